@@ -1,0 +1,158 @@
+//! Engines build images. Start with [`Engine`]; [`BuildRequest`] is all that an engine is told.
+//!
+//! What a build is sent is a [`Snapshot`], fixed when the key was taken, so an engine never reads
+//! the repository. Engines report what happens as [`Event`](crate::execute::events::Event)s.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bstr::BString;
+use dtbuild_cache::snapshot::Snapshot;
+
+use crate::config::{ImageName, Platform, SecretSource};
+use crate::execute::events::EventSink;
+use crate::reference::{Digest, Reference};
+
+/// One image to build.
+#[derive(Clone)]
+pub struct BuildRequest {
+    /// The image's name in `build.toml`; events carry it.
+    pub image: ImageName,
+    /// The files of the context, `.dockerignore` applied.
+    pub context: Snapshot,
+    /// The bytes of the Dockerfile as it is to be built: base images pinned.
+    pub dockerfile: Arc<[u8]>,
+    /// The Dockerfile's path as the user knows it, for messages.
+    pub dockerfile_path: BString,
+    /// The stage to build; none for the last.
+    pub target: Option<String>,
+    /// The build arguments.
+    pub args: BTreeMap<String, String>,
+    /// The platforms; empty for the engine's own.
+    pub platforms: Vec<Platform>,
+    /// Labels of the image.
+    pub labels: BTreeMap<String, String>,
+    /// Secrets that `RUN --mount=type=secret` may ask for.
+    pub secrets: Vec<SecretSource>,
+    /// Images that stand for a name in `FROM` and `--from` (other images of `build.toml`).
+    pub images: BTreeMap<String, Reference>,
+    /// Whether to run every step again.
+    pub no_cache: bool,
+    /// The names that the image gets.
+    pub names: Vec<Reference>,
+    /// Where the image goes.
+    pub output: Output,
+}
+
+/// Where a built image goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// Into the engine's image store, under the request's names.
+    Load,
+    /// To the registry, under the request's names.
+    Push,
+}
+
+/// A build that succeeded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Built {
+    /// The digest of the manifest at the registry, when the engine pushed it in the same step.
+    /// Otherwise [`Engine::push`] brings it there.
+    pub pushed: Option<Digest>,
+    /// How many steps there were, and how many of them came from the engine's cache.
+    pub steps: StepCount,
+}
+
+/// The steps of a build.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct StepCount {
+    /// All steps.
+    pub total: usize,
+    /// Those that the engine had in its cache.
+    pub cached: usize,
+}
+
+/// What builds images and holds them.
+pub trait Engine: Send + Sync + 'static {
+    /// Builds one image, reporting steps and logs to `events`.
+    fn build(
+        &self,
+        request: &BuildRequest,
+        events: &EventSink,
+    ) -> impl Future<Output = Result<Built, EngineError>> + Send;
+
+    /// Pushes an image of the store under its own name; the digest is the registry's.
+    fn push(
+        &self,
+        image: &ImageName,
+        reference: &Reference,
+        events: &EventSink,
+    ) -> impl Future<Output = Result<Digest, EngineError>> + Send;
+
+    /// Whether the store holds an image under this name.
+    fn holds(&self, reference: &Reference) -> impl Future<Output = Result<bool, EngineError>> + Send;
+
+    /// Gives an image of the store another name.
+    fn tag(
+        &self,
+        source: &Reference,
+        name: &Reference,
+    ) -> impl Future<Output = Result<(), EngineError>> + Send;
+}
+
+/// Why an engine did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// No engine answers.
+    #[error("cannot reach the engine at `{endpoint}`: {reason}; is it running, and may you use it?")]
+    Unreachable {
+        /// The socket or address.
+        endpoint: String,
+        /// What the attempt to connect said.
+        reason: String,
+    },
+    /// A step of the build failed.
+    #[error("{}", .0.message)]
+    Failed(Box<BuildFailure>),
+    /// The engine cannot do something that the request needs.
+    #[error("{feature} is not supported by {engine}; {hint}")]
+    Unsupported {
+        /// What was asked for.
+        feature: String,
+        /// The engine and its version.
+        engine: String,
+        /// What to do.
+        hint: String,
+    },
+    /// The context changed or could not be read while it was sent.
+    #[error("cannot send the context: {0}")]
+    Context(String),
+    /// The registry refused the push.
+    #[error("failed to push `{reference}`: {reason}")]
+    Push {
+        /// What was pushed.
+        reference: Reference,
+        /// What the engine said.
+        reason: String,
+        /// Whether the same push may succeed a moment later.
+        transient: bool,
+    },
+    /// The connection was lost or the engine answered nonsense.
+    #[error("the engine stopped answering: {0}")]
+    Lost(String),
+}
+
+/// What a failed build tells its author.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct BuildFailure {
+    /// One line: what failed and why.
+    pub message: String,
+    /// The failing step as the engine names it, such as `[build 3/5] RUN npm ci`.
+    pub step: Option<String>,
+    /// The line of the Dockerfile, from 1.
+    pub line: Option<usize>,
+    /// The exit code of the failing command.
+    pub exit_code: Option<i32>,
+    /// The failing step's last lines.
+    pub log: Vec<String>,
+}

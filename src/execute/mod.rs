@@ -1,0 +1,3 @@
+//! Carries a plan out: builds, pushes, moves tags. Start with [`events`].
+
+pub mod events;

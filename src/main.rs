@@ -1,0 +1,3 @@
+//! The `dtbuild` program.
+
+fn main() {}

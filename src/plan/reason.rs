@@ -1,0 +1,122 @@
+//! Why an image is built, reused or kept.
+
+use std::fmt;
+
+use bstr::BString;
+use serde::Serialize;
+
+use crate::config::ImageName;
+
+/// A path that differs between base and head.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct ChangedPath {
+    /// The path from the repository's root.
+    #[serde(serialize_with = "lossy")]
+    pub path: BString,
+    /// What happened to it.
+    pub status: ChangeStatus,
+}
+
+/// What happened to a path; a rename is a deletion and an addition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ChangeStatus {
+    /// It is new.
+    Added,
+    /// Its content or its executable bit differs.
+    Modified,
+    /// It is gone.
+    Deleted,
+    /// It became a link, a file or a submodule.
+    TypeChanged,
+}
+
+/// One cause of a decision.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "reason", rename_all = "kebab-case")]
+pub enum Reason {
+    /// An input changed.
+    PathChanged(ChangedPath),
+    /// The Dockerfile changed.
+    DockerfileChanged {
+        /// Its path.
+        path: String,
+    },
+    /// The target stage, the platforms or the network mode changed.
+    SettingChanged {
+        /// Which one, as `build.toml` names it.
+        setting: String,
+        /// What it was.
+        old: String,
+        /// What it is.
+        new: String,
+    },
+    /// A build argument changed, came or went.
+    ArgumentChanged {
+        /// Its name.
+        name: String,
+        /// What it was.
+        old: Option<String>,
+        /// What it is.
+        new: Option<String>,
+    },
+    /// A base image names another digest than before.
+    BaseMoved {
+        /// The base image.
+        name: String,
+        /// The digest it had.
+        old: Option<String>,
+        /// The digest it has.
+        new: Option<String>,
+    },
+    /// A secret was declared, dropped or got another version.
+    SecretChanged {
+        /// Its id.
+        id: String,
+    },
+    /// An image that this one is built from changed.
+    DependencyChanged {
+        /// That image.
+        image: ImageName,
+    },
+    /// An input changed, but the paths are not known because the base is not in this clone.
+    InputsChanged,
+    /// dtbuild computes keys in another way than when this image was made.
+    SchemaChanged,
+    /// The environment runs nothing of this name yet.
+    NotDeployed,
+    /// The key is not in the cache.
+    NotInCache,
+    /// The key is in the cache.
+    InCache,
+    /// The environment runs this very key.
+    Unchanged,
+    /// `--force` was given.
+    Forced,
+    /// `--only` left it out: the environment keeps what it runs.
+    LeftOut,
+    /// What the deployment itself reads changed.
+    DeployPathChanged(ChangedPath),
+    /// The last deployment did not succeed.
+    LastDeploymentFailed,
+    /// An image of the release is not the one that the environment runs.
+    ReleaseChanged {
+        /// That image.
+        image: ImageName,
+    },
+}
+
+fn lossy<S: serde::Serializer>(path: &BString, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&path.to_string())
+}
+
+impl fmt::Display for ChangeStatus {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.pad(match self {
+            Self::Added => "added",
+            Self::Modified => "modified",
+            Self::Deleted => "deleted",
+            Self::TypeChanged => "type changed",
+        })
+    }
+}

@@ -1,0 +1,242 @@
+//! Names of things in registries: [`Repository`], [`Digest`] and, for the two together, [`Reference`].
+
+use std::fmt;
+use std::str::FromStr;
+
+use dtbuild_cache::key::ImageKey;
+use serde::{Deserialize, Serialize};
+
+/// A repository of a registry, such as `registry.example.com/datatube/client`; host and path, no tag.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Repository(String);
+
+/// The digest of a manifest: `sha256:` and 64 hexadecimal digits.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Digest(String);
+
+/// One image in a repository: by tag, or pinned by its digest.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Reference {
+    repository: Repository,
+    version: Version,
+}
+
+/// What of a repository a [`Reference`] names.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+enum Version {
+    Tag(String),
+    Digest(Digest),
+}
+
+/// A text that is not the name of a thing in a registry.
+#[derive(Debug, thiserror::Error)]
+pub enum ReferenceError {
+    /// Not a repository's name.
+    #[error("`{name}` is not a repository: {reason}")]
+    Repository {
+        /// The text.
+        name: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Not a tag.
+    #[error("`{0}` is not a tag: use up to 128 letters, digits, `_`, `.` and `-`, the first no `.` or `-`")]
+    Tag(String),
+    /// Not a digest.
+    #[error("`{0}` is not a digest: expected `sha256:` and 64 lower-case hexadecimal digits")]
+    Digest(String),
+}
+
+impl Repository {
+    /// The registry's host, with its port where one is named; `docker.io` where none is.
+    #[must_use]
+    pub fn registry(&self) -> &str {
+        self.split().0
+    }
+
+    /// The path at the registry.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        self.split().1
+    }
+
+    fn split(&self) -> (&str, &str) {
+        match self.0.split_once('/') {
+            Some((host, path)) if host.contains(['.', ':']) || host == "localhost" => (host, path),
+            _ => ("docker.io", &self.0),
+        }
+    }
+
+    /// The image with `tag` in this repository.
+    pub fn tagged(&self, tag: &str) -> Result<Reference, ReferenceError> {
+        let starts_well = tag.starts_with(|first: char| first.is_ascii_alphanumeric() || first == '_');
+        let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-');
+        if !starts_well || tag.len() > 128 || !tag.chars().all(allowed) {
+            return Err(ReferenceError::Tag(tag.to_owned()));
+        }
+        Ok(Reference { repository: self.clone(), version: Version::Tag(tag.to_owned()) })
+    }
+
+    /// The image with `digest` in this repository.
+    #[must_use]
+    pub fn pinned(&self, digest: &Digest) -> Reference {
+        Reference { repository: self.clone(), version: Version::Digest(digest.clone()) }
+    }
+
+    /// The image with this content key in this repository: the cache's entry at the registry.
+    #[must_use]
+    pub fn keyed(&self, key: &ImageKey) -> Reference {
+        Reference { repository: self.clone(), version: Version::Tag(format!("key-{key}")) }
+    }
+}
+
+impl Reference {
+    /// The repository that the image is in.
+    #[must_use]
+    pub fn repository(&self) -> &Repository {
+        &self.repository
+    }
+
+    /// The tag, unless the reference is pinned by digest.
+    #[must_use]
+    pub fn tag(&self) -> Option<&str> {
+        match &self.version {
+            Version::Tag(tag) => Some(tag),
+            Version::Digest(_) => None,
+        }
+    }
+
+    /// The digest, when the reference is pinned.
+    #[must_use]
+    pub fn digest(&self) -> Option<&Digest> {
+        match &self.version {
+            Version::Tag(_) => None,
+            Version::Digest(digest) => Some(digest),
+        }
+    }
+}
+
+impl Digest {
+    /// The text, `sha256:...`.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for Repository {
+    type Err = ReferenceError;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        let invalid = |reason: String| ReferenceError::Repository { name: name.to_owned(), reason };
+        let parsed: oci_client::Reference =
+            name.parse().map_err(|error: oci_client::ParseError| invalid(error.to_string()))?;
+        let last = name.rsplit('/').next().unwrap_or_default();
+        if parsed.digest().is_some() || last.contains(':') {
+            return Err(invalid("it carries a tag or a digest; leave it out".to_owned()));
+        }
+        Ok(Self(name.to_owned()))
+    }
+}
+
+impl FromStr for Digest {
+    type Err = ReferenceError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let hex = text.strip_prefix("sha256:").filter(|hex| hex.len() == 64);
+        match hex {
+            Some(hex) if hex.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) => {
+                Ok(Self(text.to_owned()))
+            }
+            _ => Err(ReferenceError::Digest(text.to_owned())),
+        }
+    }
+}
+
+impl FromStr for Reference {
+    type Err = ReferenceError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if let Some((repository, digest)) = text.split_once('@') {
+            return Ok(Repository::from_str(repository)?.pinned(&digest.parse()?));
+        }
+        match text.rsplit_once(':').filter(|(_, tag)| !tag.contains('/')) {
+            Some((repository, tag)) => Repository::from_str(repository)?.tagged(tag),
+            None => Repository::from_str(text)?.tagged("latest"),
+        }
+    }
+}
+
+impl fmt::Display for Repository {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+impl fmt::Display for Digest {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+impl fmt::Display for Reference {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.version {
+            Version::Tag(tag) => write!(formatter, "{}:{tag}", self.repository),
+            Version::Digest(digest) => write!(formatter, "{}@{digest}", self.repository),
+        }
+    }
+}
+
+macro_rules! text_conversions {
+    ($($name:ty),+) => {$(
+        impl TryFrom<String> for $name {
+            type Error = ReferenceError;
+
+            fn try_from(text: String) -> Result<Self, Self::Error> {
+                text.parse()
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(value: $name) -> Self {
+                value.to_string()
+            }
+        }
+    )+};
+}
+
+text_conversions!(Repository, Digest, Reference);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_port_is_not_a_tag() {
+        let reference: Reference = "127.0.0.1:5000/datatube/client".parse().unwrap();
+        assert_eq!(reference.repository().registry(), "127.0.0.1:5000");
+        assert_eq!(reference.repository().path(), "datatube/client");
+        assert_eq!(reference.tag(), Some("latest"));
+    }
+
+    #[test]
+    fn a_repository_carries_neither_tag_nor_digest() {
+        assert!("example.com/a:b".parse::<Repository>().is_err());
+        assert!("example.com/A".parse::<Repository>().is_err());
+        assert!("example.com/a/b".parse::<Repository>().is_ok());
+    }
+
+    #[test]
+    fn references_read_back_as_they_are_written() {
+        let digest = format!("sha256:{}", "0f".repeat(32));
+        for text in ["example.com/a:b".to_owned(), format!("localhost:1/a/b@{digest}")] {
+            assert_eq!(text.parse::<Reference>().unwrap().to_string(), text);
+        }
+        assert!("a@sha256:abc".parse::<Reference>().is_err());
+        assert!("a:.b".parse::<Reference>().is_err());
+    }
+}

@@ -1,0 +1,65 @@
+# shellcheck shell=bash
+# The engine's addresses: 10.N.0.0/16, all of it this checkout's, behind a bridge of its own.
+#
+# dockerd runs with `iptables: false`: at its start it would flush the chains of the machine's own engine.
+# What its containers need to reach the outside are the three rules below, marked with our name.
+
+id=dtb$(printf '%s' "$root" | sha256sum | cut -c1-8)
+
+bridge_address() { ip -4 -o addr show dev "$id" 2>/dev/null | grep -oP 'inet \K[0-9.]+'; }
+
+network_up() {
+  local n address
+  if ! address=$(bridge_address); then
+    exec 9>"$cache/lock" # two checkouts must not choose the same addresses
+    flock 9
+    n=$(free_block)
+    address=10.$n.0.1
+    ip link show dev "$id" >/dev/null 2>&1 || ip link add dev "$id" type bridge
+    ip addr add "$address/24" dev "$id"
+    ip link set dev "$id" up
+    exec 9>&-
+  fi
+  block=${address%.0.1}
+  rule -t nat -A POSTROUTING -s "$block.0.0/16" ! -d "$block.0.0/16" -j MASQUERADE
+  rule -I FORWARD -s "$block.0.0/16" -j ACCEPT
+  rule -I FORWARD -d "$block.0.0/16" -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT
+}
+
+free_block() {
+  local n used
+  used=$(ip -4 route show; ip -4 -o addr show)
+  for n in $(seq 200 249); do
+    [[ $used == *10.$n.* ]] || { echo "$n"; return; }
+  done
+  fail "none of 10.200.0.0/16 to 10.249.0.0/16 is free; run ./dev engine down in other checkouts"
+}
+
+# rule [-t TABLE] -A|-I CHAIN ...: adds a rule once, marked with our name.
+rule() {
+  local check=("$@") i
+  for i in "${!check[@]}"; do
+    [[ ${check[i]} != -[AI] ]] || check[i]=-C
+  done
+  iptables -w "${check[@]}" -m comment --comment "$id" 2>/dev/null \
+    || iptables -w "$@" -m comment --comment "$id"
+}
+
+network_down() {
+  local chain table line device
+  for chain in filter/FORWARD nat/POSTROUTING; do
+    table=${chain%/*}
+    iptables -w -t "$table" -S "${chain#*/}" 2>/dev/null | grep -F -- "--comment $id " | while read -r line; do
+      # shellcheck disable=SC2086  # a rule of our own, words without blanks
+      iptables -w -t "$table" -D ${line#-A } || true
+    done || true
+  done
+  if block=$(bridge_address); then
+    block=${block%.0.1}
+    # Bridges of compose networks outlive a dockerd that was killed.
+    for device in $(ip -4 -o addr show | awk -v own="$block." 'index($4, own) == 1 { print $2 }'); do
+      ip link delete dev "$device"
+    done
+  fi
+  ip link delete dev "$id" 2>/dev/null || true
+}

@@ -1,0 +1,52 @@
+# shellcheck shell=bash
+# What every script of this folder shares. Sourced, never run.
+
+set -euo pipefail
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
+# shellcheck disable=SC2034  # read by the scripts that source this file
+engine=$root/target/engine
+
+say() { printf '%s\n' "$*" >&2; }
+fail() {
+  printf 'error: %s\n' "$*" >&2
+  exit 1
+}
+
+# wait_until SECONDS COMMAND...: true as soon as the command is, false after that many seconds.
+wait_until() {
+  local deadline=$((SECONDS + $1))
+  shift
+  until "$@"; do
+    ((SECONDS < deadline)) || return 1
+    sleep 0.1
+  done
+}
+
+# is_ours PIDFILE MARK: the process of the pid file lives, and its command line holds MARK.
+# The mark is a path of this checkout: a pid that the kernel gave to another program never matches.
+is_ours() {
+  local pid
+  pid=$(cat "$1" 2>/dev/null) && [[ $pid =~ ^[0-9]+$ ]] || return 1
+  tr '\0' ' ' 2>/dev/null <"/proc/$pid/cmdline" | grep -qF -- "$2"
+}
+
+is_gone() { ! is_ours "$@"; }
+
+# stop_ours PIDFILE MARK SECONDS: ends exactly that process, and waits for its end.
+stop_ours() {
+  if is_ours "$1" "$2"; then
+    kill "$(cat "$1")" 2>/dev/null || true
+    wait_until "$3" is_gone "$1" "$2" || {
+      kill -KILL "$(cat "$1")" 2>/dev/null || true
+      wait_until 5 is_gone "$1" "$2" || fail "process $(cat "$1") ($2) cannot be ended"
+    }
+  fi
+  rm -f "$1"
+}
+
+# start_detached LOG COMMAND...: outlives this script. The locks (descriptors 8 and 9) stay behind.
+start_detached() {
+  local log=$1
+  shift
+  setsid "$@" </dev/null >>"$log" 2>&1 8>&- 9>&- &
+}

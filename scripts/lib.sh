@@ -1,10 +1,12 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034  # the variables are read by the scripts that source this file
 # What every script of this folder shares. Sourced, never run.
 
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
-# shellcheck disable=SC2034  # read by the scripts that source this file
 engine=$root/target/engine
+# Debian's client of the private daemon: another one in PATH may be too new for it, or lack a part.
+docker=/usr/bin/docker
+[[ -x $docker ]] || docker=docker
 
 say() { printf '%s\n' "$*" >&2; }
 fail() {

@@ -59,6 +59,11 @@ daemon_up() {
   say "engine: dockerd $(engine_docker version --format '{{.Server.Version}}') started at unix://$run/docker.sock"
 }
 
+# The socket of this engine, whatever DOCKER_HOST says. Its client may come without the BuildKit plugin.
+engine_docker() {
+  DOCKER_HOST=unix://$(runtime_dir)/docker.sock DOCKER_BUILDKIT=0 "$docker" "$@"
+}
+
 daemon_answers() { engine_docker version >/dev/null 2>&1; }
 daemon_settled() { daemon_answers || is_gone "$engine/started.pid" "$engine/daemon.json"; }
 

@@ -2,7 +2,9 @@
 # The engine's addresses: 10.N.0.0/16, all of it this checkout's, behind a bridge of its own.
 #
 # dockerd runs with `iptables: false`: at its start it would flush the chains of the machine's own engine.
-# What its containers need to reach the outside are the three rules below, marked with our name.
+# What it would have set up is done here, marked with our name or our addresses: builds, on the bridge
+# (10.N.0.0/24), reach the outside; networks that a stack makes (10.N.128.0/17) reach neither the outside nor
+# one another. The latter is a routing rule, as the firewall cannot tell what is routed from what is bridged.
 
 id=dtb$(printf '%s' "$root" | sha256sum | cut -c1-8)
 
@@ -24,6 +26,14 @@ network_up() {
   rule -t nat -A POSTROUTING -s "$block.0.0/16" ! -d "$block.0.0/16" -j MASQUERADE
   rule -I FORWARD -s "$block.0.0/16" -j ACCEPT
   rule -I FORWARD -d "$block.0.0/16" -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT
+  isolation_down
+  # The host itself may talk to its containers: it publishes their ports.
+  ip rule add priority 1000 from "$block.128.0/17" iif lo lookup main
+  ip rule add priority 1001 from "$block.128.0/17" prohibit
+}
+
+isolation_down() {
+  while ip rule del from "$block.128.0/17" 2>/dev/null; do :; done
 }
 
 free_block() {
@@ -56,6 +66,7 @@ network_down() {
   done
   if block=$(bridge_address); then
     block=${block%.0.1}
+    isolation_down
     # Bridges of compose networks outlive a dockerd that was killed.
     for device in $(ip -4 -o addr show | awk -v own="$block." 'index($4, own) == 1 { print $2 }'); do
       ip link delete dev "$device"

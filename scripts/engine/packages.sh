@@ -31,10 +31,3 @@ install_packages() {
     }
   fi
 }
-
-# Debian's client of the private daemon: another one in PATH may be too new for it, or lack a part.
-engine_docker() {
-  local client=/usr/bin/docker
-  [[ -x $client ]] || client=docker
-  DOCKER_HOST=unix://$(runtime_dir)/docker.sock DOCKER_BUILDKIT=0 "$client" "$@"
-}

@@ -20,6 +20,7 @@ run_scripts() {
   for script in /docker-entrypoint-initdb.d/*; do
     case $script in
       *.sql) echo "entrypoint: $script"; client --default-character-set=utf8mb4 "$1" < "$script" ;;
+      # shellcheck source=/dev/null
       *.sh) echo "entrypoint: $script"; . "$script" ;;
     esac
   done

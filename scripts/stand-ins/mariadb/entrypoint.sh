@@ -18,9 +18,9 @@ client() { mariadb --no-defaults --protocol=socket -u root "$@"; }
 run_scripts() {
   local script
   for script in /docker-entrypoint-initdb.d/*; do
+    # shellcheck source=/dev/null
     case $script in
       *.sql) echo "entrypoint: $script"; client --default-character-set=utf8mb4 "$1" < "$script" ;;
-      # shellcheck source=/dev/null
       *.sh) echo "entrypoint: $script"; . "$script" ;;
     esac
   done

@@ -35,6 +35,7 @@ check_if_installed ansible-playbook "playbook (staging)" \
   ansible-playbook --syntax-check -i ansible/inventories/staging ansible/site.yml
 check_if_installed ansible-playbook "playbook (production)" \
   ansible-playbook --syntax-check -i ansible/inventories/production ansible/site.yml
+check_if_installed node "the api's own tests" node --test containers/api/test/*.test.js
 check_if_installed cargo-deny "licences and advisories (cargo install cargo-deny)" \
   cargo deny --offline check bans licenses sources
 

@@ -19,7 +19,10 @@ bases_up() {
   local made
   made=$cache/bases-$(bases_key)
   exec 9>"$cache/lock"
-  flock 9
+  flock --nonblock 9 || {
+    say "engine: waiting for another checkout, which makes the base images"
+    flock 9
+  }
   if [[ ! -d $made ]]; then
     say "engine: making the base images (once per machine: a few minutes; log: target/engine/bases.log)"
     bases_make "$made" || {

@@ -41,12 +41,14 @@ daemon_up() {
   run=$(runtime_dir)
   daemon_config "$run" >"$config.new"
   if is_ours "$engine/dockerd.pid" "$config" && cmp -s "$config.new" "$config" && daemon_answers; then
+    rm "$config.new"
     say "engine: dockerd is up at unix://$run/docker.sock"
     return
   fi
   daemon_down
   run=$(runtime_dir)
   daemon_config "$run" >"$config"
+  rm "$config.new"
   : >"$engine/dockerd.log"
   start_detached "$engine/dockerd.log" dockerd --config-file "$config" \
     --containerd-namespace "$id" --containerd-plugins-namespace "$id-plugins"
@@ -68,7 +70,7 @@ daemon_answers() { engine_docker version >/dev/null 2>&1; }
 daemon_settled() { daemon_answers || is_gone "$engine/started.pid" "$engine/daemon.json"; }
 
 daemon_down() {
-  local run containers mount
+  local run containers
   run=$(runtime_dir)
   if daemon_answers; then
     mapfile -t containers < <(engine_docker ps -aq)
@@ -81,10 +83,18 @@ daemon_down() {
   kill_containers
   kill_shims "$run/exec/containerd"
   stop_ours "$run/exec/containerd/containerd.pid" "$run/exec" 10
-  while read -r mount; do
-    umount -l "$mount" || true
-  done < <(awk '{ print $2 }' /proc/self/mounts | grep -F -e "$engine/data/" -e "$run/" | tac || true)
+  unmount_below "$engine/data"
+  unmount_below "$run"
   rm -rf "$run" "$engine/runtime"
+}
+
+# The folder itself is a mount too: dockerd binds it to itself.
+unmount_below() {
+  local mount
+  while read -r _ mount _; do
+    mount=$(printf '%b' "$mount") # a blank is written as \040
+    if [[ $mount/ == "$1"/* ]]; then umount -l "$mount" || true; fi
+  done < <(tac /proc/self/mounts)
 }
 
 # Every process of a container is in our cgroup, and nothing else is.
@@ -95,8 +105,14 @@ kill_containers() {
     while read -r pid; do
       kill -KILL "$pid" 2>/dev/null || true
     done < <(find "$list" -name cgroup.procs -exec cat {} + 2>/dev/null)
-    find "$list" -depth -type d -exec rmdir {} + 2>/dev/null || true
+    wait_until 5 cgroup_removed "$list" || say "engine: cgroup $list stays: a process in it does not end"
   done
+}
+
+# A killed process leaves its cgroup a moment later.
+cgroup_removed() {
+  find "$1" -depth -type d -exec rmdir {} + 2>/dev/null
+  [[ ! -d $1 ]]
 }
 
 # Shims name the socket of their containerd in their command line.

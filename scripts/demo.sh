@@ -104,7 +104,7 @@ containers=$(stack_containers)
 begin=${EPOCHREALTIME/./}
 dtbuild --env staging
 took=$(((${EPOCHREALTIME/./} - begin) / 1000))
-fact "it says so" said "nothing to do"
+fact "it says that there is nothing to do" said "nothing to do"
 fact "no container was touched" same "$(stack_containers)" "$containers"
 fact "it took $took ms (limit: 300)" test "$took" -lt 300
 

@@ -2,10 +2,23 @@
 //!
 //! Start with [`KeyFields`], whose fields are the whole answer to "what can alter the image";
 //! [`KeyFields::key`] folds them into an [`ImageKey`].
+//!
+//! The encoding that is hashed: per field its name, then its value. A text is its length in bytes
+//! (`u64`, little-endian) and its bytes; a list or map is its length and its items; an option is a
+//! byte, 0 or 1, and the value. So no two different [`KeyFields`] have the same encoding. The BLAKE3
+//! context [`CONTEXT`] keeps these digests apart from any other use of BLAKE3.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
+
+/// The version of [`KeyFields`]: what its fields mean and how they are encoded.
+///
+/// Raise it whenever either changes: every image is then built once more.
+pub const SCHEMA: u32 = 1;
+
+/// The context string of BLAKE3's key derivation mode.
+pub const CONTEXT: &str = "dtbuild image key v1";
 
 /// Everything that can alter an image, and nothing else.
 ///
@@ -13,7 +26,7 @@ use serde::{Deserialize, Serialize};
 /// checkout, the machine, and the values of secrets.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeyFields {
-    /// The version of this struct's meaning and encoding.
+    /// The version of this struct's meaning and encoding: [`SCHEMA`].
     pub schema: u32,
     /// BLAKE3 (hex) of the Dockerfile's bytes, its `# syntax=` line included.
     pub dockerfile: String,
@@ -38,6 +51,88 @@ pub struct KeyFields {
     pub images: BTreeMap<String, ImageKey>,
 }
 
+impl KeyFields {
+    /// The digest over all fields. The order and repetition of `platforms` do not matter.
+    #[must_use]
+    pub fn key(&self) -> ImageKey {
+        // Taken apart by name, so that a new field cannot be forgotten here.
+        let Self {
+            schema,
+            dockerfile,
+            target,
+            platforms,
+            network,
+            args,
+            bases,
+            secrets,
+            contexts,
+            paths,
+            images,
+        } = self;
+        let platforms: BTreeSet<&String> = platforms.iter().collect();
+
+        let mut encoder = Encoder(blake3::Hasher::new_derive_key(CONTEXT));
+        encoder.field("schema").bytes(&schema.to_le_bytes());
+        encoder.field("dockerfile").text(dockerfile);
+        encoder.field("target").option(target.as_deref());
+        encoder.field("platforms").count(platforms.len());
+        for platform in platforms {
+            encoder.text(platform);
+        }
+        encoder.field("network").option(network.as_deref());
+        encoder.field("args").map(args);
+        encoder.field("bases").map(bases);
+        encoder.field("secrets").map(secrets);
+        encoder.field("contexts").map(contexts);
+        encoder.field("paths").option(paths.as_deref());
+        encoder.field("images").count(images.len());
+        for (name, ImageKey(key)) in images {
+            encoder.text(name).bytes(key);
+        }
+        ImageKey(*encoder.0.finalize().as_bytes())
+    }
+}
+
+/// Writes the canonical encoding straight into the digest.
+struct Encoder(blake3::Hasher);
+
+impl Encoder {
+    fn bytes(&mut self, bytes: &[u8]) -> &mut Self {
+        self.count(bytes.len());
+        self.0.update(bytes);
+        self
+    }
+
+    fn text(&mut self, text: &str) -> &mut Self {
+        self.bytes(text.as_bytes())
+    }
+
+    fn count(&mut self, count: usize) -> &mut Self {
+        self.0.update(&(count as u64).to_le_bytes());
+        self
+    }
+
+    fn field(&mut self, name: &str) -> &mut Self {
+        self.text(name)
+    }
+
+    fn option(&mut self, text: Option<&str>) -> &mut Self {
+        self.0.update(&[u8::from(text.is_some())]);
+        if let Some(text) = text {
+            self.text(text);
+        }
+        self
+    }
+
+    fn map(&mut self, map: &BTreeMap<String, String>) -> &mut Self {
+        self.count(map.len());
+        for (name, value) in map {
+            self.text(name).text(value);
+        }
+        self
+    }
+}
+
 /// The BLAKE3 digest that names an image by what it is made of; 64 hex digits when shown.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ImageKey([u8; 32]);
@@ -47,6 +142,12 @@ impl ImageKey {
     #[must_use]
     pub const fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)
+    }
+
+    /// The key's bytes.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
     }
 }
 
@@ -64,16 +165,17 @@ impl std::fmt::Debug for ImageKey {
 
 /// The text was not 64 lower-case hexadecimal digits.
 #[derive(Debug, thiserror::Error)]
-#[error("`{0}` is not a content key: expected 64 hexadecimal digits")]
+#[error("`{0}` is not a content key: expected 64 lower-case hexadecimal digits")]
 pub struct ParseKeyError(String);
 
 impl std::str::FromStr for ImageKey {
     type Err = ParseKeyError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        blake3::Hash::from_hex(text)
-            .map(|hash| Self(*hash.as_bytes()))
-            .map_err(|_| ParseKeyError(text.to_owned()))
+        match blake3::Hash::from_hex(text) {
+            Ok(hash) if !text.bytes().any(|byte| byte.is_ascii_uppercase()) => Ok(Self(*hash.as_bytes())),
+            _ => Err(ParseKeyError(text.to_owned())),
+        }
     }
 }
 
@@ -88,3 +190,6 @@ impl<'de> Deserialize<'de> for ImageKey {
         String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
     }
 }
+
+#[cfg(test)]
+mod tests;

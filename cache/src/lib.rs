@@ -6,6 +6,7 @@
 //! [`stat`] remembers what the files of a working tree hashed to; [`key`] puts everything that can
 //! alter an image into its content key.
 
+pub mod ignore;
 pub mod key;
 pub mod snapshot;
 pub mod tree;

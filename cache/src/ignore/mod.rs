@@ -1,0 +1,216 @@
+//! `.dockerignore`, to the letter of what a build does with it. Start with [`Rules`].
+//!
+//! The syntax is moby's (`github.com/moby/patternmatcher`), which is neither gitignore's nor that of
+//! any glob library: `a**b` is `a(.*/)?b`, `**foo` compares a suffix, `{`, `|` and `}` reach a regular
+//! expression unescaped. Where the matcher's verdict on a single path differs from what BuildKit's
+//! walk (`filterFS.Walk` of `github.com/tonistiigi/fsutil`) sends, the walk is followed:
+//!
+//! - a pattern that matched a folder matches all below it, and later patterns still have their say;
+//! - a pattern that was not asked about a folder, because it could not have changed the verdict, is
+//!   asked about each path below it alone;
+//! - an excluded folder is not entered when all exceptions are plain paths and none lies below it.
+//!
+//! In the order in which data flows: [`lines`] reads the file, [`check`] refuses what Go's matcher
+//! refuses, [`translate`] turns a pattern into moby's expression, [`syntax`] parses that as Go does,
+//! [`program`] and [`automaton`] run it name by name.
+//!
+//! Differences that are left: patterns that BuildKit would refuse in the middle of a build are errors
+//! here from the start, and so is a Unicode class (`\pL`).
+
+mod automaton;
+mod check;
+mod classes;
+mod lines;
+mod program;
+mod syntax;
+mod translate;
+
+use bstr::{BStr, BString, ByteSlice};
+
+use self::automaton::{Automaton, Position};
+use crate::tree::{Filter, Kind, Verdict};
+
+/// A line of an ignore file that is not a pattern.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("line {line} of the ignore file, `{pattern}`, is not a valid pattern: {reason}")]
+pub struct IgnoreError {
+    /// The number of the line, from 1.
+    pub line: usize,
+    /// The line; of a long one only its start.
+    pub pattern: BString,
+    /// What is wrong with it, and what to do.
+    pub reason: Reason,
+}
+
+impl IgnoreError {
+    fn new(line: usize, pattern: &[u8], reason: Reason) -> Self {
+        let shown = pattern.get(..80).unwrap_or(pattern);
+        Self { line, pattern: shown.trim().into(), reason }
+    }
+}
+
+/// What is wrong with a pattern.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Reason {
+    /// BuildKit reads lines of less than 64 KiB.
+    #[error("it is longer than 64 KiB; split it")]
+    TooLong,
+    /// A `!` alone.
+    #[error("nothing follows the `!`; write a path after it")]
+    NothingToExcept,
+    /// Refused by Go's `filepath.Match`.
+    #[error("a class `[..]` or an escape is not complete; write `\\[` or `\\\\` for the character itself")]
+    Malformed,
+    /// Not a regular expression once it was translated.
+    #[error("{0}; write `\\` before a special character to take it as it is")]
+    Expression(&'static str),
+    /// Its repetitions multiply.
+    #[error("it stands for too large an expression; shorten it")]
+    TooLarge,
+}
+
+/// One pattern, ready to be matched.
+#[derive(Debug)]
+struct Pattern {
+    exception: bool,
+    automaton: Automaton,
+}
+
+/// The rules of a `.dockerignore` file; as a [`Filter`], what they leave of a context.
+#[derive(Debug, Default)]
+pub struct Rules {
+    patterns: Vec<Pattern>,
+    /// The exceptions as folders (each with a slash at its end), if all of them are plain paths.
+    plain_exceptions: Option<Vec<BString>>,
+}
+
+/// What [`Rules`] remember of the folders above: equal states decide alike on equal folders.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct State {
+    /// The verdict that the patterns before `next` give to everything below.
+    excluded: bool,
+    /// The first pattern that can still change it.
+    next: usize,
+    /// Where the patterns from `next` on are, after the folder's path and a slash.
+    positions: Vec<Position>,
+}
+
+impl Rules {
+    /// Reads the rules from the bytes of an ignore file.
+    pub fn parse(text: &[u8]) -> Result<Self, IgnoreError> {
+        let mut rules = Self { patterns: Vec::new(), plain_exceptions: Some(Vec::new()) };
+        for line in lines::read(text)? {
+            let error = |reason| IgnoreError::new(line.number, &line.pattern, reason);
+            if !check::well_formed(&line.pattern) {
+                return Err(error(Reason::Malformed));
+            }
+            if line.exception {
+                let folder = plain_folder(&line.pattern);
+                rules.plain_exceptions = rules.plain_exceptions.zip(folder).map(|(mut plain, folder)| {
+                    plain.push(folder);
+                    plain
+                });
+            }
+            let automaton = translate::compile(&line.pattern).map_err(error)?;
+            rules.patterns.push(Pattern { exception: line.exception, automaton });
+        }
+        Ok(rules)
+    }
+
+    /// Whether there are no rules, so that every path counts.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.patterns.is_empty()
+    }
+
+    /// Whether `path`, a file's, is excluded when a walk comes to it.
+    ///
+    /// The path is relative to the context's root, with single slashes between its components.
+    #[must_use]
+    pub fn matches(&self, path: &BStr) -> bool {
+        let mut state = self.root();
+        for end in path.find_iter("/") {
+            (_, state) = self.enter(&state, path[..end].as_bstr(), Kind::Folder);
+        }
+        self.enter(&state, path, Kind::File).0 == Verdict::Excluded
+    }
+
+    /// Whether a walk passes by the excluded folder at `path`, because no exception lies below it.
+    fn passes_by(&self, path: &BStr) -> bool {
+        let below =
+            |exception: &BString| exception.strip_prefix(&**path).is_some_and(|rest| rest.starts_with(b"/"));
+        self.plain_exceptions.as_ref().is_some_and(|exceptions| !exceptions.iter().any(below))
+    }
+
+    /// A state whose positions are dropped if they cannot change the verdict any more.
+    fn settle(&self, state: State) -> State {
+        match self.below(&state) {
+            Some(included) => self.settled(!included),
+            None => state,
+        }
+    }
+
+    fn settled(&self, excluded: bool) -> State {
+        State { excluded, next: self.patterns.len(), positions: Vec::new() }
+    }
+}
+
+impl Filter for Rules {
+    type State = State;
+
+    fn root(&self) -> State {
+        let positions = self.patterns.iter().map(|pattern| pattern.automaton.start()).collect();
+        State { excluded: false, next: 0, positions }
+    }
+
+    fn enter(&self, state: &State, path: &BStr, kind: Kind) -> (Verdict, State) {
+        let name = path.rfind_byte(b'/').map_or(&**path, |slash| &path[slash + 1..]);
+        let is_folder = matches!(kind, Kind::Folder | Kind::Submodule);
+        let mut excluded = state.excluded;
+        let mut below = State { excluded, next: state.next, positions: Vec::new() };
+        for (index, position) in (state.next..).zip(&state.positions) {
+            let Pattern { exception, automaton } = &self.patterns[index];
+            let position = if position.is_dead() { position.clone() } else { automaton.read(position, name) };
+            // A pattern that cannot change the verdict is not asked, so its match is not remembered.
+            if *exception == excluded && automaton.accepts(&position) {
+                excluded = !exception;
+                // It matches everything below too, which settles what the patterns before it say there.
+                below = State { excluded, next: index + 1, positions: Vec::new() };
+            } else if is_folder {
+                below.positions.push(automaton.read(&position, b"/"));
+            }
+        }
+        let below = if is_folder {
+            if excluded && self.passes_by(path) { self.settled(true) } else { self.settle(below) }
+        } else {
+            self.settled(excluded)
+        };
+        (if excluded { Verdict::Excluded } else { Verdict::Included }, below)
+    }
+
+    fn below(&self, state: &State) -> Option<bool> {
+        let mut excluded = state.excluded;
+        for (pattern, position) in self.patterns[state.next..].iter().zip(&state.positions) {
+            if pattern.exception != excluded || position.is_dead() {
+                continue;
+            }
+            if !pattern.automaton.takes_every_name(position) {
+                return None;
+            }
+            excluded = !excluded;
+        }
+        Some(!excluded)
+    }
+}
+
+/// The folder that an exception names, with a slash at its end, if it is a plain path: this is what
+/// the walk compares with a folder's path, so wildcards below the last slash do not count.
+fn plain_folder(pattern: &BString) -> Option<BString> {
+    let plain = pattern.strip_suffix(b"/**").unwrap_or(pattern);
+    let plain = plain.strip_suffix(b"/*").unwrap_or(plain);
+    (plain.find_byteset(r"*[]?^\").is_none()).then(|| [plain, b"/"].concat().into())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,178 @@
+//! The id of a filtered tree. Start with [`digest`].
+//!
+//! The format of what is hashed is git's tree object: per entry the mode, a space, the name, a zero
+//! byte and the id, in the order of the names, a folder's as if it ended in a slash.
+
+use std::cmp::Ordering;
+
+use bstr::{BStr, BString};
+
+use super::{ContentId, Error, Filter, Kind, Node, Tree, Verdict, counts, enter, list};
+
+/// The git tree id of what `filter` leaves of `tree`; the empty tree's if that is nothing.
+///
+/// Folders of which `filter` takes all are not read if their id is known. The depth of the tree is
+/// not limited: nothing here recurses.
+pub fn digest<T: Tree, F: Filter>(tree: &T, filter: &F) -> Result<ContentId, Error<T::Error>> {
+    let hash_kind = tree.hash_kind();
+    let mut path = BString::default();
+    let root = Node { name: BString::default(), kind: Kind::Folder, id: None };
+    let mut level = Level::open(tree, root, Verdict::Included, filter.root(), path.as_ref())?;
+    let mut above = Vec::new();
+    loop {
+        if let Some(node) = level.nodes.next() {
+            enter(&mut path, level.end, node.name.as_ref());
+            let (verdict, state) = filter.enter(&level.state, path.as_ref(), node.kind);
+            if let Some(left) = without_reading(filter, &node, verdict, &state, hash_kind) {
+                level.take(node, left);
+            } else if node.kind == Kind::Folder {
+                let below = Level::open(tree, node, verdict, state, path.as_ref())?;
+                above.push(std::mem::replace(&mut level, below));
+            } else {
+                let id = tree.identify(path.as_ref(), &node);
+                let id = id.map_err(|source| Error::Read { path: path.clone(), source })?;
+                level.take(node, Left::Content(id));
+            }
+            continue;
+        }
+        path.truncate(level.end);
+        let left = level.close(hash_kind).map_err(|reason| Error::Hash { path: path.clone(), reason })?;
+        let Some(parent) = above.pop() else {
+            return Ok(match left {
+                Left::Content(id) => id,
+                Left::Excluded | Left::Forgotten => ContentId::empty_tree(hash_kind),
+            });
+        };
+        let Level { folder, .. } = std::mem::replace(&mut level, parent);
+        level.take(folder, left);
+    }
+}
+
+/// What a filter leaves of a node.
+#[derive(Clone, Copy)]
+enum Left {
+    /// This content.
+    Content(ContentId),
+    /// Nothing, though the node is in the tree.
+    Excluded,
+    /// Nothing, as if the node were not in the tree.
+    Forgotten,
+}
+
+/// What is left of `node`, if that is known without asking the tree.
+fn without_reading<F: Filter>(
+    filter: &F,
+    node: &Node,
+    verdict: Verdict,
+    state: &F::State,
+    hash_kind: gix_hash::Kind,
+) -> Option<Left> {
+    let nothing = || if filter.forgotten(state) { Left::Forgotten } else { Left::Excluded };
+    if node.kind != Kind::Folder {
+        let counts = counts(filter, node, verdict, state);
+        return if counts { node.id.map(Left::Content) } else { Some(nothing()) };
+    }
+    match (filter.below(state), verdict) {
+        (Some(true), _) => node.id.map(Left::Content),
+        (Some(false), Verdict::Included) => Some(Left::Content(ContentId::empty_tree(hash_kind))),
+        (Some(false), Verdict::Excluded) => Some(nothing()),
+        (None, _) => None,
+    }
+}
+
+/// A folder that is being read.
+struct Level<S> {
+    folder: Node,
+    verdict: Verdict,
+    /// The filter's state for what is in it.
+    state: S,
+    /// The length of its path.
+    end: usize,
+    /// What is still to be looked at.
+    nodes: std::vec::IntoIter<Node>,
+    /// What is left of it so far.
+    entries: Vec<(Node, ContentId)>,
+    /// Whether something in it was excluded, or forgotten.
+    excluded: bool,
+    forgotten: bool,
+}
+
+impl<S> Level<S> {
+    fn open<T: Tree>(
+        tree: &T,
+        folder: Node,
+        verdict: Verdict,
+        state: S,
+        path: &BStr,
+    ) -> Result<Self, Error<T::Error>> {
+        let nodes = list(tree, path, folder.id)?.into_iter();
+        let end = path.len();
+        Ok(Self {
+            folder,
+            verdict,
+            state,
+            end,
+            nodes,
+            entries: Vec::new(),
+            excluded: false,
+            forgotten: false,
+        })
+    }
+
+    fn take(&mut self, node: Node, left: Left) {
+        match left {
+            Left::Content(id) => self.entries.push((node, id)),
+            Left::Excluded => self.excluded = true,
+            Left::Forgotten => self.forgotten = true,
+        }
+    }
+
+    fn close(&mut self, hash_kind: gix_hash::Kind) -> Result<Left, String> {
+        if self.entries.is_empty() {
+            if self.forgotten && !self.excluded {
+                return Ok(Left::Forgotten);
+            }
+            if self.verdict == Verdict::Excluded {
+                return Ok(Left::Excluded);
+            }
+        }
+        hash(&mut self.entries, hash_kind).map(Left::Content)
+    }
+}
+
+/// The id of the git tree of `entries`.
+fn hash(entries: &mut [(Node, ContentId)], hash_kind: gix_hash::Kind) -> Result<ContentId, String> {
+    entries.sort_unstable_by(|(left, _), (right, _)| git_order(left, right));
+    let mut body = Vec::with_capacity(entries.len() * 48);
+    for (node, id) in entries {
+        body.extend_from_slice(mode(node.kind));
+        body.push(b' ');
+        body.extend_from_slice(&node.name);
+        body.push(0);
+        body.extend_from_slice(id.as_bytes());
+    }
+    let mut hasher = gix_hash::hasher(hash_kind);
+    hasher.update(format!("tree {}\0", body.len()).as_bytes());
+    hasher.update(&body);
+    hasher.try_finalize().map_err(|error| error.to_string())
+}
+
+/// The mode in git's tree objects.
+fn mode(kind: Kind) -> &'static [u8] {
+    match kind {
+        Kind::File => b"100644",
+        Kind::Executable => b"100755",
+        Kind::Symlink => b"120000",
+        Kind::Folder => b"40000",
+        Kind::Submodule => b"160000",
+    }
+}
+
+/// The order in git's tree objects. A submodule is compared like a file.
+fn git_order(left: &Node, right: &Node) -> Ordering {
+    let end = |node: &Node| (node.kind == Kind::Folder).then_some(b'/');
+    let bytes = |node: &Node| node.name.iter().copied().chain(end(node)).collect::<Vec<u8>>();
+    let shared = left.name.len().min(right.name.len());
+    // Names mostly differ before either ends.
+    left.name[..shared].cmp(&right.name[..shared]).then_with(|| bytes(left).cmp(&bytes(right)))
+}

@@ -1,0 +1,189 @@
+//! The input tree: what of a folder enters a key, and what of it is sent to a build.
+//!
+//! A folder is seen as git sees it: names, kinds and content ids. [`Tree`] is the
+//! source (a commit's objects, the working tree); [`Filter`] says which paths count.
+//! Start with [`digest`], which folds both into one id.
+//!
+//! The digest of a filtered folder *is* the git tree id that the folder would have if
+//! only the included paths were committed. So where a filter takes all of a folder, the
+//! id that git already knows stands for it, nothing below it is read, and a rule that
+//! matches nothing changes no key.
+//!
+//! What a filter leaves of a folder:
+//!
+//! - an included folder stays, if need be as an empty one, since a build sees it so;
+//! - an excluded folder is there only if something below it is included;
+//! - what a filter [forgets](Filter::forgotten) is treated as if it had never been listed, so a folder
+//!   that holds nothing else is not there either.
+
+mod digest;
+mod filters;
+#[cfg(test)]
+pub(crate) mod memory;
+mod walk;
+
+use bstr::{BStr, BString};
+pub use gix_hash::ObjectId as ContentId;
+
+pub use self::digest::digest;
+pub use self::filters::{Both, Everything};
+pub use self::walk::walk;
+
+/// What a path is, as far as git and a build can tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Kind {
+    /// A regular file without the executable bit; sent as mode 0644.
+    File,
+    /// A regular file with the executable bit; sent as mode 0755.
+    Executable,
+    /// A symbolic link; its content is the link's text.
+    Symlink,
+    /// A folder; sent as mode 0755.
+    Folder,
+    /// A submodule; its id is the commit it is pinned to.
+    Submodule,
+}
+
+/// One name in a folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Node {
+    /// The last component of the path; bytes, as paths are.
+    pub name: BString,
+    /// What it is.
+    pub kind: Kind,
+    /// The id, where the source knows it without reading: always in a commit, for clean
+    /// files in a working tree. A folder's id is the id of its whole, unfiltered tree.
+    pub id: Option<ContentId>,
+}
+
+/// A folder tree that can be listed, and whose contents can be identified.
+///
+/// Two things implement it: the tree of a commit and the working tree.
+pub trait Tree {
+    /// Why the tree cannot be read.
+    type Error;
+
+    /// The hash that the ids of this tree are made with: the repository's object format.
+    fn hash_kind(&self) -> gix_hash::Kind;
+
+    /// The names directly in the folder at `path` (empty for the root), in any order.
+    ///
+    /// `id` is the folder's id when the caller learned it from its parent.
+    ///
+    /// # Errors
+    /// When the folder cannot be read.
+    fn list(&self, path: &BStr, id: Option<ContentId>) -> Result<Vec<Node>, Self::Error>;
+
+    /// The content id of the file, link or submodule `node` at `path`, reading it if that is needed.
+    ///
+    /// # Errors
+    /// When the content cannot be read.
+    fn identify(&self, path: &BStr, node: &Node) -> Result<ContentId, Self::Error>;
+}
+
+/// Which paths of a tree count, decided component by component on the way down.
+pub trait Filter {
+    /// What the filter remembers of the folders above.
+    type State: Clone;
+
+    /// The state at the root of the tree.
+    fn root(&self) -> Self::State;
+
+    /// Whether `path` (whose last component was reached from a folder in `state`) counts,
+    /// and the state for what lies below it when it is a folder.
+    fn enter(&self, state: &Self::State, path: &BStr, kind: Kind) -> (Verdict, Self::State);
+
+    /// `Some(true)` when everything below a folder in `state` counts, `Some(false)` when
+    /// nothing does, `None` when it must be looked at.
+    fn below(&self, state: &Self::State) -> Option<bool>;
+
+    /// Whether an excluded path, for which `enter` gave `state`, is to be treated as if the tree did
+    /// not hold it. A folder that is emptied by forgetting is forgotten, as git forgets empty folders;
+    /// one that is emptied by exclusion alone stays, as it does for BuildKit.
+    fn forgotten(&self, state: &Self::State) -> bool {
+        let _ = state;
+        false
+    }
+}
+
+/// What a [`Filter`] says of one path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// The path counts.
+    Included,
+    /// The path does not count; a folder may still hold something that does.
+    Excluded,
+}
+
+/// Why a tree could not be folded or walked.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error<E> {
+    /// The source failed, or the visitor of a walk did.
+    #[error("failed to read `{}` of the input tree", shown(path))]
+    Read {
+        /// The path from the tree's root; empty for the root.
+        path: BString,
+        /// What the source says.
+        source: E,
+    },
+    /// A folder lists a name that no file can have, or the same name twice.
+    #[error(
+        "the input tree lists `{}`, which is not a name that a file can have there; check the repository with `git fsck`",
+        shown(path)
+    )]
+    Name {
+        /// The path with the name.
+        path: BString,
+    },
+    /// The folder's id cannot be trusted.
+    #[error("failed to hash the folder `{}` of the input tree: {reason}", shown(path))]
+    Hash {
+        /// The folder.
+        path: BString,
+        /// What the hash function says.
+        reason: String,
+    },
+}
+
+fn shown(path: &BString) -> &BStr {
+    if path.is_empty() { BStr::new(".") } else { BStr::new(path) }
+}
+
+/// The names in the folder at `path`, in the order of their bytes, each of them one that a file can have.
+fn list<T: Tree>(tree: &T, path: &BStr, id: Option<ContentId>) -> Result<Vec<Node>, Error<T::Error>> {
+    let mut nodes = tree.list(path, id).map_err(|source| Error::Read { path: path.to_owned(), source })?;
+    nodes.sort_unstable_by(|left, right| left.name.cmp(&right.name));
+    let mut before: &[u8] = b"";
+    for Node { name, .. } in &nodes {
+        let special =
+            matches!(&***name, b"" | b"." | b"..") || name.iter().any(|byte| matches!(byte, b'/' | 0));
+        if special || **name == *before {
+            let mut path = path.to_owned();
+            let end = path.len();
+            enter(&mut path, end, name.as_ref());
+            return Err(Error::Name { path });
+        }
+        before = name;
+    }
+    Ok(nodes)
+}
+
+/// Makes `path`, whose first `end` bytes are a folder, the path of `name` in that folder.
+fn enter(path: &mut BString, end: usize, name: &BStr) {
+    path.truncate(end);
+    if !path.is_empty() {
+        path.push(b'/');
+    }
+    path.extend_from_slice(name);
+}
+
+/// Whether a node that is not a folder counts.
+///
+/// Rules can reach into a submodule, whose commit stands for all that is in it: a part of it is enough.
+fn counts<F: Filter>(filter: &F, node: &Node, verdict: Verdict, state: &F::State) -> bool {
+    verdict == Verdict::Included || (node.kind == Kind::Submodule && filter.below(state) != Some(false))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,128 @@
+//! The paths that a filter lets through. Start with [`walk`].
+
+use bstr::{BStr, BString};
+
+use super::{Error, Filter, Kind, Node, Tree, Verdict, counts, enter, list};
+
+/// Visits what `filter` leaves of `tree`: a folder directly before what is in it, the names of a
+/// folder in the order of their bytes.
+///
+/// The visits are exactly the paths of the tree that [`digest`](super::digest()) gives the id of. So an
+/// excluded folder is visited only if something below it is included, and right before that. An error
+/// of `visit` ends the walk, with the path added. The depth of the tree is not limited.
+pub fn walk<T: Tree, F: Filter>(
+    tree: &T,
+    filter: &F,
+    visit: impl FnMut(&BStr, &Node) -> Result<(), T::Error>,
+) -> Result<(), Error<T::Error>> {
+    let mut path = BString::default();
+    let mut way = Way { levels: Vec::new(), visit };
+    let mut nodes = list(tree, BStr::new(""), None)?.into_iter();
+    let mut state = filter.root();
+    loop {
+        let Some(node) = nodes.next() else {
+            path.truncate(way.end());
+            let Some(level) = way.leave(path.as_ref())? else { return Ok(()) };
+            (nodes, state) = level;
+            continue;
+        };
+        enter(&mut path, way.end(), node.name.as_ref());
+        let (verdict, inside) = filter.enter(&state, path.as_ref(), node.kind);
+        if node.kind == Kind::Folder && filter.below(&inside) != Some(false) {
+            let above = (nodes, std::mem::replace(&mut state, inside));
+            nodes = list(tree, path.as_ref(), node.id)?.into_iter();
+            way.levels.push(Level::new(node, verdict, path.len(), above));
+        } else if counts(filter, &node, verdict, &inside) {
+            way.show(path.as_ref())?;
+            way.visit(path.as_ref(), &node)?;
+        } else {
+            way.lose(filter.forgotten(&inside), path.as_ref())?;
+        }
+    }
+}
+
+/// Where the names of a folder go on, and the filter's state for them.
+type Above<S> = (std::vec::IntoIter<Node>, S);
+
+/// A folder on the way from the root to where the walk is.
+struct Level<S> {
+    folder: Node,
+    verdict: Verdict,
+    /// The length of its path.
+    end: usize,
+    /// What to go on with after it: its parent.
+    above: Above<S>,
+    /// Whether it was visited.
+    seen: bool,
+    /// Whether something in it was excluded, or forgotten.
+    excluded: bool,
+    forgotten: bool,
+}
+
+impl<S> Level<S> {
+    fn new(folder: Node, verdict: Verdict, end: usize, above: Above<S>) -> Self {
+        Self { folder, verdict, end, above, seen: false, excluded: false, forgotten: false }
+    }
+}
+
+/// The folders from the root (which is none of them) to where the walk is.
+struct Way<S, V> {
+    levels: Vec<Level<S>>,
+    visit: V,
+}
+
+impl<S, V> Way<S, V> {
+    fn end(&self) -> usize {
+        self.levels.last().map_or(0, |level| level.end)
+    }
+
+    fn visit<E>(&mut self, path: &BStr, node: &Node) -> Result<(), Error<E>>
+    where
+        V: FnMut(&BStr, &Node) -> Result<(), E>,
+    {
+        (self.visit)(path, node).map_err(|source| Error::Read { path: path.to_owned(), source })
+    }
+
+    /// Visits the folders of the way to `path` that were not yet.
+    fn show<E>(&mut self, path: &BStr) -> Result<(), Error<E>>
+    where
+        V: FnMut(&BStr, &Node) -> Result<(), E>,
+    {
+        let unseen = self.levels.iter().rposition(|level| level.seen).map_or(0, |last| last + 1);
+        for level in &mut self.levels[unseen..] {
+            let path = BStr::new(&path[..level.end]);
+            (self.visit)(path, &level.folder)
+                .map_err(|source| Error::Read { path: path.to_owned(), source })?;
+            level.seen = true;
+        }
+        Ok(())
+    }
+
+    /// Takes note that nothing is left of `path`. What is merely excluded shows that its folder is there.
+    fn lose<E>(&mut self, forgotten: bool, path: &BStr) -> Result<(), Error<E>>
+    where
+        V: FnMut(&BStr, &Node) -> Result<(), E>,
+    {
+        let Some(level) = self.levels.last_mut() else { return Ok(()) };
+        level.forgotten |= forgotten;
+        level.excluded |= !forgotten;
+        if !forgotten && level.verdict == Verdict::Included { self.show(path) } else { Ok(()) }
+    }
+
+    /// Goes up from the folder at `path`. None at the root.
+    fn leave<E>(&mut self, path: &BStr) -> Result<Option<Above<S>>, Error<E>>
+    where
+        V: FnMut(&BStr, &Node) -> Result<(), E>,
+    {
+        if let Some(Level { seen: false, verdict: Verdict::Included, forgotten: false, .. }) =
+            self.levels.last()
+        {
+            self.show(path)?;
+        }
+        let Some(level) = self.levels.pop() else { return Ok(None) };
+        if !level.seen {
+            self.lose(level.forgotten && !level.excluded, path)?;
+        }
+        Ok(Some(level.above))
+    }
+}

@@ -1,0 +1,208 @@
+//! The globs of `build.toml` as filters of a tree. Start with [`GlobFilter`].
+//!
+//! Globs are relative to the repository's root; a tree may be a folder of the repository, whose path
+//! the filter is told. A glob that matches a folder takes all below it, so `openapi` and `openapi/**`
+//! name the same files. The syntax is that of the `globset` crate: `*` and `?` stay within a
+//! component, `**` does not, `{a,b}` is either.
+
+use std::collections::BTreeSet;
+
+use bstr::{BStr, BString, ByteSlice};
+use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
+
+use crate::tree::{Filter, Kind, Verdict};
+
+/// A text that is not a glob of the repository.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum GlobError {
+    /// The syntax is wrong.
+    #[error(
+        "`{glob}` is not a valid glob: {reason}; write `\\` before a special character to take it as it is"
+    )]
+    Syntax {
+        /// The glob.
+        glob: String,
+        /// What the parser says.
+        reason: String,
+    },
+    /// It can match nothing in the repository.
+    #[error("the glob `{glob}` leads out of the repository; write it relative to the repository's root")]
+    Outside {
+        /// The glob.
+        glob: String,
+    },
+}
+
+/// A set of globs.
+#[derive(Clone, Debug, Default)]
+pub struct Globs {
+    set: GlobSet,
+    /// Per glob its leading components without special characters: where it can match, it is below.
+    roots: BTreeSet<BString>,
+}
+
+impl Globs {
+    /// Compiles `globs`. A leading `./` and a trailing `/` mean nothing; `.` is the whole repository.
+    pub fn new<G: AsRef<str>>(globs: impl IntoIterator<Item = G>) -> Result<Self, GlobError> {
+        let mut set = GlobSetBuilder::new();
+        let mut roots = BTreeSet::new();
+        for glob in globs {
+            let given = glob.as_ref();
+            let syntax = |error: globset::Error| GlobError::Syntax {
+                glob: given.to_owned(),
+                reason: error.kind().to_string(),
+            };
+            let glob = given.strip_prefix("./").unwrap_or(given);
+            if glob.starts_with('/') || glob.split('/').any(|component| component == "..") {
+                return Err(GlobError::Outside { glob: given.to_owned() });
+            }
+            let glob = glob.trim_end_matches('/');
+            let glob = if matches!(glob, "" | ".") { "**" } else { glob };
+            set.add(GlobBuilder::new(glob).literal_separator(true).build().map_err(syntax)?);
+            roots.insert(root(glob));
+        }
+        let set = set.build().map_err(|error| GlobError::Syntax {
+            glob: error.glob().unwrap_or_default().to_owned(),
+            reason: error.kind().to_string(),
+        })?;
+        Ok(Self { set, roots })
+    }
+
+    /// Whether there are no globs.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.set.is_empty()
+    }
+
+    /// Whether a glob matches `path` or a folder above it.
+    #[must_use]
+    pub fn matches(&self, path: &BStr) -> bool {
+        self.follow(self.start(), BStr::new(""), path) == Scope::Taken
+    }
+
+    fn start(&self) -> Scope {
+        match self.roots.first() {
+            None => Scope::Nowhere,
+            Some(root) if root.is_empty() => Scope::Within,
+            Some(_) => Scope::Above,
+        }
+    }
+
+    /// The scope at `path`, a path in the folder `above` that has the scope `scope`.
+    fn follow(&self, scope: Scope, above: &BStr, path: &BStr) -> Scope {
+        if path.is_empty() {
+            return scope;
+        }
+        let whole: BString =
+            if above.is_empty() { path.into() } else { bstr::join("/", [above, path]).into() };
+        let first = if above.is_empty() { 0 } else { above.len() + 1 };
+        let ends = whole[first..].find_iter("/").map(|end| first + end).chain([whole.len()]);
+        ends.fold(scope, |scope, end| self.enter(scope, whole[..end].as_bstr()))
+    }
+
+    /// The scope at `path`, whose folder has the scope `above`.
+    fn enter(&self, above: Scope, path: &BStr) -> Scope {
+        let in_root = match above {
+            Scope::Taken | Scope::Nowhere => return above,
+            Scope::Within => true,
+            Scope::Above => self.roots.contains(path),
+        };
+        if in_root {
+            return if self.set.is_match(path.to_path_lossy()) { Scope::Taken } else { Scope::Within };
+        }
+        let mut inside = path.to_owned();
+        inside.push(b'/');
+        match self.roots.range(inside.clone()..).next() {
+            Some(root) if root.starts_with(&inside) => Scope::Above,
+            _ => Scope::Nowhere,
+        }
+    }
+}
+
+/// The leading components of `glob` that have no special characters.
+fn root(glob: &str) -> BString {
+    let plain =
+        glob.split('/').take_while(|component| !component.contains(['*', '?', '[', ']', '{', '}', '\\']));
+    plain.collect::<Vec<_>>().join("/").into()
+}
+
+/// What the globs can say of the paths in a folder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Scope {
+    /// A glob matched the folder or one above it: they take all.
+    Taken,
+    /// They may match any path.
+    Within,
+    /// They may match paths in some of its folders.
+    Above,
+    /// They match nothing.
+    Nowhere,
+}
+
+/// What to do with the paths that the globs match.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Use {
+    Include,
+    Exclude,
+}
+
+/// The paths that globs match, or all others.
+#[derive(Clone, Debug)]
+pub struct GlobFilter {
+    globs: Globs,
+    /// Where the tree is in the repository.
+    place: BString,
+    purpose: Use,
+}
+
+impl GlobFilter {
+    /// Only what `globs` match. A folder is there if it was matched or holds something that was.
+    ///
+    /// `place` is the path of the tree in the repository, empty if it is the whole of it.
+    pub fn including(globs: Globs, place: impl Into<BString>) -> Self {
+        Self { globs, place: place.into(), purpose: Use::Include }
+    }
+
+    /// All but what `globs` match, as if that were not in the tree: a folder that holds nothing else
+    /// is not there either.
+    ///
+    /// `place` is the path of the tree in the repository, empty if it is the whole of it.
+    pub fn excluding(globs: Globs, place: impl Into<BString>) -> Self {
+        Self { globs, place: place.into(), purpose: Use::Exclude }
+    }
+}
+
+impl Filter for GlobFilter {
+    type State = Scope;
+
+    fn root(&self) -> Scope {
+        self.globs.follow(self.globs.start(), BStr::new(""), self.place.as_ref())
+    }
+
+    fn enter(&self, state: &Scope, path: &BStr, _kind: Kind) -> (Verdict, Scope) {
+        let scope = if self.place.is_empty() {
+            self.globs.enter(*state, path)
+        } else {
+            self.globs.enter(*state, bstr::join("/", [&*self.place, &**path]).as_bstr())
+        };
+        let matched = scope == Scope::Taken;
+        let included = matched == (self.purpose == Use::Include);
+        (if included { Verdict::Included } else { Verdict::Excluded }, scope)
+    }
+
+    fn below(&self, state: &Scope) -> Option<bool> {
+        match state {
+            Scope::Taken => Some(self.purpose == Use::Include),
+            Scope::Nowhere => Some(self.purpose == Use::Exclude),
+            Scope::Within | Scope::Above => None,
+        }
+    }
+
+    fn forgotten(&self, state: &Scope) -> bool {
+        self.purpose == Use::Exclude && *state == Scope::Taken
+    }
+}
+
+#[cfg(test)]
+mod tests;

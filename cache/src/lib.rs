@@ -3,11 +3,12 @@
 //! In the order in which data flows:
 //! [`ignore`] reads `.dockerignore` as moby does, [`globs`] those of `build.toml`; [`tree`] lists a
 //! folder through such filters and folds it into one digest; [`snapshot`] is the same folder as the
-//! files that a build will see; `stat` remembers what the files of a working tree hashed to;
+//! files that a build will see; [`stat`] remembers what the files of a working tree hashed to;
 //! [`key`] puts everything that can alter an image into its content key.
 
 pub mod globs;
 pub mod ignore;
 pub mod key;
 pub mod snapshot;
+pub mod stat;
 pub mod tree;

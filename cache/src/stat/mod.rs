@@ -1,0 +1,201 @@
+//! What the files of a working tree hashed to, by what `stat` says of them. Start with [`StatCache`].
+//!
+//! As in git's index, a file whose size, times, inode and mode are those noted is not read again. The
+//! danger is a *racy* file: changed after it was hashed, within the resolution of its time stamps. So
+//! a note is trusted only if the file had been at rest for a while when its [`Stat`] was taken, and
+//! only if it is older than the file that holds the notes, which is git's rule. What is not trusted
+//! is hashed once more, which costs time and nothing else.
+//!
+//! The cache can be deleted, damaged or swapped at any time: what cannot be read whole is empty.
+
+mod file;
+
+use std::collections::HashMap;
+use std::fs::{File, Metadata};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use bstr::{BStr, BString};
+
+use self::file::{Note, Notes};
+use crate::tree::ContentId;
+
+/// A second in nanoseconds.
+const SECOND: i64 = 1_000_000_000;
+
+/// How far the kernel's clock for files can be behind the one that programs read: two ticks at 100 Hz.
+const TICKS: i64 = 20_000_000;
+
+/// The coarsest resolution of time stamps without a fraction of a second: that of FAT.
+const COARSE: i64 = 2 * SECOND;
+
+/// How many times the cache is written before a note that nobody asked for is dropped.
+///
+/// More than one, so that building one image does not forget the files of the others.
+const PATIENCE: u8 = 8;
+
+/// What identifies the content of a file without reading it. Times are nanoseconds since 1970.
+#[derive(Clone, Copy, Debug)]
+pub struct Stat {
+    /// The number of bytes.
+    pub size: u64,
+    /// When the content was last modified.
+    pub mtime: i64,
+    /// When the inode was last changed.
+    pub ctime: i64,
+    /// The number of the inode.
+    pub inode: u64,
+    /// The kind and permissions, as `st_mode` has them.
+    pub mode: u32,
+    /// When this was asked; not part of what is compared.
+    pub taken: i64,
+}
+
+impl Stat {
+    /// What `metadata`, of the file itself and not of a link's target, says.
+    ///
+    /// To be taken right after the metadata and *before* the content is read: a change in between is
+    /// then seen the next time, whereas one after a later [`Stat`] would never be.
+    #[must_use]
+    pub fn of(metadata: &Metadata) -> Self {
+        let time = |seconds: i64, part: i64| seconds.saturating_mul(SECOND).saturating_add(part);
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Self {
+            size: metadata.size(),
+            mtime: time(metadata.mtime(), metadata.mtime_nsec()),
+            ctime: time(metadata.ctime(), metadata.ctime_nsec()),
+            inode: metadata.ino(),
+            mode: metadata.mode(),
+            taken: i64::try_from(now.as_nanos()).unwrap_or(i64::MAX),
+        }
+    }
+
+    /// Whether it says the same of the file as `other`.
+    #[must_use]
+    pub fn says(&self, other: &Self) -> bool {
+        let compared = |stat: &Self| (stat.size, stat.mtime, stat.ctime, stat.inode, stat.mode);
+        compared(self) == compared(other)
+    }
+
+    /// Whether a change at `moment` or later is sure to give the file other times than these.
+    fn rests_at(&self, moment: i64) -> bool {
+        let past = |time: i64| {
+            let resolution = if time % SECOND == 0 { COARSE } else { 0 };
+            time.saturating_add(resolution) < moment
+        };
+        past(self.mtime) && past(self.ctime)
+    }
+}
+
+/// What the files of one working tree hashed to. It can be shared between threads.
+#[derive(Debug)]
+pub struct StatCache {
+    path: PathBuf,
+    hash_kind: gix_hash::Kind,
+    /// What was read from the file, and when that was written.
+    notes: Notes,
+    written: i64,
+    /// Per note whether it was of use.
+    used: Vec<AtomicBool>,
+    fresh: Mutex<Fresh>,
+}
+
+/// What was learned since the file was read.
+#[derive(Debug, Default)]
+struct Fresh {
+    notes: HashMap<BString, (Stat, ContentId)>,
+    changed: bool,
+}
+
+impl StatCache {
+    /// Reads the cache from the file `path`; empty if there is none, or none for ids of `hash_kind`.
+    #[must_use]
+    pub fn load(path: impl Into<PathBuf>, hash_kind: gix_hash::Kind) -> Self {
+        let path = path.into();
+        let (notes, written) = read(&path, hash_kind).unwrap_or_default();
+        let used = (0..notes.len()).map(|_| AtomicBool::new(false)).collect();
+        Self { path, hash_kind, notes, written, used, fresh: Mutex::default() }
+    }
+
+    /// The content id of the file at `path` in the working tree, if it is as it was when it was noted.
+    #[must_use]
+    pub fn lookup(&self, path: &BStr, stat: &Stat) -> Option<ContentId> {
+        if let Some((index, note)) = self.notes.find(path)
+            && note.stat.says(stat)
+            && stat.rests_at(self.written)
+        {
+            self.used[index].store(true, Ordering::Relaxed);
+            return Some(note.id);
+        }
+        let fresh = self.fresh();
+        fresh.notes.get(path).filter(|(noted, _)| noted.says(stat)).map(|&(_, id)| id)
+    }
+
+    /// Notes that the file at `path`, of which `stat` was taken before it was read, has the content `id`.
+    ///
+    /// A file that was changed a moment ago is not noted: it could change again and look the same.
+    pub fn record(&self, path: &BStr, stat: Stat, id: ContentId) {
+        if id.kind() == self.hash_kind && stat.rests_at(stat.taken.saturating_sub(TICKS)) {
+            let mut fresh = self.fresh();
+            fresh.notes.insert(path.to_owned(), (stat, id));
+            fresh.changed = true;
+        }
+    }
+
+    /// Writes the cache to its file if something new was noted, in place of what is there.
+    ///
+    /// Notes that were of no use in the last few times are dropped.
+    ///
+    /// # Errors
+    /// When the file cannot be written; the one that is there is left as it is.
+    pub fn save(&self) -> io::Result<()> {
+        let mut fresh = self.fresh();
+        if !fresh.changed {
+            return Ok(());
+        }
+        let mut notes: Vec<(&BStr, Note)> =
+            self.kept().filter(|(path, _)| !fresh.notes.contains_key(*path)).collect();
+        notes.extend(
+            fresh.notes.iter().map(|(path, &(stat, id))| (path.as_ref(), Note { stat, id, idle: 0 })),
+        );
+        notes.sort_unstable_by_key(|(path, _)| *path);
+        let bytes = file::encode(&notes, self.hash_kind);
+        let folder =
+            self.path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        std::fs::create_dir_all(folder)?;
+        let mut file = tempfile::NamedTempFile::new_in(folder)?;
+        file.write_all(&bytes)?;
+        file.persist(&self.path)?;
+        fresh.changed = false;
+        Ok(())
+    }
+
+    /// The notes of the file that are still worth keeping.
+    fn kept(&self) -> impl Iterator<Item = (&BStr, Note)> {
+        self.notes.iter().zip(&self.used).filter_map(|((path, note), used)| {
+            let idle = if used.load(Ordering::Relaxed) { 0 } else { note.idle.saturating_add(1) };
+            (idle < PATIENCE && note.stat.rests_at(self.written)).then_some((path, Note { idle, ..note }))
+        })
+    }
+
+    fn fresh(&self) -> MutexGuard<'_, Fresh> {
+        // A note is inserted whole or not at all, so a panic elsewhere leaves nothing half done.
+        self.fresh.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The notes in the file and the time at which it was written.
+fn read(path: &Path, hash_kind: gix_hash::Kind) -> Option<(Notes, i64)> {
+    let mut file = File::open(path).ok()?;
+    let written = Stat::of(&file.metadata().ok()?).mtime;
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes).ok()?;
+    Some((Notes::decode(bytes, hash_kind)?, written))
+}
+
+#[cfg(test)]
+mod tests;

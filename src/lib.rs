@@ -3,5 +3,6 @@
 pub mod config;
 pub mod engine;
 pub mod execute;
+pub mod git;
 pub mod plan;
 pub mod reference;

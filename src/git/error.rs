@@ -1,0 +1,146 @@
+//! What can go wrong with a repository, and what to do about it.
+
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+
+use bstr::BString;
+use dtbuild_cache::tree::ContentId;
+
+use super::CommitId;
+
+/// What a library below reported.
+pub(super) type Cause = Box<dyn std::error::Error + Send + Sync>;
+
+/// Why something about a repository cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub enum GitError {
+    /// No repository holds the folder.
+    #[error("`{}` is not in a git repository; run inside a checkout, or `git init` first", path.display())]
+    NotARepository {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// Git itself would refuse the repository, because somebody else could have planted it.
+    #[error(
+        "the repository of `{0}` belongs to another user; if you trust it, \
+         `git config --global --add safe.directory {0}`", path.display()
+    )]
+    ForeignOwner {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// The repository's format is not one that can be read.
+    #[error("the repository `{}` uses {what}, which cannot be read; {hint}", path.display())]
+    UnsupportedFormat {
+        /// Its git folder.
+        path: PathBuf,
+        /// The format or extension.
+        what: String,
+        /// What to do.
+        hint: &'static str,
+    },
+    /// The repository is there, but cannot be opened.
+    #[error("failed to open the git repository of `{}`; does `git status` work there?", path.display())]
+    Open {
+        /// The folder.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: Cause,
+    },
+    /// The repository is bare.
+    #[error("the repository `{}` has no work tree; name a commit to build with `--head`", path.display())]
+    NoWorkTree {
+        /// Its git folder.
+        path: PathBuf,
+    },
+    /// A folder is not part of the work tree.
+    #[error("`{}` is outside of the repository `{}`; use a folder inside it", path.display(), root.display())]
+    OutsideRepository {
+        /// The folder.
+        path: PathBuf,
+        /// The root of the work tree.
+        root: PathBuf,
+    },
+    /// A revision names nothing.
+    #[error("`{revision}` names no commit; {hint}")]
+    UnknownRevision {
+        /// What was asked for.
+        revision: String,
+        /// What to do.
+        hint: String,
+        /// Why, in the words of the resolver.
+        #[source]
+        source: Option<Cause>,
+    },
+    /// A commit is known by its id, but not in this clone.
+    #[error("commit `{commit}` is not in this clone: {reason}")]
+    MissingCommit {
+        /// The commit.
+        commit: CommitId,
+        /// Why, and what to do.
+        reason: MissingReason,
+    },
+    /// An object that a commit refers to is not in this clone.
+    #[error(
+        "object `{id}` is not in this clone, `{path}` needs it; complete a partial clone with \
+         `git fetch --refetch --no-filter`, and check any other with `git fsck`"
+    )]
+    MissingObject {
+        /// The object.
+        id: ContentId,
+        /// The path that it belongs to; a commit's id where it is the commit's own.
+        path: BString,
+    },
+    /// An object cannot be decoded.
+    #[error("object `{id}` of `{path}` cannot be read; check the repository with `git fsck`")]
+    BrokenObject {
+        /// The object.
+        id: ContentId,
+        /// The path that it belongs to.
+        path: BString,
+        /// Why.
+        #[source]
+        source: Cause,
+    },
+    /// HEAD or another reference cannot be read.
+    #[error("failed to read `{name}`; check the repository with `git fsck`")]
+    BrokenReference {
+        /// The reference.
+        name: String,
+        /// Why.
+        #[source]
+        source: Cause,
+    },
+}
+
+/// Why a commit is not in a clone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MissingReason {
+    /// The clone's history ends before it.
+    Shallow,
+    /// It was never fetched, or nothing refers to it any more.
+    NotFetched,
+}
+
+impl fmt::Display for MissingReason {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Shallow => {
+                "the clone is shallow; fetch the commit with `git fetch --depth=1 origin <commit>`, \
+                 or the history with `git fetch --unshallow`"
+            }
+            Self::NotFetched => {
+                "it was not fetched, or a force-push left it behind; `git fetch origin <commit>` brings it \
+                 if the server still has it"
+            }
+        })
+    }
+}
+
+impl GitError {
+    pub(super) fn unreadable(path: impl Into<PathBuf>, source: io::Error) -> Self {
+        Self::Open { path: path.into(), source: source.into() }
+    }
+}

@@ -1,0 +1,21 @@
+//! Git, seen from a build: what changed, what a commit holds, what the working tree holds.
+//!
+//! Nothing here runs the `git` program. Start with [`Repository`]; what flows out of it:
+//!
+//! - [`Repository::changed_paths`] compares the trees of two commits, [`Repository::changed_in_working_tree`]
+//!   the disk with a commit. Both only *explain*: what is rebuilt is decided by keys;
+//! - [`CommitTree`] and [`WorkingTree`] are the two sources of an input tree: they list a folder for its
+//!   digest, and turn it into the [`Snapshot`](dtbuild_cache::snapshot::Snapshot) that a build is sent.
+//!
+//! The same content has the same ids in both: a clean checkout has the digest of its commit.
+
+mod diff;
+mod error;
+mod objects;
+mod open;
+mod remote;
+mod resolve;
+
+pub use error::{GitError, MissingReason};
+pub use open::Repository;
+pub use resolve::{CommitId, Head, Presence};

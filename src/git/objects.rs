@@ -1,0 +1,61 @@
+//! Reading git's objects, with errors that name the path they belong to.
+
+use bstr::BStr;
+use dtbuild_cache::tree::ContentId;
+use gix::objs::{Find as _, Kind, TreeRefIter};
+
+use super::GitError;
+
+/// A handle to the object database: cheap to clone, and to send to another thread.
+#[derive(Clone)]
+pub(super) struct Objects {
+    database: gix::OdbHandle,
+    hash: gix::hash::Kind,
+}
+
+impl Objects {
+    pub(super) fn of(repository: &gix::Repository) -> Self {
+        Self { database: repository.objects.clone(), hash: repository.object_hash() }
+    }
+
+    pub(super) fn hash(&self) -> gix::hash::Kind {
+        self.hash
+    }
+
+    /// The entries of the tree `id`, the folder at `path`.
+    pub(super) fn tree<'a>(
+        &self,
+        id: &ContentId,
+        path: &BStr,
+        buffer: &'a mut Vec<u8>,
+    ) -> Result<TreeRefIter<'a>, GitError> {
+        // Git never stores the empty tree; everybody knows it.
+        if id.is_empty_tree() {
+            return Ok(TreeRefIter::from_bytes(&[], self.hash));
+        }
+        Ok(TreeRefIter::from_bytes(self.read(id, Kind::Tree, path, buffer)?, self.hash))
+    }
+
+    /// The bytes of the object `id`, which must be a `kind`; `path` is what it belongs to.
+    pub(super) fn read<'a>(
+        &self,
+        id: &ContentId,
+        kind: Kind,
+        path: &BStr,
+        buffer: &'a mut Vec<u8>,
+    ) -> Result<&'a [u8], GitError> {
+        match self.database.try_find(id, buffer) {
+            Ok(Some(object)) if object.kind == kind => Ok(object.data),
+            Ok(Some(object)) => {
+                let found = object.kind;
+                Err(broken(id, path, format!("it is a {found}, not a {kind}")))
+            }
+            Ok(None) => Err(GitError::MissingObject { id: *id, path: path.to_owned() }),
+            Err(source) => Err(broken(id, path, source)),
+        }
+    }
+}
+
+pub(super) fn broken(id: &ContentId, path: &BStr, source: impl Into<super::error::Cause>) -> GitError {
+    GitError::BrokenObject { id: *id, path: path.to_owned(), source: source.into() }
+}

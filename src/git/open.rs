@@ -1,0 +1,172 @@
+//! Finding and opening the repository of a folder.
+
+use std::path::{Component, Path, PathBuf};
+
+use bstr::{BString, ByteVec as _};
+use gix::sec::trust::Mapping;
+
+use super::GitError;
+use super::objects::Objects;
+
+/// An opened git repository: a checkout, a linked work tree, or a bare one.
+///
+/// Opening reads the configuration and HEAD, and takes about half a millisecond; everything else is
+/// read when it is asked for. A clone is cheap, and is how another thread gets one.
+#[derive(Clone)]
+pub struct Repository {
+    pub(super) inner: gix::Repository,
+    /// The canonical root of the work tree.
+    root: Option<PathBuf>,
+}
+
+/// The extensions of a repository's format that change nothing for a reader, or that gix reads.
+const KNOWN_EXTENSIONS: &[&str] = &[
+    "compatobjectformat",
+    "noop",
+    "noop-v1",
+    "objectformat",
+    "partialclone",
+    "preciousobjects",
+    "refstorage",
+    "relativeworktrees",
+    "submodulepathconfig",
+    "worktreeconfig",
+];
+
+impl Repository {
+    /// Opens the repository that holds the folder `dir`, as the `git` program run there would find it:
+    /// `GIT_DIR`, `GIT_WORK_TREE` and `safe.directory` count.
+    ///
+    /// # Errors
+    /// When there is none, when git would refuse it, or when its format cannot be read.
+    pub fn discover(dir: &Path) -> Result<Self, GitError> {
+        let dir = dir.canonicalize().map_err(|source| GitError::unreadable(dir, source))?;
+        let mut trust = Mapping::<gix::open::Options>::default();
+        trust.full = trust.full.bail_if_untrusted(true).lossy_config(true);
+        trust.reduced = trust.reduced.bail_if_untrusted(true).lossy_config(true);
+        // A ceiling that does not contain the folder is git's to ignore, and ours.
+        let upwards =
+            gix::discover::upwards::Options { match_ceiling_dir_or_error: false, ..Default::default() };
+        let inner = gix::ThreadSafeRepository::discover_with_environment_overrides_opts(&dir, upwards, trust)
+            .map_err(|source| opening_error(dir, source))?
+            .to_thread_local();
+        check_format(&inner)?;
+        let root = match inner.workdir() {
+            Some(root) => Some(root.canonicalize().map_err(|source| GitError::unreadable(root, source))?),
+            None => None,
+        };
+        Ok(Self { inner, root })
+    }
+
+    /// The root of the work tree: absolute, without symbolic links.
+    ///
+    /// # Errors
+    /// When the repository is bare.
+    pub fn root(&self) -> Result<&Path, GitError> {
+        self.root.as_deref().ok_or_else(|| GitError::NoWorkTree { path: self.inner.git_dir().to_owned() })
+    }
+
+    /// The path of `folder` from the root of the work tree, empty for the root itself. The folder need not exist.
+    ///
+    /// # Errors
+    /// When it is outside of the work tree, or when the repository is bare.
+    pub fn prefix(&self, folder: &Path) -> Result<BString, GitError> {
+        let root = self.root()?;
+        let absolute = std::path::absolute(folder).map_err(|source| GitError::unreadable(folder, source))?;
+        // The folder itself may be a link that a commit holds: only what is above it is resolved.
+        let inside = [Some(lexical(&absolute)), resolve_parent(&absolute)]
+            .into_iter()
+            .flatten()
+            .find_map(|path| path.strip_prefix(root).ok().map(Path::to_owned));
+        let inside = inside
+            .ok_or_else(|| GitError::OutsideRepository { path: folder.to_owned(), root: root.to_owned() })?;
+        let parts: Vec<_> =
+            inside.components().map(|part| Vec::from_path_lossy(part.as_os_str().as_ref())).collect();
+        Ok(BString::from(parts.iter().map(AsRef::as_ref).collect::<Vec<&[u8]>>().join(&b'/')))
+    }
+
+    /// Whether the clone's history ends before its first commit.
+    #[must_use]
+    pub fn is_shallow(&self) -> bool {
+        self.inner.is_shallow().unwrap_or(false)
+    }
+
+    /// The hash that the repository names its objects with.
+    #[must_use]
+    pub fn object_hash(&self) -> gix::hash::Kind {
+        self.inner.object_hash()
+    }
+
+    pub(super) fn objects(&self) -> Objects {
+        Objects::of(&self.inner)
+    }
+}
+
+/// The path without `.` and `..`, by its text alone.
+fn lexical(path: &Path) -> PathBuf {
+    path.components().fold(PathBuf::new(), |mut clean, part| {
+        match part {
+            Component::ParentDir => {
+                clean.pop();
+            }
+            Component::CurDir => {}
+            other => clean.push(other),
+        }
+        clean
+    })
+}
+
+/// The path with the links of its deepest existing parent resolved.
+fn resolve_parent(path: &Path) -> Option<PathBuf> {
+    path.ancestors().find_map(|ancestor| {
+        let real = ancestor.canonicalize().ok()?;
+        Some(lexical(&real.join(path.strip_prefix(ancestor).ok()?)))
+    })
+}
+
+fn opening_error(path: PathBuf, source: gix::Error) -> GitError {
+    use gix::discover::upwards::Error as Discovery;
+
+    if source
+        .downcast_any_ref::<Discovery>()
+        .is_some_and(|error| !matches!(error, Discovery::NoTrustedGitRepository { .. }))
+    {
+        return GitError::NotARepository { path };
+    }
+    let denied_by_the_system = source.iter_errors().any(<dyn std::error::Error>::is::<std::io::Error>);
+    if source.is_permission_denied() && !denied_by_the_system {
+        return GitError::ForeignOwner { path };
+    }
+    GitError::Open { path, source: source.into() }
+}
+
+/// Refuses what git would read in another way than gix does: gix takes unknown formats for the usual one.
+fn check_format(repository: &gix::Repository) -> Result<(), GitError> {
+    let config = repository.config_snapshot();
+    let unsupported = |what: String, hint| GitError::UnsupportedFormat {
+        path: repository.git_dir().to_owned(),
+        what,
+        hint,
+    };
+    let storage = config.string("extensions.refStorage").unwrap_or_else(|| "files".into());
+    if storage != "files" {
+        return Err(unsupported(
+            format!("the reference storage `{storage}`"),
+            "convert it with `git refs migrate --ref-format=files`",
+        ));
+    }
+    let version = config.integer("core.repositoryFormatVersion").unwrap_or(0);
+    if version > 1 {
+        return Err(unsupported(format!("format version {version}"), "use a clone in format version 1"));
+    }
+    let extensions = config.plumbing().sections_by_name("extensions").into_iter().flatten();
+    let unknown = extensions
+        .flat_map(|section| section.value_names().collect::<Vec<_>>())
+        .find(|name| !KNOWN_EXTENSIONS.contains(&name.to_ascii_lowercase().as_str()));
+    match unknown {
+        Some(name) if version == 1 => {
+            Err(unsupported(format!("the extension `{name}`"), "use a clone without it"))
+        }
+        _ => Ok(()),
+    }
+}

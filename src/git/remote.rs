@@ -1,0 +1,25 @@
+//! Where a repository comes from.
+
+use gix::remote::Direction;
+use gix::url::Scheme;
+
+use super::Repository;
+
+impl Repository {
+    /// The address that the repository is fetched from, without user and password; none when it has
+    /// no remote, or when the remote is a folder: that would tell machines apart.
+    #[must_use]
+    pub fn remote_url(&self) -> Option<String> {
+        let remote = self.inner.find_default_remote(Direction::Fetch)?.ok()?;
+        let mut url = remote.url(Direction::Fetch)?.clone();
+        if url.scheme == Scheme::File || url.host().is_none() {
+            return None;
+        }
+        url.set_password(None);
+        // The user of an ssh address is the service's account (`git@`), that of https is a credential.
+        if url.scheme != Scheme::Ssh {
+            url.set_user(None);
+        }
+        Some(url.to_bstring().to_string())
+    }
+}

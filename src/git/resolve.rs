@@ -1,0 +1,195 @@
+//! From a revision to a commit, and from a commit to what it says.
+
+use std::fmt;
+use std::str::FromStr;
+
+use bstr::{BStr, ByteSlice as _};
+use dtbuild_cache::tree::ContentId;
+use gix::objs::{CommitRefIter, Find as _, Kind};
+
+use super::objects::broken;
+use super::{GitError, MissingReason, Repository};
+
+/// The id of a commit; it shows as the full hexadecimal id.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CommitId(pub(super) ContentId);
+
+/// A text that is no commit id.
+#[derive(Debug, thiserror::Error)]
+#[error("`{0}` is not a commit id; it must be 40 or 64 hexadecimal digits")]
+pub struct CommitIdError(String);
+
+/// What HEAD names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Head {
+    /// The commit.
+    pub commit: CommitId,
+    /// The branch, such as `master`; none when HEAD is detached.
+    pub branch: Option<String>,
+}
+
+/// Whether a commit is in this clone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Presence {
+    /// It is.
+    Known,
+    /// It is not.
+    Missing {
+        /// Why.
+        reason: MissingReason,
+    },
+}
+
+impl Repository {
+    /// What HEAD names; none in a repository without commits.
+    ///
+    /// # Errors
+    /// When HEAD cannot be read.
+    pub fn head(&self) -> Result<Option<Head>, GitError> {
+        let unreadable =
+            |source: gix::Error| GitError::BrokenReference { name: "HEAD".to_owned(), source: source.into() };
+        let mut head = self.inner.head().map_err(unreadable)?;
+        let Some(id) = head.try_peel_to_id().map_err(unreadable)? else { return Ok(None) };
+        let branch = head.referent_name().and_then(|name| {
+            let short = name.as_bstr().strip_prefix(b"refs/heads/")?;
+            Some(short.to_str_lossy().into_owned())
+        });
+        Ok(Some(Head { commit: CommitId(id.detach()), branch }))
+    }
+
+    /// The commit that `revision` names: a branch, a tag, a remote branch, an id or its beginning, `HEAD~1`.
+    ///
+    /// # Errors
+    /// When it names no commit of this clone.
+    pub fn resolve(&self, revision: &str) -> Result<CommitId, GitError> {
+        let unknown = |source: Option<gix::Error>| GitError::UnknownRevision {
+            revision: revision.to_owned(),
+            hint: self.hint(revision),
+            source: source.map(Into::into),
+        };
+        let named = self.inner.rev_parse_single(revision).map_err(|source| unknown(Some(source)))?;
+        let object = named.object().map_err(|source| unknown(Some(source)))?;
+        let commit = object.peel_to_kind(Kind::Commit).map_err(|source| unknown(Some(source)))?;
+        Ok(CommitId(commit.id))
+    }
+
+    /// Whether the commit is in this clone, and why not.
+    ///
+    /// # Errors
+    /// When the object is there, but broken or no commit.
+    pub fn has_commit(&self, commit: CommitId) -> Result<Presence, GitError> {
+        match self.commit_data(commit, &mut Vec::new()) {
+            Ok(_) => Ok(Presence::Known),
+            Err(GitError::MissingCommit { reason, .. }) => Ok(Presence::Missing { reason }),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// When the commit was made, in seconds since 1970 (the committer's time).
+    ///
+    /// # Errors
+    /// When the commit cannot be read.
+    pub fn commit_time(&self, commit: CommitId) -> Result<i64, GitError> {
+        let mut buffer = Vec::new();
+        let data = self.commit_data(commit, &mut buffer)?;
+        let seconds = data.committer().and_then(|committer| Ok(committer.time()?.seconds));
+        seconds.map_err(|source| broken_commit(commit, source))
+    }
+
+    /// The first paragraph of the commit's message, on one line.
+    ///
+    /// # Errors
+    /// When the commit cannot be read.
+    pub fn subject(&self, commit: CommitId) -> Result<String, GitError> {
+        let mut buffer = Vec::new();
+        let data = self.commit_data(commit, &mut buffer)?;
+        let message = data.message().map_err(|source| broken_commit(commit, source))?;
+        let lines = message.lines().skip_while(|line| line.trim().is_empty());
+        let subject: Vec<_> =
+            lines.take_while(|line| !line.trim().is_empty()).map(|line| line.trim().to_str_lossy()).collect();
+        Ok(subject.join(" "))
+    }
+
+    /// The id of the commit's tree.
+    pub(super) fn tree_of(&self, commit: CommitId) -> Result<ContentId, GitError> {
+        let mut buffer = Vec::new();
+        let mut data = self.commit_data(commit, &mut buffer)?;
+        data.tree_id().map_err(|source| broken_commit(commit, source))
+    }
+
+    fn commit_data<'a>(
+        &self,
+        commit: CommitId,
+        buffer: &'a mut Vec<u8>,
+    ) -> Result<CommitRefIter<'a>, GitError> {
+        let missing = || GitError::MissingCommit { commit, reason: self.missing_reason() };
+        // An id of the other hash can be in no pack of this repository; looking it up is a misuse.
+        if commit.0.kind() != self.object_hash() {
+            return Err(missing());
+        }
+        let object = self.inner.objects.try_find(&commit.0, buffer);
+        let object = object.map_err(|source| broken_commit(commit, source))?.ok_or_else(missing)?;
+        let kind = object.kind;
+        object
+            .try_into_commit_iter()
+            .ok_or_else(|| broken_commit(commit, format!("it is a {kind}, not a commit")))
+    }
+
+    fn missing_reason(&self) -> MissingReason {
+        if self.is_shallow() { MissingReason::Shallow } else { MissingReason::NotFetched }
+    }
+
+    fn hint(&self, revision: &str) -> String {
+        let digits = revision.len() >= 7 && revision.bytes().all(|byte| byte.is_ascii_hexdigit());
+        if self.inner.head().is_ok_and(|head| head.is_unborn()) && revision.starts_with("HEAD") {
+            "the repository has no commits yet".to_owned()
+        } else if let Some((remote, branch)) = self.remote_branch(revision) {
+            format!("fetch it with `git fetch {remote} {branch}`")
+        } else if self.is_shallow() {
+            "the clone is shallow: fetch more of the history with `git fetch --unshallow`".to_owned()
+        } else if digits {
+            format!("fetch it with `git fetch origin {revision}`, if no force-push left it behind")
+        } else {
+            "check the spelling with `git branch --all`, or `git fetch` it".to_owned()
+        }
+    }
+
+    fn remote_branch<'a>(&self, revision: &'a str) -> Option<(&'a str, &'a str)> {
+        let (remote, branch) = revision.strip_prefix("refs/remotes/").unwrap_or(revision).split_once('/')?;
+        let known = self.inner.remote_names().iter().any(|name| *name == remote);
+        let plain = !branch.contains(['~', '^', '@', ':']);
+        (known && plain).then_some((remote, branch))
+    }
+}
+
+fn broken_commit(commit: CommitId, source: impl Into<super::error::Cause>) -> GitError {
+    broken(&commit.0, BStr::new("the commit"), source)
+}
+
+impl CommitId {
+    /// The first digits of the id, enough to tell commits apart when they are shown.
+    #[must_use]
+    pub fn short(self) -> String {
+        self.0.to_hex_with_len(10).to_string()
+    }
+}
+
+impl fmt::Display for CommitId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(formatter)
+    }
+}
+
+impl fmt::Debug for CommitId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "CommitId({})", self.0)
+    }
+}
+
+impl FromStr for CommitId {
+    type Err = CommitIdError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        ContentId::from_hex(text.as_bytes()).map(Self).map_err(|_| CommitIdError(text.to_owned()))
+    }
+}

@@ -1,0 +1,4 @@
+//! Git as builds see it, checked against the `git` program.
+
+mod diff;
+mod open;

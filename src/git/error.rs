@@ -104,6 +104,59 @@ pub enum GitError {
         #[source]
         source: Cause,
     },
+    /// A path cannot be followed within the repository.
+    #[error("`{path}` leads out of the repository by the link `{link}`; replace the link with what it names")]
+    LeavesRepository {
+        /// The path that was asked for.
+        path: BString,
+        /// The text of the link.
+        link: BString,
+    },
+    /// A path never ends.
+    #[error("`{path}` goes through too many symbolic links; do two of them name each other?")]
+    LinkLoop {
+        /// The path.
+        path: BString,
+    },
+    /// A file that must be small is not.
+    #[error("`{path}` has {size} bytes, more than the {limit} that are read; is it the right file?")]
+    TooLarge {
+        /// The file.
+        path: BString,
+        /// Its number of bytes.
+        size: u64,
+        /// How many are allowed.
+        limit: u64,
+    },
+    /// A build would see a pointer instead of a file.
+    #[error(
+        "`{path}` is a Git LFS pointer here, not the file; run `git lfs pull` and build the disk \
+         with `source = \"worktree\"`, or leave it out with `.dockerignore`"
+    )]
+    LfsPointer {
+        /// The file.
+        path: BString,
+    },
+    /// A build would see what git stores, and not what a checkout holds.
+    #[error(
+        "`{path}` goes through the filter `{filter}` when it is checked out, which a build of the commit \
+         cannot run; build the disk with `source = \"worktree\"`, or leave it out with `.dockerignore`"
+    )]
+    Filtered {
+        /// The file.
+        path: BString,
+        /// The name of the filter, from `.gitattributes`.
+        filter: String,
+    },
+    /// A build would need files of another repository.
+    #[error(
+        "`{path}` is a submodule, whose files are not part of this repository; leave it out with \
+         `.dockerignore`, or make its files part of the repository"
+    )]
+    Submodule {
+        /// Its path.
+        path: BString,
+    },
     /// HEAD or another reference cannot be read.
     #[error("failed to read `{name}`; check the repository with `git fsck`")]
     BrokenReference {

@@ -9,13 +9,18 @@
 //!
 //! The same content has the same ids in both: a clean checkout has the digest of its commit.
 
+mod attributes;
+mod commit_tree;
 mod diff;
 mod error;
 mod objects;
 mod open;
+mod paths;
 mod remote;
 mod resolve;
+mod snapshot;
 
+pub use commit_tree::CommitTree;
 pub use error::{GitError, MissingReason};
 pub use open::Repository;
 pub use resolve::{CommitId, Head, Presence};

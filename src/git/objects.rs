@@ -54,6 +54,17 @@ impl Objects {
             Err(source) => Err(broken(id, path, source)),
         }
     }
+
+    /// The number of bytes of the object `id`, without reading it; `path` is what it belongs to.
+    pub(super) fn size(&self, id: &ContentId, path: &BStr) -> Result<u64, GitError> {
+        use gix::odb::Header as _;
+
+        match self.database.try_header(id) {
+            Ok(Some(header)) => Ok(header.size()),
+            Ok(None) => Err(GitError::MissingObject { id: *id, path: path.to_owned() }),
+            Err(source) => Err(broken(id, path, source)),
+        }
+    }
 }
 
 pub(super) fn broken(id: &ContentId, path: &BStr, source: impl Into<super::error::Cause>) -> GitError {

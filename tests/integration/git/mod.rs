@@ -1,4 +1,6 @@
 //! Git as builds see it, checked against the `git` program.
 
+mod commit_tree;
 mod diff;
+mod filters;
 mod open;

@@ -1,0 +1,124 @@
+//! `.gitattributes` of a commit: whether a checkout holds the bytes that git stores.
+
+use std::path::{Path, PathBuf};
+
+use bstr::{BStr, BString, ByteSlice as _};
+use dtbuild_cache::tree::{ContentId, Kind};
+use gix::attrs::search::{MetadataCollection, Outcome};
+use gix::attrs::{Search, StateRef};
+
+use super::diff::join;
+use super::objects::Objects;
+use super::{GitError, paths};
+
+const FILE: &str = ".gitattributes";
+
+/// Names of the filters that change files on checkout, by the repository's configuration.
+///
+/// Git LFS is none of them: its pointers are told by their text, wherever LFS is set up or not.
+#[derive(Clone, Default)]
+pub(super) struct Drivers(Vec<String>);
+
+impl Drivers {
+    pub(super) fn of(repository: &gix::Repository) -> Self {
+        let config = repository.config_snapshot();
+        let sections = config.plumbing().sections_by_name("filter").into_iter().flatten();
+        let active = sections.filter_map(|section| {
+            let name = section.header().subsection_name()?.to_string();
+            let programs = ["smudge", "process"].into_iter().filter_map(|key| section.value(key));
+            let runs = programs.into_iter().any(|program| !program.is_empty() && program != "cat");
+            (runs && name != "lfs").then_some(name)
+        });
+        Self(active.collect())
+    }
+}
+
+/// Finds the files of a commit that a checkout passes through a program.
+///
+/// Attributes of the machine are left aside: a commit is the same everywhere.
+pub(super) struct CheckoutFilters<'a> {
+    drivers: &'a Drivers,
+    search: Search,
+    collection: MetadataCollection,
+    outcome: Outcome,
+}
+
+impl<'a> CheckoutFilters<'a> {
+    /// Reads the attributes that apply to `folder` of the tree `top`; none where no filter is set up.
+    pub(super) fn read(
+        drivers: &'a Drivers,
+        objects: &Objects,
+        top: ContentId,
+        folder: &BStr,
+    ) -> Result<Option<Self>, GitError> {
+        if drivers.0.is_empty() {
+            return Ok(None);
+        }
+        let mut files = above(objects, top, folder)?;
+        files.extend(below(objects, top, folder)?);
+        let mut collection = MetadataCollection::default();
+        let unreadable = |source| GitError::unreadable(FILE, source);
+        let mut search = Search::new_globals(std::iter::empty::<PathBuf>(), &mut Vec::new(), &mut collection)
+            .map_err(unreadable)?;
+        let mut buffer = Vec::new();
+        for (path, id) in files {
+            let text = objects.read(&id, gix::objs::Kind::Blob, path.as_bstr(), &mut buffer)?;
+            let source = path.to_path_lossy().into_owned();
+            let top_level = path == FILE;
+            search
+                .add_patterns_buffer(text, source, Some(Path::new("")), &mut collection, top_level)
+                .map_err(unreadable)?;
+        }
+        Ok(Some(Self { drivers, search, collection, outcome: Outcome::default() }))
+    }
+
+    /// Fails if a checkout holds something else than git stores for the file at `path`.
+    pub(super) fn check(&mut self, path: &BStr) -> Result<(), GitError> {
+        self.outcome.initialize_with_selection(&self.collection, ["filter"]);
+        let case = gix::glob::pattern::Case::Sensitive;
+        self.search.pattern_matching_relative_path(path, case, Some(false), &mut self.outcome);
+        let filter = self.outcome.iter_selected().find_map(|found| match found.assignment.state {
+            StateRef::Value(value) => Some(value.as_bstr().to_string()),
+            _ => None,
+        });
+        match filter {
+            Some(filter) if self.drivers.0.contains(&filter) => {
+                Err(GitError::Filtered { path: path.to_owned(), filter })
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The attribute files of the folders above `folder`, the root's first.
+fn above(objects: &Objects, top: ContentId, folder: &BStr) -> Result<Vec<(BString, ContentId)>, GitError> {
+    let mut files = Vec::new();
+    let root = if folder.is_empty() { None } else { Some(0) };
+    for end in root.into_iter().chain(folder.find_iter("/")) {
+        let path = join(folder[..end].as_bstr(), FILE.into());
+        if let Some((Kind::File | Kind::Executable, id)) = paths::find(objects, top, path.as_bstr())? {
+            files.push((path, id));
+        }
+    }
+    Ok(files)
+}
+
+/// The attribute files in `folder` and below, those of a folder before those of the folders in it.
+fn below(objects: &Objects, top: ContentId, folder: &BStr) -> Result<Vec<(BString, ContentId)>, GitError> {
+    let mut files = Vec::new();
+    let mut folders = Vec::new();
+    if let Some((Kind::Folder, id)) = paths::find(objects, top, folder)? {
+        folders.push((folder.to_owned(), id));
+    }
+    while let Some((folder, id)) = folders.pop() {
+        for node in paths::nodes(objects, id, folder.as_bstr())? {
+            let path = join(folder.as_bstr(), node.name.as_bstr());
+            match (node.kind, node.id) {
+                (Kind::Folder, Some(id)) => folders.push((path, id)),
+                (Kind::File | Kind::Executable, Some(id)) if node.name == FILE => files.push((path, id)),
+                _ => {}
+            }
+        }
+    }
+    Ok(files)
+}

@@ -1,0 +1,129 @@
+//! Finding a path in a commit, the way a checkout of it would.
+
+use bstr::{BStr, BString, ByteSlice as _};
+use dtbuild_cache::tree::{ContentId, Kind, Node};
+use gix::objs::tree::EntryKind;
+
+use super::objects::{Objects, broken};
+use super::{CommitId, GitError, Repository};
+
+/// How many links a path may go through, as Linux has it.
+const LINKS: usize = 40;
+
+/// The largest file that [`Repository::read_file`] reads.
+const LIMIT: u64 = 16 * 1024 * 1024;
+
+impl Repository {
+    /// The content of the file at `path` in the commit; none where there is no file. Links are
+    /// followed as long as they stay in the repository.
+    ///
+    /// # Errors
+    /// When an object is missing, a link leads out of the repository, or the file has more than 16 MiB.
+    pub fn read_file(&self, commit: CommitId, path: &BStr) -> Result<Option<Vec<u8>>, GitError> {
+        let objects = self.objects();
+        let Some((Kind::File | Kind::Executable, id)) = find(&objects, self.tree_of(commit)?, path)? else {
+            return Ok(None);
+        };
+        let size = objects.size(&id, path)?;
+        if size > LIMIT {
+            return Err(GitError::TooLarge { path: path.to_owned(), size, limit: LIMIT });
+        }
+        let mut content = Vec::new();
+        objects.read(&id, gix::objs::Kind::Blob, path, &mut content)?;
+        Ok(Some(content))
+    }
+}
+
+/// What is at `path` of the tree `root`, links followed.
+pub(super) fn find(
+    objects: &Objects,
+    root: ContentId,
+    path: &BStr,
+) -> Result<Option<(Kind, ContentId)>, GitError> {
+    let mut pending: Vec<BString> = components(path);
+    let mut above: Vec<ContentId> = Vec::new();
+    let mut folder = root;
+    let mut links = 0;
+    while let Some(name) = pending.pop() {
+        if name == ".." {
+            let leaves = || GitError::LeavesRepository { path: path.to_owned(), link: "..".into() };
+            folder = above.pop().ok_or_else(leaves)?;
+            continue;
+        }
+        let Some((kind, id)) = entry(objects, folder, name.as_bstr(), path)? else { return Ok(None) };
+        match kind {
+            Kind::Folder => above.push(std::mem::replace(&mut folder, id)),
+            Kind::Symlink => {
+                links += 1;
+                if links > LINKS {
+                    return Err(GitError::LinkLoop { path: path.to_owned() });
+                }
+                let mut buffer = Vec::new();
+                let link = objects.read(&id, gix::objs::Kind::Blob, path, &mut buffer)?.as_bstr();
+                if link.starts_with(b"/") {
+                    return Err(GitError::LeavesRepository { path: path.to_owned(), link: link.to_owned() });
+                }
+                pending.extend(components(link));
+            }
+            Kind::Submodule if !pending.is_empty() => {
+                return Err(GitError::Submodule { path: path.to_owned() });
+            }
+            _ if pending.is_empty() => return Ok(Some((kind, id))),
+            _ => return Ok(None),
+        }
+    }
+    Ok(Some((Kind::Folder, folder)))
+}
+
+/// The components of a path, the last one first.
+fn components(path: &BStr) -> Vec<BString> {
+    let parts = path.rsplit_str("/").filter(|part| !part.is_empty() && *part != b".");
+    parts.map(BString::from).collect()
+}
+
+/// The path without `.` and needless slashes.
+pub(super) fn clean(path: &BStr) -> BString {
+    let mut parts = components(path);
+    parts.reverse();
+    bstr::join("/", parts).into()
+}
+
+/// What `name` is in the tree `folder`; `path` is what the folder is read for.
+fn entry(
+    objects: &Objects,
+    folder: ContentId,
+    name: &BStr,
+    path: &BStr,
+) -> Result<Option<(Kind, ContentId)>, GitError> {
+    let mut buffer = Vec::new();
+    for entry in objects.tree(&folder, path, &mut buffer)? {
+        let entry = entry.map_err(|source| broken(&folder, path, source))?;
+        if entry.filename == name {
+            return Ok(Some((kind(entry.mode.kind()), entry.oid.to_owned())));
+        }
+    }
+    Ok(None)
+}
+
+/// All names in the tree `id`, the folder at `path`.
+pub(super) fn nodes(objects: &Objects, id: ContentId, path: &BStr) -> Result<Vec<Node>, GitError> {
+    let mut buffer = Vec::new();
+    let entries = objects.tree(&id, path, &mut buffer)?;
+    entries
+        .map(|entry| {
+            let entry = entry.map_err(|source| broken(&id, path, source))?;
+            let (name, kind) = (entry.filename.to_owned(), kind(entry.mode.kind()));
+            Ok(Node { name, kind, id: Some(entry.oid.to_owned()) })
+        })
+        .collect()
+}
+
+fn kind(entry: EntryKind) -> Kind {
+    match entry {
+        EntryKind::Tree => Kind::Folder,
+        EntryKind::Blob => Kind::File,
+        EntryKind::BlobExecutable => Kind::Executable,
+        EntryKind::Link => Kind::Symlink,
+        EntryKind::Commit => Kind::Submodule,
+    }
+}

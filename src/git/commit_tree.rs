@@ -58,12 +58,14 @@ impl CommitTree {
         let mut filters =
             CheckoutFilters::read(&self.drivers, &self.objects, self.top, self.folder.as_bstr())?;
         let mut entries = Vec::new();
-        snapshot::walk(self, filter, &mut |path, node, id| {
+        snapshot::walk(self, filter, &mut |path, node| {
             let place = join(self.folder.as_bstr(), path);
             match &mut filters {
                 Some(filters) if is_file(node.kind) => filters.check(place.as_bstr())?,
                 _ => {}
             }
+            let null = ContentId::null(self.objects.hash());
+            let id = if node.kind == Kind::Folder { null } else { self.identify(path, node)? };
             entries.push(self.entry(path, place.as_bstr(), node.kind, id)?);
             Ok(())
         })?;
@@ -91,7 +93,6 @@ impl CommitTree {
                 }
             }
         }
-        let id = if kind == Kind::Folder { ContentId::null(self.objects.hash()) } else { id };
         Ok(SnapshotEntry { path: path.to_owned(), kind, id, size, link })
     }
 }

@@ -157,6 +157,47 @@ pub enum GitError {
         /// Its path.
         path: BString,
     },
+    /// A file or folder of the working tree cannot be read.
+    #[error("failed to read `{}`; make it readable, or leave it out with `.dockerignore`", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// A file changed between two looks at it.
+    #[error("`{path}` changed while it was being read; build again when nothing writes to it")]
+    Changed {
+        /// The file, from the root of the repository.
+        path: BString,
+    },
+    /// A file is neither a file, nor a link, nor a folder.
+    #[error("`{path}` is {what}, which no build can be sent; leave it out with `.dockerignore`")]
+    SpecialFile {
+        /// Its path from the root of the repository.
+        path: BString,
+        /// What it is.
+        what: &'static str,
+    },
+    /// Git's index cannot be read.
+    #[error("failed to read the index `{}`; does `git status` work?", path.display())]
+    BrokenIndex {
+        /// Its path.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: Cause,
+    },
+    /// The attributes of the working tree cannot be read.
+    #[error("failed to read the attributes of `{path}`; does `git check-attr --all {path}` work?")]
+    BrokenAttributes {
+        /// The file that they were asked for.
+        path: BString,
+        /// Why.
+        #[source]
+        source: Cause,
+    },
     /// HEAD or another reference cannot be read.
     #[error("failed to read `{name}`; check the repository with `git fsck`")]
     BrokenReference {

@@ -11,16 +11,24 @@
 
 mod attributes;
 mod commit_tree;
+mod conversion;
 mod diff;
+mod disk;
+mod disk_contents;
 mod error;
+mod index;
 mod objects;
 mod open;
 mod paths;
+mod reading;
 mod remote;
 mod resolve;
 mod snapshot;
+mod working_tree;
 
 pub use commit_tree::CommitTree;
 pub use error::{GitError, MissingReason};
 pub use open::Repository;
 pub use resolve::{CommitId, Head, Presence};
+pub use snapshot::Kept;
+pub use working_tree::WorkingTree;

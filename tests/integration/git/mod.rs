@@ -4,3 +4,4 @@ mod commit_tree;
 mod diff;
 mod filters;
 mod open;
+mod working_tree;

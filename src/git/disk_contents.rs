@@ -1,0 +1,90 @@
+//! The bytes of a working tree's snapshot, checked while they are sent.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::PathBuf;
+
+use bstr::{BString, ByteSlice as _};
+use dtbuild_cache::snapshot::{Contents, SnapshotEntry};
+use dtbuild_cache::tree::ContentId;
+use gix::hash::Hasher;
+
+use super::disk;
+
+/// The files below a folder of the disk.
+pub(super) struct DiskContents {
+    root: PathBuf,
+    hash: gix::hash::Kind,
+}
+
+impl DiskContents {
+    pub(super) fn new(root: PathBuf, hash: gix::hash::Kind) -> Self {
+        Self { root, hash }
+    }
+}
+
+impl Contents for DiskContents {
+    fn open(&self, entry: &SnapshotEntry) -> io::Result<Box<dyn Read + Send>> {
+        let path = self.root.join(entry.path.to_path_lossy());
+        // A pipe in the file's place would block for ever; what else there is shows in the id.
+        if !path.symlink_metadata()?.is_file() {
+            return Err(changed(&entry.path));
+        }
+        let mut reader = VerifyingReader {
+            file: File::open(path)?,
+            path: entry.path.clone(),
+            left: entry.size,
+            expected: entry.id,
+            hasher: Some(disk::start(self.hash, entry.size)),
+        };
+        if entry.size == 0 {
+            reader.finish()?;
+        }
+        Ok(Box::new(reader))
+    }
+}
+
+/// Reads a file, and fails with its last byte if it is not what it was.
+struct VerifyingReader {
+    file: File,
+    path: BString,
+    left: u64,
+    expected: ContentId,
+    /// None once the content is verified.
+    hasher: Option<Hasher>,
+}
+
+impl VerifyingReader {
+    /// Checks that the file ends here, and that its content is the expected one.
+    fn finish(&mut self) -> io::Result<()> {
+        let Some(hasher) = self.hasher.take() else { return Ok(()) };
+        let grown = self.file.read(&mut [0])? > 0;
+        let id = hasher.try_finalize().map_err(io::Error::other)?;
+        if grown || id != self.expected { Err(changed(&self.path)) } else { Ok(()) }
+    }
+}
+
+impl Read for VerifyingReader {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.left == 0 || buffer.is_empty() {
+            return Ok(0);
+        }
+        let limit = usize::try_from(self.left).map_or(buffer.len(), |left| left.min(buffer.len()));
+        let count = self.file.read(&mut buffer[..limit])?;
+        let Some(hasher) = self.hasher.as_mut().filter(|_| count > 0) else {
+            return Err(changed(&self.path));
+        };
+        hasher.update(&buffer[..count]);
+        self.left -= count as u64;
+        if self.left == 0 {
+            self.finish()?;
+        }
+        Ok(count)
+    }
+}
+
+fn changed(path: &BString) -> io::Error {
+    io::Error::other(format!(
+        "`{path}` changed while it was being built; build again when nothing writes to it"
+    ))
+}

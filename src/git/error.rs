@@ -198,6 +198,16 @@ pub enum GitError {
         #[source]
         source: Cause,
     },
+    /// The working tree cannot be compared with the index.
+    #[error(
+        "failed to compare the working tree with git's index; does `git status` work? \
+         (a sparse index is made a full one by `git sparse-checkout reapply --no-sparse-index`)"
+    )]
+    Status {
+        /// Why.
+        #[source]
+        source: Cause,
+    },
     /// HEAD or another reference cannot be read.
     #[error("failed to read `{name}`; check the repository with `git fsck`")]
     BrokenReference {

@@ -10,6 +10,7 @@
 //! The same content has the same ids in both: a clean checkout has the digest of its commit.
 
 mod attributes;
+mod changes;
 mod commit_tree;
 mod conversion;
 mod diff;

@@ -75,6 +75,25 @@ pub(super) fn find(
     Ok(Some((Kind::Folder, folder)))
 }
 
+/// What is at `path` of the tree `root`, no links followed.
+pub(super) fn find_exact(
+    objects: &Objects,
+    root: ContentId,
+    path: &BStr,
+) -> Result<Option<(Kind, ContentId)>, GitError> {
+    let mut found = (Kind::Folder, root);
+    for name in components(path).iter().rev() {
+        match found {
+            (Kind::Folder, id) => match entry(objects, id, name.as_bstr(), path)? {
+                Some(next) => found = next,
+                None => return Ok(None),
+            },
+            _ => return Ok(None),
+        }
+    }
+    Ok(Some(found))
+}
+
 /// The components of a path, the last one first.
 fn components(path: &BStr) -> Vec<BString> {
     let parts = path.rsplit_str("/").filter(|part| !part.is_empty() && *part != b".");

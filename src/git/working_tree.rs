@@ -81,7 +81,8 @@ impl Repository {
     }
 }
 
-fn is_missing(error: &io::Error) -> bool {
+/// Whether the error says that there is nothing at a path.
+pub(super) fn is_missing(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 

@@ -1,5 +1,6 @@
 //! Git as builds see it, checked against the `git` program.
 
+mod changes;
 mod commit_tree;
 mod diff;
 mod filters;

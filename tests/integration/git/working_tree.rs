@@ -334,3 +334,10 @@ fn repository_without_commits_can_be_built() {
     let repo = TestRepo::new().file("a", "1");
     assert_eq!(paths(&disk(&repo, "", &EVERYTHING).unwrap()), ["a"]);
 }
+
+#[test]
+fn sparse_checkout_holds_what_is_on_the_disk() {
+    let repo = TestRepo::new().file("a/x", "1").file("b/x", "1").file("top", "1").commit("first");
+    repo.git(["sparse-checkout", "set", "--cone", "--sparse-index", "a"]);
+    assert_eq!(paths(&disk(&repo, "", &EVERYTHING).unwrap()), ["a", "a/x", "top"]);
+}

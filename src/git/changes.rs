@@ -1,0 +1,129 @@
+//! What differs between the working tree and HEAD.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use bstr::{BString, ByteSlice as _};
+use dtbuild_cache::tree::{ContentId, Kind};
+use gix::status::{Item, Submodule, UntrackedFiles};
+
+use super::disk::{self, Stat};
+use super::objects::Objects;
+use super::working_tree::is_missing;
+use super::{GitError, Repository, paths};
+use crate::plan::{ChangeStatus, ChangedPath};
+
+impl Repository {
+    /// The paths by which the working tree differs from HEAD, sorted: staged or not, and untracked
+    /// unless git ignores them. In a repository without commits, all of them are new.
+    ///
+    /// # Errors
+    /// When the repository is bare, or the working tree cannot be compared with git's index.
+    pub fn changed_in_working_tree(&self) -> Result<Vec<ChangedPath>, GitError> {
+        let root = self.root()?;
+        let head = match self.head()? {
+            Some(head) => self.tree_of(head.commit)?,
+            None => ContentId::empty_tree(self.object_hash()),
+        };
+        let objects = self.objects();
+        let mut changes = Vec::new();
+        for path in self.candidates(head)? {
+            let before = paths::find_exact(&objects, head, path.as_bstr())?;
+            let place = root.join(path.to_path_lossy());
+            let after = OnDisk::at(&place).map_err(|source| GitError::Unreadable { path: place, source })?;
+            if let Some(status) = status(&objects, before, after.as_ref()) {
+                changes.push(ChangedPath { path, status });
+            }
+        }
+        Ok(changes)
+    }
+
+    /// The paths at which HEAD, the index and the disk do not all agree.
+    fn candidates(&self, head: ContentId) -> Result<BTreeSet<BString>, GitError> {
+        let failed = |source: gix::Error| GitError::Status { source: source.into() };
+        let submodules =
+            Submodule::Given { ignore: gix::submodule::config::Ignore::Dirty, check_dirty: false };
+        let items = self
+            .inner
+            .status(gix::progress::Discard)
+            .map_err(failed)?
+            .head_tree(head)
+            .untracked_files(UntrackedFiles::Files)
+            .index_worktree_rewrites(None)
+            .tree_index_track_renames(gix::status::tree_index::TrackRenames::Disabled)
+            .index_worktree_submodules(submodules)
+            .into_iter(None)
+            .map_err(failed)?;
+        let mut paths = BTreeSet::new();
+        for item in items {
+            let item = item.map_err(failed)?;
+            let differs = match &item {
+                Item::IndexWorktree(change) => change.summary().is_some(),
+                Item::TreeIndex(_) => true,
+            };
+            if differs {
+                paths.insert(item.location().to_owned());
+            }
+        }
+        Ok(paths)
+    }
+}
+
+/// A file, link or folder of the disk.
+struct OnDisk {
+    path: PathBuf,
+    kind: Kind,
+    stat: Stat,
+}
+
+impl OnDisk {
+    fn at(path: &Path) -> io::Result<Option<Self>> {
+        let metadata = match path.symlink_metadata() {
+            Ok(metadata) => metadata,
+            Err(error) if is_missing(&error) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let stat = Stat::from(&metadata);
+        let kind = if metadata.is_symlink() {
+            Kind::Symlink
+        } else if metadata.is_dir() {
+            Kind::Folder
+        } else if stat.is_executable() {
+            Kind::Executable
+        } else {
+            Kind::File
+        };
+        Ok(Some(Self { path: path.to_owned(), kind, stat }))
+    }
+
+    /// Whether git would store just this.
+    fn holds(&self, kind: Kind, id: ContentId, objects: &Objects) -> bool {
+        let found = || disk::identify(&self.path, self.kind, &self.stat, objects.hash(), &mut Vec::new());
+        self.kind == kind && found().is_ok_and(|found| found == id)
+    }
+}
+
+/// What happened to a path that git reports; none when it is back to what it was.
+fn status(
+    objects: &Objects,
+    before: Option<(Kind, ContentId)>,
+    after: Option<&OnDisk>,
+) -> Option<ChangeStatus> {
+    let is_file = |kind| matches!(kind, Kind::File | Kind::Executable);
+    match (before, after) {
+        (None, None) => None,
+        (None | Some((Kind::Folder, _)), Some(_)) => Some(ChangeStatus::Added),
+        (Some((Kind::Submodule, _)), Some(after)) if after.kind == Kind::Folder => {
+            Some(ChangeStatus::Modified)
+        }
+        (Some(_), None) => Some(ChangeStatus::Deleted),
+        // What is in the folder is reported by its own paths.
+        (Some(_), Some(after)) if after.kind == Kind::Folder => Some(ChangeStatus::Deleted),
+        (Some((kind, id)), Some(after)) if after.holds(kind, id, objects) => None,
+        (Some((kind, _)), Some(after)) if kind == after.kind || is_file(kind) && is_file(after.kind) => {
+            Some(ChangeStatus::Modified)
+        }
+        _ => Some(ChangeStatus::TypeChanged),
+    }
+}

@@ -99,7 +99,7 @@ pub(super) fn identify(
 ) -> Result<ContentId, Failure> {
     if kind == Kind::Symlink {
         let text = read_link(path)?;
-        return Ok(finish(hash, text.as_bytes())?);
+        return Ok(blob_id(hash, text.as_bytes())?);
     }
     // What is open must be what was listed: so no link that took its place is followed.
     let mut file = File::open(path)?;
@@ -139,7 +139,8 @@ pub(super) fn start(hash: gix::hash::Kind, size: u64) -> Hasher {
     hasher
 }
 
-fn finish(hash: gix::hash::Kind, content: &[u8]) -> io::Result<ContentId> {
+/// The blob id of a content.
+pub(super) fn blob_id(hash: gix::hash::Kind, content: &[u8]) -> io::Result<ContentId> {
     let mut hasher = start(hash, content.len() as u64);
     hasher.update(content);
     hasher.try_finalize().map_err(io::Error::other)

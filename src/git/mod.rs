@@ -18,6 +18,7 @@ mod disk;
 mod disk_contents;
 mod error;
 mod index;
+mod listing;
 mod objects;
 mod open;
 mod paths;

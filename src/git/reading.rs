@@ -14,9 +14,11 @@ use super::disk::{self, Failure, Stat};
 /// How many files are worth a thread.
 const SHARE: usize = 16;
 
-/// A file to be read: its path from the root of the tree, and what it was when it was listed.
+/// A file to be read: its path from the root of the tree and from that of the repository, and what it
+/// was when it was listed.
 pub(super) struct Unread {
     pub(super) path: BString,
+    pub(super) place: BString,
     pub(super) kind: Kind,
     pub(super) stat: Stat,
 }
@@ -66,6 +68,6 @@ pub(super) fn identify_one(
     let path = root.join(file.path.to_path_lossy());
     disk::identify(&path, file.kind, &file.stat, hash, buffer).map_err(|failure| match failure {
         Failure::Io(source) => GitError::Unreadable { path, source },
-        Failure::Changed => GitError::Changed { path: file.path.clone() },
+        Failure::Changed => GitError::Changed { path: file.place.clone() },
     })
 }

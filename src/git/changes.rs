@@ -10,7 +10,6 @@ use gix::status::{Item, Submodule, UntrackedFiles};
 
 use super::disk::{self, Stat};
 use super::objects::Objects;
-use super::working_tree::is_missing;
 use super::{GitError, Repository, paths};
 use crate::plan::{ChangeStatus, ChangedPath};
 
@@ -81,7 +80,7 @@ impl OnDisk {
     fn at(path: &Path) -> io::Result<Option<Self>> {
         let metadata = match path.symlink_metadata() {
             Ok(metadata) => metadata,
-            Err(error) if is_missing(&error) => return Ok(None),
+            Err(error) if disk::is_missing(&error) => return Ok(None),
             Err(error) => return Err(error),
         };
         let stat = Stat::from(&metadata);

@@ -71,6 +71,11 @@ pub(super) fn special(kind: FileType) -> Option<&'static str> {
     }
 }
 
+/// Whether the error says that there is nothing at a path.
+pub(super) fn is_missing(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+}
+
 /// Whether the folder, or one below it, holds anything that git could store.
 pub(super) fn holds_something(folder: &Path) -> io::Result<bool> {
     let mut folders = Vec::new();

@@ -66,7 +66,11 @@ impl Listing {
     /// What `entry` of the folder at `folder` is; none for what neither git nor a build has.
     fn item(&self, folder: &BStr, entry: &DirEntry) -> io::Result<Option<Item>> {
         let name = BString::from(entry.file_name().as_bytes());
-        let metadata = entry.metadata()?;
+        let metadata = match entry.metadata() {
+            Ok(metadata) => metadata,
+            Err(error) if disk::is_missing(&error) => return Ok(None),
+            Err(error) => return Err(error),
+        };
         let (kind, stat) = (metadata.file_type(), Stat::from(&metadata));
         let place = || self.place(join(folder, name.as_bstr()).as_bstr());
         let kind = if name == ".git" || kind.is_socket() {
@@ -76,7 +80,8 @@ impl Listing {
         } else if kind.is_dir() {
             if self.index.submodule(place().as_bstr()).is_some() {
                 Kind::Submodule
-            } else if disk::holds_something(&entry.path())? {
+            // One that cannot be looked into matters only if it is built.
+            } else if disk::holds_something(&entry.path()).unwrap_or(true) {
                 Kind::Folder
             } else {
                 return Ok(None);

@@ -8,7 +8,6 @@
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 use std::fs;
-use std::io;
 use std::sync::Arc;
 
 use bstr::{BStr, BString, ByteSlice as _};
@@ -44,7 +43,7 @@ impl Repository {
         let root = match path.canonicalize() {
             Ok(path) if path.is_dir() => path,
             Ok(_) => return Ok(None),
-            Err(error) if is_missing(&error) => return Ok(None),
+            Err(error) if disk::is_missing(&error) => return Ok(None),
             Err(source) => return Err(GitError::Unreadable { path, source }),
         };
         let index = Index::read(self)?;
@@ -58,11 +57,6 @@ impl Repository {
         };
         Ok(Some(WorkingTree { listing, objects: self.objects(), ids: RefCell::default(), conversions }))
     }
-}
-
-/// Whether the error says that there is nothing at a path.
-pub(super) fn is_missing(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
 impl WorkingTree {

@@ -188,3 +188,14 @@ fn paths_are_bytes() {
     let opened = Repository::discover(&repo.path(b"caf\xe9")).unwrap();
     assert_eq!(opened.prefix(&repo.path(b"caf\xe9")).unwrap(), BStr::new(b"caf\xe9"));
 }
+
+#[test]
+fn what_git_gives_goes_to_other_threads() {
+    fn sent<T: Send>() {}
+    fn shared<T: Send + Sync>() {}
+    sent::<Repository>();
+    sent::<dtbuild::git::CommitTree>();
+    sent::<dtbuild::git::WorkingTree>();
+    shared::<dtbuild_cache::snapshot::Snapshot>();
+    shared::<GitError>();
+}

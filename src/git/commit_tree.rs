@@ -8,12 +8,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bstr::{BStr, BString, ByteSlice as _};
 use dtbuild_cache::snapshot::{Contents, Snapshot, SnapshotEntry};
-use dtbuild_cache::tree::{ContentId, Filter, Kind, Node, Tree};
+use dtbuild_cache::tree::{self, ContentId, Filter, Kind, Node, Tree};
 
 use super::attributes::{CheckoutFilters, Drivers};
 use super::diff::join;
 use super::objects::Objects;
-use super::snapshot::{self, is_pointer_size, lfs_pointer};
+use super::snapshot::{is_pointer_size, lfs_pointer};
 use super::{CommitId, GitError, Repository, paths};
 
 /// A folder of a commit. Every id in it is known; only tree objects are read to list it.
@@ -49,6 +49,15 @@ impl CommitTree {
         self.root
     }
 
+    /// The id of what `filter` lets through: of the same files, [`WorkingTree::digest`](super::WorkingTree::digest)
+    /// gives the same.
+    ///
+    /// # Errors
+    /// When an object is missing.
+    pub fn digest<F: Filter>(&self, filter: &F) -> Result<ContentId, GitError> {
+        Ok(tree::digest(self, filter)?)
+    }
+
     /// The files of the folder that `filter` lets through, as a build is to see them.
     ///
     /// # Errors
@@ -58,7 +67,7 @@ impl CommitTree {
         let mut filters =
             CheckoutFilters::read(&self.drivers, &self.objects, self.top, self.folder.as_bstr())?;
         let mut entries = Vec::new();
-        snapshot::walk(self, filter, &mut |path, node| {
+        tree::walk(self, filter, |path, node| {
             let place = join(self.folder.as_bstr(), path);
             match &mut filters {
                 Some(filters) if is_file(node.kind) => filters.check(place.as_bstr())?,

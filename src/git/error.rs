@@ -5,7 +5,7 @@ use std::io;
 use std::path::PathBuf;
 
 use bstr::BString;
-use dtbuild_cache::tree::ContentId;
+use dtbuild_cache::tree::{self, ContentId};
 
 use super::CommitId;
 
@@ -208,6 +208,13 @@ pub enum GitError {
         #[source]
         source: Cause,
     },
+    /// A folder holds what no folder can hold.
+    #[error("failed to read a folder; check the repository with `git fsck`")]
+    BrokenTree {
+        /// Why.
+        #[source]
+        source: Cause,
+    },
     /// HEAD or another reference cannot be read.
     #[error("failed to read `{name}`; check the repository with `git fsck`")]
     BrokenReference {
@@ -240,6 +247,15 @@ impl fmt::Display for MissingReason {
                  if the server still has it"
             }
         })
+    }
+}
+
+impl From<tree::Error<GitError>> for GitError {
+    fn from(error: tree::Error<GitError>) -> Self {
+        match error {
+            tree::Error::Read { source, .. } => source,
+            other => Self::BrokenTree { source: other.into() },
+        }
     }
 }
 

@@ -32,5 +32,4 @@ pub use commit_tree::CommitTree;
 pub use error::{GitError, MissingReason};
 pub use open::Repository;
 pub use resolve::{CommitId, Head, Presence};
-pub use snapshot::Kept;
 pub use working_tree::WorkingTree;

@@ -3,61 +3,13 @@
 use std::collections::HashSet;
 
 use bstr::{BStr, BString};
-use dtbuild_cache::tree::{ContentId, Filter, Kind, Node, Tree, Verdict};
-
-use super::diff::join;
-
-/// Visits what `filter` lets through, parents before children, the names of a folder in the order of their bytes.
-///
-/// An excluded folder is visited only where something below it is included.
-pub(super) fn walk<T: Tree, F: Filter>(
-    tree: &T,
-    filter: &F,
-    visit: &mut impl FnMut(&BStr, &Node) -> Result<(), T::Error>,
-) -> Result<(), T::Error> {
-    folder(tree, filter, BStr::new(""), None, &filter.root(), &mut Vec::new(), visit)
-}
-
-/// Visits the contents of the folder at `path`; `excluded` are the folders above that nobody has seen yet.
-fn folder<T: Tree, F: Filter>(
-    tree: &T,
-    filter: &F,
-    path: &BStr,
-    id: Option<ContentId>,
-    state: &F::State,
-    excluded: &mut Vec<(BString, Node)>,
-    visit: &mut impl FnMut(&BStr, &Node) -> Result<(), T::Error>,
-) -> Result<(), T::Error> {
-    let mut nodes = tree.list(path, id)?;
-    nodes.sort_unstable_by(|left, right| left.name.cmp(&right.name));
-    for node in nodes {
-        let place = join(path, node.name.as_ref());
-        let (verdict, below) = filter.enter(state, place.as_ref(), node.kind);
-        if verdict == Verdict::Included {
-            for (path, folder) in excluded.drain(..) {
-                visit(path.as_ref(), &folder)?;
-            }
-            visit(place.as_ref(), &node)?;
-        }
-        if node.kind == Kind::Folder && (verdict == Verdict::Included || filter.below(&below) != Some(false))
-        {
-            let unseen = excluded.len();
-            let id = node.id;
-            if verdict == Verdict::Excluded {
-                excluded.push((place.clone(), node));
-            }
-            folder(tree, filter, place.as_ref(), id, &below, excluded, visit)?;
-            excluded.truncate(unseen);
-        }
-    }
-    Ok(())
-}
+use dtbuild_cache::tree::{Filter, Kind, Verdict};
 
 /// A filter that also leaves out the given folders.
 ///
 /// A build shows a folder that a filter empties; a commit has it only if git has something in it. For the same
 /// files to have the same digest, the working tree leaves out the folders that a commit would not have.
-pub struct Kept<'a, F> {
+pub(super) struct Kept<'a, F> {
     filter: &'a F,
     left_out: HashSet<BString>,
 }
@@ -83,6 +35,10 @@ impl<F: Filter> Filter for Kept<'_, F> {
 
     fn below(&self, state: &Self::State) -> Option<bool> {
         self.filter.below(state)
+    }
+
+    fn forgotten(&self, state: &Self::State) -> bool {
+        self.filter.forgotten(state)
     }
 }
 

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use bstr::{BStr, BString, ByteSlice as _};
 use dtbuild_cache::snapshot::{Snapshot, SnapshotEntry};
-use dtbuild_cache::tree::{ContentId, Filter, Kind, Node, Tree};
+use dtbuild_cache::tree::{self, ContentId, Filter, Kind, Node, Tree};
 
 use super::conversion::Conversions;
 use super::disk;
@@ -21,7 +21,7 @@ use super::index::Index;
 use super::listing::Listing;
 use super::objects::Objects;
 use super::reading::{self, Unread};
-use super::snapshot::{self, Kept, is_pointer_size, lfs_pointer};
+use super::snapshot::{Kept, is_pointer_size, lfs_pointer};
 use super::{GitError, Repository};
 
 /// A folder of the working tree.
@@ -60,6 +60,15 @@ impl Repository {
 }
 
 impl WorkingTree {
+    /// The id of what `filter` lets through: of the same files, [`CommitTree::digest`](super::CommitTree::digest)
+    /// gives the same.
+    ///
+    /// # Errors
+    /// When a file cannot be read, or changed meanwhile.
+    pub fn digest<F: Filter>(&self, filter: &F) -> Result<ContentId, GitError> {
+        Ok(tree::digest(self, &self.prepare(filter)?)?)
+    }
+
     /// The files of the folder that `filter` lets through, as a build is to see them.
     ///
     /// # Errors
@@ -67,7 +76,7 @@ impl WorkingTree {
     pub fn snapshot<F: Filter>(&self, filter: &F) -> Result<Snapshot, GitError> {
         let filter = self.prepare(filter)?;
         let mut entries = Vec::new();
-        snapshot::walk(self, &filter, &mut |path, node| {
+        tree::walk(self, &filter, |path, node| {
             entries.push(self.entry(path, node)?);
             Ok(())
         })?;
@@ -78,12 +87,9 @@ impl WorkingTree {
     /// Identifies all that `filter` lets through, reading many files at once, and gives the filter that
     /// also leaves out what a commit of the same files would not hold: folders that `filter` empties
     /// and in which git has nothing.
-    ///
-    /// # Errors
-    /// When a file cannot be read, or changed meanwhile.
-    pub fn prepare<'a, F: Filter>(&self, filter: &'a F) -> Result<Kept<'a, F>, GitError> {
+    fn prepare<'a, F: Filter>(&self, filter: &'a F) -> Result<Kept<'a, F>, GitError> {
         let (mut unread, mut folders, mut held) = (Vec::new(), HashSet::new(), HashSet::new());
-        snapshot::walk(self, filter, &mut |path, node| {
+        tree::walk(self, filter, |path, node| {
             if node.kind == Kind::Folder {
                 folders.insert(path.to_owned());
                 return Ok(());

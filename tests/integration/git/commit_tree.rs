@@ -5,9 +5,9 @@ use std::io::Read as _;
 use bstr::BStr;
 use dtbuild::git::{CommitTree, GitError, Repository};
 use dtbuild_cache::snapshot::Snapshot;
-use dtbuild_cache::tree::{Filter, Kind, Tree as _};
+use dtbuild_cache::tree::{Everything, Filter, Kind, Tree as _};
 
-use super::filters::{EVERYTHING, Only, Without};
+use super::filters::{Only, Without};
 use crate::support::repo::TestRepo;
 
 fn tree(repo: &TestRepo, folder: &str) -> Option<CommitTree> {
@@ -21,7 +21,7 @@ fn snapshot(repo: &TestRepo, folder: &str, filter: &impl Filter) -> Result<Snaps
 }
 
 fn refusal(repo: &TestRepo, folder: &str) -> String {
-    snapshot(repo, folder, &EVERYTHING).err().unwrap().to_string()
+    snapshot(repo, folder, &Everything).err().unwrap().to_string()
 }
 
 fn read_file(repo: &TestRepo, path: &str) -> Result<Option<Vec<u8>>, GitError> {
@@ -69,7 +69,7 @@ fn snapshot_holds_what_the_filter_lets_through() {
         .link("app/link", "a")
         .file("app/sub/b", "3")
         .commit("first");
-    let everything = snapshot(&repo, "app", &EVERYTHING).unwrap();
+    let everything = snapshot(&repo, "app", &Everything).unwrap();
     assert_eq!(paths(&everything), ["a", "dist", "dist/c", "link", "sub", "sub/b"]);
     let entry = everything.get(BStr::new("a")).unwrap();
     let mut content = String::new();
@@ -89,7 +89,7 @@ fn snapshot_is_read_by_many_threads() {
     let repo = (0..20).fold(TestRepo::new(), |repo, n| repo.file(format!("f{n}"), "x".repeat(n)));
     let repo = repo.commit("first");
     repo.git(["gc", "--quiet"]);
-    let snapshot = snapshot(&repo, "", &EVERYTHING).unwrap();
+    let snapshot = snapshot(&repo, "", &Everything).unwrap();
     std::thread::scope(|scope| {
         for entry in snapshot.entries.iter() {
             scope.spawn(|| {
@@ -122,7 +122,7 @@ fn file_behind_a_filter_is_refused() {
         .file("app/sub/hidden", "1")
         .file("app/z.key", "1")
         .commit("first");
-    assert!(snapshot(&repo, "app", &EVERYTHING).is_ok(), "nothing is filtered where nothing is set up");
+    assert!(snapshot(&repo, "app", &Everything).is_ok(), "nothing is filtered where nothing is set up");
     repo.git(["config", "filter.crypt.smudge", "tr a-z A-Z"]);
     let error = refusal(&repo, "app");
     assert!(error.starts_with("`app/sub/hidden` goes through the filter `crypt`"), "{error}");

@@ -167,7 +167,7 @@ fn import(commits: &[BTreeMap<String, Entry>]) -> String {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 32, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn random_commits_differ_as_git_says(commits in proptest::collection::vec(commit_strategy(), 2)) {

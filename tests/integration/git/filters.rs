@@ -6,9 +6,6 @@ use dtbuild_cache::tree::{Filter, Kind, Verdict};
 /// Leaves out the paths with one of these last components, folders with all that is in them.
 pub(crate) struct Without(pub(crate) &'static [&'static str]);
 
-/// Lets everything through.
-pub(crate) const EVERYTHING: Without = Without(&[]);
-
 impl Filter for Without {
     /// Whether a folder above is left out.
     type State = bool;
@@ -24,13 +21,7 @@ impl Filter for Without {
     }
 
     fn below(&self, out: &bool) -> Option<bool> {
-        if *out {
-            Some(false)
-        } else if self.0.is_empty() {
-            Some(true)
-        } else {
-            None
-        }
+        if *out { Some(false) } else { None }
     }
 }
 

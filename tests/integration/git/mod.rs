@@ -5,4 +5,5 @@ mod commit_tree;
 mod diff;
 mod filters;
 mod open;
+mod rules;
 mod working_tree;

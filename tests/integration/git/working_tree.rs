@@ -8,9 +8,9 @@ use std::time::{Duration, SystemTime};
 use bstr::{BStr, BString};
 use dtbuild::git::{GitError, Repository};
 use dtbuild_cache::snapshot::Snapshot;
-use dtbuild_cache::tree::{ContentId, Filter, Kind, Tree as _};
+use dtbuild_cache::tree::{ContentId, Everything, Filter, Kind, Tree as _};
 
-use super::filters::{EVERYTHING, Only, Without};
+use super::filters::{Only, Without};
 use crate::support::repo::TestRepo;
 
 /// All that a snapshot says of its files.
@@ -30,19 +30,32 @@ fn disk(repo: &TestRepo, folder: &str, filter: &impl Filter) -> Result<Snapshot,
     opened.working_tree(BStr::new(folder)).unwrap().unwrap().snapshot(filter)
 }
 
-fn on_disk(repo: &TestRepo) -> Listing {
-    listing(&disk(repo, "", &EVERYTHING).unwrap())
+/// The digest of all files, and what a snapshot says of them.
+fn on_disk(repo: &TestRepo) -> (ContentId, Listing) {
+    on_disk_with(repo, &Everything)
 }
 
-fn committed(repo: &TestRepo, revision: &str) -> Listing {
-    committed_with(repo, revision, &EVERYTHING)
+fn on_disk_with(repo: &TestRepo, filter: &impl Filter) -> (ContentId, Listing) {
+    let opened = Repository::discover(repo.root()).unwrap();
+    let tree = opened.working_tree(BStr::new("")).unwrap().unwrap();
+    (tree.digest(filter).unwrap(), listing(&tree.snapshot(filter).unwrap()))
 }
 
-fn committed_with(repo: &TestRepo, revision: &str, filter: &impl Filter) -> Listing {
+fn committed(repo: &TestRepo, revision: &str) -> (ContentId, Listing) {
+    committed_with(repo, revision, &Everything)
+}
+
+fn committed_with(repo: &TestRepo, revision: &str, filter: &impl Filter) -> (ContentId, Listing) {
     let opened = Repository::discover(repo.root()).unwrap();
     let commit = opened.resolve(revision).unwrap();
     let tree = opened.commit_tree(commit, BStr::new("")).unwrap().unwrap();
-    listing(&tree.snapshot(filter).unwrap())
+    (tree.digest(filter).unwrap(), listing(&tree.snapshot(filter).unwrap()))
+}
+
+/// The id of the file at `path`, found on the disk.
+fn id_on_disk(repo: &TestRepo, path: &str) -> String {
+    let (_, files) = on_disk(repo);
+    files.iter().find(|entry| entry.0 == path).unwrap().2.to_string()
 }
 
 /// A repository with one of everything, its files settled in git's index.
@@ -74,6 +87,7 @@ fn clean_checkout_equals_its_commit() {
     assert_eq!(on_disk(&repo), committed(&repo, "HEAD"));
     let clone = repo.cloned(&[]);
     assert_eq!(on_disk(&clone), committed(&repo, "HEAD"));
+    assert_eq!(on_disk(&repo).0.to_string(), repo.git(["rev-parse", "HEAD^{tree}"]));
 }
 
 #[test]
@@ -131,7 +145,7 @@ fn ignored_files_count_and_git_folders_do_not() {
     let repo = TestRepo::new().file(".gitignore", "dist/\n").file("nested/x", "1").commit("first");
     let repo = repo.file("dist/app", "built");
     repo.git(["init", "--quiet", "nested"]);
-    let listed = paths(&disk(&repo, "", &EVERYTHING).unwrap());
+    let listed = paths(&disk(&repo, "", &Everything).unwrap());
     assert_eq!(listed, [".gitignore", "dist", "dist/app", "nested", "nested/x"]);
 }
 
@@ -140,7 +154,7 @@ fn file_that_changes_right_after_git_add_is_seen() {
     for _ in 0..20 {
         let repo = TestRepo::new().file("a", "1").commit("first").file("a", "2");
         let repo_id = repo.git(["hash-object", "a"]);
-        assert_eq!(on_disk(&repo)[0].2.to_string(), repo_id);
+        assert_eq!(id_on_disk(&repo, "a"), repo_id);
     }
 }
 
@@ -150,7 +164,7 @@ fn file_with_a_forged_time_is_seen() {
     let time = fs::metadata(repo.path("a")).unwrap().modified().unwrap();
     repo.write("a", "2\n", 0o644);
     fs::File::open(repo.path("a")).unwrap().set_modified(time).unwrap();
-    assert_eq!(on_disk(&repo)[0].2.to_string(), repo.git(["hash-object", "a"]));
+    assert_eq!(id_on_disk(&repo, "a"), repo.git(["hash-object", "a"]));
 }
 
 #[test]
@@ -159,15 +173,13 @@ fn converted_line_endings_count_as_they_are_on_disk() {
     let repo = repo.commit("first");
     settle(&repo);
     let raw = repo.git(["hash-object", "--no-filters", "a.bat"]);
-    let found = on_disk(&repo).into_iter().find(|entry| entry.0 == "a.bat").unwrap();
-    assert_eq!((found.2.to_string(), found.3), (raw, 3));
+    assert_eq!(id_on_disk(&repo, "a.bat"), raw);
     assert_ne!(on_disk(&repo), committed(&repo, "HEAD"));
 
     // The attributes are gone, and git still takes the file for clean.
     let repo = repo.remove(".gitattributes").commit("second");
     settle(&repo);
-    let found = on_disk(&repo).into_iter().find(|entry| entry.0 == "a.bat").unwrap();
-    assert_eq!(found.2.to_string(), repo.git(["hash-object", "--no-filters", "a.bat"]));
+    assert_eq!(id_on_disk(&repo, "a.bat"), repo.git(["hash-object", "--no-filters", "a.bat"]));
 }
 
 #[test]
@@ -177,8 +189,7 @@ fn filtered_file_counts_as_it_is_on_disk() {
     repo.git(["config", "filter.rot.smudge", "tr n-z a-m"]);
     let repo = repo.file("secret", "abc").commit("first");
     settle(&repo);
-    let found = on_disk(&repo).into_iter().find(|entry| entry.0 == "secret").unwrap();
-    assert_eq!(found.2.to_string(), repo.git(["hash-object", "--no-filters", "secret"]));
+    assert_eq!(id_on_disk(&repo, "secret"), repo.git(["hash-object", "--no-filters", "secret"]));
 }
 
 #[test]
@@ -204,7 +215,7 @@ fn folder_that_the_filter_empties_is_kept_where_git_has_it() {
     let repo = TestRepo::new().file("logs/x.log", "1").file("a", "1").commit("first");
     let repo = repo.file("more/x.log", "1").file("more/still/x.log", "1");
     assert_eq!(paths(&disk(&repo, "", &without).unwrap()), ["a", "logs"]);
-    assert_eq!(listing(&disk(&repo, "", &without).unwrap()), committed_with(&repo, "HEAD", &without));
+    assert_eq!(on_disk_with(&repo, &without), committed_with(&repo, "HEAD", &without));
     let only = Only("logs/x.log");
     assert_eq!(paths(&disk(&repo, "", &only).unwrap()), ["logs", "logs/x.log"]);
 }
@@ -216,7 +227,7 @@ fn submodule_is_its_commit_and_no_build_gets_it() {
     let source = format!("file://{}", library.root().display());
     repo.git(["submodule", "--quiet", "add", &source, "lib"]);
     let repo = repo.commit("second");
-    let error = disk(&repo, "", &EVERYTHING).err().unwrap();
+    let error = disk(&repo, "", &Everything).err().unwrap();
     assert!(matches!(error, GitError::Submodule { path } if path == "lib"));
     assert_eq!(paths(&disk(&repo, "", &Without(&["lib"])).unwrap()), [".gitmodules", "a"]);
 
@@ -238,10 +249,9 @@ fn special_files_are_refused_where_they_count() {
     let status = std::process::Command::new("mkfifo").arg(repo.path("pipe")).status();
     assert!(status.unwrap().success());
     let _socket = std::os::unix::net::UnixListener::bind(repo.path("socket")).unwrap();
-    let error = disk(&repo, "", &EVERYTHING).err().unwrap().to_string();
+    let error = disk(&repo, "", &Everything).err().unwrap().to_string();
     assert!(error.starts_with("`pipe` is a named pipe"), "{error}");
-    let without = disk(&repo, "", &Without(&["pipe"])).unwrap();
-    assert_eq!(listing(&without), committed(&repo, "HEAD"));
+    assert_eq!(on_disk_with(&repo, &Without(&["pipe"])), committed(&repo, "HEAD"));
 }
 
 #[test]
@@ -249,16 +259,16 @@ fn lfs_pointer_that_was_not_fetched_is_refused() {
     let pointer =
         format!("version https://git-lfs.github.com/spec/v1\noid sha256:{}\nsize 9\n", "0".repeat(64));
     let repo = TestRepo::new().file("model.bin", &pointer).commit("first");
-    assert!(disk(&repo, "", &EVERYTHING).is_ok(), "only an attribute makes it a pointer");
+    assert!(disk(&repo, "", &Everything).is_ok(), "only an attribute makes it a pointer");
     let repo = repo.file(".gitattributes", "*.bin filter=lfs\n");
-    let error = disk(&repo, "", &EVERYTHING).err().unwrap();
+    let error = disk(&repo, "", &Everything).err().unwrap();
     assert!(matches!(error, GitError::LfsPointer { path } if path == "model.bin"));
 }
 
 #[test]
 fn folder_may_be_a_link_that_stays_inside() {
     let repo = TestRepo::new().file("real/a", "1").link("app", "real").link("out", "/tmp").commit("first");
-    assert_eq!(paths(&disk(&repo, "app", &EVERYTHING).unwrap()), ["a"]);
+    assert_eq!(paths(&disk(&repo, "app", &Everything).unwrap()), ["a"]);
     let opened = Repository::discover(repo.root()).unwrap();
     assert!(matches!(opened.working_tree(BStr::new("out")), Err(GitError::OutsideRepository { .. })));
     for missing in ["none", "real/a", "real/a/b"] {
@@ -278,7 +288,7 @@ fn many_files_are_identified_at_once() {
 #[test]
 fn content_is_read_and_a_change_after_the_snapshot_fails() {
     let repo = sample().file("big", vec![b'x'; 100_000]);
-    let snapshot = disk(&repo, "", &EVERYTHING).unwrap();
+    let snapshot = disk(&repo, "", &Everything).unwrap();
     let read = |path: &str| {
         let mut content = Vec::new();
         let mut reader = snapshot.contents.open(snapshot.get(BStr::new(path)).unwrap())?;
@@ -301,7 +311,7 @@ fn content_is_read_and_a_change_after_the_snapshot_fails() {
 #[test]
 fn exact_reads_learn_of_a_change_with_the_last_byte() {
     let repo = sample();
-    let snapshot = disk(&repo, "", &EVERYTHING).unwrap();
+    let snapshot = disk(&repo, "", &Everything).unwrap();
     repo.write("a", "2\n", 0o644);
     let mut reader = snapshot.contents.open(snapshot.get(BStr::new("a")).unwrap()).unwrap();
     assert!(reader.read_exact(&mut [0; 2]).is_err());
@@ -312,10 +322,11 @@ fn digest_and_snapshot_speak_of_the_same_files() {
     let repo = sample();
     let opened = Repository::discover(repo.root()).unwrap();
     let tree = opened.working_tree(BStr::new("")).unwrap().unwrap();
-    let before = listing(&tree.snapshot(&EVERYTHING).unwrap());
+    let before = committed(&repo, "HEAD");
+    assert_eq!(tree.digest(&Everything).unwrap(), before.0);
     repo.write("a", "2\n", 0o644);
     repo.write("new", "", 0o644);
-    assert_eq!(listing(&tree.snapshot(&EVERYTHING).unwrap()), before);
+    assert_eq!(listing(&tree.snapshot(&Everything).unwrap()), before.1);
 }
 
 #[test]
@@ -326,18 +337,18 @@ fn linked_work_tree_has_its_own_index() {
     repo.git(["worktree", "add", "--quiet", linked.to_str().unwrap()]);
     let opened = Repository::discover(&linked).unwrap();
     let tree = opened.working_tree(BStr::new("")).unwrap().unwrap();
-    assert_eq!(listing(&tree.snapshot(&EVERYTHING).unwrap()), committed(&repo, "HEAD"));
+    assert_eq!(tree.digest(&Everything).unwrap(), committed(&repo, "HEAD").0);
 }
 
 #[test]
 fn repository_without_commits_can_be_built() {
     let repo = TestRepo::new().file("a", "1");
-    assert_eq!(paths(&disk(&repo, "", &EVERYTHING).unwrap()), ["a"]);
+    assert_eq!(paths(&disk(&repo, "", &Everything).unwrap()), ["a"]);
 }
 
 #[test]
 fn sparse_checkout_holds_what_is_on_the_disk() {
     let repo = TestRepo::new().file("a/x", "1").file("b/x", "1").file("top", "1").commit("first");
     repo.git(["sparse-checkout", "set", "--cone", "--sparse-index", "a"]);
-    assert_eq!(paths(&disk(&repo, "", &EVERYTHING).unwrap()), ["a", "a/x", "top"]);
+    assert_eq!(paths(&disk(&repo, "", &Everything).unwrap()), ["a", "a/x", "top"]);
 }

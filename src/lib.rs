@@ -6,3 +6,4 @@ pub mod execute;
 pub mod git;
 pub mod plan;
 pub mod reference;
+pub mod registry;

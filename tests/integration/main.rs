@@ -4,3 +4,8 @@
 
 mod git;
 mod support;
+//! The tests that need a real engine, registry or Ansible: one binary, a file per feature.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+
+mod registry;

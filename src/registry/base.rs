@@ -1,0 +1,208 @@
+//! Base images: which digest `FROM name` means. Start with [`BaseCache::resolve`].
+//!
+//! Mirrors are asked for Docker Hub's images only, as docker does. The digest is that of the index where a
+//! name stands for several platforms: it covers them all, and asking for it does not count as a pull.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use futures_util::{StreamExt, TryStreamExt, stream};
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+
+use super::host::{Host, is_docker_hub};
+use super::{Digest, Kind, PARALLEL, Registry, RegistryError, manifest};
+use crate::reference::{Reference, Repository};
+
+/// How long an answer counts.
+const LIFE: Duration = Duration::from_hours(1);
+
+/// The largest cache file that is read, in bytes.
+const FILE_LIMIT: u64 = 1024 * 1024;
+
+/// The answers of the last hour, in a file of a folder. A file that is damaged or cannot be written costs
+/// time, never a failure.
+#[derive(Clone, Debug)]
+pub struct BaseCache {
+    path: PathBuf,
+    life: Duration,
+}
+
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct CacheFile {
+    version: u32,
+    entries: BTreeMap<String, Entry>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Entry {
+    digest: Digest,
+    #[serde(with = "time::serde::rfc3339")]
+    at: OffsetDateTime,
+}
+
+impl Registry {
+    /// The digest that `FROM name` means now. A name that carries its digest answers itself.
+    pub async fn resolve_base(&self, name: &str, mirrors: &[String]) -> Result<Digest, RegistryError> {
+        self.ask_for_base(name, mirrors)
+            .await
+            .map_err(|kind| kind.during(format!("resolve the base image `{name}`")))
+    }
+
+    async fn ask_for_base(&self, name: &str, mirrors: &[String]) -> Result<Digest, Kind> {
+        if let Some((_, digest)) = name.split_once('@') {
+            return digest
+                .parse()
+                .map_err(|error: crate::reference::ReferenceError| Kind::Name(error.to_string()));
+        }
+        let reference = normalize(name)?;
+        let (repository, version) = (reference.repository(), manifest::version(&reference));
+        if is_docker_hub(repository.registry()) {
+            for mirror in mirrors {
+                let host = Host::mirror(mirror, &self.0.insecure)?;
+                // A mirror that fails is passed over: the registry itself has the last word.
+                if let Ok(Some(digest)) = self.manifest_digest(&host, repository.path(), &version).await {
+                    return Ok(digest);
+                }
+            }
+        }
+        let host = self.host(repository)?;
+        let found = self.manifest_digest(&host, repository.path(), &version).await?;
+        found.ok_or_else(|| Kind::NotFound { name: reference.to_string() })
+    }
+}
+
+impl BaseCache {
+    /// The cache in a folder, which is made when something is to be kept.
+    #[must_use]
+    pub fn new(folder: &Path) -> Self {
+        Self { path: folder.join("bases.json"), life: LIFE }
+    }
+
+    /// The digests that these names mean, from the last hour's answers or from the registries, in parallel.
+    pub async fn resolve(
+        &self,
+        registry: &Registry,
+        names: &BTreeSet<String>,
+        mirrors: &[String],
+    ) -> Result<BTreeMap<String, Digest>, RegistryError> {
+        let now = OffsetDateTime::now_utc();
+        let mut file = self.read(now);
+        let key = |name: &str| format!("{name} {}", mirrors.join(" ")).trim_end().to_owned();
+        let known = |name: &String| file.entries.get(&key(name)).map(|entry| entry.digest.clone());
+        let mut digests: BTreeMap<_, _> =
+            names.iter().filter_map(|name| Some((name.clone(), known(name)?))).collect();
+        let asked: Vec<_> = names
+            .iter()
+            .filter(|name| !digests.contains_key(*name))
+            .map(|name| {
+                let (registry, name, mirrors) = (registry.clone(), name.clone(), mirrors.to_owned());
+                async move { registry.resolve_base(&name, &mirrors).await.map(|digest| (name, digest)) }
+            })
+            .collect();
+        let answers: Vec<(String, Digest)> = stream::iter(asked).buffered(PARALLEL).try_collect().await?;
+        for (name, digest) in &answers {
+            file.entries.insert(key(name), Entry { digest: digest.clone(), at: now });
+        }
+        if !answers.is_empty() {
+            // A cache that cannot be kept is no reason to fail.
+            let _ = self.write(&file);
+        }
+        digests.extend(answers);
+        Ok(digests)
+    }
+
+    /// The entries that count at this time; those of the future were written under a wrong clock.
+    fn read(&self, now: OffsetDateTime) -> CacheFile {
+        let small = std::fs::metadata(&self.path).is_ok_and(|metadata| metadata.len() <= FILE_LIMIT);
+        let bytes = if small { std::fs::read(&self.path).unwrap_or_default() } else { Vec::new() };
+        let mut file: CacheFile = serde_json::from_slice(&bytes).unwrap_or_default();
+        if file.version != 1 {
+            file = CacheFile { version: 1, entries: BTreeMap::new() };
+        }
+        file.entries.retain(|_, entry| entry.at <= now && now - entry.at < self.life);
+        file
+    }
+
+    fn write(&self, file: &CacheFile) -> std::io::Result<()> {
+        let folder = self.path.parent().unwrap_or(Path::new("."));
+        std::fs::create_dir_all(folder)?;
+        let mut draft = tempfile::NamedTempFile::new_in(folder)?;
+        draft.write_all(&serde_json::to_vec_pretty(file)?)?;
+        draft.persist(&self.path).map_err(|error| error.error)?;
+        Ok(())
+    }
+}
+
+/// The full name: Docker Hub and its `library` where a name has no host and no slash.
+fn normalize(name: &str) -> Result<Reference, Kind> {
+    let named = |error: crate::reference::ReferenceError| Kind::Name(error.to_string());
+    let reference: Reference = name.parse().map_err(named)?;
+    let (registry, path) = (reference.repository().registry(), reference.repository().path());
+    if !is_docker_hub(registry) {
+        return Ok(reference);
+    }
+    let library = if path.contains('/') { "" } else { "library/" };
+    let repository: Repository = format!("docker.io/{library}{path}").parse().map_err(named)?;
+    repository.tagged(reference.tag().unwrap_or("latest")).map_err(named)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(age: time::Duration, now: OffsetDateTime) -> Entry {
+        Entry { digest: super::super::digest_of(b"x").unwrap(), at: now - age }
+    }
+
+    #[test]
+    fn names_are_read_as_docker_reads_them() {
+        for (name, full) in [
+            ("debian", "docker.io/library/debian:latest"),
+            ("debian:12-slim", "docker.io/library/debian:12-slim"),
+            ("docker.io/debian:12", "docker.io/library/debian:12"),
+            ("index.docker.io/library/debian:12", "docker.io/library/debian:12"),
+            ("grafana/grafana:11", "docker.io/grafana/grafana:11"),
+            ("quay.io/a/b", "quay.io/a/b:latest"),
+            ("localhost:5000/a:1", "localhost:5000/a:1"),
+        ] {
+            assert_eq!(normalize(name).unwrap().to_string(), full, "{name}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_pinned_name_answers_itself() {
+        let registry = Registry::new(super::super::Settings::default()).unwrap();
+        let digest = super::super::digest_of(b"x").unwrap();
+        for name in [format!("debian@{digest}"), format!("debian:12@{digest}")] {
+            assert_eq!(registry.resolve_base(&name, &[]).await.unwrap(), digest);
+        }
+    }
+
+    #[test]
+    fn an_answer_counts_for_an_hour_and_never_from_the_future() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = BaseCache::new(&folder.path().join("made/when/needed"));
+        let now = OffsetDateTime::now_utc();
+        let entries = BTreeMap::from([
+            ("fresh".to_owned(), entry(time::Duration::minutes(59), now)),
+            ("stale".to_owned(), entry(time::Duration::minutes(60), now)),
+            ("future".to_owned(), entry(time::Duration::minutes(-1), now)),
+        ]);
+        cache.write(&CacheFile { version: 1, entries }).unwrap();
+        assert_eq!(cache.read(now).entries.into_keys().collect::<Vec<_>>(), ["fresh"]);
+    }
+
+    #[test]
+    fn a_damaged_file_is_an_empty_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = BaseCache::new(folder.path());
+        for damage in [&b"{"[..], b"{\"version\":9,\"entries\":{}}", b"\xff"] {
+            std::fs::write(&cache.path, damage).unwrap();
+            let file = cache.read(OffsetDateTime::now_utc());
+            assert!(file.entries.is_empty() && file.version == 1);
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! Blobs: small ones, read whole and checked, written in one piece.
+
+use reqwest::Url;
+use reqwest::header::LOCATION;
+
+use super::host::{authority, may_be_plain};
+use super::{
+    Call, Digest, Host, Kind, Method, Registry, RegistryError, Repository, Scope, StatusCode, digest_of,
+};
+
+impl Registry {
+    /// A blob of at most `limit` bytes, checked against its digest; none when the registry has no such blob.
+    pub async fn pull_blob(
+        &self,
+        repository: &Repository,
+        digest: &Digest,
+        limit: usize,
+    ) -> Result<Option<Vec<u8>>, RegistryError> {
+        let pulled = async {
+            let host = self.host(repository)?;
+            let mut get = call(&host, repository, digest.as_str(), Method::GET)?;
+            get.limit = limit;
+            let answer = self.0.send(&get).await?;
+            if answer.status == StatusCode::NOT_FOUND {
+                return Ok(None);
+            }
+            if digest_of(&answer.body)? != *digest {
+                let reason = format!("the blob `{digest}` has another content");
+                return Err(Kind::Invalid { host: host.name.clone(), reason });
+            }
+            Ok(Some(answer.body))
+        };
+        pulled.await.map_err(|kind: Kind| kind.during(format!("pull `{digest}` from `{repository}`")))
+    }
+
+    /// Finds out whether this user may push to a repository, by beginning an upload and taking it back.
+    pub async fn check_push(&self, repository: &Repository) -> Result<(), RegistryError> {
+        let checked = async {
+            let host = self.host(repository)?;
+            let start = upload(&host, repository)?;
+            let url = self.start_upload(&start, repository).await?;
+            // Not every registry takes uploads back; those that do not forget them after some days.
+            let _ = self.0.send(&Call { url, method: Method::DELETE, ..start }).await;
+            Ok(())
+        };
+        checked.await.map_err(|kind: Kind| kind.during(format!("begin a push to `{repository}`")))
+    }
+
+    /// Brings a blob to a repository, unless it is there.
+    pub(super) async fn push_blob(
+        &self,
+        host: &Host,
+        repository: &Repository,
+        bytes: &[u8],
+    ) -> Result<Digest, Kind> {
+        let digest = digest_of(bytes)?;
+        let head = call(host, repository, digest.as_str(), Method::HEAD)?;
+        if self.0.send(&head).await?.status != StatusCode::NOT_FOUND {
+            return Ok(digest);
+        }
+        let start = upload(host, repository)?;
+        let mut url = self.start_upload(&start, repository).await?;
+        url.query_pairs_mut().append_pair("digest", digest.as_str());
+        let body = Some(("application/octet-stream", bytes.to_owned()));
+        let put = Call { url, body, method: Method::PUT, ..start };
+        if self.0.send(&put).await?.status != StatusCode::CREATED {
+            let reason = "an upload that it did not finish".to_owned();
+            return Err(Kind::Invalid { host: host.name.clone(), reason });
+        }
+        Ok(digest)
+    }
+
+    /// Begins an upload; the address to send the bytes to.
+    async fn start_upload(&self, start: &Call<'_>, repository: &Repository) -> Result<Url, Kind> {
+        let started = self.0.send(start).await?;
+        if started.status == StatusCode::NOT_FOUND {
+            return Err(Kind::NotFound { name: repository.to_string() });
+        }
+        let invalid =
+            |reason: &str| Kind::Invalid { host: start.host.name.clone(), reason: reason.to_owned() };
+        let location = started.headers.get(LOCATION).and_then(|value| value.to_str().ok());
+        let url = location.and_then(|location| started.url.join(location).ok());
+        let url = url.ok_or_else(|| invalid("no address to upload to"))?;
+        if url.scheme() != "https" && !may_be_plain(&authority(&url), &self.0.insecure) {
+            return Err(invalid("an address without TLS to upload to"));
+        }
+        Ok(url)
+    }
+}
+
+fn upload<'a>(host: &'a Host, repository: &Repository) -> Result<Call<'a>, Kind> {
+    let mut start = call(host, repository, "uploads/", Method::POST)?;
+    start.scope.push = true;
+    Ok(start)
+}
+
+fn call<'a>(host: &'a Host, repository: &Repository, tail: &str, method: Method) -> Result<Call<'a>, Kind> {
+    let path = repository.path();
+    Ok(Call {
+        host,
+        scope: Scope { repository: path.to_owned(), push: false },
+        method,
+        url: host.address(&format!("{path}/blobs/{tail}"))?,
+        accept: None,
+        body: None,
+        limit: 64 * 1024,
+    })
+}

@@ -1,0 +1,126 @@
+//! Where a registry is reached: [`Host`], and which hosts may be spoken to without TLS.
+
+use std::net::IpAddr;
+
+use reqwest::Url;
+
+use super::error::Kind;
+
+/// A registry, or a mirror of one.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Host {
+    /// The name as users write it, with the port where there is one.
+    pub(super) name: String,
+    /// The root of its API, such as `https://registry-1.docker.io/`.
+    pub(super) root: Url,
+}
+
+impl Host {
+    /// The registry of a repository's name. `docker.io` is a name only: its API is elsewhere.
+    pub(super) fn of(name: &str, insecure: &[String]) -> Result<Self, Kind> {
+        let scheme = if may_be_plain(name, insecure) { "http" } else { "https" };
+        let authority = if is_docker_hub(name) { "registry-1.docker.io" } else { name };
+        let root = Url::parse(&format!("{scheme}://{authority}/"))
+            .map_err(|error| Kind::Name(format!("`{name}` is not the address of a registry: {error}")))?;
+        Ok(Self { name: name.to_owned(), root })
+    }
+
+    /// A mirror, given as a URL like `http://127.0.0.1:5000`.
+    pub(super) fn mirror(url: &str, insecure: &[String]) -> Result<Self, Kind> {
+        let root = Url::parse(url).ok().filter(|root| matches!(root.scheme(), "http" | "https"));
+        let Some(mut root) = root.filter(Url::has_host) else {
+            return Err(Kind::Name("a mirror is a URL such as `http://127.0.0.1:5000`".to_owned()));
+        };
+        if !root.username().is_empty() || root.password().is_some() {
+            let advice = "a mirror's URL carries a password; leave it out and use `docker login`";
+            return Err(Kind::Name(advice.to_owned()));
+        }
+        root.set_path("/");
+        root.set_query(None);
+        let name = authority(&root);
+        if root.scheme() == "http" && !may_be_plain(&name, insecure) {
+            return Err(Kind::Name(format!(
+                "the mirror `{name}` is not on this machine; use https, or name it as an insecure registry"
+            )));
+        }
+        Ok(Self { name, root })
+    }
+
+    /// The address of `tail` below `/v2/`.
+    pub(super) fn address(&self, tail: &str) -> Result<Url, Kind> {
+        self.root.join(&format!("v2/{tail}")).map_err(|error| Kind::Name(error.to_string()))
+    }
+
+    /// The name under which `docker login` files the credentials.
+    pub(super) fn credential_key(&self) -> &str {
+        if is_docker_hub(&self.name) { "https://index.docker.io/v1/" } else { &self.name }
+    }
+}
+
+/// The host and port of a URL, as a registry is named.
+pub(super) fn authority(url: &Url) -> String {
+    let host = url.host_str().unwrap_or_default();
+    url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
+}
+
+/// Whether a registry may be spoken to without TLS: on this machine, or named as insecure.
+pub(super) fn may_be_plain(authority: &str, insecure: &[String]) -> bool {
+    let host = without_port(authority);
+    is_loopback(host) || insecure.iter().any(|named| named == authority || named == host)
+}
+
+/// Whether the host is this machine, so that neither TLS nor a proxy has a place between.
+pub(super) fn is_loopback(host: &str) -> bool {
+    let host = without_port(host);
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    host == "localhost" || bare.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+/// Whether a registry's name means Docker Hub.
+pub(super) fn is_docker_hub(name: &str) -> bool {
+    matches!(name, "docker.io" | "index.docker.io" | "registry-1.docker.io")
+}
+
+fn without_port(authority: &str) -> &str {
+    match authority.rsplit_once(':') {
+        Some((host, port)) if !port.contains(']') && (host.ends_with(']') || !host.contains(':')) => host,
+        _ => authority,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plain_http_is_for_this_machine_and_for_hosts_named_insecure() {
+        let named = ["registry.lan:5000".to_owned(), "other.lan".to_owned()];
+        for plain in
+            ["127.0.0.1:5000", "127.8.9.1", "localhost:1", "[::1]:5000", "registry.lan:5000", "other.lan:7"]
+        {
+            assert!(may_be_plain(plain, &named), "{plain}");
+        }
+        for secure in
+            ["registry.lan:5001", "registry.lan", "localhost.example.com", "127.example.com", "10.0.0.1:5000"]
+        {
+            assert!(!may_be_plain(secure, &named), "{secure}");
+        }
+    }
+
+    #[test]
+    fn docker_hub_has_three_names_and_one_address() {
+        let host = Host::of("docker.io", &[]).unwrap();
+        assert_eq!(host.root.as_str(), "https://registry-1.docker.io/");
+        assert_eq!(host.credential_key(), "https://index.docker.io/v1/");
+    }
+
+    #[test]
+    fn a_mirror_elsewhere_needs_tls_and_carries_no_password() {
+        assert_eq!(Host::mirror("http://127.0.0.1:5000", &[]).unwrap().name, "127.0.0.1:5000");
+        assert!(Host::mirror("https://mirror.example.com/", &[]).is_ok());
+        assert!(Host::mirror("http://mirror.example.com", &[]).is_err());
+        assert!(Host::mirror("127.0.0.1:5000", &[]).is_err());
+        let error = Host::mirror("https://me:hunter2@mirror.example.com", &[]).unwrap_err();
+        assert!(!error.to_string().contains("hunter2"));
+    }
+}

@@ -1,0 +1,97 @@
+//! Registries: what they hold under a name, tags moved to a digest, base images, and records.
+//!
+//! Start with [`Registry`]: one value for all hosts of a run, cheap to clone. The HTTP client is our own on
+//! `reqwest`: it bounds every answer, tells "not there" from "not allowed", keeps connections and tokens,
+//! and shows no secret. The protocol is the OCI's distribution specification,
+//! <https://github.com/opencontainers/distribution-spec/blob/main/spec.md>.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use futures_util::{StreamExt, TryStreamExt, stream};
+use reqwest::{Method, StatusCode};
+use sha2::{Digest as _, Sha256};
+
+use crate::reference::{Digest, Reference, Repository};
+
+pub mod artifact;
+mod auth;
+pub mod base;
+mod blob;
+pub mod error;
+mod host;
+mod http;
+mod manifest;
+
+pub use error::{Kind, RegistryError};
+
+use auth::Scope;
+use host::Host;
+use http::{Answer, Call, Transport};
+
+/// How many requests are under way at a time.
+const PARALLEL: usize = 32;
+
+/// A client of all registries. Clones share connections, credentials and tokens.
+#[derive(Clone, Debug)]
+pub struct Registry(Arc<Transport>);
+
+/// What a [`Registry`] is told about the machine it runs on.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// Hosts, with or without a port, that may be spoken to without TLS. Those of this machine always may.
+    pub insecure: Vec<String>,
+    /// The folder of docker's `config.json`, for credentials; none to stay anonymous.
+    pub docker_config: Option<PathBuf>,
+}
+
+impl Settings {
+    /// What the environment says: `DOCKER_CONFIG`, else `.docker` in the home folder.
+    #[must_use]
+    pub fn from_env() -> Self {
+        let named = std::env::var_os("DOCKER_CONFIG").filter(|folder| !folder.is_empty());
+        let docker_config = named
+            .map(PathBuf::from)
+            .or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".docker")));
+        Self { insecure: Vec::new(), docker_config }
+    }
+}
+
+impl Registry {
+    /// A client. Nothing is asked of any registry yet.
+    pub fn new(settings: Settings) -> Result<Self, RegistryError> {
+        let transport = Transport::new(settings.insecure, settings.docker_config);
+        Ok(Self(Arc::new(transport.map_err(|kind| kind.during("set up the registry client"))?)))
+    }
+
+    /// The digest of the manifest that a reference names; none when the tag or the repository is not there.
+    pub async fn digest(&self, reference: &Reference) -> Result<Option<Digest>, RegistryError> {
+        let look_up = async {
+            let host = self.host(reference.repository())?;
+            self.manifest_digest(&host, reference.repository().path(), &manifest::version(reference)).await
+        };
+        look_up.await.map_err(|kind: Kind| kind.during(format!("look up `{reference}`")))
+    }
+
+    /// [`digest`](Self::digest) of many references at a time, in their order; the first failure ends it.
+    pub async fn digests(&self, references: &[Reference]) -> Result<Vec<Option<Digest>>, RegistryError> {
+        // Boxed: a borrowing closure's future is not general enough for callers that spawn this.
+        let lookups: Vec<_> = references.iter().map(|reference| Box::pin(self.digest(reference))).collect();
+        stream::iter(lookups).buffered(PARALLEL).try_collect().await
+    }
+
+    fn host(&self, repository: &Repository) -> Result<Host, Kind> {
+        Host::of(repository.registry(), &self.0.insecure)
+    }
+}
+
+/// The digest of bytes, as registries name them.
+pub(crate) fn digest_of(bytes: &[u8]) -> Result<Digest, Kind> {
+    let hex = Sha256::digest(bytes).iter().fold(String::from("sha256:"), |mut text, byte| {
+        for nibble in [byte >> 4, byte & 15] {
+            text.push(char::from_digit(nibble.into(), 16).unwrap_or('0'));
+        }
+        text
+    });
+    hex.parse().map_err(|error: crate::reference::ReferenceError| Kind::Name(error.to_string()))
+}

@@ -1,0 +1,240 @@
+//! Registries: what is asked of a real `docker-registry`, with and without credentials.
+//!
+//! Most tests use the one that `./dev engine up` started; those about credentials start their own.
+
+use std::collections::BTreeSet;
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use dtbuild::reference::{Digest, Reference, Repository};
+use dtbuild::registry::base::BaseCache;
+use dtbuild::registry::{Kind, Registry, Settings};
+use tempfile::TempDir;
+
+const TYPE: &str = "application/vnd.example.note.v1+json";
+
+/// The registry for tests: host and port.
+pub(crate) fn address() -> String {
+    std::env::var("DTBUILD_TEST_REGISTRY").unwrap_or_else(|_| panic!("run `./dev engine up` first"))
+}
+
+pub(crate) fn client() -> Registry {
+    Registry::new(Settings::default()).unwrap()
+}
+
+/// A repository that no other test, and no earlier run, has used.
+pub(crate) fn fresh_repository(host: &str) -> Repository {
+    let folder = tempfile::Builder::new().prefix("r").rand_bytes(12).tempdir().unwrap();
+    let unique = folder.path().file_name().unwrap().to_str().unwrap().to_lowercase();
+    format!("{host}/tests/{}", unique.trim_matches('.')).parse().unwrap()
+}
+
+/// A `docker-registry` of one test. Dropped, it ends.
+struct OwnRegistry {
+    process: Child,
+    host: String,
+    folder: TempDir,
+}
+
+impl OwnRegistry {
+    /// Starts one whose configuration has these lines besides.
+    fn start(more: impl FnOnce(&Path) -> String) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let host = format!("127.0.0.1:{port}");
+        let config = format!(
+            "version: 0.1\nlog:\n  level: error\n  accesslog:\n    disabled: true\nstorage:\n  filesystem:\n    \
+             rootdirectory: {}\nhttp:\n  addr: {host}\n{}",
+            folder.path().join("data").display(),
+            more(folder.path()),
+        );
+        std::fs::write(folder.path().join("config.yml"), config).unwrap();
+        let process = Command::new("docker-registry")
+            .arg("serve")
+            .arg(folder.path().join("config.yml"))
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap_or_else(|error| panic!("install the package `docker-registry`: {error}"));
+        for _ in 0..200 {
+            if std::net::TcpStream::connect(&host).is_ok() {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(25));
+        }
+        Self { process, host, folder }
+    }
+
+    /// One that lets `me` in with the password `opensesame`.
+    fn with_password() -> Self {
+        Self::start(|folder| {
+            let line = "me:$2y$05$abcdefghijklmnopqrstuuQbLfdQZSxZ9gjhA5V9o8Tyc6aQRO0Qi\n";
+            std::fs::write(folder.join("htpasswd"), line).unwrap();
+            format!("auth:\n  htpasswd:\n    realm: test\n    path: {}\n", folder.join("htpasswd").display())
+        })
+    }
+
+    /// A client with docker's configuration as `docker login` writes it; `auth` is base64 of `user:password`.
+    fn client(&self, auth: &str) -> Registry {
+        let config = format!(r#"{{"auths":{{"{}":{{"auth":"{auth}"}}}}}}"#, self.host);
+        let folder = tempfile::tempdir_in(self.folder.path()).unwrap().keep();
+        std::fs::write(folder.join("config.json"), config).unwrap();
+        Registry::new(Settings { docker_config: Some(folder), ..Settings::default() }).unwrap()
+    }
+}
+
+impl Drop for OwnRegistry {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// The bytes of a manifest and the digest that the registry states.
+async fn raw_manifest(reference: &Reference) -> (Vec<u8>, String) {
+    let repository = reference.repository();
+    let url = format!(
+        "http://{}/v2/{}/manifests/{}",
+        repository.registry(),
+        repository.path(),
+        reference.tag().unwrap()
+    );
+    let accept = "application/vnd.oci.image.manifest.v1+json";
+    let answer = reqwest::Client::new().get(url).header("accept", accept).send().await.unwrap();
+    let digest = answer.headers()["docker-content-digest"].to_str().unwrap().to_owned();
+    (answer.bytes().await.unwrap().to_vec(), digest)
+}
+
+#[tokio::test]
+async fn what_is_not_there_is_no_error() {
+    let (registry, repository) = (client(), fresh_repository(&address()));
+    let missing = repository.tagged("v1").unwrap();
+    assert_eq!(registry.digest(&missing).await.unwrap(), None, "no repository");
+    let digest = registry.push_artifact(&missing, TYPE, b"1").await.unwrap();
+    assert_eq!(registry.digest(&missing).await.unwrap(), Some(digest.clone()));
+    assert_eq!(registry.digest(&repository.tagged("v2").unwrap()).await.unwrap(), None, "no tag");
+    assert_eq!(registry.digest(&repository.pinned(&digest)).await.unwrap(), Some(digest));
+    let other: Digest = format!("sha256:{}", "0f".repeat(32)).parse().unwrap();
+    assert_eq!(registry.digest(&repository.pinned(&other)).await.unwrap(), None, "no digest");
+}
+
+#[tokio::test]
+async fn many_are_looked_up_at_once_in_their_order() {
+    let (registry, repository) = (client(), fresh_repository(&address()));
+    let references: Vec<_> = (0..70).map(|n| repository.tagged(&format!("t{n}")).unwrap()).collect();
+    let third = registry.push_artifact(&references[3], TYPE, b"3").await.unwrap();
+    let last = registry.push_artifact(&references[69], TYPE, b"69").await.unwrap();
+    // Spawned: callers do that, so the future must be fit for it.
+    let digests = tokio::spawn(async move { registry.digests(&references).await }).await.unwrap().unwrap();
+    let found: Vec<_> =
+        digests.into_iter().enumerate().filter_map(|(n, digest)| Some((n, digest?))).collect();
+    assert_eq!(found, [(3, third), (69, last)]);
+}
+
+#[tokio::test]
+async fn a_registry_that_does_not_run_is_unreachable() {
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let reference: Reference = format!("127.0.0.1:{port}/a:b").parse().unwrap();
+    let error = client().digest(&reference).await.unwrap_err();
+    assert!(error.is_transient());
+    let expected =
+        format!("failed to look up `{reference}`: cannot reach `127.0.0.1:{port}`: Connection refused");
+    assert!(error.to_string().starts_with(&expected), "{error}");
+    assert!(error.to_string().ends_with("is the registry running?"), "{error}");
+}
+
+#[tokio::test]
+async fn a_tag_moves_byte_for_byte_and_only_when_it_must() {
+    let (registry, repository) = (client(), fresh_repository(&address()));
+    let (first, second) = (repository.tagged("v1").unwrap(), repository.tagged("v2").unwrap());
+    let one = registry.push_artifact(&first, TYPE, b"1").await.unwrap();
+    let two = registry.push_artifact(&second, TYPE, b"2").await.unwrap();
+    let staging = repository.tagged("staging").unwrap();
+    for (source, digest) in [(&first, &one), (&repository.pinned(&two), &two), (&second, &two)] {
+        assert_eq!(registry.move_tag(source, "staging").await.unwrap(), *digest);
+        let (bytes, stated) = raw_manifest(&staging).await;
+        let original = if *digest == one { &first } else { &second };
+        assert_eq!((bytes, stated), raw_manifest(original).await);
+    }
+    let missing = registry.move_tag(&repository.tagged("v3").unwrap(), "staging").await.unwrap_err();
+    assert!(matches!(missing.kind(), Kind::NotFound { .. }), "{missing}");
+    assert!(!missing.is_transient());
+}
+
+#[tokio::test]
+async fn an_artifact_reads_back_within_its_bound() {
+    let (registry, repository) = (client(), fresh_repository(&address()));
+    let note = repository.tagged("note").unwrap();
+    assert_eq!(registry.pull_artifact(&note, TYPE, 100).await.unwrap(), None);
+    let digest = registry.push_artifact(&note, TYPE, b"remember").await.unwrap();
+    let read = registry.pull_artifact(&note, TYPE, 100).await.unwrap().unwrap();
+    assert_eq!((read.digest, read.content.as_slice()), (digest, &b"remember"[..]));
+    let too_large = registry.pull_artifact(&note, TYPE, 7).await.unwrap_err();
+    assert!(matches!(too_large.kind(), Kind::Invalid { .. }), "{too_large}");
+    let other = registry.pull_artifact(&note, "application/vnd.other", 100).await.unwrap_err();
+    assert!(other.to_string().contains(TYPE), "{other}");
+}
+
+#[tokio::test]
+async fn who_has_not_logged_in_is_told_to() {
+    let own = OwnRegistry::with_password();
+    let repository = fresh_repository(&own.host);
+    let error = client().digest(&repository.tagged("v1").unwrap()).await.unwrap_err();
+    assert!(matches!(error.kind(), Kind::Unauthorized { .. }), "{error}");
+    assert!(error.to_string().ends_with(&format!("run `docker login {}`", own.host)), "{error}");
+    let push = client().check_push(&repository).await.unwrap_err();
+    assert!(matches!(push.kind(), Kind::Unauthorized { .. }), "{push}");
+}
+
+#[tokio::test]
+async fn stored_credentials_let_in_and_wrong_ones_are_told_without_being_shown() {
+    let own = OwnRegistry::with_password();
+    let repository = fresh_repository(&own.host);
+    let tag = repository.tagged("v1").unwrap();
+    // `me:opensesame` and `me:hunter2`.
+    let (right, wrong) = (own.client("bWU6b3BlbnNlc2FtZQ=="), own.client("bWU6aHVudGVyMg=="));
+    right.check_push(&repository).await.unwrap();
+    let digest = right.push_artifact(&tag, TYPE, b"1").await.unwrap();
+    assert_eq!(right.digest(&tag).await.unwrap(), Some(digest));
+    let error = wrong.digest(&tag).await.unwrap_err();
+    assert!(matches!(error.kind(), Kind::Denied { .. }), "{error}");
+    for text in [format!("{error} {error:?}"), format!("{wrong:?} {right:?}")] {
+        for secret in ["hunter2", "opensesame", "aHVudGVyMg", "bWU6"] {
+            assert!(!text.contains(secret), "{text}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_base_image_is_asked_of_the_mirrors_in_their_order() {
+    let host = address();
+    let registry = client();
+    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let mirrors = [format!("http://{closed}"), format!("http://{host}")];
+    let path = fresh_repository(&host).path().to_owned();
+    let held: Repository = format!("{host}/{path}").parse().unwrap();
+    let digest = registry.push_artifact(&held.tagged("12").unwrap(), TYPE, b"base").await.unwrap();
+    assert_eq!(registry.resolve_base(&format!("{path}:12"), &mirrors).await.unwrap(), digest);
+    assert_eq!(registry.resolve_base(&format!("docker.io/{path}:12"), &mirrors).await.unwrap(), digest);
+    assert_eq!(registry.resolve_base(&format!("{host}/{path}:12"), &[]).await.unwrap(), digest);
+    let missing = registry.resolve_base(&format!("{host}/{path}:13"), &mirrors).await.unwrap_err();
+    assert!(matches!(missing.kind(), Kind::NotFound { .. }), "{missing}");
+}
+
+#[tokio::test]
+async fn a_base_image_is_asked_for_once_an_hour() {
+    let (registry, repository) = (client(), fresh_repository(&address()));
+    let tag = repository.tagged("12").unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let cache = BaseCache::new(&folder.path().join("cache"));
+    let names = BTreeSet::from([tag.to_string()]);
+    let first = registry.push_artifact(&tag, TYPE, b"1").await.unwrap();
+    assert_eq!(cache.resolve(&registry, &names, &[]).await.unwrap()[&tag.to_string()], first);
+    let second = registry.push_artifact(&tag, TYPE, b"2").await.unwrap();
+    assert_eq!(cache.resolve(&registry, &names, &[]).await.unwrap()[&tag.to_string()], first);
+    std::fs::write(folder.path().join("cache/bases.json"), "{").unwrap();
+    assert_eq!(cache.resolve(&registry, &names, &[]).await.unwrap()[&tag.to_string()], second);
+}

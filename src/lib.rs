@@ -5,5 +5,6 @@ pub mod engine;
 pub mod execute;
 pub mod git;
 pub mod plan;
+pub mod record;
 pub mod reference;
 pub mod registry;

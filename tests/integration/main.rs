@@ -8,4 +8,5 @@ mod support;
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
+mod record;
 mod registry;

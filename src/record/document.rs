@@ -1,0 +1,355 @@
+//! The record itself: a JSON document with an environment's deployments, the newest first.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use time::{OffsetDateTime, UtcOffset};
+
+use super::RecordError;
+use dtbuild_cache::key::{ImageKey, KeyFields};
+
+use crate::config::{EnvironmentName, ImageName};
+use crate::reference::Reference;
+
+/// The version of the format that this dtbuild writes, and the newest that it reads.
+const VERSION: u32 = 1;
+
+/// The largest record that is read or written, in bytes.
+pub(super) const SIZE_LIMIT: usize = 8 * 1024 * 1024;
+
+/// How many deployments are kept.
+const COUNT_LIMIT: usize = 100;
+
+/// The longest reason of a failure that is kept, in characters.
+const REASON_LIMIT: usize = 2000;
+
+/// What an environment runs and has run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Record {
+    version: u32,
+    environment: EnvironmentName,
+    deployments: Vec<Deployment>,
+}
+
+/// A release that was applied to an environment, or was to be.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Deployment {
+    /// A name that no other deployment has; see [`Deployment::name`].
+    pub id: String,
+    /// The commit; none for the working tree.
+    pub commit: Option<String>,
+    /// When the run began.
+    #[serde(with = "time::serde::rfc3339")]
+    pub started: OffsetDateTime,
+    /// When the deployment ended.
+    #[serde(with = "time::serde::rfc3339")]
+    pub finished: OffsetDateTime,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// The images of the release.
+    pub images: BTreeMap<ImageName, DeployedImage>,
+    /// The kind of trigger, such as `ansible`; none when only tags were moved.
+    pub deploy: Option<String>,
+    /// The version of dtbuild.
+    pub by: String,
+}
+
+/// How a deployment ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "result", rename_all = "kebab-case")]
+pub enum Outcome {
+    /// The environment runs the release.
+    Succeeded,
+    /// It does not, or not all of it.
+    Failed {
+        /// Why.
+        reason: String,
+    },
+}
+
+/// An image of a release.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeployedImage {
+    /// What was deployed, pinned by digest.
+    pub reference: Reference,
+    /// Its content key.
+    pub key: ImageKey,
+    /// What the key was taken from, to explain the next rebuild. Kept for the current and the last
+    /// deployment only: a hundred deployments of three hundred images would outgrow every bound.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fields: Option<KeyFields>,
+}
+
+impl Deployment {
+    /// A name for a deployment that began then: the time, and a part that makes it unique.
+    #[must_use]
+    pub fn name(started: OffsetDateTime) -> String {
+        let at = started.to_offset(UtcOffset::UTC);
+        let (date, time) = (at.date(), at.time());
+        let (year, month, day) = (date.year(), u8::from(date.month()), date.day());
+        let (hour, minute, second) = (time.hour(), time.minute(), time.second());
+        let unique = super::lease::token();
+        format!("{year:04}{month:02}{day:02}T{hour:02}{minute:02}{second:02}Z-{}", &unique[..8])
+    }
+}
+
+impl Record {
+    /// The record of an environment without deployments.
+    #[must_use]
+    pub fn new(environment: EnvironmentName) -> Self {
+        Self { version: VERSION, environment, deployments: Vec::new() }
+    }
+
+    /// Whose record it is.
+    #[must_use]
+    pub fn environment(&self) -> &EnvironmentName {
+        &self.environment
+    }
+
+    /// The deployments, the newest first; at most 100.
+    #[must_use]
+    pub fn deployments(&self) -> &[Deployment] {
+        &self.deployments
+    }
+
+    /// What the environment runs: the newest deployment that succeeded.
+    #[must_use]
+    pub fn current(&self) -> Option<&Deployment> {
+        self.deployments.iter().find(|deployment| deployment.outcome == Outcome::Succeeded)
+    }
+
+    /// The newest deployment, however it ended.
+    #[must_use]
+    pub fn last(&self) -> Option<&Deployment> {
+        self.deployments.first()
+    }
+
+    /// Adds the newest deployment and forgets what is too old. What the environment runs is never forgotten.
+    pub fn add(&mut self, mut deployment: Deployment) {
+        deployment.started = deployment.started.to_offset(UtcOffset::UTC);
+        deployment.finished = deployment.finished.to_offset(UtcOffset::UTC);
+        tidy(&mut deployment.outcome);
+        self.deployments.insert(0, deployment);
+        while self.deployments.len() > COUNT_LIMIT {
+            self.forget_one();
+        }
+        let current = self.current_position();
+        for (position, deployment) in self.deployments.iter_mut().enumerate() {
+            if position != 0 && Some(position) != current {
+                deployment.images.values_mut().for_each(|image| image.fields = None);
+            }
+        }
+    }
+
+    fn current_position(&self) -> Option<usize> {
+        self.deployments.iter().position(|deployment| deployment.outcome == Outcome::Succeeded)
+    }
+
+    /// Forgets the oldest deployment that is neither the current nor the last one.
+    fn forget_one(&mut self) -> bool {
+        let oldest = self.deployments.len().saturating_sub(1);
+        let victim = if self.current_position() == Some(oldest) { oldest.saturating_sub(1) } else { oldest };
+        if victim == 0 {
+            return false;
+        }
+        self.deployments.remove(victim);
+        true
+    }
+
+    /// The record's bytes, without the oldest deployments where all of them would be too many.
+    pub(super) fn encode(&self, place: &str) -> Result<Vec<u8>, RecordError> {
+        let mut record = self.clone();
+        loop {
+            let mut bytes = serde_json::to_vec_pretty(&record)
+                .map_err(|error| damaged(place, &format!("it cannot be written as JSON: {error}")))?;
+            bytes.push(b'\n');
+            if bytes.len() <= SIZE_LIMIT {
+                return Ok(bytes);
+            }
+            let count = record.deployments.len();
+            let fitting = (count * SIZE_LIMIT / bytes.len()).min(count.saturating_sub(1));
+            while record.deployments.len() > fitting {
+                if !record.forget_one() {
+                    return Err(damaged(place, "one deployment is larger than 8 MiB"));
+                }
+            }
+        }
+    }
+
+    /// The record in these bytes, if it is one of this environment.
+    pub(super) fn decode(
+        bytes: &[u8],
+        environment: &EnvironmentName,
+        place: &str,
+    ) -> Result<Self, RecordError> {
+        #[derive(Deserialize)]
+        struct Versioned {
+            version: u64,
+        }
+        let failed = |error: serde_json::Error| damaged(place, &error.to_string());
+        if bytes.len() > SIZE_LIMIT {
+            return Err(damaged(place, "it is larger than 8 MiB"));
+        }
+        let Versioned { version } = serde_json::from_slice(bytes).map_err(failed)?;
+        if version > u64::from(VERSION) {
+            return Err(RecordError::Newer { place: place.to_owned(), found: version, known: VERSION });
+        }
+        let mut record: Self = serde_json::from_slice(bytes).map_err(failed)?;
+        record.deployments.iter_mut().for_each(|deployment| tidy(&mut deployment.outcome));
+        match record.fault(environment) {
+            Some(fault) => Err(damaged(place, &fault)),
+            None => Ok(record),
+        }
+    }
+
+    /// What no record of this environment that dtbuild wrote can have.
+    fn fault(&self, environment: &EnvironmentName) -> Option<String> {
+        if self.version == 0 {
+            return Some("there is no version 0".to_owned());
+        }
+        if self.environment != *environment {
+            return Some(format!("it is the record of `{}`, not of `{environment}`", self.environment));
+        }
+        if self.deployments.len() > COUNT_LIMIT {
+            return Some(format!("it has more than {COUNT_LIMIT} deployments"));
+        }
+        self.deployments.iter().find_map(Deployment::fault)
+    }
+}
+
+impl Deployment {
+    fn fault(&self) -> Option<String> {
+        let texts = [Some(&self.id), self.commit.as_ref(), self.deploy.as_ref(), Some(&self.by)];
+        let plain =
+            |text: &String| text.len() <= 200 && text.chars().all(|c| c.is_ascii_graphic() || c == ' ');
+        if !texts.into_iter().flatten().all(plain) {
+            return Some("a deployment's id, commit, trigger or version is no plain text".to_owned());
+        }
+        let unpinned = self.images.iter().find(|(_, image)| image.reference.digest().is_none());
+        unpinned.map(|(name, image)| format!("image `{name}` is not pinned by digest: `{}`", image.reference))
+    }
+}
+
+/// A reason may quote what a program printed: its length is bounded, and no character of it moves a cursor.
+fn tidy(outcome: &mut Outcome) {
+    if let Outcome::Failed { reason } = outcome {
+        let wanted = |c: &char| !c.is_control() || *c == '\n' || *c == '\t';
+        *reason = reason.chars().filter(wanted).take(REASON_LIMIT).collect();
+    }
+}
+
+fn damaged(place: &str, reason: &str) -> RecordError {
+    RecordError::Damaged { place: place.to_owned(), reason: reason.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn staging() -> EnvironmentName {
+        "staging".parse().unwrap()
+    }
+
+    fn deployment(id: usize, outcome: Outcome) -> Deployment {
+        let fields = KeyFields {
+            schema: 1,
+            dockerfile: "d".repeat(64),
+            target: None,
+            platforms: Vec::new(),
+            network: None,
+            args: BTreeMap::new(),
+            bases: BTreeMap::new(),
+            secrets: BTreeMap::new(),
+            contexts: BTreeMap::new(),
+            paths: None,
+            images: BTreeMap::new(),
+        };
+        let image = DeployedImage {
+            reference: format!("localhost:5000/a@sha256:{}", "0f".repeat(32)).parse().unwrap(),
+            key: ImageKey::from_bytes([7; 32]),
+            fields: Some(fields),
+        };
+        Deployment {
+            id: format!("d{id}"),
+            commit: Some("c".repeat(40)),
+            started: OffsetDateTime::UNIX_EPOCH,
+            finished: OffsetDateTime::UNIX_EPOCH,
+            outcome,
+            images: BTreeMap::from([("a".parse().unwrap(), image)]),
+            deploy: None,
+            by: "0.1.0".to_owned(),
+        }
+    }
+
+    fn failed() -> Outcome {
+        Outcome::Failed { reason: "no\u{1b}[2J".to_owned() }
+    }
+
+    #[test]
+    fn what_the_environment_runs_survives_a_hundred_failures() {
+        let mut record = Record::new(staging());
+        record.add(deployment(0, Outcome::Succeeded));
+        (1..150).for_each(|id| record.add(deployment(id, failed())));
+        assert_eq!(record.deployments().len(), 100);
+        assert_eq!(record.current().unwrap().id, "d0");
+        assert_eq!(record.last().unwrap().id, "d149");
+    }
+
+    #[test]
+    fn only_the_current_and_the_last_deployment_keep_what_keys_were_taken_from() {
+        let mut record = Record::new(staging());
+        for (id, outcome) in
+            [Outcome::Succeeded, Outcome::Succeeded, failed(), failed()].into_iter().enumerate()
+        {
+            record.add(deployment(id, outcome));
+        }
+        let kept =
+            record.deployments().iter().map(|one| one.images.values().all(|image| image.fields.is_some()));
+        assert_eq!(kept.collect::<Vec<_>>(), [true, false, true, false]);
+    }
+
+    #[test]
+    fn a_record_reads_back_as_it_was_written() {
+        let mut record = Record::new(staging());
+        record.add(deployment(0, Outcome::Succeeded));
+        record.add(deployment(1, failed()));
+        let bytes = record.encode("here").unwrap();
+        assert_eq!(Record::decode(&bytes, &staging(), "here").unwrap(), record);
+        assert!(!String::from_utf8(bytes).unwrap().contains("\\u001b"));
+    }
+
+    #[test]
+    fn too_large_a_record_forgets_its_oldest_deployments() {
+        let mut record = Record::new(staging());
+        let image = deployment(0, Outcome::Succeeded).images.into_values().next().unwrap();
+        for id in 0..40 {
+            let mut large = deployment(id, Outcome::Succeeded);
+            large.images =
+                (0..1500).map(|n| (format!("image-{n}").parse().unwrap(), image.clone())).collect();
+            record.add(large);
+        }
+        let bytes = record.encode("here").unwrap();
+        let read = Record::decode(&bytes, &staging(), "here").unwrap();
+        assert_eq!(read.last().unwrap().id, "d39");
+        assert!(read.deployments().len() < 40);
+    }
+
+    #[test]
+    fn damage_is_told_with_the_place_and_what_to_do() {
+        let mut record = Record::new(staging());
+        record.add(deployment(0, Outcome::Succeeded));
+        let text = String::from_utf8(record.encode("here").unwrap()).unwrap();
+        let newer = text.replacen("\"version\": 1", "\"version\": 7", 1);
+        let unpinned = text.replace(&format!("@sha256:{}", "0f".repeat(32)), ":latest");
+        for (damage, expected) in [
+            (newer.as_str(), "`here` has version 7 and this dtbuild reads up to 1; upgrade dtbuild"),
+            (&text.replace("staging", "production"), "it is the record of `production`, not of `staging`"),
+            (&unpinned, "image `a` is not pinned by digest: `localhost:5000/a:latest`"),
+            (&text[..text.len() / 2], "`here` is damaged"),
+            ("", "`here` is damaged"),
+        ] {
+            let error = Record::decode(damage.as_bytes(), &staging(), "here").unwrap_err().to_string();
+            assert!(error.contains(expected), "{error}");
+        }
+    }
+}

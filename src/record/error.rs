@@ -1,0 +1,99 @@
+//! Why a record or a lease could not be had: [`RecordError`].
+
+use std::path::PathBuf;
+
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use super::Owner;
+use crate::config::EnvironmentName;
+use crate::registry::RegistryError;
+
+/// Why a record could not be read or written, or a lease not be had.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordError {
+    /// A later version of dtbuild wrote it.
+    #[error("`{place}` has version {found} and this dtbuild reads up to {known}; upgrade dtbuild")]
+    Newer {
+        /// The file or the reference.
+        place: String,
+        /// The version there.
+        found: u64,
+        /// The version that this dtbuild writes.
+        known: u32,
+    },
+    /// It is not what dtbuild writes.
+    #[error(
+        "`{place}` is damaged: {reason}; restore it, or remove it, and the next run deploys as if it was the first"
+    )]
+    Damaged {
+        /// The file or the reference.
+        place: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The folder of the records cannot be written to.
+    #[error("cannot write records to `{folder}`: {source}; make it writable, or set another folder in `build.toml`", folder = folder.display())]
+    Unwritable {
+        /// The folder.
+        folder: PathBuf,
+        /// What the attempt said.
+        source: std::io::Error,
+    },
+    /// A file could not be read or written.
+    #[error("failed to {action}: {source}")]
+    File {
+        /// What was to be done with which file.
+        action: String,
+        /// Why it was not.
+        source: std::io::Error,
+    },
+    /// Another run has written the record meanwhile.
+    #[error(
+        "`{place}` was changed by another run meanwhile and is left as that run wrote it; run dtbuild again"
+    )]
+    Conflict {
+        /// The file or the reference.
+        place: String,
+    },
+    /// Another run has the lease.
+    #[error(
+        "`{environment}` is being deployed by {owner} since {since}; wait for it, its lease ends at {until} unless renewed",
+        since = show(*since), until = show(*until)
+    )]
+    LeaseHeld {
+        /// The environment.
+        environment: EnvironmentName,
+        /// Who has it.
+        owner: Owner,
+        /// Since when.
+        since: OffsetDateTime,
+        /// Until when, unless it is renewed.
+        until: OffsetDateTime,
+    },
+    /// The lease ended and is no longer this run's.
+    #[error(
+        "the lease on `{environment}` was lost to another run: nothing more is recorded; see what that run did"
+    )]
+    LeaseLost {
+        /// The environment.
+        environment: EnvironmentName,
+    },
+    /// The registry that keeps the records did not answer well.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
+}
+
+impl RecordError {
+    /// Whether another run is at work on the environment: exit code 5.
+    #[must_use]
+    pub fn is_lease(&self) -> bool {
+        matches!(self, Self::LeaseHeld { .. } | Self::LeaseLost { .. })
+    }
+}
+
+/// A time as people read it: to the second.
+fn show(at: OffsetDateTime) -> String {
+    let seconds = at.replace_nanosecond(0).unwrap_or(at);
+    seconds.format(&Rfc3339).unwrap_or_else(|_| seconds.to_string())
+}

@@ -1,0 +1,243 @@
+//! The lease: the time-limited, fenced right to deploy to an environment. Start with [`Lease`].
+//!
+//! Times are those of the machines' clocks, so leases want clocks that agree to some seconds. A record is
+//! written only while the stored lease has this run's token, so a run that lost its lease (its machine slept,
+//! say) cannot overwrite what its successor wrote.
+
+use std::fmt;
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+
+use super::{RecordError, Store};
+use crate::config::EnvironmentName;
+
+/// The version of the lease's format.
+const VERSION: u32 = 1;
+
+/// The largest lease that is read, in bytes.
+pub(super) const SIZE_LIMIT: usize = 64 * 1024;
+
+/// The right to deploy to an environment. Dropping it gives it back.
+pub struct Lease {
+    pub(super) document: LeaseDocument,
+    pub(super) life: Duration,
+    /// What gives the lease back when it is dropped.
+    pub(super) end: Option<Box<dyn FnOnce(LeaseDocument) + Send + Sync>>,
+}
+
+/// Who holds a lease.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Owner {
+    /// The machine's name.
+    pub host: String,
+    /// The process.
+    pub pid: u32,
+    /// The running kernel and the process namespace, in which alone a pid means something.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    kernel: Option<String>,
+}
+
+/// A lease as it is stored.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct LeaseDocument {
+    version: u32,
+    pub(super) environment: EnvironmentName,
+    pub(super) token: String,
+    pub(super) owner: Owner,
+    #[serde(with = "time::serde::rfc3339")]
+    pub(super) since: OffsetDateTime,
+    #[serde(with = "time::serde::rfc3339")]
+    pub(super) until: OffsetDateTime,
+}
+
+impl Lease {
+    /// The environment.
+    #[must_use]
+    pub fn environment(&self) -> &EnvironmentName {
+        &self.document.environment
+    }
+
+    /// When it ends, unless it is renewed.
+    #[must_use]
+    pub fn until(&self) -> OffsetDateTime {
+        self.document.until
+    }
+
+    /// Keeps the drop from giving the lease back: it was given back, or is another's.
+    pub(super) fn disarm(&mut self) {
+        self.end = None;
+    }
+
+    pub(super) fn lost(&self) -> RecordError {
+        RecordError::LeaseLost { environment: self.environment().clone() }
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        if let Some(end) = self.end.take() {
+            end(self.document.clone());
+        }
+    }
+}
+
+impl fmt::Debug for Lease {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Lease").field("document", &self.document).finish_non_exhaustive()
+    }
+}
+
+impl LeaseDocument {
+    /// A new lease of this process, from now on.
+    pub(super) fn new(environment: EnvironmentName, life: Duration) -> Self {
+        let now = OffsetDateTime::now_utc();
+        let owner = Owner::this_process();
+        Self { version: VERSION, environment, token: token(), owner, since: now, until: now + life }
+    }
+
+    /// The same lease, for `life` from now on.
+    pub(super) fn lasting(&self, life: Duration) -> Self {
+        Self { until: OffsetDateTime::now_utc() + life, ..self.clone() }
+    }
+
+    /// Whether its holder may be at work: it has not ended, and its process is not known to be gone.
+    pub(super) fn is_live(&self) -> bool {
+        OffsetDateTime::now_utc() < self.until && !self.owner.is_gone()
+    }
+
+    pub(super) fn held(self) -> RecordError {
+        let Self { environment, owner, since, until, .. } = self;
+        RecordError::LeaseHeld { environment, owner, since, until }
+    }
+
+    pub(super) fn encode(&self, place: &str) -> Result<Vec<u8>, RecordError> {
+        serde_json::to_vec_pretty(self)
+            .map_err(|error| RecordError::Damaged { place: place.to_owned(), reason: error.to_string() })
+    }
+
+    pub(super) fn decode(bytes: &[u8], place: &str) -> Result<Self, RecordError> {
+        let damaged = |reason: String| RecordError::Damaged { place: place.to_owned(), reason };
+        let document: Self = serde_json::from_slice(bytes).map_err(|error| damaged(error.to_string()))?;
+        if document.version > VERSION {
+            let (place, found) = (place.to_owned(), document.version.into());
+            return Err(RecordError::Newer { place, found, known: VERSION });
+        }
+        let host = &document.owner.host;
+        if host.len() > 255 || host.chars().any(char::is_control) {
+            return Err(damaged("its owner's host is no name".to_owned()));
+        }
+        Ok(document)
+    }
+}
+
+impl Owner {
+    fn this_process() -> Self {
+        let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+        Self { host, pid: std::process::id(), kernel: kernel() }
+    }
+
+    /// Whether the process is known to have ended: it was one of this very kernel, and there is no such pid.
+    fn is_gone(&self) -> bool {
+        if self.kernel.is_none() || self.kernel != kernel() {
+            return false;
+        }
+        let pid = i32::try_from(self.pid).ok().and_then(rustix::process::Pid::from_raw);
+        pid.is_some_and(|pid| rustix::process::test_kill_process(pid) == Err(rustix::io::Errno::SRCH))
+    }
+}
+
+impl fmt::Display for Owner {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "process {} on `{}`", self.pid, self.host)
+    }
+}
+
+/// The boot and the process namespace that this process lives in; none where `/proc` does not tell.
+fn kernel() -> Option<String> {
+    let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+    let namespace = std::fs::read_link("/proc/self/ns/pid").ok()?;
+    Some(format!("{} {}", boot.trim(), namespace.display()))
+}
+
+/// A text that no other run has: 32 hexadecimal digits. It must be unique, not secret.
+pub(super) fn token() -> String {
+    let mut hasher = blake3::Hasher::new();
+    // The standard library seeds these from the system's randomness.
+    for _ in 0..2 {
+        hasher.update(&RandomState::new().build_hasher().finish().to_le_bytes());
+    }
+    hasher.update(&std::process::id().to_le_bytes());
+    hasher.update(&OffsetDateTime::now_utc().unix_timestamp_nanos().to_le_bytes());
+    hasher.finalize().to_hex()[..32].to_owned()
+}
+
+/// Does some work while renewing the lease on it at every third of its life.
+///
+/// The work is dropped, which cancels it, when the lease is lost, or when it could not be renewed until it
+/// ended. An error in between is passed over: the next attempt comes before the end.
+pub async fn hold<T>(
+    store: &dyn Store,
+    lease: &mut Lease,
+    work: impl Future<Output = T>,
+) -> Result<T, RecordError> {
+    let pause = lease.life / 3;
+    let renewing = async {
+        loop {
+            tokio::time::sleep(pause).await;
+            match store.renew(lease).await {
+                Err(error) if error.is_lease() || OffsetDateTime::now_utc() + pause > lease.until() => {
+                    return error;
+                }
+                _ => {}
+            }
+        }
+    };
+    tokio::select! {
+        biased;
+        done = work => Ok(done),
+        error = renewing => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn document(life: Duration) -> LeaseDocument {
+        LeaseDocument::new("staging".parse().unwrap(), life)
+    }
+
+    #[test]
+    fn a_lease_lives_until_it_ends_or_its_process_does() {
+        assert!(document(Duration::from_mins(1)).is_live());
+        assert!(!document(Duration::ZERO).is_live());
+        let mut child = std::process::Command::new("true").spawn().unwrap();
+        let mut orphan = document(Duration::from_mins(1));
+        orphan.owner.pid = child.id();
+        child.wait().unwrap();
+        assert!(!orphan.is_live());
+        orphan.owner.kernel = Some("another".to_owned());
+        assert!(orphan.is_live(), "a pid of another machine means nothing here");
+    }
+
+    #[test]
+    fn a_held_lease_says_by_whom_since_when_and_until_when() {
+        let mut held = document(Duration::from_mins(1));
+        held.owner = Owner { host: "ci-7".to_owned(), pid: 42, kernel: None };
+        held.since = OffsetDateTime::UNIX_EPOCH;
+        held.until = OffsetDateTime::UNIX_EPOCH + Duration::from_mins(1);
+        assert_eq!(
+            held.held().to_string(),
+            "`staging` is being deployed by process 42 on `ci-7` since 1970-01-01T00:00:00Z; wait for it, its \
+             lease ends at 1970-01-01T00:01:00Z unless renewed"
+        );
+    }
+
+    #[test]
+    fn tokens_differ() {
+        assert_ne!(token(), token());
+    }
+}

@@ -1,0 +1,189 @@
+//! Records and leases: the same promises in a folder and in a registry.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+use dtbuild::config::EnvironmentName;
+use dtbuild::record::{
+    Artifacts, DeployedImage, Deployment, Folder, Outcome, Record, RecordError, Store, hold,
+};
+use dtbuild_cache::key::ImageKey;
+use tempfile::TempDir;
+use time::OffsetDateTime;
+
+use crate::registry::{address, client, fresh_repository};
+
+const LIFE: Duration = Duration::from_mins(1);
+
+fn staging() -> EnvironmentName {
+    "staging".parse().unwrap()
+}
+
+/// A store of each kind, with nothing in it.
+fn stores() -> (TempDir, Vec<Box<dyn Store>>) {
+    let folder = tempfile::tempdir().unwrap();
+    let artifacts = Artifacts::new(client(), fresh_repository(&address()));
+    let stores: Vec<Box<dyn Store>> =
+        vec![Box::new(Folder::new(folder.path().join("records"))), Box::new(artifacts)];
+    (folder, stores)
+}
+
+fn deployment(outcome: Outcome) -> Deployment {
+    let now = OffsetDateTime::now_utc();
+    let image = DeployedImage {
+        reference: format!("localhost:5000/datatube/api@sha256:{}", "0f".repeat(32)).parse().unwrap(),
+        key: ImageKey::from_bytes([7; 32]),
+        fields: None,
+    };
+    Deployment {
+        id: Deployment::name(now),
+        commit: Some("c0ffee".to_owned()),
+        started: now,
+        finished: now,
+        outcome,
+        images: BTreeMap::from([("api".parse().unwrap(), image)]),
+        deploy: Some("command".to_owned()),
+        by: "0.1.0".to_owned(),
+    }
+}
+
+#[tokio::test]
+async fn a_record_reads_back_as_it_was_written() {
+    let (_folder, stores) = stores();
+    for store in stores {
+        store.check_writable().await.unwrap();
+        let lease = store.acquire(&staging(), LIFE).await.unwrap();
+        let empty = store.read(&staging()).await.unwrap();
+        assert_eq!(empty.record, Record::new(staging()));
+        let mut record = empty.record;
+        record.add(deployment(Outcome::Succeeded));
+        let revision = store.write(&record, &empty.revision, &lease).await.unwrap();
+        record.add(deployment(Outcome::Failed { reason: "no disk left".to_owned() }));
+        store.write(&record, &revision, &lease).await.unwrap();
+        store.release(lease).await.unwrap();
+        let read = store.read(&staging()).await.unwrap().record;
+        assert_eq!(read, record);
+        assert_eq!(read.current().unwrap().outcome, Outcome::Succeeded);
+    }
+}
+
+#[tokio::test]
+async fn of_two_writers_the_one_that_read_an_older_state_loses() {
+    let (_folder, stores) = stores();
+    for store in stores {
+        let lease = store.acquire(&staging(), LIFE).await.unwrap();
+        let read = store.read(&staging()).await.unwrap();
+        let (mut first, mut second) = (read.record.clone(), read.record);
+        first.add(deployment(Outcome::Succeeded));
+        second.add(deployment(Outcome::Succeeded));
+        store.write(&first, &read.revision, &lease).await.unwrap();
+        let error = store.write(&second, &read.revision, &lease).await.unwrap_err();
+        assert!(matches!(error, RecordError::Conflict { .. }), "{error}");
+        assert_eq!(store.read(&staging()).await.unwrap().record, first);
+    }
+}
+
+#[tokio::test]
+async fn a_held_lease_names_its_holder() {
+    let (_folder, stores) = stores();
+    for store in stores {
+        let lease = store.acquire(&staging(), LIFE).await.unwrap();
+        let error = store.acquire(&staging(), LIFE).await.unwrap_err();
+        assert!(error.is_lease());
+        let holder = format!("`staging` is being deployed by process {} on `", std::process::id());
+        assert!(error.to_string().starts_with(&holder), "{error}");
+        store.acquire(&"production".parse().unwrap(), LIFE).await.unwrap();
+        store.release(lease).await.unwrap();
+        store.acquire(&staging(), LIFE).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn who_slept_through_the_end_of_a_lease_is_fenced_off() {
+    let (_folder, stores) = stores();
+    for store in stores {
+        let mut sleeper = store.acquire(&staging(), Duration::from_millis(1)).await.unwrap();
+        let read = store.read(&staging()).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        let successor = store.acquire(&staging(), LIFE).await.unwrap();
+        let lost = store.write(&read.record, &read.revision, &sleeper).await.unwrap_err();
+        assert!(matches!(lost, RecordError::LeaseLost { .. }), "{lost}");
+        let lost = store.renew(&mut sleeper).await.unwrap_err();
+        assert!(matches!(lost, RecordError::LeaseLost { .. }), "{lost}");
+        store.release(sleeper).await.unwrap();
+        store.write(&read.record, &read.revision, &successor).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn of_many_that_take_a_lease_at_once_one_gets_it() {
+    let (_folder, stores) = stores();
+    for store in stores {
+        let environment = staging();
+        let takers = (0..8).map(|_| store.acquire(&environment, LIFE));
+        let results = futures_util::future::join_all(takers).await;
+        assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 1, "{results:?}");
+    }
+}
+
+#[tokio::test]
+async fn work_outlasts_a_lease_that_is_held() {
+    let (_folder, stores) = stores();
+    for store in stores {
+        let life = Duration::from_secs(2);
+        let mut lease = store.acquire(&staging(), life).await.unwrap();
+        let work = async {
+            tokio::time::sleep(life + Duration::from_millis(500)).await;
+            store.acquire(&staging(), LIFE).await.is_err_and(|error| error.is_lease())
+        };
+        assert!(hold(store.as_ref(), &mut lease, work).await.unwrap());
+    }
+}
+
+#[tokio::test]
+async fn work_is_cancelled_when_its_lease_is_lost() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Folder::new(folder.path().to_owned());
+    let mut lease = store.acquire(&staging(), Duration::from_millis(600)).await.unwrap();
+    std::fs::remove_file(folder.path().join("_lease.staging.json")).unwrap();
+    let error = hold(&store, &mut lease, std::future::pending::<()>()).await.unwrap_err();
+    assert!(matches!(error, RecordError::LeaseLost { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn a_dropped_lease_is_given_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Folder::new(folder.path().to_owned());
+    drop(store.acquire(&staging(), LIFE).await.unwrap());
+    store.acquire(&staging(), LIFE).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_folder_that_cannot_be_written_is_found_out_before_any_work() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("file"), "").unwrap();
+    // Root passes mode bits by; below a file, and in /proc, nobody can make a folder.
+    for impossible in [folder.path().join("file/records"), Path::new("/proc/records").to_owned()] {
+        let error = Folder::new(impossible.clone()).check_writable().await.unwrap_err();
+        let expected = format!("cannot write records to `{}`: ", impossible.display());
+        assert!(error.to_string().starts_with(&expected), "{error}");
+        assert!(error.to_string().ends_with("or set another folder in `build.toml`"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_damaged_record_stops_the_run_and_is_left_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Folder::new(folder.path().to_owned());
+    let path = folder.path().join("staging.json");
+    for damage in [&b"{\"version\": 1"[..], &vec![b' '; 9 * 1024 * 1024], b"\xff"] {
+        std::fs::write(&path, damage).unwrap();
+        let error = store.read(&staging()).await.unwrap_err();
+        assert!(error.to_string().starts_with(&format!("`{}` is damaged: ", path.display())), "{error}");
+        assert_eq!(std::fs::read(&path).unwrap(), damage);
+    }
+    std::fs::write(&path, "{\"version\": 2, \"anything\": []}").unwrap();
+    let error = store.read(&staging()).await.unwrap_err();
+    assert!(error.to_string().ends_with("upgrade dtbuild"), "{error}");
+}

@@ -1,6 +1,7 @@
 //! dtbuild builds, pushes and deploys only the container images that a commit really changed.
 
 pub mod config;
+pub mod deploy;
 pub mod engine;
 pub mod execute;
 pub mod git;

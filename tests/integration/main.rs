@@ -8,5 +8,6 @@ mod support;
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
+mod deploy;
 mod record;
 mod registry;

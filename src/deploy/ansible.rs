@@ -1,0 +1,89 @@
+//! A deployment by `ansible-playbook`, which gets the release as `dtbuild_*` variables.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use super::DeployError;
+use super::process::{Program, find};
+
+const PROGRAM: &str = "ansible-playbook";
+const HINT: &str = "install ansible-core, such as by `pipx install ansible-core`";
+
+pub(super) fn check(playbook: &Path, inventory: Option<&Path>, root: &Path) -> Result<(), DeployError> {
+    let present = |what, path: &Path| {
+        let missing = || DeployError::NoFile { what, path: path.to_owned() };
+        if root.join(path).exists() { Ok(()) } else { Err(missing()) }
+    };
+    present("playbook", playbook)?;
+    inventory.map_or(Ok(()), |inventory| present("inventory", inventory))?;
+    installed(root).map(drop)
+}
+
+fn installed(root: &Path) -> Result<PathBuf, DeployError> {
+    let missing = || DeployError::NoProgram { program: PROGRAM.to_owned(), hint: HINT };
+    find(Path::new(PROGRAM), root).ok_or_else(missing)
+}
+
+/// `ansible-playbook [-i INVENTORY] PLAYBOOK --extra-vars @FILE [ARGS]`.
+pub(super) fn program(
+    playbook: &Path,
+    inventory: Option<&Path>,
+    args: &[String],
+    variables: &Path,
+    root: &Path,
+) -> Result<Program, DeployError> {
+    let mut words: Vec<OsString> = Vec::new();
+    if let Some(inventory) = inventory {
+        words.extend(["-i".into(), inventory.into()]);
+    }
+    let mut extra = OsString::from("@");
+    extra.push(variables);
+    words.extend([dashless(playbook), "--extra-vars".into(), extra]);
+    words.extend(args.iter().map(Into::into));
+    let settings = [
+        ("ANSIBLE_NOCOLOR", "1"),
+        ("ANSIBLE_RETRY_FILES_ENABLED", "false"),
+        // Without it, an inventory that cannot be read is one without hosts, and to deploy nowhere succeeds.
+        ("ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED", "true"),
+    ];
+    Ok(Program {
+        name: PROGRAM.to_owned(),
+        path: installed(root)?,
+        args: words,
+        variables: settings.map(|(name, value)| (name.to_owned(), value.into())).into(),
+        // It would win over "no colour".
+        removed: vec!["ANSIBLE_FORCE_COLOR"],
+    })
+}
+
+/// A path that cannot be taken for an option.
+fn dashless(path: &Path) -> OsString {
+    let dashed = path.as_os_str().as_encoded_bytes().starts_with(b"-");
+    if dashed { Path::new(".").join(path).into_os_string() } else { path.into() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_playbook_gets_inventory_release_and_own_arguments() {
+        let args = ["--limit".to_owned(), "web".to_owned()];
+        let (inventory, variables) = (Some(Path::new("hosts")), Path::new("/tmp/variables.json"));
+        let program = program(Path::new("site.yml"), inventory, &args, variables, Path::new("/")).unwrap();
+        assert_eq!(
+            program.args,
+            ["-i", "hosts", "site.yml", "--extra-vars", "@/tmp/variables.json", "--limit", "web"]
+        );
+    }
+
+    #[test]
+    fn missing_files_are_told_before_anything_runs() {
+        let root = tempfile::tempdir().unwrap();
+        std::fs::write(root.path().join("site.yml"), "").unwrap();
+        let no_playbook = check(Path::new("none.yml"), None, root.path()).unwrap_err();
+        assert!(no_playbook.to_string().contains("the playbook `none.yml` does not exist"));
+        let no_inventory = check(Path::new("site.yml"), Some(Path::new("hosts")), root.path()).unwrap_err();
+        assert!(no_inventory.to_string().contains("the inventory `hosts` does not exist"));
+    }
+}

@@ -1,0 +1,242 @@
+//! A program that deploys: run from an argument vector, listened to, and ended with all that it started.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::ffi::OsString;
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::process::ExitStatusExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
+use tokio::io::{AsyncBufReadExt as _, AsyncRead, BufReader};
+use tokio::process::{Child, Command};
+use tokio::time::Instant;
+
+use super::DeployError;
+use crate::execute::events::{Event, EventSink};
+
+/// How long a program may take to end itself when it is told to.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// How long its output may stay open after it ended: something that it left behind may hold it for ever.
+const DRAIN: Duration = Duration::from_secs(1);
+
+/// How many lines of a failed program its error repeats.
+const LAST_LINES: usize = 20;
+
+/// The longest line, in bytes; the rest of a longer one is left out.
+const LINE_LIMIT: usize = 4096;
+
+/// A program with its arguments and what is changed in its environment.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Program {
+    /// As the user named it.
+    pub(super) name: String,
+    pub(super) path: PathBuf,
+    pub(super) args: Vec<OsString>,
+    pub(super) variables: BTreeMap<String, OsString>,
+    pub(super) removed: Vec<&'static str>,
+}
+
+/// Runs a program to its end.
+pub(super) async fn run(program: &Program, root: &Path, events: &EventSink) -> Result<(), DeployError> {
+    let failed = |action: &str| {
+        let action = format!("{action} `{}`", program.name);
+        move |source| DeployError::Io { action, source }
+    };
+    let mut command = Command::new(&program.path);
+    command.args(&program.args).current_dir(root);
+    for variable in &program.removed {
+        command.env_remove(variable);
+    }
+    command.envs(&program.variables);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut running = Running::new(command.process_group(0).spawn().map_err(failed("run"))?);
+    let mut log = Log { events, last: VecDeque::new() };
+    let status = running.listen(&mut log).await.map_err(failed("wait for"))?;
+    if status.success() {
+        return Ok(());
+    }
+    Err(DeployError::Failed { program: program.name.clone(), end: describe(status), log: log.last.into() })
+}
+
+/// A program under way, with its process group. Dropped before its end, it ends all of the group.
+struct Running {
+    child: Child,
+    group: Option<Pid>,
+}
+
+impl Running {
+    fn new(child: Child) -> Self {
+        let group = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
+        Self { child, group }
+    }
+
+    /// Passes on what the program prints until it has ended.
+    async fn listen(&mut self, log: &mut Log<'_>) -> std::io::Result<ExitStatus> {
+        let mut stdout = Lines::new(self.child.stdout.take());
+        let mut stderr = Lines::new(self.child.stderr.take());
+        let mut ended = None;
+        let mut patience = Instant::now();
+        while ended.is_none() || stdout.is_open() || stderr.is_open() {
+            let line = tokio::select! {
+                line = stdout.next(), if stdout.is_open() => line,
+                line = stderr.next(), if stderr.is_open() => line,
+                status = self.child.wait(), if ended.is_none() => {
+                    ended = Some(status?);
+                    patience = Instant::now() + DRAIN;
+                    // It ended by itself: what it left running was meant to.
+                    self.group = None;
+                    None
+                }
+                () = tokio::time::sleep_until(patience), if ended.is_some() => break,
+            };
+            if let Some(line) = line {
+                log.add(line);
+            }
+        }
+        match ended {
+            Some(status) => Ok(status),
+            None => self.child.wait().await,
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let Some(group) = self.group else { return };
+        let _ = kill_process_group(group, Signal::TERM);
+        let end = std::time::Instant::now() + GRACE;
+        while std::time::Instant::now() < end {
+            // The leader counts as there until somebody has asked how it ended.
+            let _ = self.child.try_wait();
+            if test_kill_process_group(group).is_err() {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        let _ = kill_process_group(group, Signal::KILL);
+    }
+}
+
+/// What a program printed, on its way to the events.
+struct Log<'a> {
+    events: &'a EventSink,
+    last: VecDeque<String>,
+}
+
+impl Log<'_> {
+    fn add(&mut self, line: String) {
+        if self.last.len() == LAST_LINES {
+            self.last.pop_front();
+        }
+        self.last.push_back(line.clone());
+        self.events.send(Event::DeployLog { line });
+    }
+}
+
+/// The lines of a stream. Bounded, whatever the program prints; safe to stop waiting for in between.
+struct Lines<R> {
+    stream: Option<BufReader<R>>,
+    line: Vec<u8>,
+}
+
+impl<R: AsyncRead + Unpin> Lines<R> {
+    fn new(stream: Option<R>) -> Self {
+        Self { stream: stream.map(BufReader::new), line: Vec::new() }
+    }
+
+    fn is_open(&self) -> bool {
+        self.stream.is_some()
+    }
+
+    /// The next line; none when the stream ends.
+    async fn next(&mut self) -> Option<String> {
+        while let Some(stream) = &mut self.stream {
+            let read = stream.fill_buf().await.unwrap_or_default();
+            if read.is_empty() {
+                self.stream = None;
+                break;
+            }
+            let end = read.iter().position(|byte| *byte == b'\n');
+            let part = &read[..end.unwrap_or(read.len())];
+            let room = LINE_LIMIT.saturating_sub(self.line.len()).min(part.len());
+            self.line.extend_from_slice(&part[..room]);
+            let count = part.len() + usize::from(end.is_some());
+            stream.consume(count);
+            if end.is_some() {
+                return Some(self.take());
+            }
+        }
+        if self.line.is_empty() { None } else { Some(self.take()) }
+    }
+
+    fn take(&mut self) -> String {
+        let bytes = std::mem::take(&mut self.line);
+        printable(&String::from_utf8_lossy(&bytes))
+    }
+}
+
+/// A line without what would move a terminal's cursor: escape sequences and control characters.
+fn printable(line: &str) -> String {
+    let mut characters = line.chars().peekable();
+    let mut kept = String::with_capacity(line.len());
+    while let Some(c) = characters.next() {
+        match c {
+            '\u{1b}' if characters.peek() == Some(&'[') => {
+                characters.next();
+                // ECMA-48, 5.4: parameters and intermediates, and then one final byte.
+                while characters.next_if(|c| matches!(c, ' '..='?')).is_some() {}
+                characters.next_if(|c| matches!(c, '@'..='~'));
+            }
+            '\t' => kept.push(' '),
+            c if c.is_control() => {}
+            c => kept.push(c),
+        }
+    }
+    kept
+}
+
+/// The file of a program: on the `PATH` when it is a bare name, else from the root.
+pub(super) fn find(program: &Path, root: &Path) -> Option<PathBuf> {
+    let runnable = |path: &PathBuf| {
+        std::fs::metadata(path).is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o111 != 0)
+    };
+    if program.as_os_str().as_encoded_bytes().contains(&b'/') {
+        // Absolute, or it would be looked for from the folder that the program is to run in.
+        return std::path::absolute(root.join(program)).ok().filter(runnable);
+    }
+    let path = std::env::var_os("PATH")?;
+    // A relative folder would let the repository choose the program.
+    let mut folders = std::env::split_paths(&path).filter(|folder| folder.is_absolute());
+    folders.find_map(|folder| Some(folder.join(program)).filter(runnable))
+}
+
+fn describe(status: ExitStatus) -> String {
+    match (status.code(), status.signal()) {
+        (Some(code), _) => format!("ended with exit code {code}"),
+        (None, Some(signal)) => format!("was ended by signal {signal}"),
+        (None, None) => "ended in an unknown way".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_line_moves_the_cursor() {
+        assert_eq!(printable("\u{1b}[1;31mred\u{1b}[0m\r\u{7} \u{1b}]0;t\u{7}end\tx"), "red ]0;tend x");
+    }
+
+    #[tokio::test]
+    async fn lines_are_bounded_and_the_last_needs_no_end() {
+        let text = [b"one\n".to_vec(), vec![b'x'; 3 * LINE_LIMIT], b"\nlast".to_vec()].concat();
+        let mut lines = Lines::new(Some(&text[..]));
+        assert_eq!(lines.next().await.unwrap(), "one");
+        assert_eq!(lines.next().await.unwrap().len(), LINE_LIMIT);
+        assert_eq!(lines.next().await.unwrap(), "last");
+        assert!(lines.next().await.is_none() && !lines.is_open());
+    }
+}

@@ -3,9 +3,11 @@
 //! Most tests use the one that `./dev engine up` started; those about credentials start their own.
 
 use std::collections::BTreeSet;
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use dtbuild::reference::{Digest, Reference, Repository};
@@ -237,4 +239,96 @@ async fn a_base_image_is_asked_for_once_an_hour() {
     assert_eq!(cache.resolve(&registry, &names, &[]).await.unwrap()[&tag.to_string()], first);
     std::fs::write(folder.path().join("cache/bases.json"), "{").unwrap();
     assert_eq!(cache.resolve(&registry, &names, &[]).await.unwrap()[&tag.to_string()], second);
+}
+
+/// A token server as <https://distribution.github.io/distribution/spec/auth/token/> wants it: who knows the
+/// password may do what is asked, everybody else nothing. Returns its address; every token request is noted.
+fn token_server(folder: &Path) -> (String, Arc<Mutex<Vec<String>>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let (requests, folder) = (Arc::new(Mutex::new(Vec::new())), folder.to_owned());
+    let noted = Arc::clone(&requests);
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let lines = BufReader::new(&stream).lines().map(Result::unwrap);
+            let head: Vec<String> = lines.take_while(|line| !line.is_empty()).collect();
+            let known = head.iter().any(|line| line.ends_with("Basic bWU6b3BlbnNlc2FtZQ=="));
+            let scope = head[0].split("scope=").nth(1).unwrap().split(['&', ' ']).next().unwrap();
+            let scope = scope.replace("%3A", ":").replace("%2F", "/").replace("%2C", ",");
+            let body = format!(r#"{{"token":"{}","expires_in":300}}"#, token(&folder, &scope, known));
+            noted.lock().unwrap().push(scope);
+            let length = body.len();
+            write!(stream, "HTTP/1.1 200 OK\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}")
+                .unwrap();
+        }
+    });
+    (address, requests)
+}
+
+/// A token for `repository:NAME:ACTIONS`, signed with the key of the folder.
+fn token(folder: &Path, scope: &str, known: bool) -> String {
+    let parts: Vec<_> = scope.split(':').collect();
+    let actions: Vec<_> = parts[2].split(',').collect();
+    let access = serde_json::json!([{ "type": "repository", "name": parts[1], "actions": actions }]);
+    let certificate = std::fs::read_to_string(folder.join("token.crt")).unwrap();
+    let certificate: String = certificate.lines().filter(|line| !line.starts_with('-')).collect();
+    let header = serde_json::json!({ "typ": "JWT", "alg": "RS256", "x5c": [certificate] });
+    let claims = serde_json::json!({
+        "iss": "test", "sub": "me", "aud": "registry", "jti": "1", "nbf": 0, "iat": 0, "exp": 4_000_000_000_u32,
+        "access": if known { access } else { serde_json::json!([]) },
+    });
+    let encode = |bytes: &[u8]| {
+        let text = openssl(folder, &["base64", "-A"], bytes);
+        String::from_utf8(text).unwrap().replace('+', "-").replace('/', "_").replace('=', "")
+    };
+    let signed =
+        format!("{}.{}", encode(header.to_string().as_bytes()), encode(claims.to_string().as_bytes()));
+    let signature = openssl(folder, &["dgst", "-sha256", "-sign", "token.key"], signed.as_bytes());
+    format!("{signed}.{}", encode(&signature))
+}
+
+fn openssl(folder: &Path, words: &[&str], input: &[u8]) -> Vec<u8> {
+    let mut command = Command::new("openssl");
+    command
+        .args(words)
+        .current_dir(folder)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null());
+    let mut process = command.spawn().unwrap();
+    process.stdin.take().unwrap().write_all(input).unwrap();
+    let output = process.wait_with_output().unwrap();
+    assert!(output.status.success(), "openssl {words:?}");
+    output.stdout
+}
+
+#[tokio::test]
+async fn a_token_is_fetched_once_per_repository_and_right() {
+    let keys = tempfile::tempdir().unwrap();
+    let request = "req -x509 -newkey rsa:2048 -nodes -keyout token.key -out token.crt -days 2 -subj /CN=test";
+    openssl(keys.path(), &request.split(' ').collect::<Vec<_>>(), b"");
+    let (server, requests) = token_server(keys.path());
+    let own = OwnRegistry::start(|_| {
+        let bundle = keys.path().join("token.crt");
+        format!(
+            "auth:\n  token:\n    realm: http://{server}/token\n    service: registry\n    issuer: test\n    \
+             rootcertbundle: {}\n",
+            bundle.display()
+        )
+    });
+    let repository = fresh_repository(&own.host);
+    let tag = repository.tagged("v1").unwrap();
+    let me = own.client("bWU6b3BlbnNlc2FtZQ==");
+    let digest = me.push_artifact(&tag, TYPE, b"1").await.unwrap();
+    let same = vec![tag.clone(); 40];
+    assert!(me.digests(&same).await.unwrap().into_iter().all(|found| found.as_ref() == Some(&digest)));
+    let mut scopes = std::mem::take(&mut *requests.lock().unwrap());
+    scopes.sort();
+    let path = repository.path();
+    assert_eq!(scopes, [format!("repository:{path}:pull"), format!("repository:{path}:pull,push")]);
+    let anonymous = client().digest(&tag).await.unwrap_err();
+    assert!(matches!(anonymous.kind(), Kind::Unauthorized { .. }), "{anonymous}");
+    let stranger = own.client("bWU6aHVudGVyMg==").digest(&tag).await.unwrap_err();
+    assert!(matches!(stranger.kind(), Kind::Denied { .. }), "{stranger}");
 }

@@ -2,6 +2,7 @@
 
 pub mod config;
 pub mod deploy;
+pub mod dockerfile;
 pub mod engine;
 pub mod execute;
 pub mod git;

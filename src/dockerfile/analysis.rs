@@ -1,0 +1,249 @@
+//! What a build of one target needs to know of its Dockerfile: [`Options`] in, an [`Analysis`] out.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+
+use super::expand::ExpandError;
+use super::inputs::Inputs;
+use super::pin::ImageWord;
+use super::reading::read;
+use super::remote::Remote;
+use super::{Dockerfile, ParseReason};
+
+/// What is built, and what is known of the surroundings.
+#[derive(Clone, Copy, Debug)]
+pub struct Options<'a> {
+    /// The stage to build; the last one if none is given.
+    pub target: Option<&'a str>,
+    /// The build arguments.
+    pub args: &'a BTreeMap<String, String>,
+    /// The platform that is built for, such as `linux/amd64`.
+    pub platform: &'a str,
+    /// The platform that builds.
+    pub build_platform: &'a str,
+    /// The images that can be built before this one: a name among them is a dependency. The image's own name
+    /// must not be among them, else an image `redis` that is built `FROM redis` would depend on itself.
+    pub images: &'a BTreeSet<String>,
+    /// The names of the further contexts, local folders and others.
+    pub contexts: &'a BTreeSet<String>,
+    /// What is known of images, by their name in the Dockerfile, expanded; for dependencies by the image's
+    /// name. What is not here is taken for unknown, not for empty.
+    pub bases: &'a BTreeMap<String, BaseConfig>,
+}
+
+/// What an image's configuration tells of the builds that stand on it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BaseConfig {
+    /// The variables that it sets.
+    pub env: BTreeMap<String, String>,
+    /// The instructions that it has replayed.
+    pub onbuild: Vec<String>,
+}
+
+/// What a build needs to know.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Analysis {
+    /// The stages that the target needs, in the order of the file.
+    pub stages: Vec<ReachedStage>,
+    /// The given arguments that can alter the image, and so belong into its key: those that a reached stage
+    /// declares or that choose its image or platform, and those that BuildKit itself obeys (`BUILDKIT_*`,
+    /// `SOURCE_DATE_EPOCH`). The proxy arguments (`HTTP_PROXY`, `no_proxy`, ...) are among them only where an
+    /// ARG declares them, because BuildKit keeps them out of its cache otherwise.
+    pub declared_args: BTreeSet<String>,
+    /// The given arguments that the file declares nowhere: most likely a mistake.
+    pub undeclared_args: BTreeSet<String>,
+    /// The images from elsewhere that the reached stages use.
+    pub bases: Vec<Base>,
+    /// The images built together with this one that the reached stages use.
+    pub dependencies: Vec<Dependency>,
+    /// What is read of the main context.
+    pub inputs: Inputs,
+    /// What is read of the further contexts, those that are used.
+    pub contexts: BTreeMap<String, Inputs>,
+    /// What is fetched by ADD.
+    pub remotes: Vec<Remote>,
+    /// What could not be known exactly, or counts as a whole, by line.
+    pub notes: Vec<Note>,
+    /// Where the names of images stand in the file.
+    #[serde(skip)]
+    pub(super) words: Vec<ImageWord>,
+}
+
+/// A stage that the target needs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ReachedStage {
+    /// Its number, from 0.
+    pub number: usize,
+    /// Its name, in lower case.
+    pub name: Option<String>,
+    /// The line of its FROM.
+    pub line: usize,
+}
+
+/// An image from elsewhere.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Base {
+    /// Its name as the file has it, expanded.
+    pub name: String,
+    /// The platform that FROM asks for, expanded; the one that is built for if none.
+    pub platform: Option<String>,
+    /// The lines that name it.
+    pub lines: Vec<usize>,
+}
+
+/// An image that is built before this one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Dependency {
+    /// Its name among the given images.
+    pub name: String,
+    /// The lines that name it.
+    pub lines: Vec<usize>,
+}
+
+/// A remark for `explain`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Note {
+    /// The line; 0 for what does not stand in the file.
+    pub line: usize,
+    /// What it is about.
+    pub kind: NoteKind,
+    /// What it says, the instruction included.
+    pub text: String,
+}
+
+/// What a note is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NoteKind {
+    /// The file reads the whole context.
+    WholeContext,
+    /// A source that cannot be told, so the whole context counts.
+    Unresolved,
+    /// An instruction that is not known, so everything counts.
+    UnknownInstruction,
+    /// A flag that is not known, so everything counts.
+    UnknownFlag,
+    /// A frontend that is not known, so everything counts.
+    ForeignSyntax,
+    /// An image whose ONBUILD instructions are not known.
+    UnknownTriggers,
+    /// A source from the network whose content nothing fixes.
+    StaleRemote,
+}
+
+impl NoteKind {
+    /// Whether more counts than what the file may in truth read.
+    #[must_use]
+    pub fn widens(self) -> bool {
+        matches!(self, Self::Unresolved | Self::UnknownInstruction | Self::UnknownFlag | Self::ForeignSyntax)
+    }
+}
+
+/// A Dockerfile that cannot be built as asked.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AnalysisError {
+    /// No stage has the target's name.
+    #[error("the target stage `{target}` does not exist; {hint}")]
+    UnknownTarget {
+        /// The name.
+        target: String,
+        /// The stages there are, and the most similar one.
+        hint: String,
+    },
+    /// Not a platform.
+    #[error("`{0}` is not a platform; write it as `linux/amd64` or `linux/arm/v7`")]
+    Platform(String),
+    /// A stage's platform that is not one.
+    #[error("line {line}: `{word}` is `{platform}`, which is not a platform; write it as `linux/amd64`")]
+    StagePlatform {
+        /// The line.
+        line: usize,
+        /// The platform, expanded.
+        platform: String,
+        /// The platform, as it is written.
+        word: String,
+    },
+    /// A stage without an image.
+    #[error(
+        "line {line}: the image `{word}` is empty; declare its ARG before the first FROM, with a default"
+    )]
+    BlankImage {
+        /// The line.
+        line: usize,
+        /// The word.
+        word: String,
+    },
+    /// A word that cannot be expanded.
+    #[error("line {line}: {reason}")]
+    Expand {
+        /// The line.
+        line: usize,
+        /// Why.
+        reason: ExpandError,
+    },
+    /// A variable where BuildKit has none.
+    #[error(
+        "line {line}: `{from}` cannot hold variables; name a stage, `FROM {from} AS <name>`, and copy from it"
+    )]
+    FromVariable {
+        /// The line.
+        line: usize,
+        /// The value.
+        from: String,
+    },
+    /// A stage's number that is too high, or too low.
+    #[error("line {line}: there is no stage number {number}; the file has {stages}, counted from 0")]
+    StageNumber {
+        /// The line.
+        line: usize,
+        /// The number.
+        number: i64,
+        /// How many stages there are.
+        stages: usize,
+    },
+    /// An address where only ADD takes one.
+    #[error("line {line}: COPY cannot fetch `{url}`; use ADD")]
+    CopyUrl {
+        /// The line.
+        line: usize,
+        /// The address.
+        url: String,
+    },
+    /// An image's ONBUILD that cannot be read.
+    #[error("an ONBUILD instruction of the image `{image}` cannot be read: {reason}")]
+    Trigger {
+        /// The image.
+        image: String,
+        /// Why.
+        reason: ParseReason,
+    },
+}
+
+impl AnalysisError {
+    pub(super) fn unknown_target(target: &str, file: &Dockerfile) -> Self {
+        let lower = target.to_lowercase();
+        let names: Vec<&str> = file.stage_names().collect();
+        let similar = names
+            .iter()
+            .map(|name| (strsim::damerau_levenshtein(name, &lower), name))
+            .filter(|(distance, name)| *distance <= name.len().max(lower.len()) / 3)
+            .min();
+        let listed = match names.as_slice() {
+            [] => "no stage of the file has a name; add one with `FROM <image> AS <name>`".to_owned(),
+            names => format!("the stages are `{}`", names.join("`, `")),
+        };
+        let hint = similar.map_or(listed.clone(), |(_, name)| format!("did you mean `{name}`? {listed}"));
+        Self::UnknownTarget { target: target.to_owned(), hint }
+    }
+}
+
+impl Dockerfile {
+    /// Finds out what a build reads, on which images it stands, and which arguments it takes.
+    pub fn analyse(&self, options: &Options<'_>) -> Result<Analysis, AnalysisError> {
+        let mut analysis = read(self, options)?;
+        analysis.notes.sort_by_key(|note| (note.line, note.kind));
+        analysis.notes.dedup();
+        Ok(analysis)
+    }
+}

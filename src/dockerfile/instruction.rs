@@ -1,0 +1,232 @@
+//! One instruction of a Dockerfile, its words apart but not yet expanded. Start with [`Instruction`].
+//!
+//! The forms follow BuildKit's `frontend/dockerfile/parser/line_parsers.go` and
+//! `frontend/dockerfile/instructions/parse.go`. What has no influence on the inputs is checked no further
+//! than BuildKit's own parser does; an instruction that is not known is kept as [`Kind::Unknown`].
+
+use std::ops::Range;
+
+use super::error::ParseReason;
+use super::flags::Flags;
+use super::heredoc::Heredoc;
+use super::lines::Line;
+use super::pairs;
+
+/// One instruction.
+#[derive(Clone, Debug)]
+pub(crate) struct Instruction {
+    /// The line on which it starts.
+    pub line: usize,
+    /// Its name, in upper case.
+    pub keyword: String,
+    /// Its flags.
+    pub flags: Flags,
+    /// What it does.
+    pub kind: Kind,
+    /// Whether its words are a JSON list.
+    pub json: bool,
+    /// The logical line that it stands in.
+    pub text: Line,
+}
+
+/// What an instruction does, as far as the inputs depend on it.
+#[derive(Clone, Debug)]
+pub(crate) enum Kind {
+    /// `FROM`: the image's word, and the stage's name in lower case.
+    From { image: Word, name: Option<String> },
+    /// `ARG`: names, with their defaults.
+    Arg(Vec<(String, Option<String>)>),
+    /// `ENV`: names and values.
+    Env(Vec<(String, String)>),
+    /// `COPY`: the sources, heredocs not among them.
+    Copy(Vec<String>),
+    /// `ADD`: the sources, heredocs not among them.
+    Add(Vec<String>),
+    /// `RUN`, whose mounts are among the flags.
+    Run,
+    /// `ONBUILD`: what is replayed in the stages built from this one.
+    Onbuild(Box<Instruction>),
+    /// An instruction that reads nothing.
+    Other,
+    /// An instruction that is not known.
+    Unknown,
+}
+
+/// A word, and where it stands in its line.
+#[derive(Clone, Debug)]
+pub(crate) struct Word {
+    pub text: String,
+    pub place: Range<usize>,
+}
+
+/// Every instruction of the language.
+pub(crate) const KEYWORDS: [&str; 18] = [
+    "ADD",
+    "ARG",
+    "CMD",
+    "COPY",
+    "ENTRYPOINT",
+    "ENV",
+    "EXPOSE",
+    "FROM",
+    "HEALTHCHECK",
+    "LABEL",
+    "MAINTAINER",
+    "ONBUILD",
+    "RUN",
+    "SHELL",
+    "STOPSIGNAL",
+    "USER",
+    "VOLUME",
+    "WORKDIR",
+];
+
+impl Instruction {
+    /// Reads the instruction on `line`.
+    pub(crate) fn new(line: &Line, escape: char) -> Result<Self, ParseReason> {
+        Self::new_at(line, 0, escape)
+    }
+
+    fn new_at(line: &Line, start: usize, escape: char) -> Result<Self, ParseReason> {
+        let end = line.text.trim_end().len().max(start);
+        let rest = &line.text[start..end];
+        let start = end - rest.trim_start().len();
+        let keyword_end = line.text[start..end].find(is_space).map_or(end, |at| start + at);
+        let keyword = line.text[start..keyword_end].to_uppercase();
+        let (mut flags, at) = Flags::split(&line.text[..end], keyword_end, escape);
+        let args = at + line.text[at..end].len() - line.text[at..end].trim_start().len()..end;
+        let json = json(&line.text[args.clone()]).is_some_and(|list| list.is_ok());
+        let kind = Kind::new(&keyword, line, args, escape)?;
+        if !matches!(kind, Kind::Unknown) {
+            flags.check(&keyword)?;
+        }
+        Ok(Self { line: line.first, keyword, flags, kind, json, text: line.clone() })
+    }
+
+    /// The heredocs whose bodies follow the instruction.
+    pub(crate) fn heredocs(&self) -> Result<Vec<Heredoc>, ParseReason> {
+        let inner = match &self.kind {
+            Kind::Onbuild(inner) => inner,
+            _ => self,
+        };
+        let reads = matches!(inner.keyword.as_str(), "ADD" | "COPY" | "RUN");
+        if reads && !inner.json { Heredoc::of_line(&self.text.text) } else { Ok(Vec::new()) }
+    }
+
+    /// The instruction as it is written, for messages: on one line, and not too long.
+    pub(crate) fn excerpt(&self) -> String {
+        let words: Vec<&str> = self.text.text.split_whitespace().collect();
+        let text = words.join(" ");
+        match text.char_indices().nth(72) {
+            Some((at, _)) => format!("{}…", &text[..at]),
+            None => text,
+        }
+    }
+}
+
+impl Kind {
+    fn new(keyword: &str, line: &Line, args: Range<usize>, escape: char) -> Result<Self, ParseReason> {
+        let text = &line.text[args.clone()];
+        match keyword {
+            "FROM" => Self::from(line, args),
+            "ARG" => Ok(Self::Arg(pairs::declared(text, escape)?)),
+            "ENV" | "LABEL" => {
+                let pairs = pairs::assigned(keyword, text, escape)?;
+                Ok(if keyword == "ENV" { Self::Env(pairs) } else { Self::Other })
+            }
+            "COPY" => Ok(Self::Copy(sources(keyword, text)?)),
+            "ADD" => Ok(Self::Add(sources(keyword, text)?)),
+            "RUN" => json(text).unwrap_or(Ok(Vec::new())).map(|_| Self::Run),
+            "ONBUILD" => Self::onbuild(line, args.start, escape),
+            known if KEYWORDS.contains(&known) => Ok(Self::Other),
+            _ => Ok(Self::Unknown),
+        }
+    }
+
+    fn from(line: &Line, args: Range<usize>) -> Result<Self, ParseReason> {
+        let words = words(&line.text, args);
+        let (image, name) = match words.as_slice() {
+            [image] => (image, None),
+            [image, r#as, name] if r#as.text.eq_ignore_ascii_case("as") => (image, Some(name)),
+            _ => return Err(ParseReason::arguments("FROM", "an image, or an image, `AS` and a name")),
+        };
+        let name = name.map(|name| stage_name(&name.text)).transpose()?;
+        Ok(Self::From { image: image.clone(), name })
+    }
+
+    fn onbuild(line: &Line, start: usize, escape: char) -> Result<Self, ParseReason> {
+        if line.text[start..].trim().is_empty() {
+            return Err(ParseReason::arguments("ONBUILD", "an instruction"));
+        }
+        let inner = Instruction::new_at(line, start, escape)?;
+        match inner.keyword.as_str() {
+            "ONBUILD" | "FROM" | "MAINTAINER" => Err(ParseReason::Trigger(inner.keyword)),
+            _ => Ok(Self::Onbuild(Box::new(inner))),
+        }
+    }
+}
+
+/// The sources of COPY or ADD: all words but the last, unless they are heredocs.
+fn sources(keyword: &str, text: &str) -> Result<Vec<String>, ParseReason> {
+    let mut words = match json(text) {
+        Some(list) => list?,
+        None => words(text, 0..text.len()).into_iter().map(|word| word.text).collect(),
+    };
+    let destination = words.pop().filter(|_| !words.is_empty());
+    let Some(destination) = destination else {
+        return Err(ParseReason::arguments(keyword, "one source or more, and a destination"));
+    };
+    if matches!(Heredoc::of_word(&destination), Ok(Some(_))) {
+        return Err(ParseReason::HeredocDestination(keyword.to_owned()));
+    }
+    words.retain(|word| !matches!(Heredoc::of_word(word), Ok(Some(_))));
+    Ok(words)
+}
+
+/// The strings of a JSON list; none if `text` is not one, an error if it holds something else.
+fn json(text: &str) -> Option<Result<Vec<String>, ParseReason>> {
+    if !text.starts_with('[') {
+        return None;
+    }
+    let values: Vec<serde_json::Value> = serde_json::from_str(text).ok()?;
+    let strings = values.into_iter().map(|value| match value {
+        serde_json::Value::String(text) => Ok(text),
+        _ => Err(ParseReason::NotStrings),
+    });
+    Some(strings.collect())
+}
+
+fn words(text: &str, range: Range<usize>) -> Vec<Word> {
+    let mut words = Vec::new();
+    let mut start = None;
+    for (at, c) in text[range.clone()].char_indices() {
+        let at = range.start + at;
+        match (start, is_space(c)) {
+            (None, false) => start = Some(at),
+            (Some(from), true) => {
+                words.push(Word { text: text[from..at].to_owned(), place: from..at });
+                start = None;
+            }
+            _ => {}
+        }
+    }
+    if let Some(from) = start {
+        words.push(Word { text: text[from..range.end].to_owned(), place: from..range.end });
+    }
+    words
+}
+
+fn stage_name(name: &str) -> Result<String, ParseReason> {
+    let lower = name.to_lowercase();
+    let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '_' | '.');
+    if lower.starts_with(|c: char| c.is_ascii_lowercase()) && lower.chars().all(allowed) {
+        Ok(lower)
+    } else {
+        Err(ParseReason::StageName(name.to_owned()))
+    }
+}
+
+/// What separates words where nothing can be quoted.
+pub(super) fn is_space(c: char) -> bool {
+    matches!(c, '\t' | '\x0b' | '\x0c' | '\r' | ' ')
+}

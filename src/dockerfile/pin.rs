@@ -1,0 +1,141 @@
+//! A Dockerfile whose images are pinned: the same lines, other names. Start with [`Pinned`].
+//!
+//! A build of such a file takes exactly the images whose digests its key was made from, on engines that have
+//! no other way to be told.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+
+use serde::Serialize;
+
+use super::{Analysis, Dockerfile};
+
+/// The name of an image, where it stands in the file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct ImageWord {
+    /// The parts of the word: one more than it has continuations; none if it cannot be replaced.
+    pub place: Vec<Range<usize>>,
+    /// The name, expanded.
+    pub name: String,
+    /// The line of the instruction.
+    pub line: usize,
+}
+
+/// The parts of a word, as offsets that can be ordered.
+type Place = Vec<(usize, usize)>;
+
+/// The outcome of pinning.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pinned {
+    /// The file, with as many lines as before.
+    pub source: Vec<u8>,
+    /// The names that were to be replaced, and could not be.
+    pub unpinned: Vec<Unpinned>,
+}
+
+/// A name that could not be replaced.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Unpinned {
+    /// The line of the instruction.
+    pub line: usize,
+    /// The names that the word stands for: one, or one per platform.
+    pub names: Vec<String>,
+    /// Why.
+    pub reason: String,
+}
+
+/// A replacement that no Dockerfile can hold.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{reference}` cannot stand for `{name}` in a Dockerfile; give a name with a digest or a tag")]
+pub struct PinError {
+    /// The image.
+    pub name: String,
+    /// What was to replace it.
+    pub reference: String,
+}
+
+impl Dockerfile {
+    /// Replaces the images that the analysed stages use, in FROM, `--from` and mounts.
+    ///
+    /// `analyses` are those of this file, one per platform; `replacements` go from the expanded name, as
+    /// [`Base::name`](super::Base::name) has it (or, for a dependency, as the file writes it), to a reference.
+    /// What has no replacement stays as it is, and so does every other byte.
+    pub fn pinned(
+        &self,
+        analyses: &[&Analysis],
+        replacements: &BTreeMap<String, String>,
+    ) -> Result<Pinned, PinError> {
+        let mut words: BTreeMap<(usize, Place), BTreeSet<&str>> = BTreeMap::new();
+        for word in analyses.iter().flat_map(|analysis| &analysis.words) {
+            let place = word.place.iter().map(|part| (part.start, part.end)).collect();
+            words.entry((word.line, place)).or_default().insert(&word.name);
+        }
+        let mut edits = BTreeMap::new();
+        let mut unpinned = Vec::new();
+        for ((line, place), names) in words {
+            match decide(&names, &place, replacements)? {
+                Decision::Keep => {}
+                Decision::Replace(reference) => edit(&place, reference, &mut edits),
+                Decision::Refuse(reason) => {
+                    let names = names.into_iter().map(str::to_owned).collect();
+                    unpinned.push(Unpinned { line, names, reason: reason.to_owned() });
+                }
+            }
+        }
+        Ok(Pinned { source: self.apply(&edits), unpinned })
+    }
+
+    fn apply(&self, edits: &BTreeMap<(usize, usize), &str>) -> Vec<u8> {
+        let mut source = Vec::with_capacity(self.source.len() + 80 * edits.len());
+        let mut copied = 0;
+        for ((start, end), text) in edits {
+            source.extend_from_slice(&self.source[copied..*start]);
+            source.extend_from_slice(text.as_bytes());
+            copied = *end;
+        }
+        source.extend_from_slice(&self.source[copied..]);
+        source
+    }
+}
+
+/// The last part takes the reference, because a line that is left empty would end its continuation.
+fn edit<'r>(place: &[(usize, usize)], reference: &'r str, edits: &mut BTreeMap<(usize, usize), &'r str>) {
+    for (number, part) in place.iter().enumerate() {
+        edits.insert(*part, if number + 1 == place.len() { reference } else { "" });
+    }
+}
+
+enum Decision<'r> {
+    Keep,
+    Replace(&'r str),
+    Refuse(&'static str),
+}
+
+fn decide<'r>(
+    names: &BTreeSet<&str>,
+    place: &[(usize, usize)],
+    replacements: &'r BTreeMap<String, String>,
+) -> Result<Decision<'r>, PinError> {
+    let mut wanted: BTreeSet<Option<&String>> = BTreeSet::new();
+    for name in names {
+        let reference = replacements.get(*name);
+        if let Some(reference) = reference.filter(|reference| !is_writable(reference)) {
+            return Err(PinError { name: (*name).to_owned(), reference: reference.clone() });
+        }
+        wanted.insert(reference);
+    }
+    Ok(match (wanted.len(), wanted.pop_first().flatten()) {
+        (1, None) => Decision::Keep,
+        (1, Some(_)) if place.is_empty() => {
+            Decision::Refuse("its place in the file cannot be told, or it stands in a base image's ONBUILD")
+        }
+        (1, Some(reference)) => Decision::Replace(reference),
+        _ => Decision::Refuse("it stands for several images, one per platform"),
+    })
+}
+
+/// Whether `reference` is read as it is written, wherever it stands.
+fn is_writable(reference: &str) -> bool {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "-._:/@[]+".contains(c);
+    !reference.is_empty() && !reference.starts_with('-') && reference.chars().all(allowed)
+}

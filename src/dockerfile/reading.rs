@@ -1,0 +1,329 @@
+//! One pass over the stages that a target needs: variables on the way, an [`Analysis`] at the end.
+//! Start with [`Reading`]; what COPY, ADD and RUN read is in [`copies`](super::copies).
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+
+use super::Dockerfile;
+use super::analysis::{Analysis, AnalysisError, Base, Dependency, Note, NoteKind, Options, ReachedStage};
+use super::expand::Variable;
+use super::inputs::Inputs;
+use super::instruction::{Instruction, KEYWORDS, Kind};
+use super::pin::ImageWord;
+use super::platform::Platform;
+use super::scope::{Globals, Scope};
+use super::stages::{Graph, Origin};
+use super::words::{Rules, Text};
+
+/// The pass, and what it found so far.
+pub(super) struct Reading<'a> {
+    pub(super) file: &'a Dockerfile,
+    pub(super) options: &'a Options<'a>,
+    pub(super) rules: Rules,
+    pub(super) found: Analysis,
+    pub(super) graph: Rc<Graph<'a>>,
+    globals: Globals,
+    /// The variables at the end of each stage.
+    scopes: BTreeMap<usize, Scope>,
+}
+
+/// Arguments that are passed to a build's network access, and not to its cache.
+const PROXIES: [&str; 5] = ["http_proxy", "https_proxy", "ftp_proxy", "no_proxy", "all_proxy"];
+
+/// Arguments that need no declaration outside of stages.
+const PLATFORM: [&str; 11] = [
+    "BUILDPLATFORM",
+    "BUILDOS",
+    "BUILDOSVERSION",
+    "BUILDARCH",
+    "BUILDVARIANT",
+    "TARGETPLATFORM",
+    "TARGETOS",
+    "TARGETOSVERSION",
+    "TARGETARCH",
+    "TARGETVARIANT",
+    "TARGETSTAGE",
+];
+
+/// Analyses `file`.
+pub(super) fn read(file: &Dockerfile, options: &Options<'_>) -> Result<Analysis, AnalysisError> {
+    let syntax = options.args.get("BUILDKIT_SYNTAX").map(String::as_str);
+    if !file.is_foreign(syntax) {
+        return Reading::new(file, options)?.read_all();
+    }
+    // Another frontend may take what is an error here, and may read anything.
+    let known = if file.stages.is_empty() { None } else { Reading::new(file, options).ok() };
+    let mut found = known.and_then(|reading| reading.read_all().ok()).unwrap_or_default();
+    widen_all(&mut found, options);
+    let syntax = syntax.or(file.syntax()).unwrap_or_default();
+    let text = format!("the frontend `{syntax}` is not known: all that is given counts");
+    found.notes.push(Note { line: 1, kind: NoteKind::ForeignSyntax, text });
+    Ok(found)
+}
+
+impl<'a> Reading<'a> {
+    fn new(file: &'a Dockerfile, options: &'a Options<'a>) -> Result<Self, AnalysisError> {
+        let rules = Rules::expanding(file.escape);
+        let globals = globals(file, options, rules)?;
+        let graph = Rc::new(Graph::new(file, options, &globals)?);
+        let found = Analysis::default();
+        Ok(Self { file, options, rules, found, graph, globals, scopes: BTreeMap::new() })
+    }
+
+    fn read_all(mut self) -> Result<Analysis, AnalysisError> {
+        let target = self.graph.target()?;
+        let reached = self.graph.reach(target)?;
+        for number in &reached {
+            self.stage(*number)?;
+        }
+        for instruction in &self.file.unknown {
+            self.unknown_instruction(instruction);
+        }
+        for name in self.options.args.keys() {
+            if name.starts_with("BUILDKIT_") || name == "SOURCE_DATE_EPOCH" {
+                self.found.declared_args.insert(name.clone());
+            }
+        }
+        self.found.undeclared_args = self.undeclared(&reached);
+        Ok(self.found)
+    }
+
+    fn stage(&mut self, number: usize) -> Result<(), AnalysisError> {
+        let stage = &self.file.stages[number];
+        let footing = self.graph.stage(number).clone();
+        let line = stage.from.line;
+        self.found.stages.push(ReachedStage { number, name: stage.name.clone(), line });
+        self.found.declared_args.extend(footing.args);
+        self.unknown_flags(&stage.from);
+        if !footing.replaced {
+            let place = stage.from.text.source(stage.image.place.clone());
+            self.uses_image(&footing.origin, line, place, footing.platform.as_deref());
+        }
+        self.stands_on(&footing.origin, line);
+        let mut scope = self.scope_of(&footing.origin);
+        let graph = Rc::clone(&self.graph);
+        for instruction in graph.instructions(number) {
+            self.instruction(instruction, &mut scope)?;
+        }
+        self.scopes.insert(number, scope);
+        Ok(())
+    }
+
+    fn instruction(&mut self, instruction: &Instruction, scope: &mut Scope) -> Result<(), AnalysisError> {
+        self.unknown_flags(instruction);
+        match &instruction.kind {
+            Kind::Arg(pairs) => self.arguments(instruction, pairs, scope),
+            Kind::Env(pairs) => self.variables(instruction, pairs, scope),
+            Kind::Copy(sources) => self.copy(instruction, sources, scope),
+            Kind::Add(sources) => self.add(instruction, sources, scope),
+            Kind::Run => self.mounts(instruction, scope),
+            Kind::From { .. } | Kind::Onbuild(_) | Kind::Other | Kind::Unknown => Ok(()),
+        }
+    }
+
+    fn arguments(
+        &mut self,
+        instruction: &Instruction,
+        pairs: &[(String, Option<String>)],
+        scope: &mut Scope,
+    ) -> Result<(), AnalysisError> {
+        for (name, default) in pairs {
+            let value = if let Some(given) = self.options.args.get(name) {
+                self.found.declared_args.insert(name.clone());
+                Text::known(given)
+            } else if let Some(default) = default {
+                self.expand(default, scope, instruction.line)?
+            } else if let Some(global) = self.globals.get(name) {
+                self.found.declared_args.extend(self.globals.sources(name));
+                Text::known(global)
+            } else {
+                continue;
+            };
+            // BuildKit keeps these two for itself.
+            if !matches!(name.as_str(), "BUILDKIT_SBOM_SCAN_CONTEXT" | "BUILDKIT_SBOM_SCAN_STAGE") {
+                scope.set(name, value);
+            }
+        }
+        Ok(())
+    }
+
+    fn variables(
+        &mut self,
+        instruction: &Instruction,
+        pairs: &[(String, String)],
+        scope: &mut Scope,
+    ) -> Result<(), AnalysisError> {
+        // All values see the variables as they were before the instruction.
+        let before = scope.clone();
+        for (name, value) in pairs {
+            let name = self.expand(name, &before, instruction.line)?;
+            let value = self.expand(value, &before, instruction.line)?;
+            if name.unknown.is_none() {
+                scope.set(&name.value, value);
+            } else {
+                scope.open();
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn expand(&self, word: &str, scope: &Scope, line: usize) -> Result<Text, AnalysisError> {
+        scope.expand(word, self.rules).map_err(|reason| AnalysisError::Expand { line, reason })
+    }
+
+    fn scope_of(&self, origin: &Origin) -> Scope {
+        let known = match origin {
+            Origin::Stage(base) => return self.scopes.get(base).cloned().unwrap_or_else(Scope::unknown),
+            Origin::Scratch => return Scope::default(),
+            Origin::Context(name) | Origin::Image(name, _) | Origin::External(name) => name,
+        };
+        match self.options.bases.get(known) {
+            Some(config) => Scope::of_image(&config.env),
+            None => Scope::unknown(),
+        }
+    }
+
+    /// Notes that an image or a context is used, and where its name stands.
+    pub(super) fn uses_image(
+        &mut self,
+        origin: &Origin,
+        line: usize,
+        place: Vec<std::ops::Range<usize>>,
+        platform: Option<&str>,
+    ) {
+        let name = match origin {
+            Origin::Stage(_) | Origin::Scratch | Origin::Context(_) => return,
+            Origin::External(name) => {
+                let same = |base: &&mut Base| base.name == *name && base.platform.as_deref() == platform;
+                match self.found.bases.iter_mut().find(same) {
+                    Some(base) => add_line(&mut base.lines, line),
+                    None => self.found.bases.push(Base {
+                        name: name.clone(),
+                        platform: platform.map(str::to_owned),
+                        lines: vec![line],
+                    }),
+                }
+                name
+            }
+            Origin::Image(image, written) => {
+                match self.found.dependencies.iter_mut().find(|known| known.name == *image) {
+                    Some(known) => add_line(&mut known.lines, line),
+                    None => {
+                        self.found.dependencies.push(Dependency { name: image.clone(), lines: vec![line] });
+                    }
+                }
+                written
+            }
+        };
+        let word = ImageWord { place, name: name.clone(), line };
+        // An ONBUILD is replayed more than once, and stands in the file once.
+        if !self.found.words.contains(&word) {
+            self.found.words.push(word);
+        }
+    }
+
+    /// What a stage takes from its image besides the files: ONBUILD, or all of a context.
+    fn stands_on(&mut self, origin: &Origin, line: usize) {
+        match origin {
+            Origin::Context(name) => {
+                self.found.contexts.insert(name.clone(), Inputs::whole());
+                let text = format!("the stage stands on the context `{name}`, all of it");
+                self.note(line, NoteKind::WholeContext, text);
+            }
+            Origin::Image(name, _) | Origin::External(name) if !self.options.bases.contains_key(name) => {
+                let text = format!("the ONBUILD instructions of `{name}`, if it has any, are not known");
+                self.note(line, NoteKind::UnknownTriggers, text);
+            }
+            Origin::Stage(_) | Origin::Scratch | Origin::Image(..) | Origin::External(_) => {}
+        }
+    }
+
+    fn unknown_flags(&mut self, instruction: &Instruction) {
+        for flag in &instruction.flags.unknown {
+            let text = format!("`{}`: the flag `--{flag}` is not known", instruction.excerpt());
+            self.note(instruction.line, NoteKind::UnknownFlag, text);
+            widen_all(&mut self.found, self.options);
+        }
+    }
+
+    fn unknown_instruction(&mut self, instruction: &Instruction) {
+        let keyword = &instruction.keyword;
+        let similar = KEYWORDS.iter().find(|known| strsim::damerau_levenshtein(known, keyword) == 1);
+        let hint = similar.map(|known| format!("; did you mean `{known}`?")).unwrap_or_default();
+        let text = format!("`{}`: the instruction is not known{hint}", instruction.excerpt());
+        self.note(instruction.line, NoteKind::UnknownInstruction, text);
+        widen_all(&mut self.found, self.options);
+    }
+
+    pub(super) fn note(&mut self, line: usize, kind: NoteKind, text: String) {
+        self.found.notes.push(Note { line, kind, text });
+    }
+
+    /// The given arguments that no ARG declares, in whatever stage, and that mean nothing to BuildKit.
+    fn undeclared(&self, reached: &BTreeSet<usize>) -> BTreeSet<String> {
+        let own = self.file.stages.iter().flat_map(|stage| &stage.instructions);
+        let replayed = reached.iter().flat_map(|number| self.graph.instructions(*number));
+        let all = self.file.globals.iter().chain(own).chain(replayed);
+        let declared: BTreeSet<&str> = all.flat_map(declared_by).collect();
+        let given = self.options.args.keys();
+        let meaningless = given.filter(|name| !declared.contains(name.as_str()) && !is_predefined(name));
+        meaningless.filter(|name| !self.found.declared_args.contains(*name)).cloned().collect()
+    }
+}
+
+fn globals(file: &Dockerfile, options: &Options<'_>, rules: Rules) -> Result<Globals, AnalysisError> {
+    let platform = |text: &str, host: Option<&Platform>| {
+        Platform::new(text, host).ok_or_else(|| AnalysisError::Platform(text.to_owned()))
+    };
+    let build = platform(options.build_platform, None)?;
+    let target = platform(options.platform, Some(&build))?;
+    let last = file.stages.last().and_then(|stage| stage.name.as_deref());
+    let stage = options.target.filter(|target| !target.is_empty()).or(last).unwrap_or("default");
+    let mut globals = Globals::new(&target, &build, stage, options.args);
+    for instruction in &file.globals {
+        let Kind::Arg(pairs) = &instruction.kind else { continue };
+        for (name, default) in pairs {
+            globals
+                .declare(name, default.as_deref(), rules, options.args)
+                .map_err(|reason| AnalysisError::Expand { line: instruction.line, reason })?;
+        }
+    }
+    Ok(globals)
+}
+
+/// All counts: every file of every context, every argument.
+pub(super) fn widen_all(found: &mut Analysis, options: &Options<'_>) {
+    found.inputs.whole = true;
+    for name in options.contexts {
+        found.contexts.entry(name.clone()).or_default().whole = true;
+    }
+    let given = options.args.keys().filter(|name| !is_proxy(name));
+    found.declared_args.extend(given.cloned());
+}
+
+fn declared_by(instruction: &Instruction) -> Vec<&str> {
+    match &instruction.kind {
+        Kind::Arg(pairs) => pairs.iter().map(|(name, _)| name.as_str()).collect(),
+        Kind::Onbuild(inner) => declared_by(inner),
+        _ => Vec::new(),
+    }
+}
+
+fn is_proxy(name: &str) -> bool {
+    PROXIES.iter().any(|proxy| name.eq_ignore_ascii_case(proxy))
+}
+
+fn is_predefined(name: &str) -> bool {
+    is_proxy(name) || PLATFORM.contains(&name) || name.starts_with("BUILDKIT_") || name == "SOURCE_DATE_EPOCH"
+}
+
+fn add_line(lines: &mut Vec<usize>, line: usize) {
+    if !lines.contains(&line) {
+        lines.push(line);
+    }
+}
+
+/// Whether `word` holds a variable: such words are refused where BuildKit expands nothing.
+pub(super) fn has_variables(word: &str, rules: Rules) -> bool {
+    super::words::expand(word, rules, &mut |_| Variable::Unset).map_or(true, |text| text.value != word)
+}

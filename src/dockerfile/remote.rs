@@ -1,0 +1,121 @@
+//! What ADD takes from the network: [`Remote`].
+//!
+//! Which sources are git repositories, which are files, and which are paths is decided as in BuildKit's
+//! `frontend/dockerfile/dfgitutil/git_ref.go` and `util/gitutil/git_url.go`.
+
+use serde::Serialize;
+
+/// A source of ADD that is fetched.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Remote {
+    /// The address, expanded.
+    pub url: String,
+    /// How it is fetched.
+    pub kind: RemoteKind,
+    /// What fixes its content: `--checksum`, or the commit that the address names. Without it, only asking
+    /// again tells whether the content is another: the build is always stale.
+    pub checksum: Option<String>,
+    /// The line of the ADD.
+    pub line: usize,
+}
+
+/// How a source is fetched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RemoteKind {
+    /// One file, by HTTP.
+    Http,
+    /// A repository, by git.
+    Git,
+}
+
+impl RemoteKind {
+    /// How `source` is fetched; none when it is a path in the context.
+    pub(crate) fn of(source: &str) -> Option<Self> {
+        if source.starts_with("./") || source.starts_with("../") {
+            return None;
+        }
+        let Some((scheme, rest)) = source.split_once("://") else {
+            return is_scp_style(source).then_some(Self::Git);
+        };
+        let path = rest.split(['?', '#']).next().unwrap_or_default();
+        let repository = path.contains('/') && path.strip_suffix(".git").is_some();
+        match scheme.to_ascii_lowercase().as_str() {
+            "git" | "ssh" => Some(Self::Git),
+            "http" | "https" if repository => Some(Self::Git),
+            _ if matches!(scheme, "http" | "https") => Some(Self::Http),
+            _ => None,
+        }
+    }
+}
+
+impl Remote {
+    pub(crate) fn new(url: String, kind: RemoteKind, checksum: Option<String>, line: usize) -> Self {
+        let named = || if kind == RemoteKind::Git { commit(&url) } else { None };
+        let checksum = checksum.filter(|checksum| !checksum.is_empty()).or_else(named);
+        Self { url, kind, checksum, line }
+    }
+}
+
+/// `user@host:path`, as scp and git write it.
+fn is_scp_style(source: &str) -> bool {
+    let Some((user, rest)) = source.split_once('@') else { return false };
+    let Some((host, _)) = rest.split_once(':') else { return false };
+    let user_char = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    let host_char = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.');
+    !user.is_empty() && user.chars().all(user_char) && !host.is_empty() && host.chars().all(host_char)
+}
+
+/// The commit that a repository's address names, in full.
+fn commit(url: &str) -> Option<String> {
+    let (address, fragment) = url.split_once('#').unwrap_or((url, ""));
+    let query = address.split_once('?').map_or("", |(_, query)| query);
+    let queried = query.split('&').find_map(|pair| match pair.split_once('=') {
+        Some(("checksum" | "commit" | "ref", value)) => Some(value),
+        _ => None,
+    });
+    let reference = queried.unwrap_or_else(|| fragment.split(':').next().unwrap_or_default());
+    let full = matches!(reference.len(), 40 | 64) && reference.bytes().all(|b| b.is_ascii_hexdigit());
+    full.then(|| reference.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_told_from_paths() {
+        let table = [
+            ("https://example.com/a.tgz", Some(RemoteKind::Http)),
+            ("http://example.com/", Some(RemoteKind::Http)),
+            ("https://github.com/a/b.git", Some(RemoteKind::Git)),
+            ("https://github.com/a/b.git#v1:sub", Some(RemoteKind::Git)),
+            ("https://github.com/a/b.git?tag=v1", Some(RemoteKind::Git)),
+            ("https://example.com/a?x=b.git", Some(RemoteKind::Http)),
+            ("git@github.com:a/b.git", Some(RemoteKind::Git)),
+            ("git://example.com/a", Some(RemoteKind::Git)),
+            ("ssh://git@example.com/a", Some(RemoteKind::Git)),
+            ("github.com/a/b", None),
+            ("./git@github.com:a", None),
+            ("a@b/c:d", None),
+            ("ftp://example.com/a", None),
+            ("src/main.rs", None),
+        ];
+        for (source, expected) in table {
+            assert_eq!(RemoteKind::of(source), expected, "{source}");
+        }
+    }
+
+    #[test]
+    fn a_full_commit_fixes_a_repository() {
+        let sha = "0f".repeat(20);
+        let checksum = |url: String, flag: Option<&str>| {
+            Remote::new(url, RemoteKind::Git, flag.map(str::to_owned), 1).checksum
+        };
+        assert_eq!(checksum(format!("https://x/a.git#{sha}"), None), Some(sha.clone()));
+        assert_eq!(checksum(format!("https://x/a.git#{sha}:sub"), None), Some(sha.clone()));
+        assert_eq!(checksum(format!("https://x/a.git?branch=m&commit={sha}"), None), Some(sha.clone()));
+        assert_eq!(checksum("https://x/a.git#main".to_owned(), None), None);
+        assert_eq!(checksum("https://x/a.git#main".to_owned(), Some("abc")), Some("abc".to_owned()));
+    }
+}

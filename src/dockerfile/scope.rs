@@ -1,0 +1,134 @@
+//! What variables stand for, at a point of the file: [`Globals`] before the stages, [`Scope`] within one.
+//!
+//! BuildKit's `frontend/dockerfile/dockerfile2llb/convert.go` has the rules: an ARG takes the given value, else
+//! its default, else the global one; ARG and ENV share one table, and the last one wins.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::expand::{ExpandError, Variable};
+use super::platform::Platform;
+use super::words::{Rules, Text, expand};
+
+/// The arguments that are declared before the first stage, and the platform's.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Globals {
+    values: BTreeMap<String, String>,
+    /// Per name, the given arguments that its value comes from.
+    sources: BTreeMap<String, BTreeSet<String>>,
+}
+
+/// The variables of a stage.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Scope {
+    /// Values by name; none where a value is set that cannot be told.
+    values: BTreeMap<String, Option<String>>,
+    /// Whether an image that is not known may have set more.
+    open: bool,
+}
+
+/// The given build arguments.
+pub(crate) type Given = BTreeMap<String, String>;
+
+impl Globals {
+    /// The platform arguments, unless they are given.
+    pub(crate) fn new(target: &Platform, build: &Platform, stage: &str, given: &Given) -> Self {
+        let mut globals = Self::default();
+        let defaults = [
+            ("BUILDPLATFORM", build.to_string()),
+            ("BUILDOS", build.os.clone()),
+            ("BUILDOSVERSION", String::new()),
+            ("BUILDARCH", build.architecture.clone()),
+            ("BUILDVARIANT", build.variant.clone()),
+            ("TARGETPLATFORM", target.to_string()),
+            ("TARGETOS", target.os.clone()),
+            ("TARGETOSVERSION", String::new()),
+            ("TARGETARCH", target.architecture.clone()),
+            ("TARGETVARIANT", target.variant.clone()),
+            ("TARGETSTAGE", stage.to_owned()),
+        ];
+        for (name, default) in defaults {
+            globals.set(name, given.get(name).cloned().unwrap_or(default), given, BTreeSet::new());
+        }
+        globals
+    }
+
+    /// Declares an argument.
+    pub(crate) fn declare(
+        &mut self,
+        name: &str,
+        default: Option<&str>,
+        rules: Rules,
+        given: &Given,
+    ) -> Result<(), ExpandError> {
+        if let Some(value) = given.get(name) {
+            self.set(name, value.clone(), given, BTreeSet::new());
+        } else if let Some(default) = default {
+            let (value, sources) = self.expand(default, rules)?;
+            self.set(name, value, given, sources);
+        }
+        Ok(())
+    }
+
+    /// Expands `word`; the given arguments that its value comes from are added.
+    pub(crate) fn expand(&self, word: &str, rules: Rules) -> Result<(String, BTreeSet<String>), ExpandError> {
+        let mut sources = BTreeSet::new();
+        let text = expand(word, rules, &mut |name| {
+            sources.extend(self.sources(name));
+            self.values.get(name).map_or(Variable::Unset, |value| Variable::Set(value.clone()))
+        })?;
+        Ok((text.value, sources))
+    }
+
+    /// The value of `name`.
+    pub(crate) fn get(&self, name: &str) -> Option<&String> {
+        self.values.get(name)
+    }
+
+    /// The given arguments that the value of `name` comes from.
+    pub(crate) fn sources(&self, name: &str) -> BTreeSet<String> {
+        self.sources.get(name).cloned().unwrap_or_default()
+    }
+
+    fn set(&mut self, name: &str, value: String, given: &Given, mut sources: BTreeSet<String>) {
+        if given.contains_key(name) {
+            sources.insert(name.to_owned());
+        }
+        self.values.insert(name.to_owned(), value);
+        self.sources.insert(name.to_owned(), sources);
+    }
+}
+
+impl Scope {
+    /// A stage whose image sets `values`, and no more.
+    pub(crate) fn of_image(values: &BTreeMap<String, String>) -> Self {
+        let values = values.iter().map(|(name, value)| (name.clone(), Some(value.clone()))).collect();
+        Self { values, open: false }
+    }
+
+    /// A stage whose image is not known.
+    pub(crate) fn unknown() -> Self {
+        Self { values: BTreeMap::new(), open: true }
+    }
+
+    /// Any variable may have been set: nothing is known for certain any more.
+    pub(crate) fn open(&mut self) {
+        *self = Self::unknown();
+    }
+
+    /// Expands `word`.
+    pub(crate) fn expand(&self, word: &str, rules: Rules) -> Result<Text, ExpandError> {
+        expand(word, rules, &mut |name| match self.values.get(name) {
+            Some(Some(value)) => Variable::Set(value.clone()),
+            Some(None) => Variable::Unknown,
+            // An image always has a PATH, by default one that depends on its platform.
+            None if self.open || name == "PATH" => Variable::Unknown,
+            None => Variable::Unset,
+        })
+    }
+
+    /// Sets `name`.
+    pub(crate) fn set(&mut self, name: &str, value: Text) {
+        let known = value.unknown.is_none().then_some(value.value);
+        self.values.insert(name.to_owned(), known);
+    }
+}

@@ -1,0 +1,250 @@
+//! Which stage stands on what: names, numbers and the images outside. Start with [`Graph`].
+//!
+//! The lookups, quirks included, are those of BuildKit's `frontend/dockerfile/dockerfile2llb/convert.go`: FROM
+//! sees the stages before it, `--from` all of them, and the last stage of a name wins.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::analysis::{AnalysisError, Options};
+use super::instruction::{Instruction, Kind};
+use super::mount::Fields;
+use super::scope::Globals;
+use super::words::Rules;
+use super::{Dockerfile, ParseError, Stage};
+
+/// Where a stage or a file comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// A stage of this file, by its number.
+    Stage(usize),
+    /// Nothing: `scratch`.
+    Scratch,
+    /// A named context.
+    Context(String),
+    /// An image that is built together with this one: its name, and the name as it is written.
+    Image(String, String),
+    /// An image from elsewhere.
+    External(String),
+}
+
+/// The stages with what they stand on.
+#[derive(Debug)]
+pub(super) struct Graph<'a> {
+    file: &'a Dockerfile,
+    options: &'a Options<'a>,
+    names: BTreeMap<&'a str, usize>,
+    stages: Vec<Footing>,
+    /// The ONBUILD instructions that images bring along, by the image's name.
+    triggers: BTreeMap<&'a str, Vec<Instruction>>,
+}
+
+/// What a stage stands on.
+#[derive(Clone, Debug)]
+pub(super) struct Footing {
+    pub origin: Origin,
+    /// The platform that the stage asks for.
+    pub platform: Option<String>,
+    /// The given arguments that the image and the platform come from.
+    pub args: BTreeSet<String>,
+    /// Whether a named context takes the place of the stage.
+    pub replaced: bool,
+}
+
+impl<'a> Graph<'a> {
+    pub(super) fn new(
+        file: &'a Dockerfile,
+        options: &'a Options<'a>,
+        globals: &Globals,
+    ) -> Result<Self, AnalysisError> {
+        let triggers = triggers(options)?;
+        let mut graph = Self { file, options, names: BTreeMap::new(), stages: Vec::new(), triggers };
+        for (number, stage) in file.stages.iter().enumerate() {
+            let footing = graph.footing(stage, globals)?;
+            graph.stages.push(footing);
+            if let Some(name) = &stage.name {
+                graph.names.insert(name, number);
+            }
+        }
+        Ok(graph)
+    }
+
+    /// What stage `number` stands on.
+    pub(super) fn stage(&self, number: usize) -> &Footing {
+        &self.stages[number]
+    }
+
+    /// The number of the stage that is to be built.
+    pub(super) fn target(&self) -> Result<usize, AnalysisError> {
+        match self.options.target.filter(|target| !target.is_empty()) {
+            None => Ok(self.stages.len() - 1),
+            Some(target) => self
+                .names
+                .get(target.to_lowercase().as_str())
+                .copied()
+                .ok_or_else(|| AnalysisError::unknown_target(target, self.file)),
+        }
+    }
+
+    /// The stages that `target` needs, itself included.
+    pub(super) fn reach(&self, target: usize) -> Result<BTreeSet<usize>, AnalysisError> {
+        let mut reached = BTreeSet::new();
+        let mut open = vec![target];
+        while let Some(number) = open.pop() {
+            if !reached.insert(number) || self.stages[number].replaced {
+                continue;
+            }
+            if let Origin::Stage(base) = self.stages[number].origin {
+                open.push(base);
+            }
+            for instruction in self.instructions(number) {
+                for origin in self.sources(instruction)? {
+                    if let Origin::Stage(source) = origin {
+                        open.push(source);
+                    }
+                }
+            }
+        }
+        Ok(reached)
+    }
+
+    /// The instructions that run in stage `number`: what its base replays, then its own.
+    pub(super) fn instructions(&self, number: usize) -> Vec<&Instruction> {
+        let footing = &self.stages[number];
+        if footing.replaced {
+            return Vec::new();
+        }
+        let mut instructions: Vec<&Instruction> = match &footing.origin {
+            Origin::Stage(base) if !self.stages[*base].replaced => {
+                self.file.stages[*base].instructions.iter().filter_map(replayed).collect()
+            }
+            Origin::External(name) | Origin::Image(name, _) => {
+                self.triggers.get(name.as_str()).into_iter().flatten().collect()
+            }
+            _ => Vec::new(),
+        };
+        instructions.extend(&self.file.stages[number].instructions);
+        instructions
+    }
+
+    /// What COPY's `--from` names.
+    pub(super) fn copied_from(&self, from: &str, line: usize) -> Result<Origin, AnalysisError> {
+        match from.parse::<i64>() {
+            Err(_) => Ok(self.mounted_from(from)),
+            Ok(number) => usize::try_from(number)
+                .ok()
+                .filter(|number| *number < self.stages.len())
+                .map(|number| self.of_stage(number))
+                .ok_or(AnalysisError::StageNumber { line, number, stages: self.stages.len() }),
+        }
+    }
+
+    /// What a mount's `from` names: BuildKit knows no numbers here.
+    pub(super) fn mounted_from(&self, from: &str) -> Origin {
+        match self.names.get(from.to_lowercase().as_str()) {
+            Some(number) => self.of_stage(*number),
+            None => outside(from, self.options),
+        }
+    }
+
+    fn of_stage(&self, number: usize) -> Origin {
+        let footing = &self.stages[number];
+        if footing.replaced { footing.origin.clone() } else { Origin::Stage(number) }
+    }
+
+    /// What `instruction` copies or mounts from.
+    fn sources(&self, instruction: &Instruction) -> Result<Vec<Origin>, AnalysisError> {
+        match &instruction.kind {
+            Kind::Copy(_) => match instruction.flags.value("from").map(super::flags::Value::text) {
+                Some(from) if !from.is_empty() => Ok(vec![self.copied_from(&from, instruction.line)?]),
+                _ => Ok(Vec::new()),
+            },
+            Kind::Run => {
+                let mounts = instruction.flags.values("mount");
+                let fields = mounts.filter_map(|mount| Fields::new(&mount.chars()));
+                let froms = fields.filter_map(|fields| fields.from()?.value.clone());
+                Ok(froms.filter(|from| !from.is_empty()).map(|from| self.mounted_from(&from)).collect())
+            }
+            _ => Ok(Vec::new()),
+        }
+    }
+
+    fn footing(&self, stage: &Stage, globals: &Globals) -> Result<Footing, AnalysisError> {
+        let line = stage.from.line;
+        let rules = Rules::expanding(self.file.escape);
+        let failed = |reason| AnalysisError::Expand { line, reason };
+        let (image, mut args) = globals.expand(&stage.image.text, rules).map_err(failed)?;
+        if image.is_empty() {
+            return Err(AnalysisError::BlankImage { line, word: stage.image.text.clone() });
+        }
+        let platform = match stage.from.flags.value("platform").map(super::flags::Value::text) {
+            None => None,
+            Some(word) if word.is_empty() => None,
+            Some(word) => {
+                let (platform, more) = globals.expand(&word, rules).map_err(failed)?;
+                args.extend(more);
+                if super::platform::Platform::new(&platform, None).is_none() {
+                    return Err(AnalysisError::StagePlatform { line, platform, word });
+                }
+                Some(platform)
+            }
+        };
+        let context = stage.name.as_ref().filter(|name| is_context(name, self.options));
+        let origin = match (context, self.names.get(image.as_str())) {
+            (Some(name), _) => Origin::Context(name.clone()),
+            (None, Some(number)) => self.of_stage(*number),
+            (None, None) => outside(&image, self.options),
+        };
+        Ok(Footing { origin, platform, args, replaced: context.is_some() })
+    }
+}
+
+/// What an ONBUILD replays.
+fn replayed(instruction: &Instruction) -> Option<&Instruction> {
+    match &instruction.kind {
+        Kind::Onbuild(inner) => Some(inner),
+        _ => None,
+    }
+}
+
+fn triggers<'a>(options: &Options<'a>) -> Result<BTreeMap<&'a str, Vec<Instruction>>, AnalysisError> {
+    let mut triggers = BTreeMap::new();
+    for (image, config) in options.bases {
+        let read = |text: &String| {
+            let line = super::lines::Line::detached(text, 0);
+            Instruction::new(&line, '\\').map_err(|reason| reason.at(0))
+        };
+        let instructions: Result<Vec<_>, ParseError> = config.onbuild.iter().map(read).collect();
+        let failed =
+            |error: ParseError| AnalysisError::Trigger { image: image.clone(), reason: error.reason };
+        triggers.insert(image.as_str(), instructions.map_err(failed)?);
+    }
+    Ok(triggers)
+}
+
+/// What a name that no stage has stands for.
+fn outside(name: &str, options: &Options<'_>) -> Origin {
+    let short = familiar(name);
+    if name == "scratch" {
+        Origin::Scratch
+    } else if is_context(short, options) {
+        Origin::Context(short.to_owned())
+    } else if options.images.contains(short) {
+        Origin::Image(short.to_owned(), name.to_owned())
+    } else {
+        Origin::External(name.to_owned())
+    }
+}
+
+fn is_context(name: &str, options: &Options<'_>) -> bool {
+    let reserved = name.eq_ignore_ascii_case("scratch") || name.eq_ignore_ascii_case("context");
+    !reserved && options.contexts.contains(name)
+}
+
+/// `name` without what Docker adds by default: BuildKit looks for named contexts by this form.
+fn familiar(name: &str) -> &str {
+    let name = match name.strip_prefix("docker.io/").or_else(|| name.strip_prefix("index.docker.io/")) {
+        Some(path) => path.strip_prefix("library/").unwrap_or(path),
+        None => name.strip_prefix("library/").unwrap_or(name),
+    };
+    name.strip_suffix(":latest").unwrap_or(name)
+}

@@ -1,0 +1,3 @@
+//! The specification of the parser and the analysis, as tables.
+
+mod expansion;

@@ -299,6 +299,7 @@ pub(super) fn widen_all(found: &mut Analysis, options: &Options<'_>) {
     }
     let given = options.args.keys().filter(|name| !is_proxy(name));
     found.declared_args.extend(given.cloned());
+    found.undeclared_args.clear();
 }
 
 fn declared_by(instruction: &Instruction) -> Vec<&str> {

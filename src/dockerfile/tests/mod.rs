@@ -1,3 +1,133 @@
-//! The specification of the parser and the analysis, as tables.
+//! The specification of the parser and the analysis, as tables of short Dockerfiles.
+//!
+//! A table's right side is a [`Setup::summary`]: what is read, what the build stands on, what is noted.
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Analysis, AnalysisError, BaseConfig, Dockerfile, Inputs, Options};
+
+mod arguments;
+mod errors;
 mod expansion;
+mod inputs;
+mod notes;
+mod pins;
+mod properties;
+mod stages;
+mod syntax;
+
+/// What is given beside the file.
+#[derive(Clone, Debug)]
+struct Setup {
+    target: Option<String>,
+    args: BTreeMap<String, String>,
+    platform: String,
+    images: BTreeSet<String>,
+    contexts: BTreeSet<String>,
+    bases: BTreeMap<String, BaseConfig>,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self {
+            target: None,
+            args: BTreeMap::new(),
+            platform: "linux/amd64".to_owned(),
+            images: BTreeSet::new(),
+            contexts: BTreeSet::new(),
+            bases: BTreeMap::new(),
+        }
+    }
+}
+
+impl Setup {
+    fn target(mut self, name: &str) -> Self {
+        self.target = Some(name.to_owned());
+        self
+    }
+
+    fn platform(mut self, name: &str) -> Self {
+        name.clone_into(&mut self.platform);
+        self
+    }
+
+    fn args(mut self, pairs: &[(&str, &str)]) -> Self {
+        self.args.extend(pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        self
+    }
+
+    fn images(mut self, names: &[&str]) -> Self {
+        self.images.extend(names.iter().map(|name| (*name).to_owned()));
+        self
+    }
+
+    fn contexts(mut self, names: &[&str]) -> Self {
+        self.contexts.extend(names.iter().map(|name| (*name).to_owned()));
+        self
+    }
+
+    fn base(mut self, name: &str, env: &[(&str, &str)], onbuild: &[&str]) -> Self {
+        let env = env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let onbuild = onbuild.iter().map(|text| (*text).to_owned()).collect();
+        self.bases.insert(name.to_owned(), BaseConfig { env, onbuild });
+        self
+    }
+
+    fn try_analyse(&self, file: &Dockerfile) -> Result<Analysis, AnalysisError> {
+        file.analyse(&Options {
+            target: self.target.as_deref(),
+            args: &self.args,
+            platform: &self.platform,
+            build_platform: "linux/amd64",
+            images: &self.images,
+            contexts: &self.contexts,
+            bases: &self.bases,
+        })
+    }
+
+    fn analyse(&self, text: &str) -> Analysis {
+        let file = Dockerfile::parse(text.as_bytes()).unwrap_or_else(|error| panic!("{error}: {text:?}"));
+        self.try_analyse(&file).unwrap_or_else(|error| panic!("{error}: {text:?}"))
+    }
+
+    /// `paths, or all; on: bases; after: dependencies; from <context>: paths; fetches: addresses`, what is
+    /// empty left out; a `?` marks what is wider than the file.
+    fn summary(&self, text: &str) -> String {
+        let found = self.analyse(text);
+        let widened = if found.notes.iter().any(|note| note.kind.widens()) { "?" } else { "" };
+        let mut parts = vec![format!("{}{widened}", paths(&found.inputs))];
+        let bases: Vec<String> = found
+            .bases
+            .iter()
+            .map(|base| base.platform.as_ref().map_or(base.name.clone(), |p| format!("{}[{p}]", base.name)))
+            .collect();
+        let after: Vec<&str> = found.dependencies.iter().map(|image| image.name.as_str()).collect();
+        let fetched: Vec<&str> = found.remotes.iter().map(|remote| remote.url.as_str()).collect();
+        parts.push(part("on", &bases.join(" ")));
+        parts.push(part("after", &after.join(" ")));
+        parts.extend(found.contexts.iter().map(|(name, inputs)| format!("from {name}: {}", paths(inputs))));
+        parts.push(part("fetches", &fetched.join(" ")));
+        parts.retain(|part| !part.is_empty());
+        parts.join("; ")
+    }
+
+    fn check(&self, table: &[(&str, &str)]) {
+        for (text, expected) in table {
+            assert_eq!(self.summary(text), *expected, "{text}");
+        }
+    }
+}
+
+fn part(name: &str, values: &str) -> String {
+    if values.is_empty() { String::new() } else { format!("{name}: {values}") }
+}
+
+fn paths(inputs: &Inputs) -> String {
+    if inputs.whole {
+        return "all".to_owned();
+    }
+    let mut paths: Vec<&str> = inputs.sources.iter().map(|source| source.path.as_str()).collect();
+    paths.sort_unstable();
+    paths.dedup();
+    paths.join(" ")
+}

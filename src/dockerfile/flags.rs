@@ -163,7 +163,11 @@ fn word(line: &str, start: usize, escape: char) -> (Vec<Cooked>, usize) {
                 // An escape at the very end escapes nothing.
                 let escaped = if c == escape { chars.next() } else { Some((at, c)) };
                 let Some((last, c)) = escaped else { break };
-                word.push(Cooked { c, raw: at..last + c.len_utf8(), quoted: quote.is_some() });
+                let raw = at..last + c.len_utf8();
+                let quoted = quote.is_some();
+                // BuildKit reads flags byte by byte, and takes each byte for a character.
+                let bytes = c.encode_utf8(&mut [0; 4]).bytes().map(char::from).collect::<Vec<_>>();
+                word.extend(bytes.into_iter().map(|c| Cooked { c, raw: raw.clone(), quoted }));
             }
         }
     }
@@ -243,6 +247,7 @@ mod tests {
             ("--from=a\\ b c", "a b"),
             ("--from=a\"b\"c d", "abc"),
             ("--from= c", ""),
+            ("--from=\u{e9} c", "\u{c3}\u{a9}"),
         ];
         for (line, value) in table {
             assert_eq!(flags(line).0[0].1.as_deref(), Some(value), "{line}");

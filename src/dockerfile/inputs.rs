@@ -71,9 +71,7 @@ impl Inputs {
 
 impl Source {
     pub(crate) fn new(path: &str, kind: SourceKind, instruction: &Instruction) -> Self {
-        // BuildKit reads flags byte by byte, so that an exclude beyond ASCII excludes something else.
-        let excludes = instruction.flags.values("exclude").map(super::flags::Value::text);
-        let excludes = excludes.filter(|pattern| pattern.is_ascii()).collect();
+        let excludes = instruction.flags.values("exclude").map(super::flags::Value::text).collect();
         Self { path: clean(path), kind, excludes, line: instruction.line, instruction: instruction.excerpt() }
     }
 

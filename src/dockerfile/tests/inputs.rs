@@ -64,7 +64,7 @@ fn excludes_and_parents_are_kept_with_the_source() {
     assert_eq!(sources[0].excludes, ["*.md", "a b"]);
     assert_eq!((sources[0].kind, sources[0].line), (SourceKind::Copy, 2));
     assert_eq!((sources[1].kind, sources[1].line), (SourceKind::Parents, 3));
-    assert!(sources[2].excludes.is_empty());
+    assert_eq!(sources[2].excludes, ["\u{c3}\u{a9}"], "as BuildKit reads it, byte by byte");
     assert_eq!((sources[3].kind, sources[3].line), (SourceKind::Mount, 5));
     assert_eq!(sources[1].instruction, "COPY --parents x/**/y /");
     assert_eq!(found.inputs.follow_paths(), None);

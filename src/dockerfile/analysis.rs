@@ -210,6 +210,14 @@ pub enum AnalysisError {
         /// The address.
         url: String,
     },
+    /// An ONBUILD that a stage replays and that cannot be read.
+    #[error("line {line}: {reason}")]
+    Replayed {
+        /// The line.
+        line: usize,
+        /// Why.
+        reason: ParseReason,
+    },
     /// An image's ONBUILD that cannot be read.
     #[error("an ONBUILD instruction of the image `{image}` cannot be read: {reason}")]
     Trigger {

@@ -50,6 +50,8 @@ pub(crate) enum Kind {
     Other,
     /// An instruction that is not known.
     Unknown,
+    /// An instruction within ONBUILD that cannot be read: an error once it is replayed, and not before.
+    Broken(ParseReason),
 }
 
 /// A word, and where it stands in its line.
@@ -84,10 +86,14 @@ pub(crate) const KEYWORDS: [&str; 18] = [
 impl Instruction {
     /// Reads the instruction on `line`.
     pub(crate) fn new(line: &Line, escape: char) -> Result<Self, ParseReason> {
-        Self::new_at(line, 0, escape)
+        let instruction = Self::new_at(line, 0, escape);
+        match instruction.kind {
+            Kind::Broken(reason) => Err(reason),
+            _ => Ok(instruction),
+        }
     }
 
-    fn new_at(line: &Line, start: usize, escape: char) -> Result<Self, ParseReason> {
+    fn new_at(line: &Line, start: usize, escape: char) -> Self {
         let end = line.text.trim_end().len().max(start);
         let rest = &line.text[start..end];
         let start = end - rest.trim_start().len();
@@ -96,11 +102,13 @@ impl Instruction {
         let (mut flags, at) = Flags::split(&line.text[..end], keyword_end, escape);
         let args = at + line.text[at..end].len() - line.text[at..end].trim_start().len()..end;
         let json = json(&line.text[args.clone()]).is_some_and(|list| list.is_ok());
-        let kind = Kind::new(&keyword, line, args, escape)?;
-        if !matches!(kind, Kind::Unknown) {
-            flags.check(&keyword)?;
-        }
-        Ok(Self { line: line.first, keyword, flags, kind, json, text: line.clone() })
+        let kind = Kind::new(&keyword, line, args, escape);
+        let checked = kind.and_then(|kind| match kind {
+            Kind::Unknown => Ok(kind),
+            kind => flags.check(&keyword).map(|()| kind),
+        });
+        let kind = checked.unwrap_or_else(Kind::Broken);
+        Self { line: line.first, keyword, flags, kind, json, text: line.clone() }
     }
 
     /// The heredocs whose bodies follow the instruction.
@@ -158,7 +166,7 @@ impl Kind {
         if line.text[start..].trim().is_empty() {
             return Err(ParseReason::arguments("ONBUILD", "an instruction"));
         }
-        let inner = Instruction::new_at(line, start, escape)?;
+        let inner = Instruction::new_at(line, start, escape);
         match inner.keyword.as_str() {
             "ONBUILD" | "FROM" | "MAINTAINER" => Err(ParseReason::Trigger(inner.keyword)),
             _ => Ok(Self::Onbuild(Box::new(inner))),

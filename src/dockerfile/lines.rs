@@ -58,9 +58,9 @@ impl Line {
             .collect()
     }
 
-    /// A line that stands in no file.
-    pub(crate) fn detached(text: &str, number: usize) -> Self {
-        Self { text: text.to_owned(), first: number, last: number, pieces: Vec::new() }
+    /// The line, as one that stands in no file.
+    pub(crate) fn detached(self) -> Self {
+        Self { first: 0, last: 0, pieces: Vec::new(), ..self }
     }
 
     /// Appends `part`; whether the line goes on.

@@ -117,7 +117,14 @@ impl<'a> Reading<'a> {
             Kind::Copy(sources) => self.copy(instruction, sources, scope),
             Kind::Add(sources) => self.add(instruction, sources, scope),
             Kind::Run => self.mounts(instruction, scope),
-            Kind::From { .. } | Kind::Onbuild(_) | Kind::Other | Kind::Unknown => Ok(()),
+            Kind::Broken(reason) => {
+                Err(AnalysisError::Replayed { line: instruction.line, reason: reason.clone() })
+            }
+            Kind::Unknown => {
+                self.unknown_instruction(instruction);
+                Ok(())
+            }
+            Kind::From { .. } | Kind::Onbuild(_) | Kind::Other => Ok(()),
         }
     }
 

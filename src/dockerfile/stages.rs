@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::analysis::{AnalysisError, Options};
 use super::instruction::{Instruction, Kind};
+use super::lines::Lines;
 use super::mount::Fields;
 use super::scope::Globals;
 use super::words::Rules;
@@ -210,7 +211,8 @@ fn triggers<'a>(options: &Options<'a>) -> Result<BTreeMap<&'a str, Vec<Instructi
     let mut triggers = BTreeMap::new();
     for (image, config) in options.bases {
         let read = |text: &String| {
-            let line = super::lines::Line::detached(text, 0);
+            // What follows the first line is the body of a heredoc.
+            let line = Lines::new(text).next_line()?.unwrap_or_default().detached();
             Instruction::new(&line, '\\').map_err(|reason| reason.at(0))
         };
         let instructions: Result<Vec<_>, ParseError> = config.onbuild.iter().map(read).collect();

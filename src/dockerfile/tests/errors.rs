@@ -55,7 +55,6 @@ const UNREADABLE: &[(&str, &str)] = &[
     ("FROM a\nONBUILD", "line 2: `ONBUILD` takes an instruction"),
     ("FROM a\nONBUILD ONBUILD RUN x", "line 2: `ONBUILD` cannot hold `ONBUILD`"),
     ("FROM a\nONBUILD from b", "line 2: `ONBUILD` cannot hold `FROM`"),
-    ("FROM a\nONBUILD COPY x", "line 2: `COPY` takes one source or more, and a destination"),
     ("FROM a\nRUN x \\\n  y\nCOPY \\\n  z\n", "line 4: `COPY` takes one source or more, and a destination"),
     ("# syntax=a\n# syntax=b\nFROM a x", ""),
     ("# escape=`\n# escape=`\nFROM a", "line 2: the `escape` directive is given twice; keep one"),
@@ -89,6 +88,7 @@ fn builds_that_cannot_be_name_the_line() {
         ("FROM a\n\nCOPY --from=1 x /", "line 3: there is no stage number 1; the file has 1, counted from 0"),
         ("FROM a\nCOPY --from=-1 x /", "line 2: there is no stage number -1; the file has 1, counted from 0"),
         ("FROM a\nCOPY https://b.example/c /", "line 2: COPY cannot fetch `https://b.example/c`; use ADD"),
+        ("FROM a AS x\nONBUILD COPY x\nFROM x", "line 2: `COPY` takes one source or more, and a destination"),
         (
             "FROM scratch\nENV A=${B^}",
             "line 2: `^` is not a modifier of a substitution; the language has `-`, `+`, `?`, `#`, `%` and `/`",

@@ -118,9 +118,13 @@ fn triggers_are_replayed_in_the_stages_built_from_theirs() {
         ("FROM a AS x\nONBUILD ARG D=d\nONBUILD COPY $D /\nFROM x", "d; on: a"),
         ("FROM a AS x\nONBUILD COPY <<E /t\nCOPY no /\nE\nFROM x\nCOPY y /", "y; on: a"),
         ("FROM a AS x\nONBUILD RUN <<E\nCOPY no /\nE\nFROM x\nCOPY y /", "y; on: a"),
+        // What cannot be read is no error, and what is not known does not matter, before it is replayed.
+        ("FROM a AS x\nONBUILD COPY <<E\nE\nCOPY y /", "y; on: a"),
+        ("FROM a AS x\nONBUILD BOGUS t\nCOPY y /", "y; on: a"),
+        ("FROM a AS x\nONBUILD BOGUS t\nFROM x\nCOPY y /", "all?; on: a"),
     ]);
     Setup::default()
-        .base("node:onbuild", &[("D", "dist")], &["COPY package.json /", "COPY $D /"])
+        .base("node:onbuild", &[("D", "dist")], &["COPY package.json /", "COPY $D /", "COPY <<E /x\na b\nE"])
         .images(&["api"])
         .base("api", &[], &["COPY --from=c /x /"])
         .check(&[

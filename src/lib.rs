@@ -10,3 +10,4 @@ pub mod plan;
 pub mod record;
 pub mod reference;
 pub mod registry;
+pub mod ui;

@@ -1,0 +1,41 @@
+//! The time since a run's start. Start with [`Clock`]; tests hold its hands.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Tells how long ago the run started.
+#[derive(Clone)]
+pub(super) struct Clock(Arc<dyn Fn() -> Duration + Send + Sync>);
+
+impl Clock {
+    /// A clock that starts now.
+    pub(super) fn start() -> Self {
+        let start = Instant::now();
+        Self(Arc::new(move || start.elapsed()))
+    }
+
+    /// The time since the start.
+    pub(super) fn now(&self) -> Duration {
+        (self.0)()
+    }
+
+    /// A clock that moves on by `step` each time it is looked at.
+    #[cfg(test)]
+    pub(super) fn stepping(step: Duration) -> Self {
+        let looks = std::sync::atomic::AtomicU32::new(0);
+        Self(Arc::new(move || step * looks.fetch_add(1, std::sync::atomic::Ordering::Relaxed)))
+    }
+
+    /// A clock that shows what `millis` holds.
+    #[cfg(test)]
+    pub(super) fn showing(millis: Arc<std::sync::atomic::AtomicU64>) -> Self {
+        Self(Arc::new(move || Duration::from_millis(millis.load(std::sync::atomic::Ordering::Relaxed))))
+    }
+}
+
+impl fmt::Debug for Clock {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Clock({:?})", self.now())
+    }
+}

@@ -1,0 +1,237 @@
+//! Plain lines as GitHub Actions folds and marks them. Start with [`GitHub`].
+//!
+//! An image's lines are held back until it is done, because groups cannot interleave; they are then one
+//! group that folds. A failed step becomes an annotation of the Dockerfile's line. Commands and their
+//! escaping: <https://docs.github.com/actions/reference/workflow-commands-for-github-actions>.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+
+use crate::config::ImageName;
+use crate::execute::events::Event;
+
+use super::Renderer;
+use super::clock::Clock;
+use super::failure::Failure;
+use super::lines::{Line, Lines, Subject};
+use super::style::Palette;
+use super::tally::{Dockerfiles, Tally};
+use super::text;
+
+/// Writes groups, annotations and, last, the failures.
+pub(super) struct GitHub<W> {
+    out: W,
+    lines: Lines,
+    tally: Tally,
+    /// The lines of the images under way.
+    held: BTreeMap<ImageName, Vec<String>>,
+    group_open: bool,
+    reported: usize,
+}
+
+impl<W: Write> GitHub<W> {
+    pub(super) fn new(out: W, clock: Clock, dockerfiles: Dockerfiles) -> Self {
+        let tally = Tally::new(dockerfiles);
+        Self { out, lines: Lines::new(clock), tally, held: BTreeMap::new(), group_open: false, reported: 0 }
+    }
+
+    fn command(&mut self, command: &str) {
+        let _ = writeln!(self.out, "{command}");
+    }
+
+    fn write(&mut self, line: &str) {
+        let _ = writeln!(self.out, "{}", inert(line));
+    }
+
+    fn open_group(&mut self, title: &str) {
+        self.close_group();
+        self.command(&format!("::group::{}", escape_data(title)));
+        self.group_open = true;
+    }
+
+    fn close_group(&mut self) {
+        if std::mem::take(&mut self.group_open) {
+            self.command("::endgroup::");
+        }
+    }
+
+    fn show(&mut self, line: Line) {
+        let text = format!("{} | {}", line.subject.label(), line.text);
+        match line.subject {
+            Subject::Image(image) if self.held.contains_key(&image) => {
+                self.held.entry(image).or_default().push(line.text);
+            }
+            _ => self.write(&text),
+        }
+    }
+
+    /// Writes what was held back for `image` as a group.
+    fn release(&mut self, image: &ImageName) {
+        let Some(lines) = self.held.remove(image) else { return };
+        self.open_group(&format!("{image}: {}", lines.last().map_or("", String::as_str)));
+        for line in &lines {
+            self.write(&format!("{image} | {line}"));
+        }
+        self.close_group();
+    }
+
+    fn report_failures(&mut self) {
+        let reports: Vec<String> = self.tally.failures()[self.reported..]
+            .iter()
+            .map(|failure| failure.report(Palette::new(false)))
+            .collect();
+        self.reported = self.tally.failures().len();
+        for report in reports {
+            self.write("");
+            report.lines().for_each(|line| self.write(line));
+        }
+    }
+}
+
+impl<W: Write> Renderer for GitHub<W> {
+    fn event(&mut self, event: &Event) {
+        let annotation = self.tally.follow(event).map(annotation);
+        if let Event::DeployStarted { environment, .. } = event {
+            self.open_group(&format!("deploy: {environment}"));
+        }
+        for line in self.lines.of(event) {
+            self.show(line);
+        }
+        match event {
+            Event::ImageStarted { image } => {
+                self.held.insert(image.clone(), Vec::new());
+            }
+            Event::ImageFinished { image, .. } => self.release(image),
+            Event::DeployFinished { .. } => self.close_group(),
+            Event::RunFinished { exit_code, milliseconds } => {
+                let summary = self.tally.summary(*exit_code, *milliseconds);
+                self.write(&format!("run | {summary}"));
+                self.report_failures();
+            }
+            _ => {}
+        }
+        if let Some(annotation) = annotation {
+            self.command(&annotation);
+        }
+        let _ = self.out.flush();
+    }
+
+    fn finish(&mut self) {
+        for image in self.held.keys().cloned().collect::<Vec<_>>() {
+            self.release(&image);
+        }
+        self.close_group();
+        self.report_failures();
+        let _ = self.out.flush();
+    }
+}
+
+/// The `error` command for a failure, at the Dockerfile's line where that is known.
+fn annotation(failure: &Failure) -> String {
+    let title = failure.title();
+    let mut properties = String::new();
+    if let Some((file, line)) = failure.place() {
+        properties = format!("file={},line={line},", escape_property(file));
+    }
+    let log: Vec<String> = failure.log().iter().map(|line| text::log_line(line)).collect();
+    let message = if log.is_empty() { title.clone() } else { log.join("\n") };
+    format!("::error {properties}title={}::{}", escape_property(&title), escape_data(&message))
+}
+
+/// A command's message.
+fn escape_data(text: &str) -> String {
+    text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
+}
+
+/// A command's property, where `:` and `,` end something as well.
+fn escape_property(text: &str) -> String {
+    escape_data(text).replace(':', "%3A").replace(',', "%2C")
+}
+
+/// A line that the runner does not take for a command: it looks for `::` at a line's start, and for the
+/// older `##[` anywhere in it.
+fn inert(line: &str) -> String {
+    let line = line.replace("##[", "## [");
+    if line.trim_start().starts_with("::") { format!("| {line}") } else { line }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::ui::samples::{dockerfiles, run};
+
+    #[test]
+    fn a_run_is_groups_an_annotation_and_the_failures() {
+        let mut out = Vec::new();
+        let mut github = GitHub::new(&mut out, Clock::stepping(Duration::from_millis(400)), dockerfiles());
+        for event in &run() {
+            github.event(event);
+        }
+        github.finish();
+        insta::assert_snapshot!(String::from_utf8(out).unwrap(), @r"
+        run | staging at a1b2c3d: 2 to build, 1 kept
+        db | kept: it runs already
+        client | build started
+        api | build started
+        ::group::client: FAILED after 3.2s
+        client | [build 1/4] FROM node:22 (cached)
+        client | [build 2/4] RUN npm ci
+        client |    0.8s  npm error code EUSAGE
+        client |    1.6s  npm error ## [error]the lock file
+        client | [build 2/4] RUN npm ci (FAILED in 2.4s)
+        client | FAILED after 3.2s
+        ::endgroup::
+        ::error file=containers/client/Dockerfile,line=12,title=client failed%3A process `npm ci` did not complete::npm error code EUSAGE%0Anpm error the lock file is out of date
+        ::group::api: built in 5.1s: 2 steps, 1 cached
+        api | [1/2] RUN make
+        api |    0.8s  ::set-output name=x::y
+        api | [1/2] RUN make (done in 1.6s)
+        api | pushing registry.example.com/datatube/api:key-02
+        api | attempt 2 follows: connection reset
+        api | pushed sha256:0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f in 0.9s
+        api | built in 5.1s: 2 steps, 1 cached
+        ::endgroup::
+        api | registry.example.com/datatube/api:staging is now sha256:0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f
+        ::group::deploy: staging
+        deploy | to staging with ansible
+        deploy |   TASK [sites : render]
+        deploy | FAILED after 0.7s
+        ::endgroup::
+        ::error title=deployment to staging failed%3A `ansible-playbook` ended with exit code 2::TASK [sites : render]
+        run | failed after 6.4s: 1 failed, 1 built, 1 kept
+
+        client failed: process `npm ci` did not complete
+          step      [build 2/4] RUN npm ci
+          at        containers/client/Dockerfile:12
+          exit code 1
+          last lines
+          | npm error code EUSAGE
+          | npm error the lock file is out of date
+          hint      run `dtbuild build client` to reproduce it locally
+
+        deployment to staging failed: `ansible-playbook` ended with exit code 2
+          last lines
+          | TASK [sites : render]
+          hint      run `dtbuild deploy --env staging` to try it again; nothing is built again
+        ");
+    }
+
+    #[test]
+    fn what_commands_are_made_of_is_escaped() {
+        assert_eq!(escape_data("100%\r\na:b,c"), "100%25%0D%0Aa:b,c");
+        assert_eq!(escape_property("a:b,c%"), "a%3Ab%2Cc%25");
+    }
+
+    proptest! {
+        #[test]
+        fn no_line_of_a_log_is_a_command(line in "[ :#\\[a-z\t]{0,24}") {
+            let inert = inert(&line);
+            prop_assert!(!inert.trim().starts_with("::"));
+            prop_assert!(!inert.contains("##["));
+        }
+    }
+}

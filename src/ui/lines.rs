@@ -1,0 +1,209 @@
+//! Events as lines of text: what [`Plain`](super::plain::Plain) and [`GitHub`](super::github::GitHub)
+//! have in common. Start with [`Lines::of`].
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::config::ImageName;
+use crate::engine::StepCount;
+use crate::execute::events::{Event, ImageOutcome, ImageOutline, StepState};
+use crate::plan::Decision;
+
+use super::clock::Clock;
+use super::text;
+
+/// How often a push says how far it is: a line now and then shows that it is not stuck.
+const PUSH_INTERVAL: Duration = Duration::from_secs(10);
+
+/// What a line is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Subject {
+    Run,
+    Image(ImageName),
+    Deployment,
+}
+
+/// Text about a subject, free of control characters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Line {
+    pub(super) subject: Subject,
+    pub(super) text: String,
+}
+
+impl Subject {
+    /// The word in front of its lines.
+    pub(super) fn label(&self) -> &str {
+        match self {
+            Self::Run => "run",
+            Self::Image(image) => image.as_str(),
+            Self::Deployment => "deploy",
+        }
+    }
+}
+
+/// Turns events into lines, remembering what a line has to repeat.
+#[derive(Debug)]
+pub(super) struct Lines {
+    clock: Clock,
+    /// When each step under way began.
+    started: BTreeMap<(ImageName, String), Duration>,
+    /// The step that an image's last line was about: parallel stages take turns.
+    current: BTreeMap<ImageName, String>,
+    /// When a push last said how far it is.
+    pushes: BTreeMap<ImageName, Duration>,
+}
+
+impl Lines {
+    pub(super) fn new(clock: Clock) -> Self {
+        Self { clock, started: BTreeMap::new(), current: BTreeMap::new(), pushes: BTreeMap::new() }
+    }
+
+    /// The lines that tell `event`; none for what a log is better off without. The end of the run is not
+    /// among them: it belongs before the failures, which renderers report in their own way.
+    pub(super) fn of(&mut self, event: &Event) -> Vec<Line> {
+        match event {
+            Event::RunStarted { environment, commit, images } => {
+                let place = environment.as_ref().map(ToString::to_string);
+                vec![line(Subject::Run, opening(place, commit.as_deref(), images))]
+            }
+            Event::ImageStarted { image } => about(image, "build started"),
+            Event::ImageStep { image, step, state } => self.step(image, step, *state),
+            Event::ImageLog { image, step, line } => self.log(image, step, line),
+            Event::ImageFinished { image, outcome, milliseconds } => {
+                self.current.remove(image);
+                self.started.retain(|(other, _), _| other != image);
+                about(image, ending(outcome, *milliseconds))
+            }
+            Event::PushStarted { image, reference } => {
+                self.pushes.insert(image.clone(), self.clock.now());
+                about(image, format!("pushing {reference}"))
+            }
+            Event::PushProgress { image, sent, total } => self.push(image, *sent, *total),
+            Event::PushFinished { image, digest, milliseconds } => {
+                self.pushes.remove(image);
+                about(image, format!("pushed {digest} in {}", text::milliseconds(*milliseconds)))
+            }
+            Event::Retrying { image, reason, attempt } => {
+                about(image, format!("attempt {attempt} follows: {}", text::one_line(reason)))
+            }
+            Event::TagMoved { image, reference, digest } => {
+                about(image, format!("{reference} is now {digest}"))
+            }
+            Event::DeployStarted { environment, trigger } => {
+                deployment(format!("to {environment} with {}", text::name(trigger)))
+            }
+            Event::DeployLog { line } => deployment(format!("  {}", text::log_line(line))),
+            Event::DeployFinished { error: None, milliseconds } => {
+                deployment(format!("done in {}", text::milliseconds(*milliseconds)))
+            }
+            Event::DeployFinished { error: Some(_), milliseconds } => {
+                deployment(format!("FAILED after {}", text::milliseconds(*milliseconds)))
+            }
+            Event::RunFinished { .. } => Vec::new(),
+        }
+    }
+
+    fn step(&mut self, image: &ImageName, step: &str, state: StepState) -> Vec<Line> {
+        let key = (image.clone(), step.to_owned());
+        let shown = text::one_line(step);
+        self.current.insert(image.clone(), step.to_owned());
+        let text = match state {
+            StepState::Started => {
+                self.started.insert(key, self.clock.now());
+                shown
+            }
+            StepState::Cached => format!("{shown} (cached)"),
+            StepState::Done => format!("{shown} (done{})", self.took(&key)),
+            StepState::Failed => format!("{shown} (FAILED{})", self.took(&key)),
+        };
+        about(image, text)
+    }
+
+    /// ` in 1.2s`, when the step's beginning was seen.
+    fn took(&mut self, step: &(ImageName, String)) -> String {
+        let started = self.started.remove(step);
+        started.map_or_else(String::new, |started| {
+            format!(" in {}", text::duration(self.clock.now().saturating_sub(started)))
+        })
+    }
+
+    fn log(&mut self, image: &ImageName, step: &str, printed: &str) -> Vec<Line> {
+        let mut lines = Vec::new();
+        if self.current.get(image).is_none_or(|current| current != step) {
+            lines.extend(about(image, text::one_line(step)));
+            self.current.insert(image.clone(), step.to_owned());
+        }
+        let now = self.clock.now();
+        let started = self.started.get(&(image.clone(), step.to_owned())).copied().unwrap_or(now);
+        let elapsed = text::duration(now.saturating_sub(started));
+        lines.extend(about(image, format!("{elapsed:>7}  {}", text::log_line(printed)).trim_end()));
+        lines
+    }
+
+    fn push(&mut self, image: &ImageName, sent: u64, total: u64) -> Vec<Line> {
+        let now = self.clock.now();
+        let last = self.pushes.entry(image.clone()).or_insert(now);
+        if now.saturating_sub(*last) < PUSH_INTERVAL {
+            return Vec::new();
+        }
+        *last = now;
+        about(image, format!("pushing: {} of {}", text::bytes(sent), text::bytes(total)))
+    }
+}
+
+fn line(subject: Subject, text: impl Into<String>) -> Line {
+    Line { subject, text: text.into() }
+}
+
+fn about(image: &ImageName, text: impl Into<String>) -> Vec<Line> {
+    vec![line(Subject::Image(image.clone()), text)]
+}
+
+fn deployment(text: impl Into<String>) -> Vec<Line> {
+    vec![line(Subject::Deployment, text)]
+}
+
+/// A run's first line, such as `staging at a1b2c3d: 1 to build, 2 kept`.
+pub(super) fn opening(environment: Option<String>, commit: Option<&str>, images: &[ImageOutline]) -> String {
+    let head = commit.map_or_else(|| "the working tree".into(), text::short_commit);
+    let place =
+        environment.map_or_else(|| head.to_string(), |environment| format!("{environment} at {head}"));
+    let decisions = images.iter().map(|outline| outline.decision);
+    format!("{place}: {}", counts(decisions))
+}
+
+/// `1 to build, 2 kept`.
+pub(super) fn counts(decisions: impl Iterator<Item = Decision>) -> String {
+    let (mut build, mut reuse, mut keep) = (0, 0, 0);
+    for decision in decisions {
+        match decision {
+            Decision::Build => build += 1,
+            Decision::Reuse => reuse += 1,
+            Decision::Keep => keep += 1,
+        }
+    }
+    let words = [(build, "to build"), (reuse, "reused"), (keep, "kept")];
+    let words: Vec<_> = words
+        .iter()
+        .filter(|(number, _)| *number > 0)
+        .map(|(number, what)| format!("{number} {what}"))
+        .collect();
+    if words.is_empty() { "no images".to_owned() } else { words.join(", ") }
+}
+
+/// How an image ended, such as `built in 12.3s: 4 steps, 1 cached`.
+fn ending(outcome: &ImageOutcome, milliseconds: u64) -> String {
+    let took = text::milliseconds(milliseconds);
+    match outcome {
+        ImageOutcome::Built { steps } => format!("built in {took}: {}", steps_counted(*steps)),
+        ImageOutcome::Reused => "reused: an image of this key exists".to_owned(),
+        ImageOutcome::Kept => "kept: it runs already".to_owned(),
+        ImageOutcome::Failed { .. } => format!("FAILED after {took}"),
+        ImageOutcome::Skipped { reason } => format!("skipped: {}", text::one_line(reason)),
+    }
+}
+
+/// `4 steps, 1 cached`.
+pub(super) fn steps_counted(steps: StepCount) -> String {
+    format!("{}, {} cached", text::count(steps.total, "step"), steps.cached)
+}

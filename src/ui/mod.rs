@@ -1,0 +1,175 @@
+//! All that dtbuild prints: progress on stderr, results on stdout.
+//!
+//! Start with [`progress`], which makes the [`Renderer`] that follows a run's events. Everything is
+//! written to a stream that is handed in, and text that comes from builds, paths or registries loses its
+//! control characters on the way.
+
+use std::io::{self, IsTerminal, Write};
+
+use crate::config::Config;
+use crate::execute::events::Event;
+
+mod clock;
+mod failure;
+mod github;
+mod lines;
+mod plain;
+mod quiet;
+mod rawjson;
+#[cfg(test)]
+mod samples;
+mod style;
+mod tally;
+mod text;
+mod tty;
+
+pub use style::{Palette, wants_colour};
+pub use tally::Dockerfiles;
+
+use clock::Clock;
+
+/// Shows a run's events.
+///
+/// A renderer never fails a run: what cannot be written, say because stderr is closed, is lost.
+pub trait Renderer {
+    /// Shows `event`, or takes note of it.
+    fn event(&mut self, event: &Event);
+
+    /// Leaves the stream in order; called once, after the last event, also when a run was cut short.
+    fn finish(&mut self);
+}
+
+/// How a run's progress is shown (`--progress`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum ProgressMode {
+    /// Bars on a terminal, else plain lines.
+    #[default]
+    Auto,
+    /// Bars: one line per image, redrawn.
+    Tty,
+    /// Lines, one after the other: for CI.
+    Plain,
+    /// One JSON object per line and event: for programs.
+    #[value(name = "rawjson")]
+    RawJson,
+    /// Failures only.
+    Quiet,
+}
+
+/// Where progress goes, and what about it events do not tell.
+pub struct Streams {
+    /// Where progress is written to.
+    pub progress: Box<dyn Write + Send>,
+    /// What surrounds the stream.
+    pub surroundings: Surroundings,
+    /// Where the images' Dockerfiles are: failures name them.
+    pub dockerfiles: Dockerfiles,
+}
+
+/// What decides between bars and lines.
+#[expect(clippy::struct_excessive_bools, reason = "independent facts, not a state")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Surroundings {
+    /// Whether the stream is a terminal that can move its cursor.
+    pub terminal: bool,
+    /// Whether `CI` is set.
+    pub ci: bool,
+    /// Whether GitHub Actions runs this.
+    pub github: bool,
+    /// Whether the stream gets colours.
+    pub styled: bool,
+}
+
+impl Streams {
+    /// Progress on stderr. `config` tells where the Dockerfiles are.
+    #[must_use]
+    pub fn stderr(config: &Config) -> Self {
+        let dockerfile = |image: &crate::config::Image| image.dockerfile.to_string();
+        Self {
+            progress: Box::new(io::stderr()),
+            surroundings: Surroundings::of(&io::stderr()),
+            dockerfiles: config
+                .images
+                .iter()
+                .map(|(name, image)| (name.clone(), dockerfile(image)))
+                .collect(),
+        }
+    }
+}
+
+impl Surroundings {
+    /// What surrounds `stream` in this process.
+    #[must_use]
+    pub fn of(stream: &impl IsTerminal) -> Self {
+        let set = |variable: &str| {
+            std::env::var_os(variable)
+                .is_some_and(|value| !value.is_empty() && value != "false" && value != "0")
+        };
+        Self {
+            terminal: stream.is_terminal() && !style::is_dumb(),
+            ci: set("CI"),
+            github: std::env::var_os("GITHUB_ACTIONS").is_some_and(|value| value == "true"),
+            styled: wants_colour(stream),
+        }
+    }
+}
+
+impl ProgressMode {
+    /// What `Auto` stands for in these surroundings. Bars need a terminal, whoever asks for them.
+    fn resolve(self, surroundings: Surroundings) -> Self {
+        match self {
+            Self::Auto if surroundings.terminal && !surroundings.ci => Self::Tty,
+            Self::Tty if surroundings.terminal => Self::Tty,
+            Self::Auto | Self::Tty => Self::Plain,
+            asked => asked,
+        }
+    }
+}
+
+/// The renderer for `mode`. The run's clock starts here.
+#[must_use]
+pub fn progress(mode: ProgressMode, streams: Streams) -> Box<dyn Renderer + Send> {
+    let Streams { progress: out, surroundings, dockerfiles } = streams;
+    let palette = Palette::new(surroundings.styled);
+    let clock = Clock::start();
+    match mode.resolve(surroundings) {
+        ProgressMode::Tty => Box::new(tty::Tty::on_stderr(palette, clock, dockerfiles)),
+        ProgressMode::RawJson => Box::new(rawjson::RawJson::new(out, clock)),
+        ProgressMode::Quiet => Box::new(quiet::Quiet::new(out, palette, dockerfiles)),
+        _ if surroundings.github => Box::new(github::GitHub::new(out, clock, dockerfiles)),
+        _ => Box::new(plain::Plain::new(out, palette, clock, dockerfiles)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::ValueEnum;
+
+    use super::*;
+
+    #[test]
+    fn bars_need_a_terminal_and_nobody_else_watching() {
+        let terminal = Surroundings { terminal: true, ..Surroundings::default() };
+        let ci = Surroundings { ci: true, ..terminal };
+        for (mode, surroundings, resolved) in [
+            (ProgressMode::Auto, terminal, ProgressMode::Tty),
+            (ProgressMode::Auto, ci, ProgressMode::Plain),
+            (ProgressMode::Auto, Surroundings::default(), ProgressMode::Plain),
+            (ProgressMode::Tty, ci, ProgressMode::Tty),
+            (ProgressMode::Tty, Surroundings::default(), ProgressMode::Plain),
+            (ProgressMode::Plain, terminal, ProgressMode::Plain),
+            (ProgressMode::Quiet, terminal, ProgressMode::Quiet),
+        ] {
+            assert_eq!(mode.resolve(surroundings), resolved, "{mode:?} in {surroundings:?}");
+        }
+    }
+
+    #[test]
+    fn modes_have_the_names_of_buildx() {
+        let names: Vec<_> = ProgressMode::value_variants()
+            .iter()
+            .filter_map(|mode| Some(mode.to_possible_value()?.get_name().to_owned()))
+            .collect();
+        assert_eq!(names, ["auto", "tty", "plain", "rawjson", "quiet"]);
+    }
+}

@@ -1,0 +1,100 @@
+//! Values that the tests of this folder share.
+
+use dtbuild_cache::key::ImageKey;
+
+use crate::config::{EnvironmentName, ImageName};
+use crate::engine::{BuildFailure, StepCount};
+use crate::execute::events::{Event, ImageOutcome, ImageOutline, StepState};
+use crate::plan::Decision;
+use crate::reference::{Digest, Reference};
+
+use super::tally::Dockerfiles;
+
+pub(super) fn image(name: &str) -> ImageName {
+    name.parse().unwrap()
+}
+
+pub(super) fn key(byte: u8) -> ImageKey {
+    ImageKey::from_bytes([byte; 32])
+}
+
+pub(super) fn build_failure() -> BuildFailure {
+    BuildFailure {
+        message: "process `npm ci` did not complete".into(),
+        step: Some("[build 2/4] RUN npm ci".into()),
+        line: Some(12),
+        exit_code: Some(1),
+        log: vec![
+            "npm error code EUSAGE".into(),
+            "\u{1b}[31mnpm error\u{1b}[0m the lock file is out of date".into(),
+        ],
+    }
+}
+
+pub(super) fn dockerfiles() -> Dockerfiles {
+    ["client", "api", "db"].map(|name| (image(name), format!("containers/{name}/Dockerfile"))).into()
+}
+
+/// One of every variant, in the order of a run in which an image and the deployment fail.
+pub(super) fn run() -> Vec<Event> {
+    let client = || image("client");
+    let reference =
+        |name: &str| -> Reference { format!("registry.example.com/datatube/{name}").parse().unwrap() };
+    let digest: Digest = format!("sha256:{}", "0f".repeat(32)).parse().unwrap();
+    let environment: EnvironmentName = "staging".parse().unwrap();
+    let outline = |name: &str, decision, byte| ImageOutline { image: image(name), decision, key: key(byte) };
+    let step =
+        |name: &str, step: &str, state| Event::ImageStep { image: image(name), step: step.into(), state };
+    let log = |name: &str, step: &str, line: &str| Event::ImageLog {
+        image: image(name),
+        step: step.into(),
+        line: line.into(),
+    };
+    vec![
+        Event::RunStarted {
+            environment: Some(environment.clone()),
+            commit: Some("a1b2c3d4e5f60718293a4b5c6d7e8f9001122334".into()),
+            images: vec![
+                outline("client", Decision::Build, 1),
+                outline("api", Decision::Build, 2),
+                outline("db", Decision::Keep, 3),
+            ],
+        },
+        Event::ImageFinished { image: image("db"), outcome: ImageOutcome::Kept, milliseconds: 0 },
+        Event::ImageStarted { image: client() },
+        Event::ImageStarted { image: image("api") },
+        step("client", "[build 1/4] FROM node:22", StepState::Cached),
+        step("client", "[build 2/4] RUN npm ci", StepState::Started),
+        step("api", "[1/2] RUN make", StepState::Started),
+        log("client", "[build 2/4] RUN npm ci", "npm error code EUSAGE"),
+        log("api", "[1/2] RUN make", "::set-output name=x::\u{1b}[2Jy"),
+        log("client", "[build 2/4] RUN npm ci", "npm error ##[error]the lock file"),
+        step("api", "[1/2] RUN make", StepState::Done),
+        step("client", "[build 2/4] RUN npm ci", StepState::Failed),
+        Event::ImageFinished {
+            image: client(),
+            outcome: ImageOutcome::Failed {
+                error: "process `npm ci` did not complete".into(),
+                failure: Some(build_failure()),
+            },
+            milliseconds: 3_200,
+        },
+        Event::PushStarted { image: image("api"), reference: reference("api:key-02") },
+        Event::PushProgress { image: image("api"), sent: 1_000_000, total: 2_500_000 },
+        Event::Retrying { image: image("api"), reason: "connection reset".into(), attempt: 2 },
+        Event::PushFinished { image: image("api"), digest: digest.clone(), milliseconds: 900 },
+        Event::ImageFinished {
+            image: image("api"),
+            outcome: ImageOutcome::Built { steps: StepCount { total: 2, cached: 1 } },
+            milliseconds: 5_100,
+        },
+        Event::TagMoved { image: image("api"), reference: reference("api:staging"), digest },
+        Event::DeployStarted { environment, trigger: "ansible".into() },
+        Event::DeployLog { line: "TASK [sites : render]".into() },
+        Event::DeployFinished {
+            error: Some("`ansible-playbook` ended with exit code 2".into()),
+            milliseconds: 700,
+        },
+        Event::RunFinished { exit_code: 1, milliseconds: 6_400 },
+    ]
+}

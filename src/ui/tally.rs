@@ -1,0 +1,119 @@
+//! What has become of a run so far. Start with [`Tally`], which follows the events and keeps what a
+//! renderer needs at the end: the counts and the failures.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use crate::config::{EnvironmentName, ImageName};
+use crate::execute::events::{Event, ImageOutcome};
+
+use super::failure::{Failure, LOG_LINES};
+use super::text;
+
+/// Where each image's Dockerfile is, from the repository's root.
+pub type Dockerfiles = BTreeMap<ImageName, String>;
+
+/// The state of a run, as its events tell it.
+#[derive(Debug, Default)]
+pub(super) struct Tally {
+    dockerfiles: Dockerfiles,
+    environment: Option<EnvironmentName>,
+    local: bool,
+    built: usize,
+    reused: usize,
+    kept: usize,
+    failed: usize,
+    skipped: usize,
+    failures: Vec<Failure>,
+    deployment_log: VecDeque<String>,
+}
+
+impl Tally {
+    pub(super) fn new(dockerfiles: Dockerfiles) -> Self {
+        Self { dockerfiles, ..Self::default() }
+    }
+
+    /// Takes `event` in; if it tells a failure, that failure.
+    pub(super) fn follow(&mut self, event: &Event) -> Option<&Failure> {
+        let failure = match event {
+            Event::RunStarted { environment, commit, .. } => {
+                self.environment.clone_from(environment);
+                self.local = commit.is_none();
+                None
+            }
+            Event::ImageFinished { image, outcome, .. } => self.finished(image, outcome),
+            Event::DeployStarted { environment, .. } => {
+                self.environment = Some(environment.clone());
+                self.deployment_log.clear();
+                None
+            }
+            Event::DeployLog { line } => {
+                self.deployment_log.push_back(line.clone());
+                if self.deployment_log.len() > LOG_LINES {
+                    self.deployment_log.pop_front();
+                }
+                None
+            }
+            Event::DeployFinished { error: Some(error), .. } => Some(Failure::Deployment {
+                environment: self.environment.clone(),
+                error: error.clone(),
+                log: self.deployment_log.drain(..).collect(),
+            }),
+            _ => None,
+        }?;
+        self.failures.push(failure);
+        self.failures.last()
+    }
+
+    fn finished(&mut self, image: &ImageName, outcome: &ImageOutcome) -> Option<Failure> {
+        match outcome {
+            ImageOutcome::Built { .. } => self.built += 1,
+            ImageOutcome::Reused => self.reused += 1,
+            ImageOutcome::Kept => self.kept += 1,
+            ImageOutcome::Skipped { .. } => self.skipped += 1,
+            ImageOutcome::Failed { error, failure } => {
+                self.failed += 1;
+                return Some(Failure::Image {
+                    image: image.clone(),
+                    error: error.clone(),
+                    details: failure.clone(),
+                    dockerfile: self.dockerfiles.get(image).cloned(),
+                    local: self.local,
+                });
+            }
+        }
+        None
+    }
+
+    /// What failed, in the order in which it did.
+    pub(super) fn failures(&self) -> &[Failure] {
+        &self.failures
+    }
+
+    /// The images that are done with.
+    pub(super) fn images_done(&self) -> usize {
+        self.built + self.reused + self.kept + self.failed + self.skipped
+    }
+
+    /// The run in a line, such as `failed after 3.2s: 1 failed, 2 kept`.
+    pub(super) fn summary(&self, exit_code: u8, milliseconds: u64) -> String {
+        let verdict = match exit_code {
+            0 => "finished in",
+            130 => "interrupted after",
+            _ => "failed after",
+        };
+        let counts = [
+            (self.failed, "failed"),
+            (self.skipped, "skipped"),
+            (self.built, "built"),
+            (self.reused, "reused"),
+            (self.kept, "kept"),
+        ];
+        let counted: Vec<_> = counts
+            .iter()
+            .filter(|(number, _)| *number > 0)
+            .map(|(number, what)| format!("{number} {what}"))
+            .collect();
+        let images = if counted.is_empty() { "no images".to_owned() } else { counted.join(", ") };
+        format!("{verdict} {}: {images}", text::milliseconds(milliseconds))
+    }
+}

@@ -1,13 +1,16 @@
 //! All that dtbuild prints: progress on stderr, results on stdout.
 //!
-//! Start with [`progress`], which makes the [`Renderer`] that follows a run's events. Everything is
-//! written to a stream that is handed in, and text that comes from builds, paths or registries loses its
-//! control characters on the way.
+//! Start with [`progress`], which makes the [`Renderer`] that follows a run's events. Results have a form
+//! for people and one in JSON: [`plan`] has them. Everything is written to a stream that is handed in,
+//! and text that comes from builds, paths or registries loses its control characters on the way.
 
 use std::io::{self, IsTerminal, Write};
 
 use crate::config::Config;
 use crate::execute::events::Event;
+
+pub mod plan;
+pub mod reason;
 
 mod clock;
 mod failure;

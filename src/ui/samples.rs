@@ -1,11 +1,13 @@
 //! Values that the tests of this folder share.
 
-use dtbuild_cache::key::ImageKey;
+use std::collections::BTreeMap;
+
+use dtbuild_cache::key::{ImageKey, KeyFields};
 
 use crate::config::{EnvironmentName, ImageName};
 use crate::engine::{BuildFailure, StepCount};
 use crate::execute::events::{Event, ImageOutcome, ImageOutline, StepState};
-use crate::plan::Decision;
+use crate::plan::{ChangeStatus, ChangedPath, Decision, PlannedImage, Reason};
 use crate::reference::{Digest, Reference};
 
 use super::tally::Dockerfiles;
@@ -16,6 +18,10 @@ pub(super) fn image(name: &str) -> ImageName {
 
 pub(super) fn key(byte: u8) -> ImageKey {
     ImageKey::from_bytes([byte; 32])
+}
+
+pub(super) fn changed(path: &str) -> ChangedPath {
+    ChangedPath { path: path.into(), status: ChangeStatus::Modified }
 }
 
 pub(super) fn build_failure() -> BuildFailure {
@@ -97,4 +103,31 @@ pub(super) fn run() -> Vec<Event> {
         },
         Event::RunFinished { exit_code: 1, milliseconds: 6_400 },
     ]
+}
+
+pub(super) fn planned(name: &str, decision: Decision, reasons: Vec<Reason>) -> PlannedImage {
+    let fields = KeyFields {
+        schema: 1,
+        dockerfile: String::new(),
+        target: None,
+        platforms: Vec::new(),
+        network: None,
+        args: BTreeMap::new(),
+        bases: BTreeMap::new(),
+        secrets: BTreeMap::new(),
+        contexts: BTreeMap::new(),
+        paths: None,
+        images: BTreeMap::new(),
+    };
+    PlannedImage {
+        name: image(name),
+        decision,
+        reasons,
+        key: key(1),
+        fields,
+        repository: format!("registry.example.com/datatube/{name}").parse().unwrap(),
+        digest: None,
+        dependencies: Vec::new(),
+        released: true,
+    }
 }

@@ -92,6 +92,19 @@ pub(super) fn short_commit(id: &str) -> Cow<'_, str> {
     name(id.char_indices().nth(7).map_or(id, |(end, _)| &id[..end]))
 }
 
+/// A digest's algorithm and first twelve digits, as Docker shows it.
+pub(super) fn short_digest(digest: &str) -> String {
+    match digest.split_once(':') {
+        Some((algorithm, hex)) => format!("{algorithm}:{}", short_hex(hex)),
+        None => short_hex(digest),
+    }
+}
+
+/// The first twelve digits.
+pub(super) fn short_hex(hex: &str) -> String {
+    name(hex).chars().take(12).collect()
+}
+
 /// A duration as a person says it: `0.3s`, `1m 04s`, `2h 05m`.
 pub(super) fn duration(duration: Duration) -> String {
     let seconds = duration.as_secs();
@@ -162,6 +175,7 @@ mod tests {
         assert_eq!(bytes(999), "999 B");
         assert_eq!(bytes(1_250_000), "1.2 MB");
         assert_eq!(bytes(u64::MAX), "18446744.0 TB");
+        assert_eq!(short_digest("sha256:0123456789abcdef"), "sha256:0123456789ab");
     }
 
     proptest! {

@@ -1,0 +1,160 @@
+//! A plan, shown: what would be built and why. Start with [`write_plan`]; programs read
+//! [`write_plan_json`], which `docs/plan.md` documents.
+
+use std::io::{self, Write};
+
+use serde::Serialize;
+
+use crate::config::EnvironmentName;
+use crate::plan::{Base, Decision, DeployDecision, Head, Plan, PlannedImage, Reason};
+
+use super::lines::counts;
+use super::reason::words;
+use super::style::Palette;
+use super::text;
+
+/// How many changed paths are named: the cause is among the first, the rest is a number.
+const PATHS: usize = 5;
+
+/// The JSON form's version: it changes when a reader of the last one would be misled.
+const VERSION: u32 = 1;
+
+#[derive(Serialize)]
+struct Versioned<'a> {
+    version: u32,
+    #[serde(flatten)]
+    plan: &'a Plan,
+}
+
+/// Writes `plan` for people: a heading, a line per image, the deployment, a summary.
+pub fn write_plan(out: &mut impl Write, plan: &Plan, styled: bool) -> io::Result<()> {
+    let palette = Palette::new(styled);
+    writeln!(out, "{}", palette.bold(heading(plan)))?;
+    if let Base::Missing { commit, reason } = &plan.base {
+        let commit = text::short_commit(commit);
+        let reason = text::one_line(reason);
+        writeln!(out, "  {commit} is not in this clone: {reason}; keys alone decide, causes are not named")?;
+    }
+    let width = plan.images.iter().map(|image| image.name.as_str().len()).max().unwrap_or_default();
+    for image in &plan.images {
+        write_image(out, image, width, palette)?;
+    }
+    if let DeployDecision::Deploy { reasons } = &plan.deploy {
+        let environment = plan.environment.as_ref().map_or("", EnvironmentName::as_str);
+        let label = format!("deploy {environment}");
+        let phrases = phrases(reasons);
+        write!(out, "{}", palette.busy(label.trim_end()))?;
+        write_phrases(out, &phrases, label.trim_end().len() + 2)?;
+    }
+    writeln!(out, "{}", palette.bold(summary(plan)))
+}
+
+/// Writes `plan` for programs: one JSON object.
+pub fn write_plan_json(out: &mut impl Write, plan: &Plan) -> io::Result<()> {
+    serde_json::to_writer_pretty(&mut *out, &Versioned { version: VERSION, plan })?;
+    writeln!(out)
+}
+
+fn write_image(out: &mut impl Write, image: &PlannedImage, width: usize, palette: Palette) -> io::Result<()> {
+    let decision = match image.decision {
+        Decision::Build => palette.busy("build"),
+        Decision::Reuse => palette.calm("reuse"),
+        Decision::Keep => palette.dim("keep "),
+    };
+    let mut phrases = phrases(&image.reasons);
+    if !image.released {
+        phrases.push("not deployed itself: other images are built from it".to_owned());
+    }
+    write!(out, "  {:<width$}  {decision}", image.name)?;
+    // Two before the name, two behind it, five letters of the decision, two behind that.
+    write_phrases(out, &phrases, width + 11)
+}
+
+/// The first phrase on the line that was begun, the others below it.
+fn write_phrases(out: &mut impl Write, phrases: &[String], indent: usize) -> io::Result<()> {
+    let Some((first, others)) = phrases.split_first() else { return writeln!(out) };
+    writeln!(out, "  {first}")?;
+    others.iter().try_for_each(|phrase| writeln!(out, "{:indent$}{phrase}", ""))
+}
+
+/// The reasons in words: the telling ones first, not all of many paths, and what every build has in
+/// common (no image of its key yet) only where nothing else is known.
+fn phrases(reasons: &[Reason]) -> Vec<String> {
+    let (paths, others): (Vec<_>, Vec<_>) = reasons.iter().partition(|reason| is_path(reason));
+    let telling = |reason: &&&Reason| !matches!(reason, Reason::NotInCache | Reason::InCache);
+    let mut phrases: Vec<String> = others.iter().filter(telling).map(|reason| words(reason)).collect();
+    phrases.extend(paths.iter().take(PATHS).map(|reason| words(reason)));
+    if paths.len() > PATHS {
+        phrases.push(format!("and {} more", paths.len() - PATHS));
+    }
+    if phrases.is_empty() {
+        phrases.extend(others.iter().map(|reason| words(reason)));
+    }
+    phrases
+}
+
+fn is_path(reason: &Reason) -> bool {
+    matches!(reason, Reason::PathChanged(_) | Reason::DeployPathChanged(_))
+}
+
+/// Where to, and between which commits: `staging: 9f8e7d6..a1b2c3d`.
+fn heading(plan: &Plan) -> String {
+    let head = head_words(&plan.head);
+    let range = match &plan.base {
+        Base::Known { commit } | Base::Missing { commit, .. } => {
+            format!("{}..{head}", text::short_commit(commit))
+        }
+        Base::None if plan.images.iter().any(is_first) => format!("{head}, the first deployment"),
+        Base::None => head,
+    };
+    match &plan.environment {
+        Some(environment) => format!("{environment}: {range}"),
+        None => range,
+    }
+}
+
+fn head_words(head: &Head) -> String {
+    match head {
+        Head::Commit { id } => text::short_commit(id).into_owned(),
+        Head::WorkingTree { commit: Some(commit) } => {
+            format!("the working tree (on {})", text::short_commit(commit))
+        }
+        Head::WorkingTree { commit: None } => "the working tree".to_owned(),
+    }
+}
+
+fn is_first(image: &PlannedImage) -> bool {
+    image.released && image.reasons.contains(&Reason::NotDeployed)
+}
+
+/// The plan in a line: `1 to build, 2 kept; deploys staging`.
+fn summary(plan: &Plan) -> String {
+    let counts = counts(plan.images.iter().map(|image| image.decision));
+    let idle = plan.images.iter().all(|image| image.decision == Decision::Keep);
+    match (&plan.deploy, &plan.environment) {
+        (DeployDecision::Deploy { .. }, Some(environment)) => format!("{counts}; deploys {environment}"),
+        (DeployDecision::Deploy { .. }, None) => format!("{counts}; deploys"),
+        (DeployDecision::Nothing { .. }, Some(environment)) if idle => nothing_to_do(plan, environment),
+        (DeployDecision::Nothing { reason }, _) => {
+            format!("{counts}; no deployment: {}", text::one_line(reason))
+        }
+    }
+}
+
+/// `nothing to do: staging runs a1b2c3d`; where the head is another commit, that it changes no image.
+fn nothing_to_do(plan: &Plan, environment: &EnvironmentName) -> String {
+    let head = head_words(&plan.head);
+    match (&plan.base, &plan.head) {
+        (Base::None, _) => format!("nothing to do: {environment} runs the images of {head}"),
+        (Base::Known { commit } | Base::Missing { commit, .. }, Head::Commit { id }) if commit == id => {
+            format!("nothing to do: {environment} runs {head}")
+        }
+        (Base::Known { commit } | Base::Missing { commit, .. }, _) => {
+            let base = text::short_commit(commit);
+            format!("nothing to do: {environment} runs {base}, and {head} has the same images")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,143 @@
+//! Plans as they are shown.
+
+use super::*;
+use crate::ui::samples::{changed, image, planned};
+
+const OLD: &str = "9f8e7d6c5b4a39281706f5e4d3c2b1a099887766";
+const NEW: &str = "a1b2c3d4e5f60718293a4b5c6d7e8f9001122334";
+
+fn plan(base: Base, images: Vec<PlannedImage>, deploy: DeployDecision) -> Plan {
+    let environment = "staging".parse().ok();
+    Plan { environment, base, head: Head::Commit { id: NEW.into() }, images, deploy }
+}
+
+fn known() -> Base {
+    Base::Known { commit: OLD.into() }
+}
+
+fn nothing(reason: &str) -> DeployDecision {
+    DeployDecision::Nothing { reason: reason.into() }
+}
+
+fn deploy(reasons: Vec<Reason>) -> DeployDecision {
+    DeployDecision::Deploy { reasons }
+}
+
+fn shown(plan: &Plan) -> String {
+    let mut out = Vec::new();
+    write_plan(&mut out, plan, false).unwrap();
+    String::from_utf8(out).unwrap()
+}
+
+#[test]
+fn every_decision_names_its_reasons() {
+    let mut base = planned("base", Decision::Reuse, vec![Reason::InCache]);
+    base.released = false;
+    let mut reasons = vec![Reason::NotInCache];
+    reasons
+        .extend((0..7).map(|number| Reason::PathChanged(changed(&format!("containers/client/{number}.js")))));
+    reasons.push(Reason::DependencyChanged { image: image("base") });
+    let images = vec![
+        base,
+        planned("client", Decision::Build, reasons),
+        planned("api", Decision::Keep, vec![Reason::Unchanged]),
+    ];
+    let client = Reason::ReleaseChanged { image: image("client") };
+    let site = Reason::DeployPathChanged(changed("ansible/site.yml"));
+    insta::assert_snapshot!(shown(&plan(known(), images, deploy(vec![client, site]))), @r"
+    staging: 9f8e7d6..a1b2c3d
+      base    reuse  an image of this key exists
+                     not deployed itself: other images are built from it
+      client  build  built from `base`, which changed
+                     containers/client/0.js modified
+                     containers/client/1.js modified
+                     containers/client/2.js modified
+                     containers/client/3.js modified
+                     containers/client/4.js modified
+                     and 2 more
+      api     keep   unchanged
+    deploy staging  `client` is not the image that runs
+                    ansible/site.yml modified, which the deployment reads
+    1 to build, 1 reused, 1 kept; deploys staging
+    ");
+}
+
+#[test]
+fn a_first_deployment_says_so() {
+    let reasons = || vec![Reason::NotDeployed, Reason::NotInCache];
+    let images =
+        vec![planned("client", Decision::Build, reasons()), planned("db", Decision::Build, reasons())];
+    insta::assert_snapshot!(shown(&plan(Base::None, images, deploy(vec![Reason::NotDeployed]))), @r"
+    staging: a1b2c3d, the first deployment
+      client  build  not deployed yet
+      db      build  not deployed yet
+    deploy staging  not deployed yet
+    2 to build; deploys staging
+    ");
+}
+
+#[test]
+fn a_missing_base_says_why_and_what_it_costs() {
+    let base = Base::Missing { commit: OLD.into(), reason: "the clone is shallow".into() };
+    let images = vec![
+        planned("client", Decision::Build, vec![Reason::InputsChanged, Reason::NotInCache]),
+        planned("db", Decision::Keep, vec![Reason::Unchanged]),
+    ];
+    insta::assert_snapshot!(shown(&plan(base, images, nothing("`--no-deploy` was given"))), @r"
+    staging: 9f8e7d6..a1b2c3d
+      9f8e7d6 is not in this clone: the clone is shallow; keys alone decide, causes are not named
+      client  build  its inputs changed; which paths, only the base commit could tell
+      db      keep   unchanged
+    1 to build, 1 kept; no deployment: `--no-deploy` was given
+    ");
+}
+
+#[test]
+fn nothing_to_do_is_one_clear_line() {
+    let images = || vec![planned("client", Decision::Keep, vec![Reason::Unchanged])];
+    let idle = || nothing("staging runs all of this already");
+    insta::assert_snapshot!(shown(&plan(known(), images(), idle())), @r"
+    staging: 9f8e7d6..a1b2c3d
+      client  keep   unchanged
+    nothing to do: staging runs 9f8e7d6, and a1b2c3d has the same images
+    ");
+    let same = plan(Base::Known { commit: NEW.into() }, images(), idle());
+    assert!(shown(&same).ends_with("\nnothing to do: staging runs a1b2c3d\n"));
+}
+
+#[test]
+fn a_local_plan_names_no_environment() {
+    let images = vec![planned("client", Decision::Build, vec![Reason::NotInCache])];
+    let mut plan = plan(Base::None, images, nothing("a local build"));
+    plan.environment = None;
+    plan.head = Head::WorkingTree { commit: Some(NEW.into()) };
+    insta::assert_snapshot!(shown(&plan), @r"
+    the working tree (on a1b2c3d)
+      client  build  no image of this key exists yet
+    1 to build; no deployment: a local build
+    ");
+}
+
+#[test]
+fn a_path_cannot_write_to_the_terminal() {
+    let reasons = vec![Reason::PathChanged(changed("a\u{1b}[2J\nb"))];
+    let images = vec![planned("client", Decision::Build, reasons)];
+    let shown = shown(&plan(known(), images, nothing("")));
+    assert!(shown.contains("a\\u{1b}[2J\\nb modified"), "{shown}");
+}
+
+#[test]
+fn json_is_the_plan_with_a_version() {
+    let images = vec![planned("client", Decision::Build, vec![Reason::PathChanged(changed("a"))])];
+    let mut out = Vec::new();
+    write_plan_json(&mut out, &plan(known(), images, nothing("asked not to"))).unwrap();
+    let json: serde_json::Value = serde_json::from_slice(&out).unwrap();
+    assert_eq!(json["version"], 1);
+    assert_eq!(json["base"]["commit"], OLD);
+    assert_eq!(json["images"][0]["reasons"][0]["path"], "a");
+    let page = include_str!("../../../docs/plan.md");
+    let image = json["images"][0].as_object().unwrap();
+    for field in json.as_object().unwrap().keys().chain(image.keys()) {
+        assert!(page.contains(&format!("\n| `{field}` |")), "docs/plan.md is silent about `{field}`");
+    }
+}

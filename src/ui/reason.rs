@@ -1,0 +1,164 @@
+//! Why an image is built, reused or kept, in words. Start with [`words`].
+
+use std::fmt;
+
+use crate::plan::{ChangedPath, Reason};
+
+use super::text;
+
+/// One reason as a phrase, such as `containers/client/index.html modified`.
+#[must_use]
+pub fn words(reason: &Reason) -> String {
+    match reason {
+        Reason::PathChanged(changed) => path(changed),
+        Reason::DockerfileChanged { path } => format!("Dockerfile `{}` changed", text::name(path)),
+        Reason::SettingChanged { setting, old, new } => {
+            format!("`{}` changed from {} to {}", text::name(setting), value(old), value(new))
+        }
+        Reason::ArgumentChanged { name, old, new } => {
+            format!("build argument `{}` {}", text::name(name), change(old.as_deref(), new.as_deref(), value))
+        }
+        Reason::BaseMoved { name, old, new } => {
+            format!("base image `{}` {}", text::name(name), change(old.as_deref(), new.as_deref(), digest))
+        }
+        Reason::SecretChanged { id } => {
+            format!("secret `{}` was declared, dropped or given another version", text::name(id))
+        }
+        Reason::DependencyChanged { image } => format!("built from `{image}`, which changed"),
+        Reason::InputsChanged => "its inputs changed; which paths, only the base commit could tell".into(),
+        Reason::SchemaChanged => "this version of dtbuild computes keys in another way".into(),
+        Reason::NotDeployed => "not deployed yet".into(),
+        Reason::NotInCache => "no image of this key exists yet".into(),
+        Reason::InCache => "an image of this key exists".into(),
+        Reason::Unchanged => "unchanged".into(),
+        Reason::Forced => "forced by `--force`".into(),
+        Reason::LeftOut => "left out by `--only`".into(),
+        Reason::DeployPathChanged(changed) => format!("{}, which the deployment reads", path(changed)),
+        Reason::LastDeploymentFailed => "the last deployment did not succeed".into(),
+        Reason::ReleaseChanged { image } => format!("`{image}` is not the image that runs"),
+    }
+}
+
+fn path(changed: &ChangedPath) -> String {
+    format!("{} {}", text::name(&changed.path.to_string()), changed.status)
+}
+
+fn change<T: fmt::Display>(old: Option<&str>, new: Option<&str>, shown: impl Fn(&str) -> T) -> String {
+    match (old, new) {
+        (Some(old), Some(new)) => format!("changed from {} to {}", shown(old), shown(new)),
+        (None, Some(new)) => format!("is new: {}", shown(new)),
+        (Some(old), None) => format!("is gone; it was {}", shown(old)),
+        (None, None) => "changed".to_owned(),
+    }
+}
+
+/// A value of `build.toml`; none is said as such, not as two backticks.
+fn value(value: &str) -> String {
+    if value.is_empty() { "nothing".to_owned() } else { format!("`{}`", text::name(value)) }
+}
+
+/// A base image's digest; the empty one stands for the name alone.
+fn digest(digest: &str) -> String {
+    if digest.is_empty() { "its name alone".to_owned() } else { text::short_digest(digest) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ui::samples::{changed, image};
+
+    /// One value of every variant. The match makes a new variant a compile error here.
+    fn every_reason() -> Vec<Reason> {
+        let text = |text: &str| text.to_owned();
+        let all = vec![
+            Reason::PathChanged(changed("src/a\n.rs")),
+            Reason::DockerfileChanged { path: text("api/Dockerfile") },
+            Reason::SettingChanged { setting: text("target"), old: text(""), new: text("slim") },
+            Reason::ArgumentChanged { name: text("NODE_ENV"), old: None, new: Some(text("production")) },
+            Reason::BaseMoved {
+                name: text("node:22"),
+                old: Some(format!("sha256:{}", "0".repeat(64))),
+                new: Some(format!("sha256:{}", "1".repeat(64))),
+            },
+            Reason::SecretChanged { id: text("npm") },
+            Reason::DependencyChanged { image: image("base") },
+            Reason::InputsChanged,
+            Reason::SchemaChanged,
+            Reason::NotDeployed,
+            Reason::NotInCache,
+            Reason::InCache,
+            Reason::Unchanged,
+            Reason::Forced,
+            Reason::LeftOut,
+            Reason::DeployPathChanged(changed("ansible/site.yml")),
+            Reason::LastDeploymentFailed,
+            Reason::ReleaseChanged { image: image("client") },
+        ];
+        for reason in &all {
+            match reason {
+                Reason::PathChanged(_)
+                | Reason::DockerfileChanged { .. }
+                | Reason::SettingChanged { .. }
+                | Reason::ArgumentChanged { .. }
+                | Reason::BaseMoved { .. }
+                | Reason::SecretChanged { .. }
+                | Reason::DependencyChanged { .. }
+                | Reason::InputsChanged
+                | Reason::SchemaChanged
+                | Reason::NotDeployed
+                | Reason::NotInCache
+                | Reason::InCache
+                | Reason::Unchanged
+                | Reason::Forced
+                | Reason::LeftOut
+                | Reason::DeployPathChanged(_)
+                | Reason::LastDeploymentFailed
+                | Reason::ReleaseChanged { .. } => {}
+            }
+        }
+        all
+    }
+
+    #[test]
+    fn every_reason_has_its_words() {
+        let words: Vec<String> = every_reason().iter().map(words).collect();
+        insta::assert_snapshot!(words.join("\n"), @r"
+        src/a\n.rs modified
+        Dockerfile `api/Dockerfile` changed
+        `target` changed from nothing to `slim`
+        build argument `NODE_ENV` is new: `production`
+        base image `node:22` changed from sha256:000000000000 to sha256:111111111111
+        secret `npm` was declared, dropped or given another version
+        built from `base`, which changed
+        its inputs changed; which paths, only the base commit could tell
+        this version of dtbuild computes keys in another way
+        not deployed yet
+        no image of this key exists yet
+        an image of this key exists
+        unchanged
+        forced by `--force`
+        left out by `--only`
+        ansible/site.yml modified, which the deployment reads
+        the last deployment did not succeed
+        `client` is not the image that runs
+        ");
+    }
+
+    #[test]
+    fn every_reason_is_documented() {
+        let page = include_str!("../../docs/plan.md");
+        for reason in every_reason() {
+            let json = serde_json::to_value(&reason).unwrap();
+            let name = json["reason"].as_str().unwrap();
+            assert!(page.contains(&format!("`{name}`")), "docs/plan.md is silent about `{name}`");
+        }
+    }
+
+    #[test]
+    fn values_that_come_or_go_are_said_so() {
+        let gone = Reason::ArgumentChanged { name: "A".into(), old: Some("1".into()), new: None };
+        assert_eq!(words(&gone), "build argument `A` is gone; it was `1`");
+        let loose = Reason::BaseMoved { name: "b".into(), old: Some(String::new()), new: None };
+        assert_eq!(words(&loose), "base image `b` is gone; it was its name alone");
+    }
+}

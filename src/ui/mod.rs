@@ -1,7 +1,7 @@
 //! All that dtbuild prints: progress on stderr, results on stdout.
 //!
 //! Start with [`progress`], which makes the [`Renderer`] that follows a run's events. Results have a form
-//! for people and one in JSON: [`plan`] has them. Everything is written to a stream that is handed in,
+//! for people and one in JSON: [`plan`], [`release`] and [`status`] have them. Everything is written to a stream that is handed in,
 //! and text that comes from builds, paths or registries loses its control characters on the way.
 
 use std::io::{self, IsTerminal, Write};
@@ -11,6 +11,8 @@ use crate::execute::events::Event;
 
 pub mod plan;
 pub mod reason;
+pub mod release;
+pub mod status;
 
 mod clock;
 mod failure;

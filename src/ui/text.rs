@@ -135,6 +135,19 @@ pub(super) fn count(number: usize, noun: &str) -> String {
     format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }
 
+/// How long ago a time was, in the largest whole unit: `just now`, `3 hours ago`.
+pub(super) fn ago(then: i64, now: i64) -> String {
+    let seconds = now.saturating_sub(then);
+    let units = [(86_400, "day"), (3_600, "hour"), (60, "minute")];
+    match units.iter().find(|(size, _)| seconds >= *size) {
+        Some((size, unit)) => {
+            format!("{} ago", count(usize::try_from(seconds / size).unwrap_or_default(), unit))
+        }
+        // Clocks of two machines may differ: a time to come is shown as the present.
+        None => "just now".to_owned(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -175,6 +188,10 @@ mod tests {
         assert_eq!(bytes(999), "999 B");
         assert_eq!(bytes(1_250_000), "1.2 MB");
         assert_eq!(bytes(u64::MAX), "18446744.0 TB");
+        assert_eq!(ago(0, 59), "just now");
+        assert_eq!(ago(0, 3 * 3600 + 5), "3 hours ago");
+        assert_eq!(ago(0, 86_400), "1 day ago");
+        assert_eq!(ago(100, 0), "just now");
         assert_eq!(short_digest("sha256:0123456789abcdef"), "sha256:0123456789ab");
     }
 

@@ -1,0 +1,213 @@
+//! What the environments run, shown. Start with [`StatusView`], which a command fills from the records.
+
+use std::io::{self, Write};
+
+use console::Alignment;
+use dtbuild_cache::key::ImageKey;
+use serde::Serialize;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use crate::config::{EnvironmentName, ImageName};
+use crate::reference::Reference;
+
+use super::style::Palette;
+use super::text;
+
+/// The JSON form's version: it changes when a reader of the last one would be misled.
+const VERSION: u32 = 1;
+
+/// One environment.
+#[derive(Clone, Debug)]
+pub struct StatusView {
+    /// Its name.
+    pub environment: EnvironmentName,
+    /// The branch that it follows.
+    pub branch: Option<String>,
+    /// The tag that names what it runs.
+    pub tag: String,
+    /// The commit that it runs; none when nothing was deployed yet, or a working tree was.
+    pub commit: Option<String>,
+    /// When its last deployment ended, in seconds since 1970; none when there was none.
+    pub finished: Option<i64>,
+    /// How the last deployment ended, such as `succeeded` or `failed: exit code 2`.
+    pub outcome: Option<String>,
+    /// What it runs.
+    pub images: Vec<(ImageName, Reference, ImageKey)>,
+    /// What is not done, such as a run that was cut short, or a lease that is held.
+    pub pending: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Json<'a> {
+    version: u32,
+    environments: Vec<EnvironmentJson<'a>>,
+}
+
+#[derive(Serialize)]
+struct EnvironmentJson<'a> {
+    environment: &'a EnvironmentName,
+    branch: Option<&'a str>,
+    tag: &'a str,
+    commit: Option<&'a str>,
+    finished: Option<String>,
+    outcome: Option<&'a str>,
+    images: Vec<ImageJson<'a>>,
+    pending: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct ImageJson<'a> {
+    image: &'a ImageName,
+    reference: &'a Reference,
+    key: &'a ImageKey,
+}
+
+/// Writes a table of the environments, their images below them. `now` is in seconds since 1970.
+pub fn write_status(out: &mut impl Write, views: &[StatusView], now: i64, styled: bool) -> io::Result<()> {
+    let palette = Palette::new(styled);
+    if views.is_empty() {
+        return writeln!(out, "no environments are declared in build.toml");
+    }
+    let head = ["ENVIRONMENT", "RUNS", "SINCE", "OUTCOME", "TAG", "BRANCH"].map(str::to_owned);
+    let rows: Vec<_> = std::iter::once(head).chain(views.iter().map(|view| row(view, now))).collect();
+    let widths = widths(&rows);
+    let images = views.iter().flat_map(|view| &view.images);
+    let name_width = images.map(|(name, ..)| name.as_str().len()).max().unwrap_or_default();
+    writeln!(out, "{}", palette.dim(aligned(&rows[0], &widths)))?;
+    for (view, row) in views.iter().zip(&rows[1..]) {
+        writeln!(out, "{}", palette.bold(aligned(row, &widths)))?;
+        for (name, reference, key) in &view.images {
+            let version = version(reference);
+            writeln!(out, "  {name:<name_width$}  {version}  key {}", text::short_hex(&key.to_string()))?;
+        }
+        if let Some(pending) = &view.pending {
+            writeln!(out, "  {} {}", palette.busy("pending:"), text::one_line(pending))?;
+        }
+    }
+    Ok(())
+}
+
+/// Writes the environments as one JSON object; times are in RFC 3339.
+pub fn write_status_json(out: &mut impl Write, views: &[StatusView]) -> io::Result<()> {
+    let environments = views.iter().map(environment_json).collect();
+    serde_json::to_writer_pretty(&mut *out, &Json { version: VERSION, environments })?;
+    writeln!(out)
+}
+
+fn environment_json(view: &StatusView) -> EnvironmentJson<'_> {
+    EnvironmentJson {
+        environment: &view.environment,
+        branch: view.branch.as_deref(),
+        tag: &view.tag,
+        commit: view.commit.as_deref(),
+        finished: view.finished.and_then(rfc3339),
+        outcome: view.outcome.as_deref(),
+        images: view
+            .images
+            .iter()
+            .map(|(image, reference, key)| ImageJson { image, reference, key })
+            .collect(),
+        pending: view.pending.as_deref(),
+    }
+}
+
+fn rfc3339(seconds: i64) -> Option<String> {
+    OffsetDateTime::from_unix_timestamp(seconds).ok()?.format(&Rfc3339).ok()
+}
+
+fn row(view: &StatusView, now: i64) -> [String; 6] {
+    let nothing = || "-".to_owned();
+    let runs = match (&view.commit, view.finished) {
+        (Some(commit), _) => text::short_commit(commit).into_owned(),
+        (None, Some(_)) => "working tree".to_owned(),
+        (None, None) => "nothing yet".to_owned(),
+    };
+    [
+        view.environment.to_string(),
+        runs,
+        view.finished.map_or_else(nothing, |finished| text::ago(finished, now)),
+        view.outcome.as_deref().map_or_else(nothing, text::one_line),
+        text::name(&view.tag).into_owned(),
+        view.branch.as_deref().map_or_else(nothing, |branch| text::name(branch).into_owned()),
+    ]
+}
+
+fn widths(rows: &[[String; 6]]) -> [usize; 6] {
+    std::array::from_fn(|column| {
+        rows.iter().map(|row| console::measure_text_width(&row[column])).max().unwrap_or_default()
+    })
+}
+
+fn aligned(row: &[String; 6], widths: &[usize; 6]) -> String {
+    let cells =
+        row.iter().zip(widths).map(|(cell, width)| console::pad_str(cell, *width, Alignment::Left, None));
+    cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
+}
+
+/// The digest in short, or the tag of a reference that is not pinned.
+fn version(reference: &Reference) -> String {
+    match (reference.digest(), reference.tag()) {
+        (Some(digest), _) => text::short_digest(digest.as_str()),
+        (None, tag) => tag.unwrap_or_default().to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ui::samples::{image, key};
+
+    const NOW: i64 = 1_800_000_000;
+
+    fn views() -> Vec<StatusView> {
+        let pinned =
+            |name: &str| format!("registry.example.com/{name}@sha256:{}", "0f".repeat(32)).parse().unwrap();
+        let staging = StatusView {
+            environment: "staging".parse().unwrap(),
+            branch: Some("staging".into()),
+            tag: "staging".into(),
+            commit: Some("a1b2c3d4e5f60718293a4b5c6d7e8f9001122334".into()),
+            finished: Some(NOW - 3 * 3600),
+            outcome: Some("succeeded".into()),
+            images: ["client", "db"].map(|name| (image(name), pinned(name), key(0xab))).into(),
+            pending: Some("a run for 9f8e7d6 was cut short".into()),
+        };
+        let production = StatusView {
+            environment: "production".parse().unwrap(),
+            branch: Some("master".into()),
+            tag: "production".into(),
+            commit: None,
+            finished: None,
+            outcome: None,
+            images: Vec::new(),
+            pending: None,
+        };
+        vec![staging, production]
+    }
+
+    #[test]
+    fn environments_are_a_table() {
+        let mut out = Vec::new();
+        write_status(&mut out, &views(), NOW, false).unwrap();
+        insta::assert_snapshot!(String::from_utf8(out).unwrap(), @r"
+        ENVIRONMENT  RUNS         SINCE        OUTCOME    TAG         BRANCH
+        staging      a1b2c3d      3 hours ago  succeeded  staging     staging
+          client  sha256:0f0f0f0f0f0f  key abababababab
+          db      sha256:0f0f0f0f0f0f  key abababababab
+          pending: a run for 9f8e7d6 was cut short
+        production   nothing yet  -            -          production  master
+        ");
+    }
+
+    #[test]
+    fn json_has_times_in_full() {
+        let mut out = Vec::new();
+        write_status_json(&mut out, &views()).unwrap();
+        let json: serde_json::Value = serde_json::from_slice(&out).unwrap();
+        assert_eq!(json["version"], 1);
+        assert_eq!(json["environments"][0]["finished"], "2027-01-15T05:00:00Z");
+        assert_eq!(json["environments"][0]["images"][0]["image"], "client");
+        assert!(json["environments"][1]["finished"].is_null());
+    }
+}

@@ -1,14 +1,16 @@
 //! All that dtbuild prints: progress on stderr, results on stdout.
 //!
-//! Start with [`progress`], which makes the [`Renderer`] that follows a run's events. Results have a form
-//! for people and one in JSON: [`plan`], [`release`] and [`status`] have them. Everything is written to a stream that is handed in,
-//! and text that comes from builds, paths or registries loses its control characters on the way.
+//! Start with [`progress`], which makes the [`Renderer`] that follows a run's events. Results each have
+//! their module: [`plan`], [`release`], [`status`] and [`error`], each with a form for people and one in
+//! JSON. Everything is written to a stream that is handed in, and text that comes from builds, paths or
+//! registries loses its control characters on the way.
 
 use std::io::{self, IsTerminal, Write};
 
 use crate::config::Config;
 use crate::execute::events::Event;
 
+pub mod error;
 pub mod plan;
 pub mod reason;
 pub mod release;

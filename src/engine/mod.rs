@@ -13,6 +13,9 @@ use crate::config::{ImageName, Platform, SecretSource};
 use crate::execute::events::EventSink;
 use crate::reference::{Digest, Reference};
 
+#[cfg(test)]
+pub(crate) mod fake;
+
 /// One image to build.
 #[derive(Clone)]
 pub struct BuildRequest {

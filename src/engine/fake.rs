@@ -1,0 +1,267 @@
+//! An engine that builds nothing, for tests of what schedules builds. Start with [`FakeEngine`].
+//!
+//! Scripted durations are real time: a few milliseconds are enough to fix an order.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use bstr::BString;
+use dtbuild_cache::snapshot::{Contents, Snapshot, SnapshotEntry};
+
+use super::{BuildFailure, BuildRequest, Built, Engine, EngineError, Output, StepCount};
+use crate::config::ImageName;
+use crate::execute::events::EventSink;
+use crate::reference::{Digest, Reference};
+
+/// What a [`FakeEngine`] was asked, in order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Call {
+    /// A build began.
+    Started(ImageName),
+    /// A build ended well.
+    Finished(ImageName),
+    /// A build ended badly.
+    Failed(ImageName),
+    /// A build was dropped before it ended.
+    Cancelled(ImageName),
+    /// A push ended well.
+    Pushed(Reference),
+    /// An image got another name.
+    Tagged(Reference, Reference),
+}
+
+/// Plays builds by a script.
+#[derive(Default)]
+pub(crate) struct FakeEngine {
+    durations: BTreeMap<ImageName, Duration>,
+    failing: BTreeSet<ImageName>,
+    pushes_by_itself: bool,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    calls: Vec<Call>,
+    running: usize,
+    most_running: usize,
+    held: BTreeSet<Reference>,
+    failing_pushes: BTreeMap<Reference, usize>,
+}
+
+impl FakeEngine {
+    /// Builds of `image` take `duration` rather than no time.
+    #[must_use]
+    pub(crate) fn takes(mut self, image: &str, duration: Duration) -> Self {
+        self.durations.insert(name(image), duration);
+        self
+    }
+
+    /// Builds of `image` fail.
+    #[must_use]
+    pub(crate) fn fails(mut self, image: &str) -> Self {
+        self.failing.insert(name(image));
+        self
+    }
+
+    /// The first `times` pushes of `reference` fail in a way that may pass.
+    #[must_use]
+    pub(crate) fn fails_pushing(self, reference: &str, times: usize) -> Self {
+        let reference = reference.parse().expect("a reference");
+        self.state().failing_pushes.insert(reference, times);
+        self
+    }
+
+    /// Builds push in the same step, as engines with the containerd store do.
+    #[must_use]
+    pub(crate) fn pushing_by_itself(mut self) -> Self {
+        self.pushes_by_itself = true;
+        self
+    }
+
+    /// What was asked so far.
+    pub(crate) fn calls(&self) -> Vec<Call> {
+        self.state().calls.clone()
+    }
+
+    /// The images in the order in which their builds began.
+    pub(crate) fn started(&self) -> Vec<String> {
+        let calls = self.calls();
+        let started = calls.iter().filter_map(|call| match call {
+            Call::Started(image) => Some(image.to_string()),
+            _ => None,
+        });
+        started.collect()
+    }
+
+    /// The most builds that ran at one time.
+    pub(crate) fn most_running(&self) -> usize {
+        self.state().most_running
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Notes how a build ends, even when it is dropped.
+struct Running<'a> {
+    engine: &'a FakeEngine,
+    end: Option<Call>,
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        let mut state = self.engine.state();
+        state.running -= 1;
+        state.calls.extend(self.end.take());
+    }
+}
+
+impl Engine for FakeEngine {
+    async fn build(&self, request: &BuildRequest, _: &EventSink) -> Result<Built, EngineError> {
+        let image = request.image.clone();
+        {
+            let mut state = self.state();
+            state.running += 1;
+            state.most_running = state.most_running.max(state.running);
+            state.calls.push(Call::Started(image.clone()));
+        }
+        let mut running = Running { engine: self, end: Some(Call::Cancelled(image.clone())) };
+        // Even a build that takes no time lets others begin.
+        tokio::task::yield_now().await;
+        if let Some(duration) = self.durations.get(&image) {
+            tokio::time::sleep(*duration).await;
+        }
+        if self.failing.contains(&image) {
+            running.end = Some(Call::Failed(image.clone()));
+            return Err(EngineError::Failed(Box::new(failure(&image))));
+        }
+        running.end = Some(Call::Finished(image.clone()));
+        self.state().held.extend(request.names.iter().cloned());
+        let pushed =
+            (self.pushes_by_itself && request.output == Output::Push).then(|| digest(image.as_str()));
+        Ok(Built { pushed, steps: StepCount { total: 1, cached: 0 } })
+    }
+
+    async fn push(
+        &self,
+        image: &ImageName,
+        reference: &Reference,
+        _: &EventSink,
+    ) -> Result<Digest, EngineError> {
+        let mut state = self.state();
+        if let Some(left) = state.failing_pushes.get_mut(reference).filter(|left| **left > 0) {
+            *left -= 1;
+            let reason = "connection reset".to_owned();
+            return Err(EngineError::Push { reference: reference.clone(), reason, transient: true });
+        }
+        state.calls.push(Call::Pushed(reference.clone()));
+        Ok(digest(image.as_str()))
+    }
+
+    async fn holds(&self, reference: &Reference) -> Result<bool, EngineError> {
+        Ok(self.state().held.contains(reference))
+    }
+
+    async fn tag(&self, source: &Reference, name: &Reference) -> Result<(), EngineError> {
+        let mut state = self.state();
+        state.calls.push(Call::Tagged(source.clone(), name.clone()));
+        state.held.insert(name.clone());
+        Ok(())
+    }
+}
+
+fn name(image: &str) -> ImageName {
+    image.parse().expect("an image's name")
+}
+
+/// The digest that this engine pushes `image` with.
+pub(crate) fn digest(image: &str) -> Digest {
+    format!("sha256:{}", blake3::hash(image.as_bytes()).to_hex()).parse().expect("a digest")
+}
+
+fn failure(image: &ImageName) -> BuildFailure {
+    BuildFailure {
+        message: format!("{image}/Dockerfile:2: `RUN false` exited with code 1"),
+        step: Some("[1/1] RUN false".to_owned()),
+        line: Some(2),
+        exit_code: Some(1),
+        log: vec!["it was told to fail".to_owned()],
+    }
+}
+
+/// A request to build `image`, with an empty context, under the name `localhost/<image>:key`.
+pub(crate) fn request(image: &str) -> BuildRequest {
+    BuildRequest {
+        image: name(image),
+        context: Snapshot { entries: Arc::new([]), contents: Arc::new(Nothing) },
+        dockerfile: Arc::from(&b"FROM scratch\n"[..]),
+        dockerfile_path: BString::from(format!("{image}/Dockerfile")),
+        target: None,
+        args: BTreeMap::new(),
+        platforms: Vec::new(),
+        labels: BTreeMap::new(),
+        secrets: Vec::new(),
+        images: BTreeMap::new(),
+        no_cache: false,
+        names: vec![format!("localhost/{image}:key").parse().expect("a reference")],
+        output: Output::Push,
+    }
+}
+
+struct Nothing;
+
+impl Contents for Nothing {
+    fn open(&self, _: &SnapshotEntry) -> std::io::Result<Box<dyn std::io::Read + Send>> {
+        Err(std::io::ErrorKind::NotFound.into())
+    }
+}
+
+mod tests {
+    use super::*;
+
+    async fn build(engine: &FakeEngine, image: &str) -> Result<Built, EngineError> {
+        engine.build(&request(image), &EventSink::channel().0).await
+    }
+
+    #[tokio::test]
+    async fn builds_follow_the_script() {
+        let unit = Duration::from_millis(20);
+        let engine =
+            FakeEngine::default().takes("a", 3 * unit).takes("b", unit).fails("b").pushing_by_itself();
+        let (a, b) = tokio::join!(build(&engine, "a"), build(&engine, "b"));
+        assert_eq!(a.unwrap().pushed, Some(digest("a")));
+        assert!(matches!(b, Err(EngineError::Failed(_))));
+        let (a, b) = (name("a"), name("b"));
+        let expected =
+            [Call::Started(a.clone()), Call::Started(b.clone()), Call::Failed(b), Call::Finished(a)];
+        assert_eq!(engine.calls(), expected);
+        assert_eq!((engine.started().join(" ").as_str(), engine.most_running()), ("a b", 2));
+    }
+
+    #[tokio::test]
+    async fn a_dropped_build_is_noted() {
+        let engine = FakeEngine::default().takes("a", Duration::from_secs(9));
+        let limit = tokio::time::timeout(Duration::from_millis(20), build(&engine, "a")).await;
+        assert!(limit.is_err());
+        assert_eq!(engine.calls(), [Call::Started(name("a")), Call::Cancelled(name("a"))]);
+    }
+
+    #[tokio::test]
+    async fn images_are_held_tagged_and_pushed() {
+        let engine = FakeEngine::default().fails_pushing("localhost/a:key", 1);
+        let (key, other): (Reference, Reference) =
+            ("localhost/a:key".parse().unwrap(), "localhost/a:other".parse().unwrap());
+        assert!(!engine.holds(&key).await.unwrap());
+        build(&engine, "a").await.unwrap();
+        assert!(engine.holds(&key).await.unwrap());
+        engine.tag(&key, &other).await.unwrap();
+        assert!(engine.holds(&other).await.unwrap());
+        let sink = EventSink::channel().0;
+        let first = engine.push(&name("a"), &key, &sink).await;
+        assert!(matches!(first, Err(EngineError::Push { transient: true, .. })));
+        assert_eq!(engine.push(&name("a"), &key, &sink).await.unwrap(), digest("a"));
+        assert_eq!(engine.calls()[2..], [Call::Tagged(key.clone(), other), Call::Pushed(key)]);
+    }
+}

@@ -13,6 +13,10 @@ use crate::config::{ImageName, Platform, SecretSource};
 use crate::execute::events::EventSink;
 use crate::reference::{Digest, Reference};
 
+mod buildkit;
+mod credentials;
+pub mod docker;
+mod endpoint;
 #[cfg(test)]
 pub(crate) mod fake;
 
@@ -126,6 +130,14 @@ pub enum EngineError {
         engine: String,
         /// What to do.
         hint: String,
+    },
+    /// A secret's value is not where `build.toml` says.
+    #[error("cannot read the secret `{id}`: {reason}")]
+    Secret {
+        /// The secret's id.
+        id: String,
+        /// What is missing; never the value.
+        reason: String,
     },
     /// The context changed or could not be read while it was sent.
     #[error("cannot send the context: {0}")]

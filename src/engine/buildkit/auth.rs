@@ -1,0 +1,57 @@
+//! The session's login service: BuildKit asks it when it pulls base images and pushes. Start with [`Auth`].
+//!
+//! Only `Credentials` is answered. Engines then fetch tokens themselves, as they do where
+//! `GetTokenAuthority` is not implemented.
+
+use bollard_buildkit_proto::moby::filesync::v1::{
+    CredentialsRequest, CredentialsResponse, FetchTokenRequest, FetchTokenResponse, GetTokenAuthorityRequest,
+    GetTokenAuthorityResponse, VerifyTokenAuthorityRequest, VerifyTokenAuthorityResponse, auth_server,
+};
+use tonic::{Request, Response, Status};
+
+use crate::engine::credentials::{Login, login};
+
+/// Answers with what `docker login` left on this machine.
+pub(super) struct Auth;
+
+#[tonic::async_trait]
+impl auth_server::Auth for Auth {
+    async fn credentials(
+        &self,
+        request: Request<CredentialsRequest>,
+    ) -> Result<Response<CredentialsResponse>, Status> {
+        let found = login(&request.get_ref().host).await;
+        let found = found.map_err(|error| Status::unauthenticated(error.to_string()))?;
+        Ok(Response::new(match found {
+            // An empty answer is anonymous; a secret without a name is an identity token.
+            None => CredentialsResponse::default(),
+            Some(Login::Password { username, password }) => {
+                CredentialsResponse { username, secret: password }
+            }
+            Some(Login::IdentityToken(token)) => {
+                CredentialsResponse { username: String::new(), secret: token }
+            }
+        }))
+    }
+
+    async fn fetch_token(
+        &self,
+        _: Request<FetchTokenRequest>,
+    ) -> Result<Response<FetchTokenResponse>, Status> {
+        Err(Status::unimplemented("tokens"))
+    }
+
+    async fn get_token_authority(
+        &self,
+        _: Request<GetTokenAuthorityRequest>,
+    ) -> Result<Response<GetTokenAuthorityResponse>, Status> {
+        Err(Status::unimplemented("tokens"))
+    }
+
+    async fn verify_token_authority(
+        &self,
+        _: Request<VerifyTokenAuthorityRequest>,
+    ) -> Result<Response<VerifyTokenAuthorityResponse>, Status> {
+        Err(Status::unimplemented("tokens"))
+    }
+}

@@ -1,0 +1,150 @@
+//! A client of BuildKit, as far as dtbuild needs one. Start with [`build`].
+//!
+//! A build takes two connections: on one we ask for a solve and follow its status ([`transport`], [`solve`],
+//! [`progress`]), on the other the engine fetches files, logins and secrets from us ([`session`]). Both belong to
+//! the future of [`build`]: dropping it hangs up, and BuildKit cancels what nobody waits for.
+
+use std::collections::BTreeMap;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use bollard_buildkit_proto::moby::buildkit::v1::control_client::ControlClient;
+use bollard_buildkit_proto::moby::buildkit::v1::{SolveRequest, SolveResponse, StatusRequest};
+use tokio::sync::oneshot;
+use tonic::Status;
+use tonic::transport::Channel;
+
+use self::failure::Dockerfile;
+use self::filesync::FileSync;
+use self::progress::Progress;
+use self::secrets::Secrets;
+use self::session::Session;
+use super::endpoint::Endpoint;
+use super::{BuildRequest, Built, EngineError};
+use crate::execute::events::EventSink;
+use crate::reference::Digest;
+
+mod auth;
+mod failure;
+mod filesync;
+mod folder;
+mod health;
+mod lines;
+mod progress;
+mod secrets;
+mod session;
+mod solve;
+mod source;
+mod transport;
+
+pub(super) use self::solve::Exporter;
+
+/// How long the last log lines may come after the build's end.
+const STATUS_GRACE: Duration = Duration::from_secs(1);
+
+/// Builds `request` on the BuildKit at `endpoint`; `engine` names it in errors.
+pub(super) async fn build(
+    endpoint: &Endpoint,
+    engine: &str,
+    exporter: Exporter,
+    request: &BuildRequest,
+    events: &EventSink,
+) -> Result<Built, EngineError> {
+    let without = || EngineError::Unsupported {
+        feature: "building with BuildKit (`/grpc`)".to_owned(),
+        engine: engine.to_owned(),
+        hint: "use Docker 20.10 or newer".to_owned(),
+    };
+    let secrets = Secrets::read(&request.secrets).await?;
+    let fault = Arc::new(OnceLock::new());
+    let files = FileSync {
+        folders: BTreeMap::from([
+            ("context", request.context.clone()),
+            ("dockerfile", folder::dockerfile(Arc::clone(&request.dockerfile))),
+        ]),
+        fault: Arc::clone(&fault),
+    };
+    let control = transport::control(endpoint).await?.ok_or_else(without)?;
+    let session = Session::open(endpoint, shared_key(request), files, secrets.clone()).await?;
+    let session = session.ok_or_else(without)?;
+
+    let mut progress = Progress::new(request.image.clone(), events.clone(), secrets.clone());
+    let asked = solve::solve_request(request, exporter, &unique_id(), &session.id);
+    let answer = run(control, asked, &mut progress).await;
+    progress.finish();
+    match answer {
+        Ok(answer) => built(&answer, exporter, &progress),
+        Err(_) if fault.get().is_some() => {
+            Err(EngineError::Context(fault.get().cloned().unwrap_or_default()))
+        }
+        Err(status) if failure::is_lost(&status) => Err(EngineError::Lost(status.message().to_owned())),
+        Err(status) => {
+            let dockerfile = Dockerfile { path: request.dockerfile_path.as_ref(), text: &request.dockerfile };
+            let failure = failure::explain(&status, &progress, &dockerfile, &secrets);
+            Err(EngineError::Failed(Box::new(failure)))
+        }
+    }
+}
+
+/// Solves, and follows the status until both have ended.
+async fn run(
+    mut control: ControlClient<Channel>,
+    asked: SolveRequest,
+    progress: &mut Progress,
+) -> Result<SolveResponse, Status> {
+    let (ended, end) = oneshot::channel::<()>();
+    let reference = StatusRequest { r#ref: asked.r#ref.clone() };
+    let mut watcher = control.clone();
+    let follow = async {
+        // The status is a courtesy: what fails it fails the solve too, or does not matter.
+        let Ok(stream) = watcher.status(reference).await else { return };
+        let mut stream = stream.into_inner();
+        while let Ok(Some(status)) = stream.message().await {
+            progress.update(&status);
+        }
+    };
+    let grace = async {
+        let _ = end.await;
+        tokio::time::sleep(STATUS_GRACE).await;
+    };
+    let solve = async {
+        let answer = control.solve(asked).await;
+        drop(ended);
+        answer
+    };
+    let watch = async {
+        tokio::select! {
+            () = follow => {}
+            () = grace => {}
+        }
+    };
+    let (answer, ()) = tokio::join!(solve, watch);
+    answer.map(tonic::Response::into_inner)
+}
+
+fn built(answer: &SolveResponse, exporter: Exporter, progress: &Progress) -> Result<Built, EngineError> {
+    let steps = progress.count();
+    if exporter != Exporter::Push {
+        return Ok(Built { pushed: None, steps });
+    }
+    let digest = answer.exporter_response.get("containerimage.digest");
+    let digest = digest.and_then(|digest| digest.parse::<Digest>().ok());
+    let pushed =
+        digest.ok_or_else(|| EngineError::Lost("it pushed without telling the digest".to_owned()))?;
+    Ok(Built { pushed: Some(pushed), steps })
+}
+
+/// What the engine keeps its copy of the context under: the same for every build of an image, on every checkout.
+fn shared_key(request: &BuildRequest) -> String {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(request.image.as_str().as_bytes()).update(b"\0").update(&request.dockerfile_path);
+    format!("dtbuild-{}", &hasher.finalize().to_hex()[..32])
+}
+
+/// An id that no other build on the engine has.
+fn unique_id() -> String {
+    // Each `RandomState` has keys of its own from the system's source of randomness.
+    let random = || RandomState::new().hash_one(std::process::id());
+    format!("{:016x}{:016x}", random(), random())
+}

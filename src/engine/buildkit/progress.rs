@@ -1,0 +1,267 @@
+//! BuildKit's status stream, told as events. Start with [`Progress`].
+
+use std::collections::{BTreeMap, VecDeque};
+
+use bollard_buildkit_proto::moby::buildkit::v1::{StatusResponse, Vertex, VertexLog};
+
+use super::lines::{Lines, printable};
+use super::secrets::Secrets;
+use crate::config::ImageName;
+use crate::engine::StepCount;
+use crate::execute::events::{Event, EventSink, StepState};
+
+/// Lines that a failed step is reported with.
+const LOG_TAIL: usize = 20;
+/// Characters of a step's name; an inlined script can be one.
+const NAME_LIMIT: usize = 1000;
+
+/// Follows one build.
+pub(super) struct Progress {
+    image: ImageName,
+    events: EventSink,
+    secrets: Secrets,
+    steps: BTreeMap<String, Step>,
+}
+
+/// One vertex of the build's graph.
+#[derive(Default)]
+pub(super) struct Step {
+    /// The name that the engine gave it.
+    pub(super) name: String,
+    /// What the engine said when it failed.
+    pub(super) error: String,
+    state: Option<StepState>,
+    lines: BTreeMap<i64, Lines>,
+    tail: VecDeque<String>,
+}
+
+impl Progress {
+    /// Nothing has happened yet.
+    pub(super) fn new(image: ImageName, events: EventSink, secrets: Secrets) -> Self {
+        Self { image, events, secrets, steps: BTreeMap::new() }
+    }
+
+    /// Takes what the engine tells.
+    ///
+    /// One message can hold a step's start, all its output and its end; they are told in this order.
+    pub(super) fn update(&mut self, status: &StatusResponse) {
+        for vertex in &status.vertexes {
+            self.begin(vertex);
+        }
+        for log in &status.logs {
+            self.log(log);
+        }
+        for vertex in &status.vertexes {
+            self.end(vertex);
+        }
+    }
+
+    /// Ends the lines that the build left open.
+    pub(super) fn finish(&mut self) {
+        let digests: Vec<String> = self.steps.keys().cloned().collect();
+        for digest in digests {
+            self.end_lines(&digest);
+        }
+    }
+
+    /// The steps of the Dockerfile: not what the frontend and the exporter do around them.
+    pub(super) fn count(&self) -> StepCount {
+        let steps = self.steps.values().filter(|step| is_numbered(&step.name) && step.state.is_some());
+        let (total, cached) = steps.fold((0, 0), |(total, cached), step| {
+            (total + 1, cached + usize::from(step.state == Some(StepState::Cached)))
+        });
+        StepCount { total, cached }
+    }
+
+    /// The step with this digest if the engine named one, else the one that failed.
+    pub(super) fn failed(&self, digest: Option<&str>) -> Option<&Step> {
+        let named = digest.and_then(|digest| self.steps.get(digest));
+        named.or_else(|| self.steps.values().find(|step| step.state == Some(StepState::Failed)))
+    }
+
+    fn begin(&mut self, vertex: &Vertex) {
+        let step = self.steps.entry(vertex.digest.clone()).or_default();
+        if step.name.is_empty() {
+            step.name = printable(&vertex.name).chars().take(NAME_LIMIT).collect();
+        }
+        if vertex.started.is_some() && !vertex.cached && step.state.is_none() {
+            self.change(&vertex.digest, StepState::Started);
+        }
+    }
+
+    fn end(&mut self, vertex: &Vertex) {
+        let state = match vertex.error.as_str() {
+            _ if vertex.completed.is_none() => return,
+            "" if vertex.cached => StepState::Cached,
+            "" => StepState::Done,
+            // Another step's failure stopped it; it has none of its own.
+            error if error.ends_with("context canceled") => return,
+            _ => StepState::Failed,
+        };
+        self.end_lines(&vertex.digest);
+        if let Some(step) = self.steps.get_mut(&vertex.digest) {
+            step.error.clone_from(&vertex.error);
+        }
+        self.change(&vertex.digest, state);
+    }
+
+    /// Tells a step's state, unless it has ended: what several steps need is reported for each of them.
+    fn change(&mut self, digest: &str, state: StepState) {
+        let Some(step) = self.steps.get_mut(digest) else { return };
+        if step.state.is_none_or(|before| before == StepState::Started && before != state) {
+            step.state = Some(state);
+            let (image, step) = (self.image.clone(), step.name.clone());
+            self.events.send(Event::ImageStep { image, step, state });
+        }
+    }
+
+    fn log(&mut self, log: &VertexLog) {
+        let step = self.steps.entry(log.vertex.clone()).or_default();
+        let mut done = Vec::new();
+        step.lines.entry(log.stream).or_default().push(&log.msg, |line| done.push(line));
+        self.emit(&log.vertex, done);
+    }
+
+    fn end_lines(&mut self, digest: &str) {
+        let Some(step) = self.steps.get_mut(digest) else { return };
+        let mut done = Vec::new();
+        for lines in step.lines.values_mut() {
+            lines.finish(|line| done.push(line));
+        }
+        self.emit(digest, done);
+    }
+
+    fn emit(&mut self, digest: &str, lines: Vec<String>) {
+        let Some(step) = self.steps.get_mut(digest) else { return };
+        for line in lines {
+            let line = self.secrets.redact(line);
+            if step.tail.len() == LOG_TAIL {
+                step.tail.pop_front();
+            }
+            step.tail.push_back(line.clone());
+            let (image, step) = (self.image.clone(), step.name.clone());
+            self.events.send(Event::ImageLog { image, step, line });
+        }
+    }
+}
+
+impl Step {
+    /// The last lines that it printed.
+    pub(super) fn log(&self) -> Vec<String> {
+        self.tail.iter().cloned().collect()
+    }
+}
+
+/// Whether `name` is that of an instruction: `[2/3] RUN ...`, `[build 2/3] RUN ...`.
+pub(super) fn is_numbered(name: &str) -> bool {
+    let inside = name.strip_prefix('[').and_then(|rest| rest.split_once(']')).map(|(inside, _)| inside);
+    let number = inside.and_then(|inside| inside.rsplit(' ').next()?.split_once('/'));
+    number.is_some_and(|(index, total)| index.parse::<usize>().is_ok() && total.parse::<usize>().is_ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use bollard_buildkit_proto::google::protobuf::Timestamp;
+
+    use super::*;
+
+    fn vertex(name: &str, state: StepState) -> Vertex {
+        let time = Some(Timestamp::default());
+        Vertex {
+            digest: format!("digest of {name}"),
+            name: name.to_owned(),
+            started: time,
+            completed: time.filter(|_| state != StepState::Started),
+            cached: state == StepState::Cached,
+            error: if state == StepState::Failed { "exit code: 1" } else { "" }.to_owned(),
+            ..Vertex::default()
+        }
+    }
+
+    fn log(name: &str, stream: i64, text: &str) -> VertexLog {
+        VertexLog {
+            vertex: format!("digest of {name}"),
+            stream,
+            msg: text.as_bytes().to_vec(),
+            ..VertexLog::default()
+        }
+    }
+
+    /// What is told of these messages, one word per event.
+    fn told(messages: Vec<(Vec<Vertex>, Vec<VertexLog>)>) -> (Vec<String>, Progress) {
+        let (sink, mut events) = EventSink::channel();
+        let mut progress = Progress::new("api".parse().unwrap(), sink, Secrets::default());
+        for (vertexes, logs) in messages {
+            progress.update(&StatusResponse { vertexes, logs, ..StatusResponse::default() });
+        }
+        progress.finish();
+        let mut told = Vec::new();
+        while let Ok(event) = events.try_recv() {
+            told.push(match event {
+                Event::ImageStep { step, state, .. } => format!("{step} {state:?}"),
+                Event::ImageLog { step, line, .. } => format!("{step}> {line}"),
+                other => format!("{other:?}"),
+            });
+        }
+        (told, progress)
+    }
+
+    #[test]
+    fn a_step_starts_prints_and_ends_in_this_order() {
+        let (run, copy) = ("[2/2] RUN x", "[1/2] COPY a");
+        let (told, progress) = told(vec![
+            (vec![vertex(copy, StepState::Cached), vertex("[internal] load", StepState::Done)], vec![]),
+            (vec![vertex(run, StepState::Started)], vec![log(run, 1, "a"), log(run, 2, "err\n")]),
+            (vec![vertex(run, StepState::Done)], vec![log(run, 1, "b\nrest")]),
+            (vec![vertex(run, StepState::Done)], vec![]),
+        ]);
+        let expected = [
+            "[internal] load Started",
+            "[1/2] COPY a Cached",
+            "[internal] load Done",
+            "[2/2] RUN x Started",
+            "[2/2] RUN x> err",
+            "[2/2] RUN x> ab",
+            "[2/2] RUN x> rest",
+            "[2/2] RUN x Done",
+        ];
+        assert_eq!(told, expected);
+        assert_eq!(progress.count(), StepCount { total: 2, cached: 1 });
+    }
+
+    #[test]
+    fn a_step_that_another_one_stopped_did_not_fail() {
+        let stopped = Vertex {
+            error: "process did not complete: context canceled".to_owned(),
+            ..vertex("[1/2] RUN a", StepState::Failed)
+        };
+        let failed = vertex("[2/2] RUN b", StepState::Failed);
+        let (told, progress) = told(vec![(vec![stopped, failed], vec![])]);
+        assert_eq!(told, ["[1/2] RUN a Started", "[2/2] RUN b Started", "[2/2] RUN b Failed"]);
+        assert_eq!(progress.failed(None).unwrap().name, "[2/2] RUN b");
+    }
+
+    #[test]
+    fn a_failed_step_keeps_its_last_lines() {
+        let lines: Vec<String> = (0..100).map(|number| number.to_string()).collect();
+        let lines = lines.join("\n");
+        let run = "[1/1] RUN x";
+        let (_, progress) = told(vec![(vec![vertex(run, StepState::Failed)], vec![log(run, 1, &lines)])]);
+        let tail = progress.failed(Some("digest of [1/1] RUN x")).unwrap().log();
+        assert_eq!((tail.len(), tail[0].as_str()), (LOG_TAIL, "80"));
+    }
+
+    #[test]
+    fn only_instructions_are_counted() {
+        for (name, counted) in [
+            ("[1/3] FROM docker.io/library/alpine", true),
+            ("[linux/amd64 build 12/13] RUN x", true),
+            ("[internal] load build context", false),
+            ("[auth] library/alpine:pull token for registry-1.docker.io", false),
+            ("exporting to image", false),
+            ("resolve image config for docker-image://docker.io/docker/dockerfile:1", false),
+        ] {
+            assert_eq!(is_numbered(name), counted, "{name}");
+        }
+    }
+}

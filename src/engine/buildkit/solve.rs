@@ -1,0 +1,114 @@
+//! What BuildKit is asked to do. Start with [`solve_request`].
+
+use std::collections::HashMap;
+
+use bollard_buildkit_proto::moby::buildkit::v1::{CacheOptions, SolveRequest};
+
+use super::folder::DOCKERFILE;
+use crate::config::Platform;
+use crate::engine::{BuildRequest, Output};
+
+/// Where the result of a build goes on its engine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Exporter {
+    /// Into the store of dockerd. On engines with the graphdriver store it cannot push, and does not say so.
+    Moby,
+    /// To the registry.
+    Push,
+}
+
+impl Exporter {
+    /// The exporter that does what `output` asks, or the next best on an engine that cannot push by itself.
+    pub(crate) fn of(output: Output, can_push: bool) -> Self {
+        if output == Output::Push && can_push { Self::Push } else { Self::Moby }
+    }
+}
+
+/// The build `reference` of `request`, with the files of `session`.
+pub(super) fn solve_request(
+    request: &BuildRequest,
+    exporter: Exporter,
+    reference: &str,
+    session: &str,
+) -> SolveRequest {
+    let names: Vec<String> = request.names.iter().map(ToString::to_string).collect();
+    let mut output = HashMap::from([("name".to_owned(), names.join(","))]);
+    if exporter == Exporter::Push {
+        output.insert("push".to_owned(), "true".to_owned());
+    }
+    SolveRequest {
+        r#ref: reference.to_owned(),
+        session: session.to_owned(),
+        frontend: "dockerfile.v0".to_owned(),
+        frontend_attrs: attributes(request),
+        // The plural field is not known to all engines.
+        exporter_deprecated: if exporter == Exporter::Push { "image" } else { "moby" }.to_owned(),
+        exporter_attrs_deprecated: output,
+        // BuildKit of Docker 20.10 reads it without looking whether it is there.
+        cache: Some(CacheOptions::default()),
+        ..SolveRequest::default()
+    }
+}
+
+fn attributes(request: &BuildRequest) -> HashMap<String, String> {
+    let mut attributes = HashMap::from([("filename".to_owned(), DOCKERFILE.to_owned())]);
+    attributes.extend(request.args.iter().map(|(name, value)| (format!("build-arg:{name}"), value.clone())));
+    attributes.extend(request.labels.iter().map(|(name, value)| (format!("label:{name}"), value.clone())));
+    if let Some(target) = &request.target {
+        attributes.insert("target".to_owned(), target.clone());
+    }
+    if !request.platforms.is_empty() {
+        let platforms: Vec<&str> = request.platforms.iter().map(Platform::as_str).collect();
+        attributes.insert("platform".to_owned(), platforms.join(","));
+    }
+    if request.no_cache {
+        // An empty list of stages means all.
+        attributes.insert("no-cache".to_owned(), String::new());
+    }
+    attributes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::fake;
+
+    #[test]
+    fn a_request_becomes_attributes() {
+        let mut request = fake::request("api");
+        request.target = Some("run".to_owned());
+        request.args.insert("A".to_owned(), "1".to_owned());
+        request.labels.insert("l".to_owned(), "2".to_owned());
+        request.platforms = vec![Platform("linux/amd64".to_owned()), Platform("linux/arm64".to_owned())];
+        request.no_cache = true;
+        let attributes = attributes(&request);
+        let expected = [
+            ("filename", "Dockerfile"),
+            ("target", "run"),
+            ("build-arg:A", "1"),
+            ("label:l", "2"),
+            ("platform", "linux/amd64,linux/arm64"),
+            ("no-cache", ""),
+        ];
+        assert_eq!(attributes.len(), expected.len());
+        for (name, value) in expected {
+            assert_eq!(attributes[name], value, "{name}");
+        }
+    }
+
+    #[test]
+    fn an_engine_that_cannot_push_loads() {
+        let request = fake::request("api");
+        let solve = |output, can_push| solve_request(&request, Exporter::of(output, can_push), "r", "s");
+        let load = solve(Output::Push, false);
+        assert_eq!(load.exporter_deprecated, "moby");
+        assert!(!load.exporter_attrs_deprecated.contains_key("push"));
+        let push = solve(Output::Push, true);
+        assert_eq!(
+            (push.exporter_deprecated.as_str(), push.exporter_attrs_deprecated["push"].as_str()),
+            ("image", "true")
+        );
+        assert_eq!(push.exporter_attrs_deprecated["name"], request.names[0].to_string());
+        assert_eq!(solve(Output::Load, true).exporter_deprecated, "moby");
+    }
+}

@@ -1,0 +1,76 @@
+//! What an engine says of itself. Start with [`EngineInfo`].
+
+use super::lost;
+use crate::engine::EngineError;
+
+/// An engine's version and abilities.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EngineInfo {
+    /// `docker` or `podman`.
+    pub name: String,
+    /// Its version, such as `20.10.24`.
+    pub version: String,
+    /// What keeps its images; what a build can do depends on it.
+    pub store: Store,
+    /// Mirrors of Docker Hub, as URLs, in the order in which the engine asks them.
+    pub mirrors: Vec<String>,
+    /// Registries that the engine talks to without TLS or without checking it: hosts and CIDR ranges.
+    pub insecure_registries: Vec<String>,
+    /// What it builds for unless told otherwise, such as `linux/amd64`.
+    pub platform: String,
+}
+
+/// What keeps an engine's images.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Store {
+    /// A graph driver, such as `overlay2`: one platform per image, pushes only through the API.
+    GraphDriver(String),
+    /// containerd: what `buildkitd` can, it can.
+    Containerd,
+}
+
+impl EngineInfo {
+    /// Asks the engine behind `api`.
+    pub(super) async fn ask(api: &bollard::Docker) -> Result<Self, EngineError> {
+        let (version, info) = tokio::try_join!(api.version(), api.info()).map_err(|error| lost(&error))?;
+        let components = version.components.unwrap_or_default();
+        let is_podman = components.iter().any(|component| component.name.contains("Podman"));
+        let registries = info.registry_config.unwrap_or_default();
+        let indexes = registries.index_configs.unwrap_or_default();
+        let insecure = indexes.into_iter().filter(|(_, index)| index.secure == Some(false));
+        let mut insecure_registries: Vec<String> = insecure.map(|(host, _)| host).collect();
+        insecure_registries.sort();
+        insecure_registries.extend(registries.insecure_registry_cidrs.unwrap_or_default());
+        // `driver-type` is how dockerd since 24 tells the two stores apart.
+        let is_containerd =
+            info.driver_status.unwrap_or_default().iter().any(|pair| {
+                pair.iter().map(String::as_str).eq(["driver-type", "io.containerd.snapshotter.v1"])
+            });
+        Ok(Self {
+            name: if is_podman { "podman" } else { "docker" }.to_owned(),
+            version: version.version.unwrap_or_default(),
+            store: if is_containerd {
+                Store::Containerd
+            } else {
+                Store::GraphDriver(info.driver.unwrap_or_default())
+            },
+            mirrors: registries.mirrors.unwrap_or_default(),
+            insecure_registries,
+            platform: format!(
+                "{}/{}",
+                version.os.as_deref().unwrap_or("linux"),
+                version.arch.as_deref().unwrap_or("amd64")
+            ),
+        })
+    }
+}
+
+impl std::fmt::Display for EngineInfo {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "{} {}", self.name, self.version)?;
+        match &self.store {
+            Store::GraphDriver(driver) => write!(formatter, " ({driver})"),
+            Store::Containerd => write!(formatter, " (containerd store)"),
+        }
+    }
+}

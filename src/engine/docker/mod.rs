@@ -1,0 +1,107 @@
+//! Docker: dockerd with its BuildKit. Start with [`Docker::connect`].
+
+use bollard::query_parameters::TagImageOptionsBuilder;
+use tokio::sync::OnceCell;
+
+use super::buildkit::{self, Exporter};
+use super::endpoint::Endpoint;
+use super::{BuildRequest, Built, Engine, EngineError};
+use crate::config::ImageName;
+use crate::execute::events::EventSink;
+use crate::reference::{Digest, Reference};
+
+mod info;
+mod push;
+
+pub use info::{EngineInfo, Store};
+
+/// Seconds that a request to the API may take; builds and pushes have no limit.
+const REQUEST_LIMIT: u64 = 120;
+
+/// A connection to dockerd.
+#[derive(Debug)]
+pub struct Docker {
+    endpoint: Endpoint,
+    api: bollard::Docker,
+    info: OnceCell<EngineInfo>,
+}
+
+impl Docker {
+    /// Connects to the engine at `host`, such as `unix:///var/run/docker.sock` or `tcp://127.0.0.1:2375`.
+    ///
+    /// Without `host`, the variable `DOCKER_HOST` says where, and Docker's default socket without that.
+    /// Asks for the engine's version and speaks the newest API that both know.
+    pub async fn connect(host: Option<&str>) -> Result<Self, EngineError> {
+        let from_environment = std::env::var("DOCKER_HOST").ok();
+        let endpoint = Endpoint::parse(host.or(from_environment.as_deref()))?;
+        let version = bollard::API_DEFAULT_VERSION;
+        let api = match &endpoint {
+            Endpoint::Unix(path) => {
+                bollard::Docker::connect_with_unix(&path.to_string_lossy(), REQUEST_LIMIT, version)
+            }
+            Endpoint::Tcp(_) if std::env::var_os("DOCKER_TLS_VERIFY").is_some_and(|set| !set.is_empty()) => {
+                return Err(EngineError::Unsupported {
+                    feature: "TLS (`DOCKER_TLS_VERIFY`)".to_owned(),
+                    engine: endpoint.to_string(),
+                    hint: "forward the engine's socket over ssh, and set `DOCKER_HOST` to it".to_owned(),
+                });
+            }
+            Endpoint::Tcp(address) => bollard::Docker::connect_with_http(address, REQUEST_LIMIT, version),
+        };
+        let api = api.map_err(|error| endpoint.unreachable(error))?;
+        let api = api.negotiate_version().await.map_err(|error| endpoint.unreachable(error))?;
+        Ok(Self { endpoint, api, info: OnceCell::new() })
+    }
+
+    /// What the engine says of itself; asked once.
+    pub async fn describe(&self) -> Result<&EngineInfo, EngineError> {
+        self.info.get_or_try_init(|| EngineInfo::ask(&self.api)).await
+    }
+}
+
+impl Engine for Docker {
+    async fn build(&self, request: &BuildRequest, events: &EventSink) -> Result<Built, EngineError> {
+        let info = self.describe().await?;
+        if request.platforms.len() > 1 && info.store != Store::Containerd {
+            return Err(EngineError::Unsupported {
+                feature: "building for several platforms at once".to_owned(),
+                engine: info.to_string(),
+                hint: "turn on its containerd image store, or declare one platform".to_owned(),
+            });
+        }
+        let exporter = Exporter::of(request.output, info.store == Store::Containerd);
+        buildkit::build(&self.endpoint, &info.to_string(), exporter, request, events).await
+    }
+
+    async fn push(
+        &self,
+        image: &ImageName,
+        reference: &Reference,
+        events: &EventSink,
+    ) -> Result<Digest, EngineError> {
+        push::push(&self.endpoint, image, reference, events).await
+    }
+
+    async fn holds(&self, reference: &Reference) -> Result<bool, EngineError> {
+        match self.api.inspect_image(&reference.to_string()).await {
+            Ok(_) => Ok(true),
+            Err(bollard::errors::Error::DockerResponseServerError { status_code: 404, .. }) => Ok(false),
+            Err(error) => Err(lost(&error)),
+        }
+    }
+
+    async fn tag(&self, source: &Reference, name: &Reference) -> Result<(), EngineError> {
+        let tag = name.tag().ok_or_else(|| EngineError::Lost(format!("`{name}` is not a tag")))?;
+        let repository = name.repository().to_string();
+        let options = TagImageOptionsBuilder::new().repo(&repository).tag(tag).build();
+        self.api.tag_image(&source.to_string(), Some(options)).await.map_err(|error| lost(&error))
+    }
+}
+
+/// The error for a request that the engine could not answer.
+fn lost(error: &bollard::errors::Error) -> EngineError {
+    EngineError::Lost(match error {
+        bollard::errors::Error::DockerResponseServerError { message, .. } => message.trim().to_owned(),
+        other => other.to_string(),
+    })
+}

@@ -1,0 +1,279 @@
+//! Pushes through dockerd's API. Start with [`push`].
+//!
+//! bollard has a `push_image`, but its answers lack what matters here: which layer a progress belongs to, and the
+//! digest. So the request is made here; the answer is one JSON object per line (`PushImageInfo` of the
+//! Engine API).
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE;
+use http_body_util::{BodyExt, Full};
+use hyper::Request;
+use hyper::body::Bytes;
+use serde::Deserialize;
+
+use crate::config::ImageName;
+use crate::engine::EngineError;
+use crate::engine::credentials::{Login, login};
+use crate::engine::endpoint::{Answer, Endpoint};
+use crate::execute::events::{Event, EventSink};
+use crate::reference::{Digest, Reference};
+
+/// A longer line is not one of Docker's.
+const LINE_LIMIT: usize = 256 * 1024;
+/// Layers that are told apart in the progress; more are counted together.
+const LAYER_LIMIT: usize = 256;
+/// The least time between two progress events.
+const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
+
+/// A line of the answer.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Line {
+    id: Option<String>,
+    status: Option<String>,
+    #[serde(rename = "progressDetail")]
+    progress: Option<Amount>,
+    error: Option<String>,
+    aux: Option<Aux>,
+}
+
+/// Bytes of a layer. Docker sends an empty object where there is nothing to say.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(default)]
+struct Amount {
+    current: u64,
+    total: u64,
+}
+
+#[derive(Debug, Deserialize)]
+struct Aux {
+    #[serde(rename = "Digest")]
+    digest: Option<String>,
+}
+
+/// Follows one push.
+struct Follower<'a> {
+    image: &'a ImageName,
+    events: &'a EventSink,
+    layers: BTreeMap<String, Amount>,
+    told: Option<Instant>,
+    digest: Option<Digest>,
+}
+
+/// Pushes the image `reference` of the store; the answer is the manifest's digest at the registry.
+pub(super) async fn push(
+    endpoint: &Endpoint,
+    image: &ImageName,
+    reference: &Reference,
+    events: &EventSink,
+) -> Result<Digest, EngineError> {
+    let failed = |reason: String| {
+        let transient = is_transient(&reason);
+        EngineError::Push { reference: reference.clone(), reason, transient }
+    };
+    let tag = reference.tag().ok_or_else(|| failed("only tags can be pushed; give it one".to_owned()))?;
+    let login = login(reference.repository().registry()).await;
+    let login = login.map_err(|error| failed(error.to_string()))?;
+    let request = Request::post(format!("/images/{}/push?tag={tag}", reference.repository()))
+        .header("X-Registry-Auth", registry_auth(login.as_ref()))
+        .body(Full::<Bytes>::default())
+        .map_err(|error| failed(error.to_string()))?;
+    let mut answer = endpoint.send(request).await?;
+    if !answer.response.status().is_success() {
+        return Err(failed(answer.error_text().await));
+    }
+    let mut follower = Follower { image, events, layers: BTreeMap::new(), told: None, digest: None };
+    follower.follow(&mut answer).await.map_err(&failed)?;
+    follower.tell();
+    follower.digest.ok_or_else(|| failed("the engine did not tell the digest".to_owned()))
+}
+
+/// The header that carries a login: URL-safe base64 of JSON, `{}` to push anonymously.
+fn registry_auth(login: Option<&Login>) -> String {
+    let value = match login {
+        None => serde_json::json!({}),
+        Some(Login::Password { username, password }) => {
+            serde_json::json!({ "username": username, "password": password })
+        }
+        Some(Login::IdentityToken(token)) => serde_json::json!({ "identitytoken": token }),
+    };
+    URL_SAFE.encode(value.to_string())
+}
+
+impl Follower<'_> {
+    async fn follow(&mut self, answer: &mut Answer) -> Result<(), String> {
+        let mut buffer: Vec<u8> = Vec::new();
+        while let Some(frame) = answer.response.body_mut().frame().await {
+            let frame = frame.map_err(|error| format!("connection reset: {error}"))?;
+            let Ok(data) = frame.into_data() else { continue };
+            buffer.extend_from_slice(&data);
+            while let Some(end) = buffer.iter().position(|byte| *byte == b'\n') {
+                let line: Vec<u8> = buffer.drain(..=end).collect();
+                self.line(&line)?;
+            }
+            if buffer.len() > LINE_LIMIT {
+                return Err("the engine's answer is not one of Docker's".to_owned());
+            }
+        }
+        if buffer.is_empty() { Ok(()) } else { self.line(&buffer) }
+    }
+
+    /// Takes a line of the answer; an error is what the engine says went wrong.
+    fn line(&mut self, line: &[u8]) -> Result<(), String> {
+        let Ok(line) = serde_json::from_slice::<Line>(line) else { return Ok(()) };
+        if let Some(error) = line.error {
+            return Err(error);
+        }
+        let told = line.aux.and_then(|aux| aux.digest);
+        let status = line.status.unwrap_or_default();
+        // `latest: digest: sha256:... size: 527`, from engines that send no `aux`.
+        let told = told.or_else(|| status.split("digest: ").nth(1)?.split(' ').next().map(str::to_owned));
+        if let Some(digest) = told.and_then(|digest| digest.parse().ok()) {
+            self.digest = Some(digest);
+        }
+        if let (Some(id), Some(amount)) = (line.id, line.progress) {
+            self.progress(id, &status, amount);
+        }
+        Ok(())
+    }
+
+    fn progress(&mut self, id: String, status: &str, amount: Amount) {
+        let id = if self.layers.len() < LAYER_LIMIT { id } else { String::new() };
+        match status {
+            // The last report can be short of the end, and the total is an estimate before compression.
+            "Pushed" => {
+                if let Some(layer) = self.layers.get_mut(&id) {
+                    layer.current = layer.total;
+                }
+            }
+            "Pushing" if amount.total > 0 => {
+                let current = amount.current.min(amount.total);
+                self.layers.insert(id, Amount { current, ..amount });
+            }
+            _ => return,
+        }
+        if self.told.is_none_or(|told| told.elapsed() >= PROGRESS_INTERVAL) {
+            self.tell();
+        }
+    }
+
+    fn tell(&mut self) {
+        if self.layers.is_empty() {
+            return;
+        }
+        self.told = Some(Instant::now());
+        let sum = |part: fn(&Amount) -> u64| self.layers.values().map(part).sum();
+        self.events.send(Event::PushProgress {
+            image: self.image.clone(),
+            sent: sum(|layer| layer.current),
+            total: sum(|layer| layer.total),
+        });
+    }
+}
+
+/// Whether the same push may succeed a moment later, from the words of dockerd and its HTTP client.
+fn is_transient(reason: &str) -> bool {
+    const REFUSALS: [&str; 9] = [
+        "unauthorized",
+        "denied",
+        "authentication required",
+        "authorization failed",
+        "forbidden",
+        "insufficient_scope",
+        "no basic auth",
+        "x509",
+        "server gave HTTP response to HTTPS client",
+    ];
+    const PASSING: [&str; 16] = [
+        "timeout",
+        "timed out",
+        "deadline exceeded",
+        "connection reset",
+        "connection refused",
+        "broken pipe",
+        "EOF",
+        "too many requests",
+        "toomanyrequests",
+        "temporary failure",
+        "try again",
+        "internal server error",
+        "bad gateway",
+        "service unavailable",
+        "HTTP status: 5",
+        "unexpected status: 5",
+    ];
+    let lower = reason.to_lowercase();
+    let says = |words: &[&str]| words.iter().any(|word| lower.contains(&word.to_lowercase()));
+    !says(&REFUSALS) && says(&PASSING)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_is_read_line_by_line() {
+        let (sink, mut events) = EventSink::channel();
+        let image = "api".parse().unwrap();
+        let mut follower =
+            Follower { image: &image, events: &sink, layers: BTreeMap::new(), told: None, digest: None };
+        let digest = format!("sha256:{}", "ab".repeat(32));
+        let lines = [
+            r#"{"status":"The push refers to repository [x]"}"#.to_owned(),
+            r#"{"status":"Preparing","progressDetail":{},"id":"a"}"#.to_owned(),
+            r#"{"status":"Layer already exists","progressDetail":{},"id":"b"}"#.to_owned(),
+            r#"{"status":"Pushing","progressDetail":{"current":512,"total":1000},"progress":"[=>]","id":"a"}"#.to_owned(),
+            r#"{"status":"Pushing","progressDetail":{"current":2048,"total":1000},"id":"a"}"#.to_owned(),
+            r#"{"status":"Pushed","progressDetail":{},"id":"a"}"#.to_owned(),
+            format!(r#"{{"status":"latest: digest: {digest} size: 527"}}"#),
+        ];
+        for line in lines {
+            follower.line(line.as_bytes()).unwrap();
+        }
+        follower.tell();
+        assert_eq!(follower.digest.unwrap().as_str(), digest);
+        let mut told = Vec::new();
+        while let Ok(Event::PushProgress { sent, total, .. }) = events.try_recv() {
+            told.push((sent, total));
+        }
+        assert_eq!((told[0], *told.last().unwrap()), ((512, 1000), (1000, 1000)));
+    }
+
+    #[test]
+    fn an_error_ends_the_answer() {
+        let image = "api".parse().unwrap();
+        let sink = EventSink::channel().0;
+        let mut follower =
+            Follower { image: &image, events: &sink, layers: BTreeMap::new(), told: None, digest: None };
+        let line = br#"{"errorDetail":{"message":"denied"},"error":"denied"}"#;
+        assert_eq!(follower.line(line).unwrap_err(), "denied");
+    }
+
+    #[test]
+    fn what_may_pass_is_told_from_what_will_not() {
+        for (reason, transient) in [
+            ("received unexpected HTTP status: 503 Service Unavailable", true),
+            ("Put \"https://r/v2/\": net/http: TLS handshake timeout", true),
+            ("write tcp 10.0.0.1:1->10.0.0.2:443: write: connection reset by peer", true),
+            ("Patch \"http://r/v2/\": EOF", true),
+            ("toomanyrequests: Rate exceeded", true),
+            ("unauthorized: authentication required", false),
+            ("denied: requested access to the resource is denied", false),
+            ("tag does not exist: r/a:b", false),
+            ("http: server gave HTTP response to HTTPS client", false),
+        ] {
+            assert_eq!(is_transient(reason), transient, "{reason}");
+        }
+    }
+
+    #[test]
+    fn a_login_is_one_header() {
+        assert_eq!(registry_auth(None), "e30=");
+        let login = Login::Password { username: "u".to_owned(), password: "p".to_owned() };
+        let json = URL_SAFE.decode(registry_auth(Some(&login))).unwrap();
+        assert_eq!(json, br#"{"password":"p","username":"u"}"#);
+    }
+}

@@ -11,3 +11,6 @@ mod support;
 mod deploy;
 mod record;
 mod registry;
+//! Tests against a real engine and registry: `./dev engine up` starts them.
+
+mod engine;

@@ -1,0 +1,171 @@
+//! Contexts in memory, requests, and what a build told.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use bstr::BString;
+use dtbuild::engine::docker::Docker;
+use dtbuild::engine::{BuildRequest, Built, Engine, EngineError, Output};
+use dtbuild::execute::events::{Event, EventSink};
+use dtbuild::reference::Reference;
+use dtbuild_cache::snapshot::{Contents, Snapshot, SnapshotEntry};
+use dtbuild_cache::tree::{ContentId, Kind};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+const BUSYBOX: &str = "/bin/busybox";
+
+/// A context that is held in memory.
+#[derive(Clone, Default)]
+pub(super) struct Files(BTreeMap<Vec<String>, (Kind, Vec<u8>)>);
+
+/// Contents of [`Files`], and how many bytes the engine fetched of them.
+struct Memory {
+    files: BTreeMap<BString, Vec<u8>>,
+    fetched: Arc<AtomicU64>,
+}
+
+impl Files {
+    pub(super) fn with_busybox() -> Self {
+        let busybox = std::fs::read(BUSYBOX).expect("busybox-static is installed");
+        Self::default().add("busybox", Kind::Executable, busybox)
+    }
+
+    pub(super) fn add(mut self, path: &str, kind: Kind, bytes: impl Into<Vec<u8>>) -> Self {
+        let components: Vec<String> = path.split('/').map(str::to_owned).collect();
+        for end in 1..components.len() {
+            self.0.entry(components[..end].to_vec()).or_insert((Kind::Folder, Vec::new()));
+        }
+        self.0.insert(components, (kind, bytes.into()));
+        self
+    }
+
+    pub(super) fn file(self, path: &str, bytes: impl Into<Vec<u8>>) -> Self {
+        self.add(path, Kind::File, bytes)
+    }
+
+    pub(super) fn snapshot(&self) -> (Snapshot, Arc<AtomicU64>) {
+        let fetched = Arc::new(AtomicU64::new(0));
+        let path = |components: &[String]| BString::from(components.join("/"));
+        let entries = self.0.iter().map(|(components, (kind, bytes))| {
+            let mut id = [0; 20];
+            id.copy_from_slice(&blake3::hash(bytes).as_bytes()[..20]);
+            SnapshotEntry {
+                path: path(components),
+                kind: *kind,
+                id: ContentId::Sha1(id),
+                size: bytes.len() as u64,
+                link: (*kind == Kind::Symlink).then(|| bytes.as_slice().into()),
+            }
+        });
+        let files = self.0.iter().map(|(components, (_, bytes))| (path(components), bytes.clone()));
+        let contents = Memory { files: files.collect(), fetched: Arc::clone(&fetched) };
+        (Snapshot { entries: entries.collect(), contents: Arc::new(contents) }, fetched)
+    }
+}
+
+impl Contents for Memory {
+    fn open(&self, entry: &SnapshotEntry) -> io::Result<Box<dyn io::Read + Send>> {
+        let bytes = self.files.get(&entry.path).ok_or(io::ErrorKind::NotFound)?;
+        self.fetched.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+        Ok(Box::new(io::Cursor::new(bytes.clone())))
+    }
+}
+
+fn variable(name: &str) -> String {
+    std::env::var(name).unwrap_or_else(|_| panic!("`{name}` is not set: run `./dev engine up`"))
+}
+
+pub(super) async fn docker() -> Docker {
+    Docker::connect(Some(&variable("DOCKER_HOST"))).await.expect("the engine answers")
+}
+
+/// Names that no other test and no earlier run uses.
+pub(super) fn unique(name: &str) -> Reference {
+    let registry = variable("DTBUILD_TEST_REGISTRY");
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    format!("{registry}/engine-test/{name}:{}", now.as_nanos()).parse().unwrap()
+}
+
+pub(super) fn request(image: &str, dockerfile: &str, files: &Files) -> BuildRequest {
+    BuildRequest {
+        image: image.parse().unwrap(),
+        context: files.snapshot().0,
+        dockerfile: Arc::from(dockerfile.as_bytes()),
+        dockerfile_path: format!("{image}/Dockerfile").into(),
+        target: None,
+        args: BTreeMap::new(),
+        platforms: Vec::new(),
+        labels: BTreeMap::new(),
+        secrets: Vec::new(),
+        images: BTreeMap::new(),
+        no_cache: false,
+        names: vec![unique(image)],
+        output: Output::Load,
+    }
+}
+
+/// Bytes that compress badly, the same every time.
+pub(super) fn noise(bytes: usize) -> Vec<u8> {
+    let mut noise = vec![0; bytes];
+    blake3::Hasher::new().finalize_xof().fill(&mut noise);
+    noise
+}
+
+/// Builds, and gives back what was told on the way.
+pub(super) async fn build(
+    docker: &Docker,
+    request: &BuildRequest,
+) -> (Result<Built, EngineError>, Vec<Event>) {
+    let (sink, mut events) = EventSink::channel();
+    let result = docker.build(request, &sink).await;
+    drop(sink);
+    let mut told = Vec::new();
+    while let Some(event) = events.recv().await {
+        told.push(event);
+    }
+    (result, told)
+}
+
+pub(super) fn logs(events: &[Event]) -> Vec<&str> {
+    let line = |event: &'_ Event| matches!(event, Event::ImageLog { .. });
+    let lines = events.iter().filter(|event| line(event)).map(|event| match event {
+        Event::ImageLog { line, .. } => line.as_str(),
+        _ => unreachable!(),
+    });
+    lines.collect()
+}
+
+/// A Dockerfile that runs `script` with busybox over the whole context in `/c`.
+pub(super) fn script(script: &str) -> String {
+    let script = serde_json::to_string(script).unwrap();
+    format!(
+        "FROM scratch\nCOPY busybox /bin/busybox\nCOPY . /c\nRUN [\"/bin/busybox\", \"sh\", \"-c\", {script}]\n"
+    )
+}
+
+pub(super) fn failure(result: Result<Built, EngineError>) -> dtbuild::engine::BuildFailure {
+    match result {
+        Err(EngineError::Failed(failure)) => *failure,
+        other => panic!("expected a failed build: {other:?}"),
+    }
+}
+
+/// `Docker-Content-Digest` of the registry's answer to a HEAD.
+pub(super) async fn digest_at_registry(name: &Reference) -> String {
+    let repository = name.repository();
+    let mut stream = tokio::net::TcpStream::connect(repository.registry()).await.unwrap();
+    let head = format!(
+        "HEAD /v2/{}/manifests/{} HTTP/1.0\r\nHost: {}\r\n\
+         Accept: application/vnd.docker.distribution.manifest.v2+json, application/vnd.oci.image.manifest.v1+json\r\n\r\n",
+        repository.path(),
+        name.tag().unwrap(),
+        repository.registry()
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    let header = answer.lines().find_map(|line| line.strip_prefix("Docker-Content-Digest: "));
+    header.unwrap_or_else(|| panic!("{answer}")).to_owned()
+}

@@ -19,6 +19,7 @@ pub mod docker;
 mod endpoint;
 #[cfg(test)]
 pub(crate) mod fake;
+mod transient;
 
 /// One image to build.
 #[derive(Clone)]

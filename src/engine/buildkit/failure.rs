@@ -15,6 +15,9 @@ use crate::engine::BuildFailure;
 /// Characters of a message; the engine repeats a failed command, however long it is.
 const MESSAGE_LIMIT: usize = 600;
 
+/// Characters of a command in a message; a script can be a whole one, and the step names it in full.
+const COMMAND_LIMIT: usize = 100;
+
 /// What BuildKit's error text starts with before it comes to the point.
 const PREFIXES: [&str; 6] = [
     "rpc error: code = Unknown desc = ",
@@ -67,6 +70,20 @@ pub(super) fn is_lost(status: &Status) -> bool {
         || matches!(status.code(), Code::Unavailable | Code::Cancelled)
 }
 
+/// What a lost connection says, cause by cause: gRPC's own word for it is "transport error".
+pub(super) fn lost_reason(status: &Status) -> String {
+    let mut reason = status.message().to_owned();
+    let mut source = std::error::Error::source(status);
+    while let Some(error) = source {
+        let text = error.to_string();
+        if !reason.contains(&text) {
+            reason = format!("{reason}: {text}");
+        }
+        source = error.source();
+    }
+    reason
+}
+
 /// Tells what failed, where, and what to do.
 pub(super) fn explain(
     status: &Status,
@@ -108,7 +125,7 @@ pub(super) fn explain(
 }
 
 /// The engine's text in one line, without what only says where in BuildKit it came from.
-fn cause(text: &str) -> String {
+pub(super) fn cause(text: &str) -> String {
     let mut text = text.lines().collect::<Vec<_>>().join(" ");
     while let Some(rest) = PREFIXES.iter().find_map(|prefix| text.strip_prefix(prefix)) {
         text = rest.to_owned();
@@ -118,6 +135,8 @@ fn cause(text: &str) -> String {
 
 fn step_message(name: &str, exit_code: Option<i32>, text: &str) -> String {
     let command = name.split_once("] ").map_or(name, |(_, command)| command);
+    let cut = command.char_indices().nth(COMMAND_LIMIT);
+    let command = cut.map_or(command.to_owned(), |(end, _)| format!("{}…", &command[..end]));
     if let Some(code) = exit_code {
         return format!("`{command}` exited with code {code}");
     }

@@ -21,7 +21,8 @@ use self::progress::Progress;
 use self::secrets::Secrets;
 use self::session::Session;
 use super::endpoint::Endpoint;
-use super::{BuildRequest, Built, EngineError};
+use super::transient::is_transient;
+use super::{BuildRequest, Built, EngineError, Output};
 use crate::execute::events::EventSink;
 use crate::reference::Digest;
 
@@ -40,6 +41,8 @@ mod transport;
 
 pub(super) use self::solve::Exporter;
 
+/// What BuildKit calls the steps that bring a result to where it goes.
+const EXPORTS: [&str; 2] = ["exporting to ", "pushing "];
 /// How long the last log lines may come after the build's end.
 const STATUS_GRACE: Duration = Duration::from_secs(1);
 
@@ -75,15 +78,28 @@ pub(super) async fn build(
     progress.finish();
     match answer {
         Ok(answer) => built(&answer, exporter, &progress),
-        Err(_) if fault.get().is_some() => {
-            Err(EngineError::Context(fault.get().cloned().unwrap_or_default()))
+        Err(status) => Err(match fault.get() {
+            Some(reason) => EngineError::Context(reason.clone()),
+            None if failure::is_lost(&status) => EngineError::Lost(failure::lost_reason(&status)),
+            None => failed(&status, request, &progress, &secrets),
+        }),
+    }
+}
+
+/// The error for a build that the engine could not finish.
+fn failed(status: &Status, request: &BuildRequest, progress: &Progress, secrets: &Secrets) -> EngineError {
+    let dockerfile = Dockerfile { path: request.dockerfile_path.as_ref(), text: &request.dockerfile };
+    let failure = failure::explain(status, progress, &dockerfile, secrets);
+    let step = failure.step.as_deref().unwrap_or_default();
+    // An engine that pushes by itself does it in the step that exports; the build was fine.
+    let pushing = request.output == Output::Push && EXPORTS.iter().any(|prefix| step.starts_with(prefix));
+    match request.names.first() {
+        Some(reference) if pushing => {
+            let reason = failure::cause(status.message());
+            let transient = is_transient(&reason);
+            EngineError::Push { reference: reference.clone(), reason, transient }
         }
-        Err(status) if failure::is_lost(&status) => Err(EngineError::Lost(status.message().to_owned())),
-        Err(status) => {
-            let dockerfile = Dockerfile { path: request.dockerfile_path.as_ref(), text: &request.dockerfile };
-            let failure = failure::explain(&status, &progress, &dockerfile, &secrets);
-            Err(EngineError::Failed(Box::new(failure)))
-        }
+        _ => EngineError::Failed(Box::new(failure)),
     }
 }
 

@@ -18,6 +18,7 @@ use crate::config::ImageName;
 use crate::engine::EngineError;
 use crate::engine::credentials::{Login, login};
 use crate::engine::endpoint::{Answer, Endpoint};
+use crate::engine::transient::is_transient;
 use crate::execute::events::{Event, EventSink};
 use crate::reference::{Digest, Reference};
 
@@ -174,42 +175,6 @@ impl Follower<'_> {
     }
 }
 
-/// Whether the same push may succeed a moment later, from the words of dockerd and its HTTP client.
-fn is_transient(reason: &str) -> bool {
-    const REFUSALS: [&str; 9] = [
-        "unauthorized",
-        "denied",
-        "authentication required",
-        "authorization failed",
-        "forbidden",
-        "insufficient_scope",
-        "no basic auth",
-        "x509",
-        "server gave HTTP response to HTTPS client",
-    ];
-    const PASSING: [&str; 16] = [
-        "timeout",
-        "timed out",
-        "deadline exceeded",
-        "connection reset",
-        "connection refused",
-        "broken pipe",
-        "EOF",
-        "too many requests",
-        "toomanyrequests",
-        "temporary failure",
-        "try again",
-        "internal server error",
-        "bad gateway",
-        "service unavailable",
-        "HTTP status: 5",
-        "unexpected status: 5",
-    ];
-    let lower = reason.to_lowercase();
-    let says = |words: &[&str]| words.iter().any(|word| lower.contains(&word.to_lowercase()));
-    !says(&REFUSALS) && says(&PASSING)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -250,23 +215,6 @@ mod tests {
             Follower { image: &image, events: &sink, layers: BTreeMap::new(), told: None, digest: None };
         let line = br#"{"errorDetail":{"message":"denied"},"error":"denied"}"#;
         assert_eq!(follower.line(line).unwrap_err(), "denied");
-    }
-
-    #[test]
-    fn what_may_pass_is_told_from_what_will_not() {
-        for (reason, transient) in [
-            ("received unexpected HTTP status: 503 Service Unavailable", true),
-            ("Put \"https://r/v2/\": net/http: TLS handshake timeout", true),
-            ("write tcp 10.0.0.1:1->10.0.0.2:443: write: connection reset by peer", true),
-            ("Patch \"http://r/v2/\": EOF", true),
-            ("toomanyrequests: Rate exceeded", true),
-            ("unauthorized: authentication required", false),
-            ("denied: requested access to the resource is denied", false),
-            ("tag does not exist: r/a:b", false),
-            ("http: server gave HTTP response to HTTPS client", false),
-        ] {
-            assert_eq!(is_transient(reason), transient, "{reason}");
-        }
     }
 
     #[test]

@@ -164,3 +164,35 @@ fn unique_id() -> String {
     let random = || RandomState::new().hash_one(std::process::id());
     format!("{:016x}{:016x}", random(), random())
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::*;
+    use crate::engine::fake;
+
+    #[tokio::test]
+    async fn an_engine_without_buildkit_is_unsupported() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let endpoint = Endpoint::Tcp(listener.local_addr().unwrap().to_string());
+        let server = tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut request = [0; 4096];
+            let read = stream.read(&mut request).await.unwrap();
+            stream.write_all(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n").await.unwrap();
+            String::from_utf8_lossy(&request[..read]).into_owned()
+        });
+        let events = EventSink::channel().0;
+        let request = fake::request("api");
+        let error = build(&endpoint, "podman 4.3.1", Exporter::Moby, &request, &events).await.unwrap_err();
+        assert!(matches!(error, EngineError::Unsupported { .. }), "{error}");
+        assert!(error.to_string().contains("not supported by podman 4.3.1"), "{error}");
+        assert!(server.await.unwrap().starts_with("POST /grpc HTTP/1.1"));
+    }
+
+    #[test]
+    fn ids_are_unique() {
+        assert_ne!(unique_id(), unique_id());
+    }
+}

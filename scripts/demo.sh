@@ -47,7 +47,7 @@ commit() {
 planned_builds() {
   (cd "$repo" && "$binary" --env staging --dry-run --json 2>/dev/null) | python3 -c '
 import json, sys
-print(*(i["image"] for i in json.load(sys.stdin)["images"] if i["decision"] == "build"))'
+print(*(i["name"] for i in json.load(sys.stdin)["images"] if i["decision"] == "build"))'
 }
 
 same() { [[ -n $1 && $1 == "$2" ]]; }

@@ -1,3 +1,9 @@
-//! The `dtbuild` program.
+//! The `dtbuild` program: parse, run, exit code.
 
-fn main() {}
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    ExitCode::from(dtbuild::commands::main(&dtbuild::cli::Cli::parse()))
+}

@@ -3,13 +3,26 @@
 use std::collections::BTreeMap;
 
 use bstr::BString;
-use globset::GlobSet;
+use dtbuild_cache::globs::Globs;
 
 use crate::reference::Repository;
 
+mod error;
+pub mod file;
+pub mod lock;
 pub mod name;
+#[cfg(test)]
+mod tests;
+mod validate;
 
+pub use error::ConfigError;
+pub(crate) use error::nearest;
+
+pub use lock::Lock;
 pub use name::{EnvironmentName, ImageName, NameError};
+
+/// The name of the file at the repository's root.
+pub const FILE_NAME: &str = "build.toml";
 
 /// A validated `build.toml`.
 #[derive(Clone, Debug)]
@@ -27,7 +40,9 @@ pub struct Config {
 }
 
 /// How the digest of a base image is found that `build.lock` does not name.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum BasePolicy {
     /// Ask the registry; the answer counts for an hour.
@@ -67,14 +82,18 @@ pub struct Image {
     pub ignore: Option<Globs>,
     /// Secrets for `RUN --mount=type=secret`.
     pub secrets: Vec<SecretSource>,
-    /// Names in the Dockerfile's `FROM` and `--from` that stand for other images of `build.toml`.
-    pub images: BTreeMap<String, ImageName>,
     /// Whether the files come from the commit or from the disk.
     pub source: Source,
+    /// The line of `build.toml` that names the context.
+    pub context_line: usize,
+    /// The line of `build.toml` that names the Dockerfile, or else the context.
+    pub dockerfile_line: usize,
 }
 
 /// Where the files of an image's context come from when a commit is built.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum Source {
     /// From git's objects.
@@ -82,15 +101,6 @@ pub enum Source {
     Commit,
     /// From the disk: for files that git does not hold.
     Worktree,
-}
-
-/// Globs as they were written, and compiled.
-#[derive(Clone, Debug)]
-pub struct Globs {
-    /// The patterns, in the order of the file.
-    pub patterns: Vec<String>,
-    /// The patterns, compiled.
-    pub set: GlobSet,
 }
 
 /// A platform such as `linux/amd64` or `linux/arm/v7`.
@@ -156,6 +166,27 @@ pub enum Trigger {
         /// More arguments, after dtbuild's own.
         args: Vec<String>,
     },
+}
+
+impl Config {
+    /// Reads the text of a `build.toml`.
+    ///
+    /// `registry` stands in for `[project] registry`, so that a fork or a test pushes elsewhere.
+    ///
+    /// # Errors
+    /// When the text is not TOML, has unknown keys or names something that cannot be.
+    pub fn parse(text: &str, registry: Option<&str>) -> Result<Self, ConfigError> {
+        let file: file::File =
+            toml::from_str(text).map_err(|error| ConfigError::from_toml(FILE_NAME, text, &error))?;
+        validate::Validator { file: FILE_NAME, text, registry }.config(file)
+    }
+
+    /// The environment that follows `branch`.
+    #[must_use]
+    pub fn environment_of_branch(&self, branch: &str) -> Option<&EnvironmentName> {
+        let follows = |environment: &Environment| environment.branch.as_deref() == Some(branch);
+        self.environments.iter().find(|(_, environment)| follows(environment)).map(|(name, _)| name)
+    }
 }
 
 impl Platform {

@@ -1,3 +1,7 @@
-//! Carries a plan out: builds, pushes, moves tags. Start with [`events`].
+//! Carries a plan out. Start with [`scheduler`], which builds and pushes; [`events`] is what it tells.
 
+mod attempt;
 pub mod events;
+pub mod scheduler;
+
+pub use attempt::Attempts;

@@ -4,6 +4,7 @@ use bstr::{BStr, BString, ByteSlice as _};
 use dtbuild_cache::tree::{ContentId, Kind, Node};
 use gix::objs::tree::EntryKind;
 
+use super::disk::is_missing;
 use super::objects::{Objects, broken};
 use super::{CommitId, GitError, Repository};
 
@@ -31,6 +32,35 @@ impl Repository {
         let mut content = Vec::new();
         objects.read(&id, gix::objs::Kind::Blob, path, &mut content)?;
         Ok(Some(content))
+    }
+}
+
+impl Repository {
+    /// The content of the file at `path` of the working tree; none where there is no file. Links are followed
+    /// as long as they stay in the repository.
+    ///
+    /// # Errors
+    /// When it cannot be read, a link leads out of the repository, or the file has more than 16 MiB.
+    pub fn read_from_disk(&self, path: &BStr) -> Result<Option<Vec<u8>>, GitError> {
+        let root = self.root()?;
+        let place = match root.join(path.to_path_lossy()).canonicalize() {
+            Ok(place) => place,
+            Err(error) if is_missing(&error) => return Ok(None),
+            Err(source) => {
+                return Err(GitError::Unreadable { path: root.join(path.to_path_lossy()), source });
+            }
+        };
+        self.prefix(&place)?;
+        let unreadable = |source| GitError::Unreadable { path: place.clone(), source };
+        let metadata = std::fs::metadata(&place).map_err(unreadable)?;
+        if !metadata.is_file() {
+            return Ok(None);
+        }
+        if metadata.len() > LIMIT {
+            let (path, size) = (path.to_owned(), metadata.len());
+            return Err(GitError::TooLarge { path, size, limit: LIMIT });
+        }
+        std::fs::read(&place).map(Some).map_err(unreadable)
     }
 }
 

@@ -9,8 +9,16 @@ use dtbuild_cache::key::{ImageKey, KeyFields};
 use crate::config::{EnvironmentName, ImageName};
 use crate::reference::{Digest, Reference, Repository};
 
+mod cause;
+mod decision;
+pub mod facts;
+pub mod graph;
 pub mod reason;
+#[cfg(test)]
+mod tests;
 
+pub use decision::PlanError;
+pub use facts::{Deployed, DeployedImage, Facts, ImageFacts, Request};
 pub use reason::{ChangeStatus, ChangedPath, Reason};
 
 /// What a run is going to do.
@@ -26,6 +34,8 @@ pub struct Plan {
     pub images: Vec<PlannedImage>,
     /// Whether the environment is to be deployed, and why.
     pub deploy: DeployDecision,
+    /// The digest of what the deployment itself reads; recorded with it.
+    pub deploy_inputs: Option<String>,
 }
 
 /// The commit that the head is compared with.
@@ -73,6 +83,8 @@ pub struct PlannedImage {
     pub decision: Decision,
     /// Why: the causes of a build, or what makes one needless.
     pub reasons: Vec<Reason>,
+    /// What its author should know, such as inputs that are not known exactly.
+    pub notes: Vec<String>,
     /// The content key.
     pub key: ImageKey,
     /// What the key was taken from.
@@ -81,7 +93,7 @@ pub struct PlannedImage {
     pub repository: Repository,
     /// The digest, when the image exists already.
     pub digest: Option<Digest>,
-    /// The images of the plan that this one is built from.
+    /// The images that are built in this plan and that this one is built from.
     pub dependencies: Vec<ImageName>,
     /// Whether this image is part of the environment's release, or only needed to build one that is.
     pub released: bool,

@@ -93,10 +93,14 @@ pub enum Reason {
     Unchanged,
     /// `--force` was given.
     Forced,
+    /// `dtbuild deploy` was asked for, whatever runs.
+    Requested,
     /// `--only` left it out: the environment keeps what it runs.
     LeftOut,
     /// What the deployment itself reads changed.
     DeployPathChanged(ChangedPath),
+    /// What the deployment itself reads changed, but the paths are not known.
+    DeployInputsChanged,
     /// The last deployment did not succeed.
     LastDeploymentFailed,
     /// An image of the release is not the one that the environment runs.

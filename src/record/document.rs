@@ -50,6 +50,9 @@ pub struct Deployment {
     pub images: BTreeMap<ImageName, DeployedImage>,
     /// The kind of trigger, such as `ansible`; none when only tags were moved.
     pub deploy: Option<String>,
+    /// The digest of what the deployment itself read, such as the playbook; none when nothing is declared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deploy_inputs: Option<String>,
     /// The version of dtbuild.
     pub by: String,
 }
@@ -60,11 +63,26 @@ pub struct Deployment {
 pub enum Outcome {
     /// The environment runs the release.
     Succeeded,
-    /// It does not, or not all of it.
+    /// It may run the release, the one before, or some of both.
     Failed {
         /// Why.
         reason: String,
     },
+    /// An image of the release could not be built or pushed. The environment was not touched.
+    NotBuilt {
+        /// Why.
+        reason: String,
+    },
+    /// Its run is going on, or was killed: what the environment runs is as unsure as after a failure.
+    Started,
+}
+
+impl Outcome {
+    /// Whether it is not sure what the environment runs.
+    #[must_use]
+    pub fn is_unsure(&self) -> bool {
+        matches!(self, Self::Failed { .. } | Self::Started)
+    }
 }
 
 /// An image of a release.
@@ -124,8 +142,10 @@ impl Record {
         self.deployments.first()
     }
 
-    /// Adds the newest deployment and forgets what is too old. What the environment runs is never forgotten.
+    /// Adds the newest deployment, in the place of what it said before, and forgets what is too old. What the
+    /// environment runs is never forgotten.
     pub fn add(&mut self, mut deployment: Deployment) {
+        self.deployments.retain(|other| other.id != deployment.id);
         deployment.started = deployment.started.to_offset(UtcOffset::UTC);
         deployment.finished = deployment.finished.to_offset(UtcOffset::UTC);
         tidy(&mut deployment.outcome);
@@ -232,7 +252,7 @@ impl Deployment {
 
 /// A reason may quote what a program printed: its length is bounded, and no character of it moves a cursor.
 fn tidy(outcome: &mut Outcome) {
-    if let Outcome::Failed { reason } = outcome {
+    if let Outcome::Failed { reason } | Outcome::NotBuilt { reason } = outcome {
         let wanted = |c: &char| !c.is_control() || *c == '\n' || *c == '\t';
         *reason = reason.chars().filter(wanted).take(REASON_LIMIT).collect();
     }
@@ -277,6 +297,7 @@ mod tests {
             outcome,
             images: BTreeMap::from([("a".parse().unwrap(), image)]),
             deploy: None,
+            deploy_inputs: None,
             by: "0.1.0".to_owned(),
         }
     }
@@ -306,6 +327,16 @@ mod tests {
         let kept =
             record.deployments().iter().map(|one| one.images.values().all(|image| image.fields.is_some()));
         assert_eq!(kept.collect::<Vec<_>>(), [true, false, true, false]);
+    }
+
+    #[test]
+    fn a_deployment_that_ended_replaces_its_own_start() {
+        let mut record = Record::new(staging());
+        record.add(deployment(1, Outcome::Started));
+        assert!(record.last().unwrap().outcome.is_unsure() && record.current().is_none());
+        record.add(deployment(1, Outcome::Succeeded));
+        assert_eq!(record.deployments().len(), 1);
+        assert!(!record.current().unwrap().outcome.is_unsure());
     }
 
     #[test]

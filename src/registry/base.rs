@@ -27,6 +27,7 @@ const FILE_LIMIT: u64 = 1024 * 1024;
 #[derive(Clone, Debug)]
 pub struct BaseCache {
     path: PathBuf,
+    engine: String,
     life: Duration,
 }
 
@@ -76,42 +77,48 @@ impl Registry {
 
 impl BaseCache {
     /// The cache in a folder, which is made when something is to be kept.
+    ///
+    /// `engine` names the engine whose mirrors are asked: another one's may answer otherwise.
     #[must_use]
-    pub fn new(folder: &Path) -> Self {
-        Self { path: folder.join("bases.json"), life: LIFE }
+    pub fn new(folder: &Path, engine: &str) -> Self {
+        Self { path: folder.join("bases.json"), engine: engine.to_owned(), life: LIFE }
     }
 
-    /// The digests that these names mean, from the last hour's answers or from the registries, in parallel.
-    pub async fn resolve(
+    /// The digests among the last hour's answers; nobody is asked.
+    #[must_use]
+    pub fn recall(&self, names: &BTreeSet<String>) -> BTreeMap<String, Digest> {
+        let file = self.read(OffsetDateTime::now_utc());
+        let known = |name: &String| Some((name.clone(), file.entries.get(&self.key(name))?.digest.clone()));
+        names.iter().filter_map(known).collect()
+    }
+
+    /// Asks the registries for these names, in parallel, and keeps the answers.
+    pub async fn ask(
         &self,
         registry: &Registry,
         names: &BTreeSet<String>,
         mirrors: &[String],
     ) -> Result<BTreeMap<String, Digest>, RegistryError> {
-        let now = OffsetDateTime::now_utc();
-        let mut file = self.read(now);
-        let key = |name: &str| format!("{name} {}", mirrors.join(" ")).trim_end().to_owned();
-        let known = |name: &String| file.entries.get(&key(name)).map(|entry| entry.digest.clone());
-        let mut digests: BTreeMap<_, _> =
-            names.iter().filter_map(|name| Some((name.clone(), known(name)?))).collect();
         let asked: Vec<_> = names
             .iter()
-            .filter(|name| !digests.contains_key(*name))
             .map(|name| {
                 let (registry, name, mirrors) = (registry.clone(), name.clone(), mirrors.to_owned());
                 async move { registry.resolve_base(&name, &mirrors).await.map(|digest| (name, digest)) }
             })
             .collect();
         let answers: Vec<(String, Digest)> = stream::iter(asked).buffered(PARALLEL).try_collect().await?;
-        for (name, digest) in &answers {
-            file.entries.insert(key(name), Entry { digest: digest.clone(), at: now });
-        }
-        if !answers.is_empty() {
-            // A cache that cannot be kept is no reason to fail.
-            let _ = self.write(&file);
-        }
-        digests.extend(answers);
-        Ok(digests)
+        let now = OffsetDateTime::now_utc();
+        let mut file = self.read(now);
+        let entry =
+            |(name, digest): &(String, Digest)| (self.key(name), Entry { digest: digest.clone(), at: now });
+        file.entries.extend(answers.iter().map(entry));
+        // A cache that cannot be kept is no reason to fail.
+        let _ = self.write(&file);
+        Ok(answers.into_iter().collect())
+    }
+
+    fn key(&self, name: &str) -> String {
+        format!("{name} {}", self.engine)
     }
 
     /// The entries that count at this time; those of the future were written under a wrong clock.
@@ -184,7 +191,7 @@ mod tests {
     #[test]
     fn an_answer_counts_for_an_hour_and_never_from_the_future() {
         let folder = tempfile::tempdir().unwrap();
-        let cache = BaseCache::new(&folder.path().join("made/when/needed"));
+        let cache = BaseCache::new(&folder.path().join("made/when/needed"), "unix");
         let now = OffsetDateTime::now_utc();
         let entries = BTreeMap::from([
             ("fresh".to_owned(), entry(time::Duration::minutes(59), now)),
@@ -198,7 +205,7 @@ mod tests {
     #[test]
     fn a_damaged_file_is_an_empty_one() {
         let folder = tempfile::tempdir().unwrap();
-        let cache = BaseCache::new(folder.path());
+        let cache = BaseCache::new(folder.path(), "unix");
         for damage in [&b"{"[..], b"{\"version\":9,\"entries\":{}}", b"\xff"] {
             std::fs::write(&cache.path, damage).unwrap();
             let file = cache.read(OffsetDateTime::now_utc());

@@ -65,6 +65,7 @@ fn write_image(out: &mut impl Write, image: &PlannedImage, width: usize, palette
     if !image.released {
         phrases.push("not deployed itself: other images are built from it".to_owned());
     }
+    phrases.extend(image.notes.iter().map(|note| format!("note: {}", text::one_line(note))));
     write!(out, "  {:<width$}  {decision}", image.name)?;
     // Two before the name, two behind it, five letters of the decision, two behind that.
     write_phrases(out, &phrases, width + 11)

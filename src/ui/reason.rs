@@ -31,9 +31,11 @@ pub fn words(reason: &Reason) -> String {
         Reason::NotInCache => "no image of this key exists yet".into(),
         Reason::InCache => "an image of this key exists".into(),
         Reason::Unchanged => "unchanged".into(),
+        Reason::Requested => "asked for by `dtbuild deploy`".into(),
         Reason::Forced => "forced by `--force`".into(),
         Reason::LeftOut => "left out by `--only`".into(),
         Reason::DeployPathChanged(changed) => format!("{}, which the deployment reads", path(changed)),
+        Reason::DeployInputsChanged => "what the deployment reads changed".into(),
         Reason::LastDeploymentFailed => "the last deployment did not succeed".into(),
         Reason::ReleaseChanged { image } => format!("`{image}` is not the image that runs"),
     }
@@ -88,9 +90,11 @@ mod tests {
             Reason::NotInCache,
             Reason::InCache,
             Reason::Unchanged,
+            Reason::Requested,
             Reason::Forced,
             Reason::LeftOut,
             Reason::DeployPathChanged(changed("ansible/site.yml")),
+            Reason::DeployInputsChanged,
             Reason::LastDeploymentFailed,
             Reason::ReleaseChanged { image: image("client") },
         ];
@@ -109,9 +113,11 @@ mod tests {
                 | Reason::NotInCache
                 | Reason::InCache
                 | Reason::Unchanged
+                | Reason::Requested
                 | Reason::Forced
                 | Reason::LeftOut
                 | Reason::DeployPathChanged(_)
+                | Reason::DeployInputsChanged
                 | Reason::LastDeploymentFailed
                 | Reason::ReleaseChanged { .. } => {}
             }
@@ -136,9 +142,11 @@ mod tests {
         no image of this key exists yet
         an image of this key exists
         unchanged
+        asked for by `dtbuild deploy`
         forced by `--force`
         left out by `--only`
         ansible/site.yml modified, which the deployment reads
+        what the deployment reads changed
         the last deployment did not succeed
         `client` is not the image that runs
         ");

@@ -123,6 +123,7 @@ pub(super) fn planned(name: &str, decision: Decision, reasons: Vec<Reason>) -> P
         name: image(name),
         decision,
         reasons,
+        notes: Vec::new(),
         key: key(1),
         fields,
         repository: format!("registry.example.com/datatube/{name}").parse().unwrap(),

@@ -44,6 +44,7 @@ fn deployment(outcome: Outcome) -> Deployment {
         outcome,
         images: BTreeMap::from([("api".parse().unwrap(), image)]),
         deploy: Some("command".to_owned()),
+        deploy_inputs: None,
         by: "0.1.0".to_owned(),
     }
 }

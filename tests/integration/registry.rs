@@ -231,14 +231,17 @@ async fn a_base_image_is_asked_for_once_an_hour() {
     let (registry, repository) = (client(), fresh_repository(&address()));
     let tag = repository.tagged("12").unwrap();
     let folder = tempfile::tempdir().unwrap();
-    let cache = BaseCache::new(&folder.path().join("cache"));
+    let cache = BaseCache::new(&folder.path().join("cache"), "one engine");
     let names = BTreeSet::from([tag.to_string()]);
+    assert!(cache.recall(&names).is_empty());
     let first = registry.push_artifact(&tag, TYPE, b"1").await.unwrap();
-    assert_eq!(cache.resolve(&registry, &names, &[]).await.unwrap()[&tag.to_string()], first);
-    let second = registry.push_artifact(&tag, TYPE, b"2").await.unwrap();
-    assert_eq!(cache.resolve(&registry, &names, &[]).await.unwrap()[&tag.to_string()], first);
+    assert_eq!(cache.ask(&registry, &names, &[]).await.unwrap()[&tag.to_string()], first);
+    registry.push_artifact(&tag, TYPE, b"2").await.unwrap();
+    assert_eq!(cache.recall(&names)[&tag.to_string()], first);
+    let another = BaseCache::new(&folder.path().join("cache"), "another engine");
+    assert!(another.recall(&names).is_empty(), "its mirrors may serve something else");
     std::fs::write(folder.path().join("cache/bases.json"), "{").unwrap();
-    assert_eq!(cache.resolve(&registry, &names, &[]).await.unwrap()[&tag.to_string()], second);
+    assert!(cache.recall(&names).is_empty());
 }
 
 /// A token server as <https://distribution.github.io/distribution/spec/auth/token/> wants it: who knows the

@@ -8,7 +8,7 @@ const NEW: &str = "a1b2c3d4e5f60718293a4b5c6d7e8f9001122334";
 
 fn plan(base: Base, images: Vec<PlannedImage>, deploy: DeployDecision) -> Plan {
     let environment = "staging".parse().ok();
-    Plan { environment, base, head: Head::Commit { id: NEW.into() }, images, deploy }
+    Plan { environment, base, head: Head::Commit { id: NEW.into() }, images, deploy, deploy_inputs: None }
 }
 
 fn known() -> Base {

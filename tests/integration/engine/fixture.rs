@@ -99,7 +99,6 @@ pub(super) fn request(image: &str, dockerfile: &str, files: &Files) -> BuildRequ
         platforms: Vec::new(),
         labels: BTreeMap::new(),
         secrets: Vec::new(),
-        images: BTreeMap::new(),
         no_cache: false,
         names: vec![unique(image)],
         output: Output::Load,

@@ -1,0 +1,208 @@
+//! The command line, as clap reads it. Nothing is decided here.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::{EnvironmentName, ImageName};
+use crate::ui::ProgressMode;
+
+/// Builds, pushes and deploys only the container images that a commit really changed.
+#[derive(Debug, Parser)]
+#[command(
+    version,
+    args_conflicts_with_subcommands = true,
+    after_help = "\
+Examples:
+  dtbuild --env staging              the CD step: build, push and deploy what HEAD changed for staging
+  dtbuild --env staging --dry-run    say what that would do, and why
+  dtbuild                            the same for the environment that follows this branch
+  dtbuild build api                  build one image from the files on the disk, for this machine
+  dtbuild status                     what every environment runs
+
+Exit codes:
+  0 done or nothing to do, 1 an image failed, 2 usage or configuration, 3 engine, registry or git not usable,
+  4 the deployment failed, 5 the environment's lease is held, 130 interrupted.
+  With --dry-run --detailed-exitcode: 0 nothing to build, 10 something to build."
+)]
+pub struct Cli {
+    /// What every command has.
+    #[command(flatten)]
+    pub global: Global,
+    /// The CD step's options, when no command is named.
+    #[command(flatten)]
+    pub run: RunArgs,
+    /// The command; the CD step when none is named.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// The commands besides the CD step.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Say what would be built, reused and deployed, and why (the same as --dry-run)
+    Plan(PlanArgs),
+    /// Build images from the files on the disk into the engine's store; nothing is pushed
+    Build(BuildArgs),
+    /// Deploy the images of a commit that were built and pushed before
+    Deploy(DeployArgs),
+    /// Show what the environments run
+    Status(StatusArgs),
+    /// Write the digests of the base images into build.lock
+    Lock(LockArgs),
+}
+
+/// What every command has.
+#[derive(Debug, Args)]
+pub struct Global {
+    /// Run as if started in DIR
+    #[arg(short = 'C', value_name = "DIR", global = true)]
+    pub directory: Option<PathBuf>,
+    /// Push to and look in this registry instead of `[project] registry`
+    #[arg(long, env = "DTBUILD_REGISTRY", value_name = "REGISTRY", global = true)]
+    pub registry: Option<String>,
+    /// How to show progress (on stderr)
+    #[arg(long, value_enum, default_value_t, value_name = "HOW", global = true)]
+    pub progress: ProgressMode,
+    /// Print the result as JSON (on stdout)
+    #[arg(long, global = true)]
+    pub json: bool,
+}
+
+/// What to plan for.
+#[derive(Debug, Default, Args)]
+pub struct Selection {
+    /// The environment; by default the one that follows the current branch
+    #[arg(long = "env", short = 'e', value_name = "ENVIRONMENT")]
+    pub environment: Option<EnvironmentName>,
+    /// Compare with this commit instead of the one that the environment runs
+    #[arg(long, value_name = "COMMIT")]
+    pub base: Option<String>,
+    /// Build this commit
+    #[arg(long, value_name = "COMMIT", default_value = "HEAD")]
+    pub head: String,
+    /// Look at these images only; the environment keeps the others as they are
+    #[arg(long, value_name = "IMAGE", value_delimiter = ',')]
+    pub only: Vec<ImageName>,
+    /// Build even what the cache has, running every step again
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// How to build.
+#[derive(Debug, Args)]
+pub struct Building {
+    /// How many images to build at a time
+    #[arg(long, short = 'j', value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..))]
+    pub jobs: u16,
+    /// After a failure, still build the images that do not depend on the failed one
+    #[arg(long, short = 'k')]
+    pub keep_going: bool,
+}
+
+/// The CD step.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// What to plan for.
+    #[command(flatten)]
+    pub selection: Selection,
+    /// How to build.
+    #[command(flatten)]
+    pub building: Building,
+    /// Only say what would be done, and why
+    #[arg(long, short = 'n')]
+    pub dry_run: bool,
+    /// With --dry-run: exit with 10 when something would be built
+    #[arg(long, requires = "dry_run")]
+    pub detailed_exitcode: bool,
+    /// Build, but push, tag and deploy nothing
+    #[arg(long)]
+    pub no_push: bool,
+    /// Build, push and tag, but deploy nothing
+    #[arg(long)]
+    pub no_deploy: bool,
+}
+
+/// `dtbuild plan`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  dtbuild plan --env staging                   what a push to staging would build, reuse and deploy
+  dtbuild plan --env staging --head v1.4       the same for a tag
+  dtbuild plan --env staging --json | jq .     for programs; docs/plan.md describes the fields")]
+pub struct PlanArgs {
+    /// What to plan for.
+    #[command(flatten)]
+    pub selection: Selection,
+    /// Exit with 10 when something would be built
+    #[arg(long)]
+    pub detailed_exitcode: bool,
+}
+
+/// `dtbuild build`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  dtbuild build                build every image whose inputs on the disk have not been built yet
+  dtbuild build api db         the same for two images and what they are built from
+  dtbuild build --dry-run      say what would be built
+
+Each image is named {repository}:local, and by its content key.")]
+pub struct BuildArgs {
+    /// The images; all when none are named
+    #[arg(value_name = "IMAGE")]
+    pub images: Vec<ImageName>,
+    /// How to build.
+    #[command(flatten)]
+    pub building: Building,
+    /// Build even what the engine's store has, running every step again
+    #[arg(long)]
+    pub force: bool,
+    /// Only say what would be built, and why
+    #[arg(long, short = 'n')]
+    pub dry_run: bool,
+}
+
+/// `dtbuild deploy`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  dtbuild --env staging --no-deploy && dtbuild deploy --env staging     build in one job, deploy in the next
+  dtbuild deploy --env staging --head HEAD~1                            go back one commit; nothing is built")]
+pub struct DeployArgs {
+    /// The environment; by default the one that follows the current branch
+    #[arg(long = "env", short = 'e', value_name = "ENVIRONMENT")]
+    pub environment: Option<EnvironmentName>,
+    /// Deploy the images of this commit
+    #[arg(long, value_name = "COMMIT", default_value = "HEAD")]
+    pub head: String,
+}
+
+/// `dtbuild status`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  dtbuild status                       what every environment runs
+  dtbuild status --env staging --json  for programs")]
+pub struct StatusArgs {
+    /// The environment; all when left out
+    #[arg(long = "env", short = 'e', value_name = "ENVIRONMENT")]
+    pub environment: Option<EnvironmentName>,
+}
+
+/// `dtbuild lock`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  dtbuild lock                       add the base images that have no entry yet, drop those not used any more
+  dtbuild lock --update              move every base image to what its registry serves now
+  dtbuild lock --update nginx:1.29   move one
+  dtbuild lock --check               exit with 10 when a base image moved; for a scheduled job")]
+pub struct LockArgs {
+    /// Ask for the digests again, of all base images or of the named ones
+    #[arg(long, value_name = "NAME", num_args = 0.., conflicts_with = "check")]
+    pub update: Option<Vec<String>>,
+    /// Change nothing; exit with 10 when build.lock is not what the registries serve
+    #[arg(long)]
+    pub check: bool,
+}

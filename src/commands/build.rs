@@ -1,0 +1,67 @@
+//! `dtbuild build`: from the files on the disk into the engine's store.
+
+use std::collections::BTreeMap;
+
+use super::builds::Builds;
+use super::edges::Edges;
+use super::gather::{self, Query};
+use super::requests::{LOCAL_TAG, Purpose};
+use super::session::Session;
+use super::workspace::Workspace;
+use super::{plan, print};
+use crate::cli::{BuildArgs, Global};
+use crate::engine::Engine as _;
+use crate::engine::docker::Docker;
+use crate::error::Result;
+use crate::plan::{Decision, Head, Plan};
+use crate::ui;
+
+/// Runs `dtbuild build`.
+pub fn build(global: &Global, args: &BuildArgs) -> Result<u8> {
+    let edges = Edges::default();
+    let workspace = Workspace::on_disk(global)?;
+    let query = Query::local(&workspace, &args.images, args.force)?;
+    let gathered = gather::gather(&edges, &workspace, &query, None)?;
+    let plan = Plan::decide(&gathered.facts)?;
+    if args.dry_run {
+        return plan::show(global, &plan, false);
+    }
+    let purpose = (Purpose::Local, &args.building);
+    let builds = Builds::prepare(&edges, &workspace, &gathered, &plan, purpose)?;
+    let session = Session::start(&edges, global, &workspace)?;
+    session.announce(&plan);
+    let engine = edges.engine()?;
+    let built = edges.block_on(async {
+        builds.run(&plan, &session).await?;
+        name_hits(&engine, &plan).await
+    });
+    session.finish(built)?;
+    show(global, &plan)
+}
+
+/// An image that was built before gets the local tag again: another branch's may have it.
+async fn name_hits(engine: &Docker, plan: &Plan) -> Result<()> {
+    for image in plan.images.iter().filter(|image| image.decision == Decision::Reuse) {
+        engine.tag(&image.key_reference(), &image.repository.tagged(LOCAL_TAG)?).await?;
+    }
+    Ok(())
+}
+
+/// Prints the names of a local plan's images.
+pub fn show(global: &Global, plan: &Plan) -> Result<u8> {
+    let named = plan.images.iter().map(|image| Ok((image.name.clone(), image.repository.tagged(LOCAL_TAG)?)));
+    let images = named.collect::<Result<BTreeMap<_, _>>>()?;
+    let commit = match &plan.head {
+        Head::Commit { id } => Some(id.as_str()),
+        Head::WorkingTree { .. } => None,
+    };
+    let view = ui::release::ReleaseView { environment: None, commit, outcome: "built", images: &images };
+    print(|out, _| {
+        if global.json {
+            ui::release::write_release_json(out, &view)
+        } else {
+            ui::release::write_release(out, &view)
+        }
+    })?;
+    Ok(0)
+}

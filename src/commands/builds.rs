@@ -1,0 +1,104 @@
+//! The builds of a plan on the engine. Start with [`Builds`].
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::edges::Edges;
+use super::gather::Gathered;
+use super::requests::{self, Purpose};
+use super::session::{Session, interrupted};
+use super::workspace::Workspace;
+use crate::cli::Building;
+use crate::config::ImageName;
+use crate::engine::docker::Docker;
+use crate::error::{Error, Kind, Result};
+use crate::execute::Attempts;
+use crate::execute::events::{Event, ImageOutcome};
+use crate::execute::scheduler::{Job, JobOutcome, Scheduler};
+use crate::plan::{Decision, Plan};
+use crate::reference::Digest;
+
+/// What is to be built, and on what.
+pub struct Builds {
+    /// None when nothing is to be built: then no engine is needed.
+    engine: Option<Arc<Docker>>,
+    jobs: Vec<Job>,
+    parallel: usize,
+    keep_going: bool,
+}
+
+impl Builds {
+    /// Prepares the builds of a plan: the engine is reached, the files are listed.
+    pub fn prepare(
+        edges: &Edges,
+        workspace: &Workspace,
+        gathered: &Gathered,
+        plan: &Plan,
+        (purpose, building): (Purpose, &Building),
+    ) -> Result<Self> {
+        let no_cache = gathered.facts.request.force;
+        let jobs = requests::jobs(workspace, gathered, plan, purpose, no_cache)?;
+        let engine = if jobs.is_empty() { None } else { Some(edges.engine()?) };
+        Ok(Self { engine, jobs, parallel: usize::from(building.jobs), keep_going: building.keep_going })
+    }
+
+    /// Builds, and pushes where that is the purpose; the digests of what was pushed.
+    ///
+    /// # Errors
+    /// When an image could not be built or pushed; the events have told the details.
+    pub async fn run(&self, plan: &Plan, session: &Session) -> Result<BTreeMap<ImageName, Digest>> {
+        for image in &plan.images {
+            let outcome = match image.decision {
+                Decision::Build => continue,
+                Decision::Reuse => ImageOutcome::Reused,
+                Decision::Keep => ImageOutcome::Kept,
+            };
+            let image = image.name.clone();
+            session.events.send(Event::ImageFinished { image, outcome, milliseconds: 0 });
+        }
+        let Some(engine) = &self.engine else { return Ok(BTreeMap::new()) };
+        let scheduler = Scheduler {
+            engine: Arc::clone(engine),
+            jobs: self.parallel,
+            keep_going: self.keep_going,
+            events: session.events.clone(),
+            cancel: session.cancel.clone(),
+            attempts: Attempts::default(),
+        };
+        let outcomes = scheduler.run(self.jobs.clone()).await;
+        if session.cancel.is_cancelled() {
+            return Err(interrupted());
+        }
+        digests(outcomes)
+    }
+}
+
+fn digests(outcomes: BTreeMap<ImageName, JobOutcome>) -> Result<BTreeMap<ImageName, Digest>> {
+    let mut digests = BTreeMap::new();
+    let mut failed = Vec::new();
+    for (image, outcome) in outcomes {
+        match outcome {
+            JobOutcome::Done { digest } => digests.extend(digest.map(|digest| (image, digest))),
+            JobOutcome::Failed(error) => failed.push((image, Some(error))),
+            JobOutcome::Skipped { .. } => failed.push((image, None)),
+        }
+    }
+    if failed.is_empty() {
+        return Ok(digests);
+    }
+    let count = |failed: usize| if failed == 1 { "1 image".to_owned() } else { format!("{failed} images") };
+    let names: Vec<String> =
+        failed.iter().filter(|(_, error)| error.is_some()).map(|(image, _)| format!("`{image}`")).collect();
+    let skipped = failed.len() - names.len();
+    let mut message = format!("{} could not be built: {}", count(names.len()), names.join(", "));
+    if skipped > 0 {
+        message += &format!("; {} skipped", count(skipped));
+    }
+    // An engine or registry that cannot be used is not the images' fault.
+    let unusable = |error: &crate::engine::EngineError| error.is_unusable();
+    let mut errors = failed.into_iter().filter_map(|(_, error)| error);
+    match errors.find(unusable) {
+        Some(error) => Err(Error::from(error)),
+        None => Err(Error::new(Kind::Image, message)),
+    }
+}

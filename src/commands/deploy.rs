@@ -1,0 +1,29 @@
+//! `dtbuild deploy`: the images of a commit that were built and pushed before.
+
+use super::edges::Edges;
+use super::gather::Query;
+use super::run::Step;
+use super::workspace::Workspace;
+use crate::cli::{Building, DeployArgs, Global, Selection};
+use crate::error::{Error, Kind, Result};
+
+/// Runs `dtbuild deploy`. It always deploys: who asks for it has a reason, and a good playbook changes nothing
+/// when there is nothing to change.
+pub fn deploy(global: &Global, args: &DeployArgs) -> Result<u8> {
+    let selection =
+        Selection { environment: args.environment.clone(), head: args.head.clone(), ..Selection::default() };
+    let edges = Edges::default();
+    let workspace = Workspace::at_commit(global, &selection.head)?;
+    let mut query = Query::release(&workspace, &selection)?;
+    query.request.deploy_anyway = true;
+    let building = Building { jobs: 1, keep_going: false };
+    let step = Step { global, edges: &edges, workspace: &workspace, query: &query, building: &building };
+    let prepared = step.prepare()?;
+    let missing: Vec<String> = prepared.plan.builds().map(|image| format!("`{}`", image.name)).collect();
+    if !missing.is_empty() {
+        let message = format!("not built yet for {}: {}", workspace.files, missing.join(", "));
+        return Err(Error::new(Kind::Image, message)
+            .hint("run `dtbuild` for the environment, which builds and deploys"));
+    }
+    step.execute(prepared)
+}

@@ -1,0 +1,95 @@
+//! What a command reaches outside of the repository, made when it is first needed.
+//!
+//! A run with nothing to do needs none of it: no runtime, no connection.
+
+use std::cell::OnceCell;
+use std::sync::Arc;
+
+use tokio::runtime::Runtime;
+
+use super::workspace::Workspace;
+use crate::config::{EnvironmentName, RecordStore};
+use crate::engine::docker::Docker;
+use crate::error::{Error, Kind, Result};
+use crate::record::{Artifacts, Folder, Store, Stored};
+use crate::registry::{Registry, Settings};
+
+/// The runtime, the registry client and the engine of one process.
+#[derive(Default)]
+pub struct Edges {
+    runtime: OnceCell<Runtime>,
+    registry: OnceCell<Registry>,
+    engine: OnceCell<Arc<Docker>>,
+}
+
+impl Edges {
+    /// Runs a future to its end.
+    pub fn block_on<T>(&self, future: impl Future<Output = Result<T>>) -> Result<T> {
+        self.runtime()?.block_on(future)
+    }
+
+    fn runtime(&self) -> Result<&Runtime> {
+        get_or_try(&self.runtime, || {
+            let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+            runtime.map_err(|error| Error::new(Kind::Environment, format!("cannot start threads: {error}")))
+        })
+    }
+
+    /// The registry client.
+    pub fn registry(&self) -> Result<&Registry> {
+        get_or_try(&self.registry, || Ok(Registry::new(Settings::from_env())?))
+    }
+
+    /// What `DOCKER_HOST` says; empty for the machine's own engine.
+    pub fn engine_name() -> String {
+        std::env::var("DOCKER_HOST").unwrap_or_default()
+    }
+
+    /// The engine that `DOCKER_HOST` names, else the machine's own.
+    pub fn engine(&self) -> Result<Arc<Docker>> {
+        let engine = get_or_try(&self.engine, || {
+            let name = Self::engine_name();
+            let host = (!name.is_empty()).then_some(name.as_str());
+            let engine = self.runtime()?.block_on(Docker::connect(host))?;
+            Ok(Arc::new(engine))
+        })?;
+        Ok(Arc::clone(engine))
+    }
+
+    /// The mirrors of Docker Hub that the engine pulls from; none where there is no engine to ask.
+    pub fn mirrors(&self) -> Vec<String> {
+        let Ok(engine) = self.engine() else { return Vec::new() };
+        let described = self.block_on(async { Ok(engine.describe().await?.mirrors.clone()) });
+        described.unwrap_or_default()
+    }
+
+    /// Where the deployments of a workspace are recorded.
+    pub fn records(&self, workspace: &Workspace) -> Result<Box<dyn Store>> {
+        Ok(match &workspace.config.records {
+            RecordStore::Folder(folder) => Box::new(Folder::new(workspace.repository.root()?.join(folder))),
+            RecordStore::Registry(repository) => {
+                Box::new(Artifacts::new(self.registry()?.clone(), repository.clone()))
+            }
+        })
+    }
+
+    /// The record of an environment.
+    pub fn read_record(&self, workspace: &Workspace, environment: &EnvironmentName) -> Result<Stored> {
+        let store = self.records(workspace)?;
+        self.block_on(async { Ok(store.read(environment).await?) })
+    }
+
+    /// Lets a future run on its own, as long as the process lives.
+    pub fn spawn(&self, future: impl Future<Output = ()> + Send + 'static) -> Result<()> {
+        drop(self.runtime()?.spawn(future));
+        Ok(())
+    }
+}
+
+fn get_or_try<T>(cell: &OnceCell<T>, make: impl FnOnce() -> Result<T>) -> Result<&T> {
+    if let Some(value) = cell.get() {
+        return Ok(value);
+    }
+    let value = make()?;
+    Ok(cell.get_or_init(|| value))
+}

@@ -1,0 +1,89 @@
+//! The head against the base: what the environment runs, and the changed paths. Start with [`Comparison`].
+
+use bstr::BStr;
+use dtbuild_cache::globs::GlobFilter;
+
+use super::inputs::matches_with_folders;
+use super::query::Query;
+use crate::commands::files::Files;
+use crate::commands::workspace::Workspace;
+use crate::error::Result;
+use crate::git::{CommitId, Presence};
+use crate::plan::{Base, ChangedPath, Deployed, DeployedImage};
+use crate::record::{Deployment, Record};
+
+/// What the head is compared with.
+pub struct Comparison {
+    /// The commit, and whether it is in this clone.
+    pub base: Base,
+    /// What the environment runs.
+    pub current: Option<Deployed>,
+    /// Whether the last deployment left the environment in an unsure state.
+    pub last_failed: bool,
+    /// The changed paths; empty when the base is not known.
+    pub changes: Vec<ChangedPath>,
+}
+
+impl Comparison {
+    /// Compares with `--base`, else with the commit of the record, else (for the disk) with HEAD.
+    pub fn make(workspace: &Workspace, query: &Query, record: Option<&Record>) -> Result<Self> {
+        let repository = &workspace.repository;
+        let deployed = record.and_then(Record::current);
+        let commit: Option<CommitId> = match (&query.base, deployed) {
+            (Some(revision), _) => Some(repository.resolve(revision)?),
+            (None, Some(deployment)) => deployment.commit.as_deref().and_then(|commit| commit.parse().ok()),
+            (None, None) => None,
+        };
+        let (base, changes) = match (workspace.files, commit) {
+            (Files::Disk, _) => disk_changes(workspace)?,
+            (Files::Commit(_), None) => (Base::None, Vec::new()),
+            (Files::Commit(head), Some(commit)) => match repository.has_commit(commit)? {
+                Presence::Known => {
+                    (Base::Known { commit: commit.to_string() }, repository.changed_paths(commit, head)?)
+                }
+                Presence::Missing { reason } => {
+                    let (commit, reason) = (commit.to_string(), reason.to_string());
+                    (Base::Missing { commit, reason }, Vec::new())
+                }
+            },
+        };
+        let last_failed = record.and_then(Record::last).is_some_and(|last| last.outcome.is_unsure());
+        Ok(Self { base, current: deployed.map(runs), last_failed, changes })
+    }
+
+    /// The digest of what the deployment itself reads, and the changed paths among it.
+    pub fn deploy_inputs(
+        &self,
+        workspace: &Workspace,
+        query: &Query,
+    ) -> Result<(Option<String>, Vec<ChangedPath>)> {
+        let deploy = query.declared(workspace).and_then(|environment| environment.deploy.as_ref());
+        let Some(paths) = deploy.and_then(|deploy| deploy.paths.as_ref()) else {
+            return Ok((None, Vec::new()));
+        };
+        let filter = GlobFilter::including(paths.set.clone(), BStr::new(""));
+        let digest = workspace.files.digest(&workspace.repository, BStr::new(""), &filter)?;
+        let matching = |change: &&ChangedPath| matches_with_folders(paths, change.path.as_ref());
+        Ok((digest.map(|id| id.to_string()), self.changes.iter().filter(matching).cloned().collect()))
+    }
+}
+
+fn disk_changes(workspace: &Workspace) -> Result<(Base, Vec<ChangedPath>)> {
+    match workspace.repository.head()? {
+        None => Ok((Base::None, Vec::new())),
+        Some(head) => {
+            let changes = workspace.repository.changed_in_working_tree()?;
+            Ok((Base::Known { commit: head.commit.to_string() }, changes))
+        }
+    }
+}
+
+/// An image whose fields were not kept counts as not deployed: that costs a look-up and an explanation.
+fn runs(deployment: &Deployment) -> Deployed {
+    let image = |image: &crate::record::DeployedImage| {
+        let digest = image.reference.digest()?.clone();
+        Some(DeployedImage { key: image.key, fields: image.fields.clone()?, digest })
+    };
+    let images = deployment.images.iter().filter_map(|(name, running)| Some((name.clone(), image(running)?)));
+    Deployed { deploy_inputs: deployment.deploy_inputs.clone(), images: images.collect() }
+}

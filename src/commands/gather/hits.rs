@@ -1,0 +1,45 @@
+//! Which keys the cache has: the registry's tags for a release, the engine's store for a local build.
+
+use crate::commands::edges::Edges;
+use crate::error::Result;
+use crate::plan::{Deployed, ImageFacts};
+
+use super::query::Query;
+
+/// Marks the images whose key the cache has. What the environment runs is not asked for.
+pub fn look_up(
+    edges: &Edges,
+    query: &Query,
+    current: Option<&Deployed>,
+    images: &mut [ImageFacts],
+) -> Result<()> {
+    let runs = |image: &ImageFacts| {
+        current.and_then(|current| current.images.get(&image.name)).is_some_and(|runs| runs.key == image.key)
+    };
+    let wanted = |image: &&mut ImageFacts| {
+        !query.request.force && !runs(image) && (!image.released || query.request.includes(&image.name))
+    };
+    let mut asked: Vec<&mut ImageFacts> = images.iter_mut().filter(wanted).collect();
+    if asked.is_empty() {
+        return Ok(());
+    }
+    let references: Vec<_> = asked.iter().map(|image| image.repository.keyed(&image.key)).collect();
+    if query.environment.is_some() {
+        let registry = edges.registry()?;
+        let digests = edges.block_on(async { Ok(registry.digests(&references).await?) })?;
+        for (image, digest) in asked.iter_mut().zip(digests) {
+            image.cached = digest.is_some();
+            image.digest = digest;
+        }
+        return Ok(());
+    }
+    let engine = edges.engine()?;
+    let held = edges.block_on(async {
+        let asked = references.iter().map(|reference| crate::engine::Engine::holds(&*engine, reference));
+        Ok(futures_util::future::try_join_all(asked).await?)
+    })?;
+    for (image, held) in asked.iter_mut().zip(held) {
+        image.cached = held;
+    }
+    Ok(())
+}

@@ -1,0 +1,114 @@
+//! The inputs of an image: which files enter its key, and which changed paths are among them.
+
+use bstr::{BStr, BString, ByteSlice as _};
+use dtbuild_cache::globs::GlobFilter;
+use dtbuild_cache::ignore::Rules;
+use dtbuild_cache::tree::{Both, ContentId};
+
+use crate::commands::files::Files;
+use crate::config::{ConfigError, FILE_NAME, Globs, Image, ImageName};
+use crate::error::{Error, Kind, Result};
+use crate::git::Repository;
+
+/// What of the repository can alter an image.
+pub struct Inputs {
+    /// The context's folder.
+    context: BString,
+    /// What `.dockerignore` keeps out of the context, whatever it is used for.
+    pub rules: Rules,
+    /// The file that the rules were read from.
+    ignore_file: Option<BString>,
+    ignore: Option<Globs>,
+    paths: Option<Globs>,
+    dockerfile: BString,
+}
+
+impl Inputs {
+    /// Reads the image's `.dockerignore`: `{dockerfile}.dockerignore`, else the context's own.
+    pub fn read(repository: &Repository, files: Files, image: &Image) -> Result<Self> {
+        let of_dockerfile = BString::from([image.dockerfile.as_slice(), b".dockerignore"].concat());
+        let of_context = join(&image.context, ".dockerignore");
+        let mut rules = Rules::default();
+        let mut ignore_file = None;
+        for path in [of_dockerfile, of_context] {
+            if let Some(text) = files.read(repository, path.as_bstr())? {
+                rules = Rules::parse(&text)
+                    .map_err(|error| Error::new(Kind::Usage, format!("{path}:{}: {error}", error.line)))?;
+                ignore_file = Some(path);
+                break;
+            }
+        }
+        let (ignore, paths) = (image.ignore.clone(), image.paths.clone());
+        let (context, dockerfile) = (image.context.clone(), image.dockerfile.clone());
+        Ok(Self { context, rules, ignore_file, ignore, paths, dockerfile })
+    }
+
+    /// The digest of the context as far as it enters the key.
+    pub fn context_digest(
+        &self,
+        repository: &Repository,
+        files: Files,
+        image: (&ImageName, &Image),
+    ) -> Result<ContentId> {
+        let digest = match &self.ignore {
+            None => files.digest(repository, self.context.as_bstr(), &self.rules)?,
+            Some(globs) => {
+                let ignored = GlobFilter::excluding(globs.set.clone(), self.context.as_bstr());
+                files.digest(repository, self.context.as_bstr(), &Both(&self.rules, &ignored))?
+            }
+        };
+        digest.ok_or_else(|| {
+            let (name, image) = image;
+            let message = format!("the context of `{name}`, `{}`, is not a folder of {files}", image.context);
+            ConfigError::on_line(FILE_NAME, image.context_line, message)
+                .hint("paths are from the repository's root; is the folder committed?")
+                .into()
+        })
+    }
+
+    /// The digest of the declared inputs besides the context; none when none are declared.
+    pub fn paths_digest(&self, repository: &Repository, files: Files) -> Result<Option<ContentId>> {
+        let Some(paths) = &self.paths else { return Ok(None) };
+        let filter = GlobFilter::including(paths.set.clone(), BStr::new(""));
+        match &self.ignore {
+            None => files.digest(repository, BStr::new(""), &filter),
+            Some(globs) => {
+                let ignored = GlobFilter::excluding(globs.set.clone(), BStr::new(""));
+                files.digest(repository, BStr::new(""), &Both(&filter, &ignored))
+            }
+        }
+    }
+
+    /// Whether a changed path can be a cause of another key.
+    pub fn contains(&self, path: &BStr) -> bool {
+        if path == self.dockerfile || self.ignore_file.as_ref().is_some_and(|file| path == file) {
+            return true;
+        }
+        let matches =
+            |globs: &Option<Globs>| globs.as_ref().is_some_and(|globs| matches_with_folders(globs, path));
+        if matches(&self.ignore) {
+            return false;
+        }
+        self.inside(path).is_some_and(|inside| !self.rules.matches(inside)) || matches(&self.paths)
+    }
+
+    /// The path from the context's root, when it is inside.
+    fn inside<'a>(&self, path: &'a BStr) -> Option<&'a BStr> {
+        if self.context.is_empty() {
+            return Some(path);
+        }
+        let rest = path.strip_prefix(self.context.as_slice())?;
+        rest.strip_prefix(b"/").map(BStr::new)
+    }
+}
+
+/// Whether the path or a folder above it matches: a glob that matches a folder takes all below it.
+pub fn matches_with_folders(globs: &Globs, path: &BStr) -> bool {
+    let ends = path.find_iter(b"/").chain([path.len()]);
+    ends.into_iter().any(|end| path[..end].to_path().is_ok_and(|path| globs.set.is_match(path)))
+}
+
+/// A path below a folder of the repository; the empty folder is the root.
+pub fn join(folder: &BString, name: &str) -> BString {
+    if folder.is_empty() { name.into() } else { format!("{folder}/{name}").into() }
+}

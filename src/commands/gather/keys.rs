@@ -1,0 +1,61 @@
+//! The key's fields of every image, in the order of their dependencies.
+
+use std::collections::BTreeMap;
+
+use dtbuild_cache::key::{ImageKey, KeyFields, SCHEMA};
+
+use super::source::Source;
+use crate::commands::workspace::Workspace;
+use crate::config::ImageName;
+use crate::error::Result;
+use crate::reference::Digest;
+
+/// Each image's key with the fields that it was taken from.
+pub type Keys = BTreeMap<ImageName, (ImageKey, KeyFields)>;
+
+/// Computes the keys of `order`, in which every image comes after those that it is built from.
+pub fn fields(
+    workspace: &Workspace,
+    order: &[ImageName],
+    sources: &BTreeMap<ImageName, Source>,
+    bases: &BTreeMap<String, Digest>,
+) -> Result<Keys> {
+    let mut keys = Keys::new();
+    for name in order {
+        let Some(source) = sources.get(name) else { continue };
+        let fields = of_image(workspace, name, source, bases, &keys)?;
+        keys.insert(name.clone(), (fields.key(), fields));
+    }
+    Ok(keys)
+}
+
+fn of_image(
+    workspace: &Workspace,
+    name: &ImageName,
+    source: &Source,
+    bases: &BTreeMap<String, Digest>,
+    known: &Keys,
+) -> Result<KeyFields> {
+    let image = source.declared(&workspace.config)?;
+    let context = source.inputs.context_digest(&workspace.repository, source.files, (name, image))?;
+    let paths = source.inputs.paths_digest(&workspace.repository, source.files)?;
+    // A base whose digest nobody asked for is keyed by its name: the digest is left empty.
+    let base = |name: &str| (name.to_owned(), bases.get(name).map(ToString::to_string).unwrap_or_default());
+    let secret = |secret: &crate::config::SecretSource| {
+        (secret.id.clone(), secret.version.clone().unwrap_or_default())
+    };
+    let image_key = |need: &ImageName| Some((need.to_string(), known.get(need)?.0));
+    Ok(KeyFields {
+        schema: SCHEMA,
+        dockerfile: source.dockerfile_digest.clone(),
+        target: image.target.clone(),
+        platforms: source.platforms.clone(),
+        network: None,
+        args: source.args.clone(),
+        bases: source.bases().map(base).collect(),
+        secrets: image.secrets.iter().map(secret).collect(),
+        contexts: [(String::new(), context.to_string())].into(),
+        paths: paths.map(|id| id.to_string()),
+        images: source.dependencies.iter().filter_map(image_key).collect(),
+    })
+}

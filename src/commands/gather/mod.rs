@@ -1,0 +1,151 @@
+//! Gathers what a plan is decided from. Start with [`gather`].
+//!
+//! In this order: Dockerfiles and what they are built from, base images, keys, the diff, the hits. Only what
+//! the environment does not run already is looked up in the cache.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use dtbuild_cache::key::{ImageKey, KeyFields};
+
+use super::edges::Edges;
+use super::workspace::Workspace;
+use crate::config::ImageName;
+use crate::error::{Error, Kind, Result};
+use crate::git::CommitId;
+use crate::plan::{self, ChangedPath, Facts, Head, ImageFacts};
+use crate::record::Record;
+use crate::reference::Digest;
+
+mod bases;
+mod comparison;
+mod hits;
+mod inputs;
+mod keys;
+mod query;
+mod source;
+
+pub use bases::resolve_anew;
+pub use query::Query;
+pub use source::Source;
+
+use comparison::Comparison;
+
+/// What was found out: the facts for deciding, and what building needs besides.
+pub struct Gathered {
+    /// What a plan is decided from.
+    pub facts: Facts,
+    /// The digests of the base images.
+    pub bases: BTreeMap<String, Digest>,
+    sources: BTreeMap<ImageName, Source>,
+    keys: BTreeMap<ImageName, ImageKey>,
+}
+
+impl Gathered {
+    /// What is known of an image of the plan.
+    pub fn source(&self, image: &ImageName) -> Result<&Source> {
+        let missing = || Error::new(Kind::Usage, format!("build.toml declares no image `{image}`"));
+        self.sources.get(image).ok_or_else(missing)
+    }
+
+    /// The content key of an image of the plan.
+    pub fn key(&self, image: &ImageName) -> Option<ImageKey> {
+        self.keys.get(image).copied()
+    }
+}
+
+/// Reads the Dockerfiles of images and of what they are built from, each after what it needs.
+pub fn sources(
+    workspace: &Workspace,
+    roots: &BTreeSet<ImageName>,
+) -> Result<(Vec<ImageName>, BTreeMap<ImageName, Source>)> {
+    let mut sources: BTreeMap<ImageName, Source> = BTreeMap::new();
+    let mut next: Vec<ImageName> = roots.iter().cloned().collect();
+    while let Some(image) = next.pop() {
+        if !sources.contains_key(&image) {
+            let source = Source::read(workspace, &image)?;
+            next.extend(source.dependencies.iter().cloned());
+            sources.insert(image, source);
+        }
+    }
+    let dependencies =
+        sources.iter().map(|(image, source)| (image.clone(), source.dependencies.clone())).collect();
+    Ok((plan::graph::order(&dependencies)?, sources))
+}
+
+/// Finds out all that a plan is decided from.
+pub fn gather(
+    edges: &Edges,
+    workspace: &Workspace,
+    query: &Query,
+    record: Option<&Record>,
+) -> Result<Gathered> {
+    let (order, sources) = sources(workspace, &query.images)?;
+    let names: BTreeSet<String> = sources.values().flat_map(Source::bases).map(str::to_owned).collect();
+    let bases = bases::resolve(edges, &workspace.config, &workspace.lock, &names)?;
+    let fields = keys::fields(workspace, &order, &sources, &bases)?;
+    let comparison = Comparison::make(workspace, query, record)?;
+    let mut images: Vec<ImageFacts> = Vec::with_capacity(order.len());
+    for name in &order {
+        let (source, (key, fields)) = (&sources[name], &fields[name]);
+        images.push(image_facts(
+            workspace,
+            query,
+            name,
+            source,
+            (*key, fields.clone()),
+            &comparison.changes,
+        )?);
+    }
+    hits::look_up(edges, query, comparison.current.as_ref(), &mut images)?;
+    let (deploy_inputs, deploy_changes) = comparison.deploy_inputs(workspace, query)?;
+    let facts = Facts {
+        environment: query.environment.clone(),
+        base: comparison.base,
+        head: head(workspace)?,
+        images,
+        current: comparison.current,
+        last_failed: comparison.last_failed,
+        deploy_inputs,
+        deploy_changes,
+        request: query.request.clone(),
+    };
+    let keys = fields.into_iter().map(|(name, (key, _))| (name, key)).collect();
+    Ok(Gathered { facts, bases, sources, keys })
+}
+
+fn image_facts(
+    workspace: &Workspace,
+    query: &Query,
+    name: &ImageName,
+    source: &Source,
+    (key, fields): (ImageKey, KeyFields),
+    changes: &[ChangedPath],
+) -> Result<ImageFacts> {
+    let image = source.declared(&workspace.config)?;
+    let of_inputs = changes.iter().filter(|change| source.inputs.contains(change.path.as_ref()));
+    Ok(ImageFacts {
+        name: name.clone(),
+        repository: image.repository.clone(),
+        dockerfile: image.dockerfile.to_string(),
+        key,
+        fields,
+        dependencies: source.dependencies.clone(),
+        changes: of_inputs.cloned().collect(),
+        cached: false,
+        digest: None,
+        released: query.images.contains(name),
+    })
+}
+
+fn head(workspace: &Workspace) -> Result<Head> {
+    Ok(match workspace.files {
+        super::files::Files::Commit(commit) => Head::Commit { id: commit.to_string() },
+        super::files::Files::Disk => {
+            Head::WorkingTree { commit: head_commit(workspace)?.map(|id| id.to_string()) }
+        }
+    })
+}
+
+fn head_commit(workspace: &Workspace) -> Result<Option<CommitId>> {
+    Ok(workspace.repository.head()?.map(|head| head.commit))
+}

@@ -1,0 +1,70 @@
+//! What a command wants to know. Start with [`Query`].
+
+use std::collections::BTreeSet;
+
+use crate::cli::Selection;
+use crate::commands::workspace::Workspace;
+use crate::config::{Environment, EnvironmentName, ImageName};
+use crate::error::Result;
+use crate::plan::Request;
+
+/// What a command wants to know.
+pub struct Query {
+    /// Where the release is to go; none for a local build.
+    pub environment: Option<EnvironmentName>,
+    /// The images in question.
+    pub images: BTreeSet<ImageName>,
+    /// The commit to compare with instead of the one that the environment runs.
+    pub base: Option<String>,
+    /// What to do with them.
+    pub request: Request,
+}
+
+impl Query {
+    /// A release of the head to an environment.
+    pub fn release(workspace: &Workspace, selection: &Selection) -> Result<Self> {
+        let (name, environment) = workspace.environment(selection.environment.as_ref())?;
+        workspace.check_images(&selection.only)?;
+        let only = (!selection.only.is_empty()).then(|| selection.only.iter().cloned().collect());
+        Ok(Self {
+            images: environment.images.iter().cloned().collect(),
+            environment: Some(name.clone()),
+            base: selection.base.clone(),
+            request: Request { only, force: selection.force, ..Request::default() },
+        })
+    }
+
+    /// A local build of `images`, or of all when none are named.
+    pub fn local(workspace: &Workspace, images: &[ImageName], force: bool) -> Result<Self> {
+        workspace.check_images(images)?;
+        let images = if images.is_empty() {
+            workspace.config.images.keys().cloned().collect()
+        } else {
+            images.iter().cloned().collect()
+        };
+        let no_deploy = Some("a local build is not deployed".to_owned());
+        Ok(Self {
+            environment: None,
+            images,
+            base: None,
+            request: Request { force, no_deploy, ..Request::default() },
+        })
+    }
+
+    /// The environment that the release is to go to, by its name.
+    pub fn environment<'a>(
+        &'a self,
+        workspace: &'a Workspace,
+    ) -> Result<(&'a EnvironmentName, &'a Environment)> {
+        let (name, environment) =
+            self.environment.as_ref().zip(self.declared(workspace)).ok_or_else(|| {
+                crate::error::Error::new(crate::error::Kind::Usage, "no environment is named; add `--env`")
+            })?;
+        Ok((name, environment))
+    }
+
+    /// What `build.toml` says of the environment.
+    pub fn declared<'a>(&self, workspace: &'a Workspace) -> Option<&'a Environment> {
+        workspace.config.environments.get(self.environment.as_ref()?)
+    }
+}

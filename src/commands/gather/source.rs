@@ -1,0 +1,177 @@
+//! An image as its Dockerfile has it. Start with [`Source`].
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::inputs::Inputs;
+use crate::commands::files::Files;
+use crate::commands::workspace::Workspace;
+use crate::config::{self, Config, ConfigError, Image, ImageName};
+use crate::dockerfile::{Analysis, Dockerfile, Options};
+use crate::error::{Error, Kind, Result};
+
+/// What an image is made of, as far as its Dockerfile and `.dockerignore` tell.
+pub struct Source {
+    /// Which image.
+    name: ImageName,
+    /// The commit or the disk; the disk also for `source = "worktree"`.
+    pub files: Files,
+    /// What of the repository can alter the image.
+    pub inputs: Inputs,
+    /// The images of `build.toml` that it is built from.
+    pub dependencies: BTreeSet<ImageName>,
+    /// The given build arguments that the Dockerfile declares.
+    pub args: BTreeMap<String, String>,
+    /// The given build arguments that it does not declare.
+    pub undeclared_args: BTreeSet<String>,
+    /// The platforms that are built for; never empty.
+    pub platforms: Vec<String>,
+    /// BLAKE3 of the Dockerfile's bytes, in hexadecimal.
+    pub dockerfile_digest: String,
+    dockerfile: Dockerfile,
+    /// One analysis per platform.
+    analyses: Vec<Analysis>,
+    /// The words that stand for images of `build.toml`.
+    words: BTreeMap<String, ImageName>,
+}
+
+impl Source {
+    /// Reads an image's Dockerfile and `.dockerignore`.
+    pub fn read(workspace: &Workspace, name: &ImageName) -> Result<Self> {
+        let config = &workspace.config;
+        let image = declared(config, name)?;
+        let files = if image.source == config::Source::Worktree { Files::Disk } else { workspace.files };
+        let text = files
+            .read(&workspace.repository, image.dockerfile.as_ref())?
+            .ok_or_else(|| no_dockerfile(workspace, files, name, image))?;
+        let inputs = Inputs::read(&workspace.repository, files, image)?;
+        let at =
+            |error: &dyn std::fmt::Display| Error::new(Kind::Usage, format!("{}: {error}", image.dockerfile));
+        let dockerfile = Dockerfile::parse(&text).map_err(|error| at(&error))?;
+        let words = words(config, name);
+        let platforms = platforms(image);
+        let analyses = platforms
+            .iter()
+            .map(|platform| analyse(&dockerfile, image, platform, &words).map_err(|error| at(&error)))
+            .collect::<Result<Vec<_>>>()?;
+        let declared: BTreeSet<&String> =
+            analyses.iter().flat_map(|analysis| &analysis.declared_args).collect();
+        let dependencies = analyses.iter().flat_map(|analysis| &analysis.dependencies);
+        Ok(Self {
+            name: name.clone(),
+            files,
+            inputs,
+            dependencies: dependencies.filter_map(|needed| words.get(&needed.name).cloned()).collect(),
+            args: image.args.iter().filter(|(arg, _)| declared.contains(arg)).map(own).collect(),
+            undeclared_args: analyses.iter().flat_map(|analysis| analysis.undeclared_args.clone()).collect(),
+            platforms,
+            dockerfile_digest: blake3::hash(&text).to_hex().to_string(),
+            dockerfile,
+            analyses,
+            words,
+        })
+    }
+
+    /// What `build.toml` says of the image.
+    pub fn declared<'a>(&self, config: &'a Config) -> Result<&'a Image> {
+        declared(config, &self.name)
+    }
+
+    /// The names of the base images, as the Dockerfile has them, expanded.
+    pub fn bases(&self) -> impl Iterator<Item = &str> {
+        self.analyses.iter().flat_map(|analysis| &analysis.bases).map(|base| base.name.as_str())
+    }
+
+    /// The words of the Dockerfile that stand for images of `build.toml`.
+    pub fn images(&self) -> impl Iterator<Item = (&str, &ImageName)> {
+        self.words.iter().map(|(word, image)| (word.as_str(), image))
+    }
+
+    /// The Dockerfile with names of images replaced.
+    pub fn pin(&self, replacements: &BTreeMap<String, String>) -> Result<Vec<u8>> {
+        let analyses: Vec<&Analysis> = self.analyses.iter().collect();
+        let pinned = self.dockerfile.pinned(&analyses, replacements);
+        let pinned = pinned.map_err(|error| Error::new(Kind::Usage, format!("`{}`: {error}", self.name)))?;
+        match pinned.unpinned.first() {
+            None => Ok(pinned.source),
+            Some(word) => Err(Error::new(
+                Kind::Usage,
+                format!(
+                    "the Dockerfile of `{}`, line {}: {} cannot be pinned: {}",
+                    self.name,
+                    word.line,
+                    word.names.join(", "),
+                    word.reason
+                ),
+            )
+            .hint(
+                "a build takes exactly the base images that its key names; write the name without variables",
+            )),
+        }
+    }
+}
+
+fn own((name, value): (&String, &String)) -> (String, String) {
+    (name.clone(), value.clone())
+}
+
+fn declared<'a>(config: &'a Config, name: &ImageName) -> Result<&'a Image> {
+    let missing = || Error::new(Kind::Usage, format!("build.toml declares no image `{name}`"));
+    config.images.get(name).ok_or_else(missing)
+}
+
+/// Another image is meant by its name, or by the repository that it is pushed to.
+fn words(config: &Config, own: &ImageName) -> BTreeMap<String, ImageName> {
+    let others = config.images.iter().filter(|(name, _)| *name != own);
+    others
+        .flat_map(|(name, image)| {
+            [name.to_string(), image.repository.to_string()].map(|word| (word, name.clone()))
+        })
+        .collect()
+}
+
+fn analyse(
+    dockerfile: &Dockerfile,
+    image: &Image,
+    platform: &str,
+    words: &BTreeMap<String, ImageName>,
+) -> std::result::Result<Analysis, crate::dockerfile::AnalysisError> {
+    dockerfile.analyse(&Options {
+        target: image.target.as_deref(),
+        args: &image.args,
+        platform,
+        build_platform: &machine_platform(),
+        images: &words.keys().cloned().collect(),
+        contexts: &BTreeSet::new(),
+        bases: &BTreeMap::new(),
+    })
+}
+
+/// The declared platforms, else that of this machine: images for different machines are different images.
+fn platforms(image: &Image) -> Vec<String> {
+    if image.platforms.is_empty() {
+        return vec![machine_platform()];
+    }
+    image.platforms.iter().map(|platform| platform.as_str().to_owned()).collect()
+}
+
+/// This machine's platform, in the words of the OCI.
+fn machine_platform() -> String {
+    let architecture = match std::env::consts::ARCH {
+        "x86_64" => "amd64",
+        "aarch64" => "arm64",
+        "powerpc64" => "ppc64le",
+        other => other,
+    };
+    format!("linux/{architecture}")
+}
+
+fn no_dockerfile(workspace: &Workspace, files: Files, name: &ImageName, image: &Image) -> Error {
+    let message = format!("the Dockerfile of `{name}`, `{}`, is not in {files}", image.dockerfile);
+    let error = ConfigError::on_line(config::FILE_NAME, image.dockerfile_line, message);
+    let inside = super::inputs::join(&image.context, &image.dockerfile.to_string());
+    let hint = match files.read(&workspace.repository, inside.as_ref()) {
+        Ok(Some(_)) => format!("paths are from the repository's root: write `{inside}`"),
+        _ => "write one, or name it with `dockerfile`; is it committed?".to_owned(),
+    };
+    error.hint(hint).into()
+}

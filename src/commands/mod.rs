@@ -1,0 +1,74 @@
+//! The commands: one file each. They introduce the edges to the core, and turn every error into an
+//! [`Error`](crate::error::Error) with an exit code. Start with [`main`].
+
+use std::io::{self, Write};
+
+use crate::cli::{Cli, Command};
+use crate::error::{Error, Result};
+use crate::ui::{self, wants_colour};
+
+mod build;
+mod builds;
+mod deploy;
+mod edges;
+mod files;
+mod gather;
+mod lock;
+mod plan;
+mod release;
+mod requests;
+mod run;
+mod session;
+mod status;
+mod workspace;
+
+/// Runs the program and returns its exit code.
+#[must_use]
+pub fn main(cli: &Cli) -> u8 {
+    match dispatch(cli) {
+        Ok(code) => code,
+        Err(error) => {
+            report(&error, cli.global.json);
+            error.exit_code()
+        }
+    }
+}
+
+fn dispatch(cli: &Cli) -> Result<u8> {
+    let global = &cli.global;
+    match &cli.command {
+        None => run::run(global, &cli.run),
+        Some(Command::Plan(args)) => plan::plan(global, args),
+        Some(Command::Build(args)) => build::build(global, args),
+        Some(Command::Deploy(args)) => deploy::deploy(global, args),
+        Some(Command::Status(args)) => status::status(global, args),
+        Some(Command::Lock(args)) => lock::lock(global, args),
+    }
+}
+
+/// Tells the user what went wrong: on stderr for people, on stdout for programs.
+fn report(error: &Error, json: bool) {
+    let view = ui::error::ErrorView {
+        message: error.message.clone(),
+        causes: error.causes.clone(),
+        hint: error.hint.clone(),
+    };
+    // There is nowhere left to report a stream that is closed.
+    let _ = if json {
+        ui::error::write_error_json(&mut io::stdout().lock(), &view)
+    } else {
+        ui::error::write_error(&mut io::stderr().lock(), &view, wants_colour(&io::stderr()))
+    };
+}
+
+/// Writes a result to stdout. A reader that went away, such as `head`, has what it wanted.
+fn print(write: impl FnOnce(&mut io::StdoutLock<'static>, bool) -> io::Result<()>) -> Result<()> {
+    let styled = wants_colour(&io::stdout());
+    let mut out = io::stdout().lock();
+    match write(&mut out, styled).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Error::new(crate::error::Kind::Environment, format!("cannot write the result: {error}")))
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,42 @@
+//! `dtbuild plan`, and `--dry-run` of the other commands.
+
+use crate::cli::{Global, PlanArgs, Selection};
+use crate::error::Result;
+use crate::plan::Plan;
+use crate::ui;
+
+use super::edges::Edges;
+use super::gather::{self, Query};
+use super::print;
+use super::workspace::Workspace;
+
+/// The exit code of `--detailed-exitcode` when something would be built.
+const SOMETHING_TO_BUILD: u8 = 10;
+
+/// Runs `dtbuild plan`.
+pub fn plan(global: &Global, args: &PlanArgs) -> Result<u8> {
+    preview(global, &args.selection, args.detailed_exitcode)
+}
+
+/// Says what a run would do; changes nothing.
+pub fn preview(global: &Global, selection: &Selection, detailed_exitcode: bool) -> Result<u8> {
+    let edges = Edges::default();
+    let workspace = Workspace::at_commit(global, &selection.head)?;
+    let query = Query::release(&workspace, selection)?;
+    let stored = edges.read_record(&workspace, query.environment(&workspace)?.0)?;
+    let gathered = gather::gather(&edges, &workspace, &query, Some(&stored.record))?;
+    show(global, &Plan::decide(&gathered.facts)?, detailed_exitcode)
+}
+
+/// Prints a plan and returns the exit code that it means.
+pub fn show(global: &Global, plan: &Plan, detailed_exitcode: bool) -> Result<u8> {
+    print(|out, styled| {
+        if global.json {
+            ui::plan::write_plan_json(out, plan)
+        } else {
+            ui::plan::write_plan(out, plan, styled)
+        }
+    })?;
+    let something = plan.builds().next().is_some();
+    Ok(if detailed_exitcode && something { SOMETHING_TO_BUILD } else { 0 })
+}

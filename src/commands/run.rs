@@ -1,0 +1,166 @@
+//! The CD step: plan, build, push, tag, deploy, record.
+
+use std::time::Duration;
+
+use time::OffsetDateTime;
+
+use super::builds::Builds;
+use super::edges::Edges;
+use super::gather::{self, Gathered, Query};
+use super::plan;
+use super::print;
+use super::release::ReleaseRun;
+use super::requests::Purpose;
+use super::session::Session;
+use super::workspace::Workspace;
+use crate::cli::{Building, Global, RunArgs};
+use crate::config::{Environment, EnvironmentName};
+use crate::deploy::{self, Release};
+use crate::error::Result;
+use crate::plan::Plan;
+use crate::record::{Store, Stored};
+use crate::ui;
+
+/// How long a lease lasts from its last renewal on: a run that is killed on another machine blocks the
+/// environment for so long.
+const LEASE_LIFE: Duration = Duration::from_mins(2);
+
+/// A plan with the state of the record that it was made from.
+pub struct Prepared {
+    stored: Stored,
+    gathered: Gathered,
+    pub plan: Plan,
+}
+
+/// Runs the CD step.
+pub fn run(global: &Global, args: &RunArgs) -> Result<u8> {
+    if args.dry_run {
+        return plan::preview(global, &args.selection, args.detailed_exitcode);
+    }
+    let edges = Edges::default();
+    let workspace = Workspace::at_commit(global, &args.selection.head)?;
+    let mut query = Query::release(&workspace, &args.selection)?;
+    if args.no_push {
+        query.request.no_deploy = Some("`--no-push` was given".to_owned());
+    } else if args.no_deploy {
+        query.request.no_deploy = Some("`--no-deploy` was given".to_owned());
+    }
+    let step = Step { global, edges: &edges, workspace: &workspace, query: &query, building: &args.building };
+    let prepared = step.prepare()?;
+    if args.no_push {
+        return step.build_only(&prepared);
+    }
+    // With `--no-deploy` the tags are to name this release, even when nothing is to be built.
+    if prepared.plan.is_nothing() && !args.no_deploy {
+        return plan::show(global, &prepared.plan, false);
+    }
+    step.execute(prepared)
+}
+
+/// One execution of the CD step, or of a part of it.
+pub struct Step<'a> {
+    pub global: &'a Global,
+    pub edges: &'a Edges,
+    pub workspace: &'a Workspace,
+    pub query: &'a Query,
+    pub building: &'a Building,
+}
+
+impl Step<'_> {
+    /// Reads the record and decides.
+    pub fn prepare(&self) -> Result<Prepared> {
+        let store = self.edges.records(self.workspace)?;
+        self.prepare_from(self.read(&*store)?)
+    }
+
+    fn prepare_from(&self, stored: Stored) -> Result<Prepared> {
+        let gathered = gather::gather(self.edges, self.workspace, self.query, Some(&stored.record))?;
+        let plan = Plan::decide(&gathered.facts)?;
+        Ok(Prepared { stored, gathered, plan })
+    }
+
+    fn read(&self, store: &dyn Store) -> Result<Stored> {
+        let (name, _) = self.environment()?;
+        self.edges.block_on(async { Ok(store.read(name).await?) })
+    }
+
+    fn environment(&self) -> Result<(&EnvironmentName, &Environment)> {
+        self.query.environment(self.workspace)
+    }
+
+    /// Takes the lease and carries the plan out; makes it anew if somebody deployed in between.
+    pub fn execute(&self, mut prepared: Prepared) -> Result<u8> {
+        let started = OffsetDateTime::now_utc();
+        let environment = self.environment()?;
+        let store = self.edges.records(self.workspace)?;
+        // What is missing is found before anything is built.
+        self.edges.block_on(async { Ok(store.check_writable().await?) })?;
+        if let (Some(deploy), None) = (&environment.1.deploy, &self.query.request.no_deploy) {
+            deploy::check(&deploy.trigger, self.workspace.repository.root()?)?;
+        }
+        let mut lease = self.edges.block_on(async { Ok(store.acquire(environment.0, LEASE_LIFE).await?) })?;
+        let now = self.read(&*store)?;
+        if now.revision != prepared.stored.revision {
+            prepared = self.prepare_from(now)?;
+        }
+        let Prepared { stored, gathered, plan } = prepared;
+        let purpose = (Purpose::Publish, self.building);
+        let builds = Builds::prepare(self.edges, self.workspace, &gathered, &plan, purpose)?;
+        let session = Session::start(self.edges, self.global, self.workspace)?;
+        session.announce(&plan);
+        let registry = self.edges.registry()?;
+        let run = ReleaseRun {
+            workspace: self.workspace,
+            environment,
+            plan: &plan,
+            builds,
+            registry,
+            store: &*store,
+            session: &session,
+            started,
+        };
+        let result = self.edges.block_on(async {
+            let result = run.execute(stored, &mut lease).await;
+            let released = store.release(lease).await;
+            let release = result?;
+            released?;
+            Ok(release)
+        });
+        drop(run);
+        let release = session.finish(result)?;
+        self.show(&release)?;
+        Ok(0)
+    }
+
+    /// Builds into the engine's store and stops.
+    fn build_only(&self, prepared: &Prepared) -> Result<u8> {
+        let Prepared { gathered, plan, .. } = prepared;
+        if plan.builds().next().is_none() {
+            return plan::show(self.global, plan, false);
+        }
+        let purpose = (Purpose::Local, self.building);
+        let builds = Builds::prepare(self.edges, self.workspace, gathered, plan, purpose)?;
+        let session = Session::start(self.edges, self.global, self.workspace)?;
+        session.announce(plan);
+        let result = self.edges.block_on(builds.run(plan, &session));
+        session.finish(result)?;
+        super::build::show(self.global, plan)
+    }
+
+    fn show(&self, release: &Release) -> Result<()> {
+        let outcome = if self.query.request.no_deploy.is_some() { "pushed" } else { "deployed" };
+        let view = ui::release::ReleaseView {
+            environment: Some(&release.environment),
+            commit: release.commit.as_deref(),
+            outcome,
+            images: &release.images,
+        };
+        print(|out, _| {
+            if self.global.json {
+                ui::release::write_release_json(out, &view)
+            } else {
+                ui::release::write_release(out, &view)
+            }
+        })
+    }
+}

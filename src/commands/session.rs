@@ -1,0 +1,93 @@
+//! One run as the user sees it: events to a renderer, signals to a cancellation. Start with [`Session`].
+
+use std::thread::JoinHandle;
+use std::time::Instant;
+
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use super::edges::Edges;
+use super::workspace::Workspace;
+use crate::cli::Global;
+use crate::error::{Error, Kind, Result};
+use crate::execute::events::{Event, EventSink, ImageOutline};
+use crate::plan::{Head, Plan};
+use crate::ui;
+
+/// A run that is going on.
+pub struct Session {
+    /// Where to report.
+    pub events: EventSink,
+    /// Ends the run; Ctrl-C and SIGTERM do.
+    pub cancel: CancellationToken,
+    renderer: JoinHandle<()>,
+    started: Instant,
+}
+
+impl Session {
+    /// Starts to show events and to listen to signals.
+    pub fn start(edges: &Edges, global: &Global, workspace: &Workspace) -> Result<Self> {
+        let (events, mut receiver) = EventSink::channel();
+        let mut renderer = ui::progress(global.progress, ui::Streams::stderr(&workspace.config));
+        let renderer = std::thread::spawn(move || {
+            while let Some(event) = receiver.blocking_recv() {
+                renderer.event(&event);
+            }
+            renderer.finish();
+        });
+        let cancel = CancellationToken::new();
+        edges.spawn(cancel_on_signals(cancel.clone()))?;
+        Ok(Self { events, cancel, renderer, started: Instant::now() })
+    }
+
+    /// Tells what is going to be done.
+    pub fn announce(&self, plan: &Plan) {
+        let commit = match &plan.head {
+            Head::Commit { id } => Some(id.clone()),
+            Head::WorkingTree { .. } => None,
+        };
+        let outline = |image: &crate::plan::PlannedImage| ImageOutline {
+            image: image.name.clone(),
+            decision: image.decision,
+            key: image.key,
+        };
+        let images = plan.images.iter().map(outline).collect();
+        self.events.send(Event::RunStarted { environment: plan.environment.clone(), commit, images });
+    }
+
+    /// Ends the run: the last event is shown before this returns.
+    pub fn finish<T>(self, result: Result<T>) -> Result<T> {
+        let exit_code = result.as_ref().map_or_else(Error::exit_code, |_| 0);
+        let milliseconds = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.events.send(Event::RunFinished { exit_code, milliseconds });
+        drop(self.events);
+        // A renderer that panicked has nothing more to show.
+        let _ = self.renderer.join();
+        result
+    }
+}
+
+/// The failure that a cancelled run ends with.
+pub fn interrupted() -> Error {
+    Error::new(Kind::Interrupted, "interrupted")
+        .hint("what was pushed is kept; the next run continues from there")
+}
+
+/// The first signal cancels; a second one ends the process at once.
+async fn cancel_on_signals(cancel: CancellationToken) {
+    let (Ok(mut interrupt), Ok(mut terminate)) =
+        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    else {
+        return;
+    };
+    loop {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        if cancel.is_cancelled() {
+            std::process::exit(i32::from(Kind::Interrupted as u8));
+        }
+        cancel.cancel();
+    }
+}

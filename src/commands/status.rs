@@ -1,0 +1,66 @@
+//! `dtbuild status`: what the environments run.
+
+use time::OffsetDateTime;
+
+use super::edges::Edges;
+use super::print;
+use super::workspace::Workspace;
+use crate::cli::{Global, StatusArgs};
+use crate::config::{Environment, EnvironmentName};
+use crate::error::Result;
+use crate::record::{Outcome, Record};
+use crate::ui;
+use crate::ui::status::StatusView;
+
+/// Runs `dtbuild status`.
+pub fn status(global: &Global, args: &StatusArgs) -> Result<u8> {
+    let edges = Edges::default();
+    let workspace = Workspace::at_commit(global, "HEAD")?;
+    let environments: Vec<(&EnvironmentName, &Environment)> = match &args.environment {
+        None => workspace.config.environments.iter().collect(),
+        Some(_) => vec![workspace.environment(args.environment.as_ref())?],
+    };
+    let store = edges.records(&workspace)?;
+    let mut views = Vec::with_capacity(environments.len());
+    for (name, environment) in environments {
+        let stored = edges.block_on(async { Ok(store.read(name).await?) })?;
+        views.push(view(name, environment, &stored.record));
+    }
+    let now = OffsetDateTime::now_utc().unix_timestamp();
+    print(|out, styled| {
+        if global.json {
+            ui::status::write_status_json(out, &views)
+        } else {
+            ui::status::write_status(out, &views, now, styled)
+        }
+    })?;
+    Ok(0)
+}
+
+fn view(name: &EnvironmentName, environment: &Environment, record: &Record) -> StatusView {
+    let (current, last) = (record.current(), record.last());
+    let pending = last.filter(|last| current.is_none_or(|current| current.id != last.id)).map(|last| {
+        let commit =
+            last.commit.as_deref().map_or("the working tree", |commit| &commit[..commit.len().min(7)]);
+        match &last.outcome {
+            Outcome::Started => format!("{commit} was started and has not ended"),
+            _ => format!("{commit} did not succeed"),
+        }
+    });
+    let images = current.into_iter().flat_map(|current| &current.images);
+    StatusView {
+        environment: name.clone(),
+        branch: environment.branch.clone(),
+        tag: environment.tag.clone(),
+        commit: current.and_then(|current| current.commit.clone()),
+        finished: last.map(|last| last.finished.unix_timestamp()),
+        outcome: last.map(|last| match &last.outcome {
+            Outcome::Succeeded => "succeeded".to_owned(),
+            Outcome::Started => "started".to_owned(),
+            Outcome::NotBuilt { reason } => format!("not built: {reason}"),
+            Outcome::Failed { reason } => format!("failed: {reason}"),
+        }),
+        images: images.map(|(name, image)| (name.clone(), image.reference.clone(), image.key)).collect(),
+        pending,
+    }
+}

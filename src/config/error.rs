@@ -1,0 +1,93 @@
+//! What is wrong with `build.toml`, and where.
+
+use std::fmt;
+
+use bstr::ByteSlice;
+
+/// An error in a configuration file: one message, the place, and a hint.
+#[derive(Debug)]
+pub struct ConfigError {
+    /// The file as the user knows it.
+    pub file: String,
+    /// The line, from 1, when the error has a place.
+    pub line: Option<usize>,
+    /// What is wrong.
+    pub message: String,
+    /// What to do.
+    pub hint: Option<String>,
+}
+
+impl ConfigError {
+    /// An error on a line of `file`.
+    pub(crate) fn on_line(file: &str, line: usize, message: impl Into<String>) -> Self {
+        Self { line: Some(line), ..Self::new(file, message) }
+    }
+
+    /// An error in `file` without a place.
+    pub(super) fn new(file: &str, message: impl Into<String>) -> Self {
+        Self { file: file.to_owned(), line: None, message: message.into(), hint: None }
+    }
+
+    /// The same error at a byte offset of `text`.
+    #[must_use]
+    pub(super) fn at(mut self, text: &str, offset: usize) -> Self {
+        self.line = Some(line_of(text, offset));
+        self
+    }
+
+    /// The same error with what to do about it.
+    #[must_use]
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// What the TOML parser found, with a "did you mean" for a misspelt key.
+    pub(super) fn from_toml(file: &str, text: &str, error: &toml::de::Error) -> Self {
+        let message = error.message().lines().next().unwrap_or("not valid TOML").to_owned();
+        let this = Self::new(file, message.clone());
+        let this = match error.span() {
+            Some(span) => this.at(text, span.start),
+            None => this,
+        };
+        match meant(&message) {
+            Some(word) => this.hint(format!("did you mean `{word}`?")),
+            None => this,
+        }
+    }
+}
+
+/// The line, from 1, of a byte offset.
+pub(super) fn line_of(text: &str, offset: usize) -> usize {
+    text.as_bytes().get(..offset).unwrap_or_default().find_iter(b"\n").count() + 1
+}
+
+/// The expected word nearest to the unknown one, out of serde's
+/// "unknown field `contex`, expected one of `context`, `dockerfile`".
+fn meant(message: &str) -> Option<&str> {
+    let (unknown, expected) = message.split_once(", expected ")?;
+    let unknown = unknown.strip_prefix("unknown ")?.split('`').nth(1)?;
+    nearest(unknown, expected.split('`').skip(1).step_by(2))
+}
+
+/// The candidate that is most like `word`, if any is like it at all.
+pub(crate) fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    const ALIKE: f64 = 0.75;
+    candidates
+        .map(|candidate| (strsim::jaro_winkler(word, candidate), candidate))
+        .filter(|(likeness, _)| *likeness >= ALIKE)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, candidate)| candidate)
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.file)?;
+        if let Some(line) = self.line {
+            write!(formatter, ":{line}")?;
+        }
+        write!(formatter, ": {}", self.message)
+    }
+}
+
+impl std::error::Error for ConfigError {}

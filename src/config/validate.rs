@@ -1,0 +1,277 @@
+//! From [`File`] to [`Config`]: names, paths, globs and references are checked, defaults filled in.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use bstr::BString;
+use dtbuild_cache::globs::Globs;
+use toml::Spanned;
+
+use super::error::{self, ConfigError, nearest};
+use super::file::{DeployTable, EnvironmentTable, File, ImageTable, RecordsTable, SecretTable, StoreKind};
+use super::{
+    Config, Deploy, Environment, EnvironmentName, Image, ImageName, Platform, RecordStore, SecretSource,
+    SecretValue, Trigger,
+};
+use crate::reference::Repository;
+
+/// The text of `build.toml` and what is known about where it came from.
+pub(super) struct Validator<'a> {
+    pub(super) file: &'a str,
+    pub(super) text: &'a str,
+    /// The registry that stands in for `[project] registry`.
+    pub(super) registry: Option<&'a str>,
+}
+
+type Result<T> = std::result::Result<T, ConfigError>;
+
+impl Validator<'_> {
+    pub(super) fn config(&self, file: File) -> Result<Config> {
+        let project = self.parse::<ImageName>(&file.project.name)?.to_string();
+        let registry = match self.registry {
+            Some(registry) => registry.trim_end_matches('/').to_owned(),
+            None => file.project.registry.get_ref().trim_end_matches('/').to_owned(),
+        };
+        let mut images = BTreeMap::new();
+        for (name, table) in file.images {
+            let parsed: ImageName = self.parse(&name)?;
+            let image = self.image(&name, table, &registry)?;
+            images.insert(parsed, image);
+        }
+        self.repositories_differ(&images)?;
+        let mut environments = BTreeMap::new();
+        for (name, table) in file.environments {
+            let parsed: EnvironmentName = self.parse(&name)?;
+            let environment = self.environment(&name, table, &images)?;
+            environments.insert(parsed, environment);
+        }
+        self.branches_differ(&environments)?;
+        let records = self.records(&file.records, &registry)?;
+        Ok(Config { project, bases: file.project.bases, records, images, environments })
+    }
+
+    fn error(&self, place: &Spanned<impl Sized>, message: impl Into<String>) -> ConfigError {
+        ConfigError::new(self.file, message).at(self.text, place.span().start)
+    }
+
+    fn line(&self, place: &Spanned<String>) -> usize {
+        error::line_of(self.text, place.span().start)
+    }
+
+    fn parse<T>(&self, value: &Spanned<String>) -> Result<T>
+    where
+        T: std::str::FromStr,
+        T::Err: std::fmt::Display,
+    {
+        value.get_ref().parse().map_err(|error: T::Err| self.error(value, error.to_string()))
+    }
+
+    fn image(&self, name: &Spanned<String>, table: ImageTable, registry: &str) -> Result<Image> {
+        let context = self.path(&table.context)?;
+        let dockerfile = match &table.dockerfile {
+            Some(path) => self.path(path)?,
+            None if context.is_empty() => "Dockerfile".into(),
+            None => format!("{context}/Dockerfile").into(),
+        };
+        if dockerfile.is_empty() {
+            return Err(self.error(&table.context, "`dockerfile` names the repository's root, not a file"));
+        }
+        let repository = match &table.repository {
+            Some(repository) => self.parse(repository)?,
+            None => format!("{registry}/{}", name.get_ref())
+                .parse::<Repository>()
+                .map_err(|error| self.error(name, error.to_string()))?,
+        };
+        let mut platforms: Vec<Platform> =
+            table.platforms.iter().map(|platform| self.platform(platform)).collect::<Result<_>>()?;
+        platforms.sort();
+        platforms.dedup();
+        Ok(Image {
+            repository,
+            context,
+            dockerfile,
+            target: table.target,
+            args: table.args,
+            platforms,
+            paths: self.globs(&table.paths)?,
+            ignore: self.globs(&table.ignore)?,
+            secrets: table.secrets.into_iter().map(|secret| self.secret(secret)).collect::<Result<_>>()?,
+            source: table.source,
+            context_line: self.line(&table.context),
+            dockerfile_line: self.line(table.dockerfile.as_ref().unwrap_or(&table.context)),
+        })
+    }
+
+    /// A path inside the repository, without `.` and trailing slashes; empty for the root.
+    fn path(&self, value: &Spanned<String>) -> Result<BString> {
+        let path = value.get_ref();
+        if path.starts_with('/') || path.contains('\\') || path.contains('\0') {
+            return Err(self
+                .error(value, format!("`{path}` is not a path from the repository's root"))
+                .hint("write it relative to the folder of build.toml, with `/` between the components"));
+        }
+        let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty() && *part != ".").collect();
+        if parts.contains(&"..") {
+            return Err(self
+                .error(value, format!("`{path}` leads out of the repository"))
+                .hint("a context and its files lie inside the repository; move them or name a folder below the root"));
+        }
+        Ok(parts.join("/").into())
+    }
+
+    fn platform(&self, value: &Spanned<String>) -> Result<Platform> {
+        let text = value.get_ref();
+        let parts: Vec<&str> = text.split('/').collect();
+        let word = |part: &&str| {
+            !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
+        };
+        if !(2..=3).contains(&parts.len()) || !parts.iter().all(word) {
+            return Err(self
+                .error(value, format!("`{text}` is not a platform"))
+                .hint("write `os/architecture` or `os/architecture/variant`, such as `linux/arm64`"));
+        }
+        Ok(Platform(text.clone()))
+    }
+
+    fn globs(&self, values: &[Spanned<String>]) -> Result<Option<Globs>> {
+        if values.is_empty() {
+            return Ok(None);
+        }
+        // One by one first: an error belongs to the line of its glob.
+        for value in values {
+            Globs::new([value.get_ref()]).map_err(|error| self.error(value, error.to_string()))?;
+        }
+        let globs = Globs::new(values.iter().map(Spanned::get_ref));
+        globs.map(Some).map_err(|error| ConfigError::new(self.file, error.to_string()))
+    }
+
+    fn secret(&self, secret: Spanned<SecretTable>) -> Result<SecretSource> {
+        let place = secret.span().start;
+        let SecretTable { id, env, file, version } = secret.into_inner();
+        let value = match (env, file) {
+            (Some(variable), None) => SecretValue::Env(variable),
+            (None, Some(file)) => SecretValue::File(PathBuf::from(file)),
+            _ => {
+                let message = format!("the secret `{id}` needs either `env` or `file`");
+                return Err(ConfigError::new(self.file, message).at(self.text, place));
+            }
+        };
+        Ok(SecretSource { id, value, version })
+    }
+
+    fn environment(
+        &self,
+        name: &Spanned<String>,
+        table: EnvironmentTable,
+        images: &BTreeMap<ImageName, Image>,
+    ) -> Result<Environment> {
+        let mut members = Vec::new();
+        match &table.images {
+            None => members.extend(images.keys().cloned()),
+            Some(names) => {
+                for name in names {
+                    members.push(self.declared(name, images)?);
+                }
+            }
+        }
+        members.sort();
+        members.dedup();
+        let tag = table.tag.as_ref().unwrap_or(name);
+        for image in members.iter().filter_map(|image| images.get(image)) {
+            image.repository.tagged(tag.get_ref()).map_err(|error| self.error(tag, error.to_string()))?;
+        }
+        if tag.get_ref().starts_with("key-") {
+            return Err(self.error(tag, "tags that start with `key-` name images by their content key"));
+        }
+        let deploy = table.deploy.map(|deploy| self.deploy(deploy)).transpose()?;
+        Ok(Environment { branch: table.branch, images: members, tag: tag.get_ref().clone(), deploy })
+    }
+
+    fn declared(&self, name: &Spanned<String>, images: &BTreeMap<ImageName, Image>) -> Result<ImageName> {
+        let known = images.keys().find(|image| image.as_str() == name.get_ref());
+        known.cloned().ok_or_else(|| {
+            let error = self.error(name, format!("no image is named `{}`", name.get_ref()));
+            match nearest(name.get_ref(), images.keys().map(ImageName::as_str)) {
+                Some(meant) => error.hint(format!("did you mean `{meant}`?")),
+                None => error.hint("declare it as `[images.NAME]`"),
+            }
+        })
+    }
+
+    fn deploy(&self, deploy: Spanned<DeployTable>) -> Result<Deploy> {
+        let place = deploy.span().start;
+        let table = deploy.into_inner();
+        let paths = self.globs(&table.paths)?;
+        let trigger = match (table.command, table.ansible) {
+            (Some(argv), None) if !argv.is_empty() => Trigger::Command { argv },
+            (None, Some(ansible)) => Trigger::Ansible {
+                playbook: ansible.playbook.into(),
+                inventory: ansible.inventory.map(PathBuf::from),
+                args: ansible.args,
+            },
+            _ => {
+                let error = ConfigError::new(self.file, "`deploy` needs either a `command` or `ansible`");
+                return Err(error.at(self.text, place).hint(
+                    "`command = [\"program\", \"argument\"]`, or `ansible = { playbook = \"site.yml\" }`",
+                ));
+            }
+        };
+        Ok(Deploy { trigger, paths })
+    }
+
+    fn records(&self, table: &RecordsTable, registry: &str) -> Result<RecordStore> {
+        match table.store {
+            StoreKind::Folder => {
+                let folder = match &table.folder {
+                    Some(folder) => self.path(folder)?.to_string(),
+                    None => ".dtbuild/records".to_owned(),
+                };
+                Ok(RecordStore::Folder(folder.into()))
+            }
+            StoreKind::Registry => match &table.repository {
+                Some(repository) => Ok(RecordStore::Registry(self.parse(repository)?)),
+                None => format!("{registry}/dtbuild-records")
+                    .parse()
+                    .map(RecordStore::Registry)
+                    .map_err(|error| ConfigError::new(self.file, format!("[project] registry: {error}"))),
+            },
+        }
+    }
+
+    fn repositories_differ(&self, images: &BTreeMap<ImageName, Image>) -> Result<()> {
+        let mut seen: BTreeMap<&Repository, &ImageName> = BTreeMap::new();
+        for (name, image) in images {
+            if let Some(other) = seen.insert(&image.repository, name) {
+                let message =
+                    format!("images `{other}` and `{name}` have one repository, `{}`", image.repository);
+                return Err(self
+                    .at_the_later(message, [other, name])
+                    .hint("give one of them another `repository`"));
+            }
+        }
+        Ok(())
+    }
+
+    fn branches_differ(&self, environments: &BTreeMap<EnvironmentName, Environment>) -> Result<()> {
+        let mut seen: BTreeMap<&str, &EnvironmentName> = BTreeMap::new();
+        for (name, environment) in environments {
+            let Some(branch) = environment.branch.as_deref() else { continue };
+            if let Some(other) = seen.insert(branch, name) {
+                let message = format!("environments `{other}` and `{name}` follow one branch, `{branch}`");
+                return Err(ConfigError::new(self.file, message)
+                    .hint("leave `branch` out of one of them and name it with `--env`"));
+            }
+        }
+        Ok(())
+    }
+
+    /// An error at that of two images whose table comes later: it is the one that was added.
+    fn at_the_later(&self, message: String, images: [&ImageName; 2]) -> ConfigError {
+        let error = ConfigError::new(self.file, message);
+        let header = |image: &ImageName| self.text.find(&format!("[images.{image}]"));
+        match images.into_iter().filter_map(header).max() {
+            Some(offset) => error.at(self.text, offset),
+            None => error,
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! Trying again what failed for a reason that may pass. Start with [`Attempts`].
+
+use std::time::Duration;
+
+use super::events::{Event, EventSink};
+use crate::config::ImageName;
+use crate::engine::EngineError;
+
+/// How often, and after what pause, an action is tried.
+#[derive(Clone, Copy, Debug)]
+pub struct Attempts {
+    /// All attempts, the first included; at least 1.
+    pub most: u32,
+    /// The pause before the second attempt; it doubles each time.
+    pub pause: Duration,
+}
+
+impl Default for Attempts {
+    fn default() -> Self {
+        Self { most: 3, pause: Duration::from_millis(500) }
+    }
+}
+
+impl Attempts {
+    /// Runs `action` until it succeeds, fails for good, or was tried often enough.
+    pub(super) async fn run<T, F>(
+        self,
+        image: &ImageName,
+        events: &EventSink,
+        action: impl Fn() -> F,
+    ) -> Result<T, EngineError>
+    where
+        F: Future<Output = Result<T, EngineError>>,
+    {
+        let mut pause = self.pause;
+        let mut attempt = 1;
+        loop {
+            let error = match action().await {
+                Ok(value) => return Ok(value),
+                Err(error) => error,
+            };
+            if attempt >= self.most || !error.is_transient() {
+                return Err(error);
+            }
+            attempt += 1;
+            events.send(Event::Retrying { image: image.clone(), reason: error.to_string(), attempt });
+            tokio::time::sleep(pause).await;
+            pause *= 2;
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! The causes of a new key: what of its fields differs from those of the image that runs.
+
+use std::collections::BTreeMap;
+
+use dtbuild_cache::key::KeyFields;
+
+use super::Reason;
+use super::facts::{DeployedImage, Facts, ImageFacts};
+
+/// Why `image` is not what runs. Empty when it is, or when nothing can be named.
+pub(super) fn causes(facts: &Facts, image: &ImageFacts, current: Option<&DeployedImage>) -> Vec<Reason> {
+    let Some(current) = current else {
+        if facts.environment.is_some() {
+            return vec![Reason::NotDeployed];
+        }
+        // A local build: the diff against the commit is all that can be named.
+        return image.changes.iter().cloned().map(Reason::PathChanged).collect();
+    };
+    if current.key == image.key {
+        return Vec::new();
+    }
+    let (old, new) = (&current.fields, &image.fields);
+    let mut reasons = Vec::new();
+    if old.schema != new.schema {
+        reasons.push(Reason::SchemaChanged);
+    }
+    if old.dockerfile != new.dockerfile {
+        reasons.push(Reason::DockerfileChanged { path: image.dockerfile.clone() });
+    }
+    reasons.extend(settings(old, new));
+    reasons.extend(differing(&old.args, &new.args).map(|(name, old, new)| Reason::ArgumentChanged {
+        name: name.clone(),
+        old: old.cloned(),
+        new: new.cloned(),
+    }));
+    reasons.extend(differing(&old.bases, &new.bases).map(|(name, old, new)| Reason::BaseMoved {
+        name: name.clone(),
+        old: old.cloned(),
+        new: new.cloned(),
+    }));
+    let secrets = differing(&old.secrets, &new.secrets);
+    reasons.extend(secrets.map(|(id, _, _)| Reason::SecretChanged { id: id.clone() }));
+    let images = differing(&old.images, &new.images).filter_map(|(name, _, _)| name.parse().ok());
+    reasons.extend(images.map(|image| Reason::DependencyChanged { image }));
+    if old.contexts != new.contexts || old.paths != new.paths {
+        reasons.extend(inputs(image));
+    }
+    reasons
+}
+
+/// The changed paths of the inputs; that of the Dockerfile has a reason of its own.
+fn inputs(image: &ImageFacts) -> Vec<Reason> {
+    let paths = image.changes.iter().filter(|change| change.path != image.dockerfile.as_str());
+    let reasons: Vec<Reason> = paths.cloned().map(Reason::PathChanged).collect();
+    if reasons.is_empty() { vec![Reason::InputsChanged] } else { reasons }
+}
+
+fn settings(old: &KeyFields, new: &KeyFields) -> Vec<Reason> {
+    let shown = |value: &Option<String>| value.clone().unwrap_or_else(|| "default".to_owned());
+    let platforms = |fields: &KeyFields| fields.platforms.join(", ");
+    [
+        ("target", shown(&old.target), shown(&new.target)),
+        ("platforms", platforms(old), platforms(new)),
+        ("network", shown(&old.network), shown(&new.network)),
+    ]
+    .into_iter()
+    .filter(|(_, old, new)| old != new)
+    .map(|(setting, old, new)| Reason::SettingChanged { setting: setting.to_owned(), old, new })
+    .collect()
+}
+
+/// The entries that differ between two maps, with both values.
+fn differing<'a, K: Ord, V: PartialEq>(
+    old: &'a BTreeMap<K, V>,
+    new: &'a BTreeMap<K, V>,
+) -> impl Iterator<Item = (&'a K, Option<&'a V>, Option<&'a V>)> {
+    let gone = old.keys().filter(|key| !new.contains_key(*key));
+    gone.chain(new.keys()).map(|key| (key, old.get(key), new.get(key))).filter(|(_, old, new)| old != new)
+}

@@ -1,0 +1,166 @@
+//! Deciding: [`Plan::decide`].
+
+use std::collections::BTreeSet;
+
+use super::cause::causes;
+use super::facts::{DeployedImage, Facts, ImageFacts};
+use super::{Decision, DeployDecision, Plan, PlannedImage, Reason};
+use crate::config::ImageName;
+
+/// Why there can be no plan.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PlanError {
+    /// A release would lack an image.
+    #[error(
+        "`--only` leaves out `{image}`, which `{environment}` does not run yet; \
+         deploy all of its images once, or add `--no-deploy`"
+    )]
+    Incomplete {
+        /// The image.
+        image: ImageName,
+        /// The environment.
+        environment: String,
+    },
+}
+
+impl Plan {
+    /// Decides what is done with each image.
+    ///
+    /// An image is built if and only if its key is not in the cache (or `--force` was given); the
+    /// changed paths only name causes. An image that is there only for others is part of the plan
+    /// when one that is built needs it.
+    ///
+    /// # Errors
+    /// When the release could not be complete.
+    pub fn decide(facts: &Facts) -> Result<Self, PlanError> {
+        let mut images: Vec<PlannedImage> = Vec::new();
+        let mut needed: BTreeSet<&ImageName> = BTreeSet::new();
+        let mut built: BTreeSet<&ImageName> = BTreeSet::new();
+        // Dependents come after what they need, so backwards every need is known in time.
+        for image in facts.images.iter().rev() {
+            let wanted = image.released && facts.request.includes(&image.name);
+            let planned = if wanted || needed.contains(&image.name) {
+                Some(decide_image(facts, image))
+            } else if image.released {
+                left_out(facts, image)?
+            } else {
+                None
+            };
+            let Some(planned) = planned else { continue };
+            if planned.decision == Decision::Build {
+                built.insert(&image.name);
+                needed.extend(&image.dependencies);
+            }
+            images.push(planned);
+        }
+        images.reverse();
+        for image in &mut images {
+            image.dependencies.retain(|needed| built.contains(needed));
+        }
+        let deploy = decide_deploy(facts, &images);
+        let (base, head) = (facts.base.clone(), facts.head.clone());
+        let environment = facts.environment.clone();
+        Ok(Self { environment, base, head, images, deploy, deploy_inputs: facts.deploy_inputs.clone() })
+    }
+
+    /// The images to build, in order.
+    pub fn builds(&self) -> impl Iterator<Item = &PlannedImage> {
+        self.images.iter().filter(|image| image.decision == Decision::Build)
+    }
+
+    /// Whether there is nothing to do at all.
+    #[must_use]
+    pub fn is_nothing(&self) -> bool {
+        self.builds().next().is_none() && matches!(self.deploy, DeployDecision::Nothing { .. })
+    }
+}
+
+fn running<'a>(facts: &'a Facts, image: &ImageFacts) -> Option<&'a DeployedImage> {
+    facts.current.as_ref()?.images.get(&image.name)
+}
+
+fn decide_image(facts: &Facts, image: &ImageFacts) -> PlannedImage {
+    let current = running(facts, image);
+    let mut reasons = causes(facts, image, current);
+    let same = current.filter(|current| current.key == image.key);
+    let (decision, last, digest) = match (facts.request.force, same) {
+        (true, _) => (Decision::Build, Reason::Forced, None),
+        (false, Some(current)) => (Decision::Keep, Reason::Unchanged, Some(current.digest.clone())),
+        (false, None) if image.cached => (Decision::Reuse, Reason::InCache, image.digest.clone()),
+        (false, None) => (Decision::Build, Reason::NotInCache, None),
+    };
+    reasons.push(last);
+    planned(image, decision, reasons, digest)
+}
+
+/// An image that `--only` leaves out stays what the environment runs.
+fn left_out(facts: &Facts, image: &ImageFacts) -> Result<Option<PlannedImage>, PlanError> {
+    match (running(facts, image), &facts.environment) {
+        (Some(current), _) => {
+            let kept = ImageFacts { key: current.key, fields: current.fields.clone(), ..image.clone() };
+            Ok(Some(planned(&kept, Decision::Keep, vec![Reason::LeftOut], Some(current.digest.clone()))))
+        }
+        (None, Some(environment)) if facts.request.no_deploy.is_none() => {
+            Err(PlanError::Incomplete { image: image.name.clone(), environment: environment.to_string() })
+        }
+        (None, _) => Ok(None),
+    }
+}
+
+fn planned(
+    image: &ImageFacts,
+    decision: Decision,
+    reasons: Vec<Reason>,
+    digest: Option<crate::reference::Digest>,
+) -> PlannedImage {
+    PlannedImage {
+        name: image.name.clone(),
+        decision,
+        reasons,
+        notes: image.notes.clone(),
+        key: image.key,
+        fields: image.fields.clone(),
+        repository: image.repository.clone(),
+        digest,
+        dependencies: image.dependencies.iter().cloned().collect(),
+        released: image.released,
+    }
+}
+
+fn decide_deploy(facts: &Facts, images: &[PlannedImage]) -> DeployDecision {
+    if let Some(reason) = &facts.request.no_deploy {
+        return DeployDecision::Nothing { reason: reason.clone() };
+    }
+    let mut reasons = Vec::new();
+    if facts.request.deploy_anyway {
+        reasons.push(Reason::Requested);
+    }
+    if facts.last_failed {
+        reasons.push(Reason::LastDeploymentFailed);
+    }
+    match &facts.current {
+        None => reasons.push(Reason::NotDeployed),
+        Some(current) => {
+            let released = images.iter().filter(|image| image.released);
+            for image in released.clone() {
+                let running = current.images.get(&image.name).map(|running| &running.digest);
+                if image.digest.is_none() || running != image.digest.as_ref() {
+                    reasons.push(Reason::ReleaseChanged { image: image.name.clone() });
+                }
+            }
+            let names: BTreeSet<_> = released.map(|image| &image.name).collect();
+            let dropped = current.images.keys().filter(|name| !names.contains(name));
+            reasons.extend(dropped.map(|name| Reason::ReleaseChanged { image: name.clone() }));
+            if current.deploy_inputs != facts.deploy_inputs {
+                reasons.extend(facts.deploy_changes.iter().cloned().map(Reason::DeployPathChanged));
+                if facts.deploy_changes.is_empty() {
+                    reasons.push(Reason::DeployInputsChanged);
+                }
+            }
+        }
+    }
+    if reasons.is_empty() {
+        return DeployDecision::Nothing { reason: "the environment runs all of this already".to_owned() };
+    }
+    DeployDecision::Deploy { reasons }
+}

@@ -1,0 +1,100 @@
+//! What a plan is decided from: everything that was gathered, as values. Start with [`Facts`].
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use dtbuild_cache::key::{ImageKey, KeyFields};
+
+use super::{Base, ChangedPath, Head};
+use crate::config::{EnvironmentName, ImageName};
+use crate::reference::{Digest, Repository};
+
+/// What is known before deciding.
+#[derive(Clone, Debug)]
+pub struct Facts {
+    /// Where the release is to go; none for a local build.
+    pub environment: Option<EnvironmentName>,
+    /// The commit that the head is compared with.
+    pub base: Base,
+    /// What is built.
+    pub head: Head,
+    /// The images in question and those that they are built from, each after what it needs.
+    pub images: Vec<ImageFacts>,
+    /// What the environment runs; none when nothing was deployed.
+    pub current: Option<Deployed>,
+    /// Whether the last deployment failed, so that what the environment runs is not sure.
+    pub last_failed: bool,
+    /// The digest of what the deployment itself reads.
+    pub deploy_inputs: Option<String>,
+    /// The changed paths among what the deployment itself reads.
+    pub deploy_changes: Vec<ChangedPath>,
+    /// What was asked for.
+    pub request: Request,
+}
+
+/// What is known of an image.
+#[derive(Clone, Debug)]
+pub struct ImageFacts {
+    /// Which image.
+    pub name: ImageName,
+    /// Where it lives.
+    pub repository: Repository,
+    /// Its Dockerfile, as the user knows it.
+    pub dockerfile: String,
+    /// Its content key.
+    pub key: ImageKey,
+    /// What the key was taken from.
+    pub fields: KeyFields,
+    /// The images that it is built from.
+    pub dependencies: BTreeSet<ImageName>,
+    /// What its author should know, such as inputs that are not known exactly.
+    pub notes: Vec<String>,
+    /// The changed paths among its inputs.
+    pub changes: Vec<ChangedPath>,
+    /// Whether the cache has the key.
+    pub cached: bool,
+    /// The digest that the cache has for the key; an engine's own store tells none.
+    pub digest: Option<Digest>,
+    /// Whether the image is asked for itself, or only because another is built from it.
+    pub released: bool,
+}
+
+/// A release that an environment runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Deployed {
+    /// The digest of what the deployment itself read.
+    pub deploy_inputs: Option<String>,
+    /// The images by name.
+    pub images: BTreeMap<ImageName, DeployedImage>,
+}
+
+/// An image that an environment runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeployedImage {
+    /// Its content key.
+    pub key: ImageKey,
+    /// What the key was taken from.
+    pub fields: KeyFields,
+    /// Its digest at the registry.
+    pub digest: Digest,
+}
+
+/// What the user asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Request {
+    /// The images to look at; all when none are named.
+    pub only: Option<BTreeSet<ImageName>>,
+    /// Whether to build what the cache has.
+    pub force: bool,
+    /// Whether to deploy though the environment runs all of it already.
+    pub deploy_anyway: bool,
+    /// Why nothing is to be deployed, whatever is decided; none to decide it.
+    pub no_deploy: Option<String>,
+}
+
+impl Request {
+    /// Whether `image` is to be looked at.
+    #[must_use]
+    pub fn includes(&self, image: &ImageName) -> bool {
+        self.only.as_ref().is_none_or(|only| only.contains(image))
+    }
+}

@@ -203,7 +203,7 @@ pub(crate) fn request(image: &str) -> BuildRequest {
         platforms: Vec::new(),
         labels: BTreeMap::new(),
         secrets: Vec::new(),
-        images: BTreeMap::new(),
+
         no_cache: false,
         names: vec![format!("localhost/{image}:key").parse().expect("a reference")],
         output: Output::Push,

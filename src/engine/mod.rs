@@ -42,8 +42,6 @@ pub struct BuildRequest {
     pub labels: BTreeMap<String, String>,
     /// Secrets that `RUN --mount=type=secret` may ask for.
     pub secrets: Vec<SecretSource>,
-    /// Images that stand for a name in `FROM` and `--from` (other images of `build.toml`).
-    pub images: BTreeMap<String, Reference>,
     /// Whether to run every step again.
     pub no_cache: bool,
     /// The names that the image gets.
@@ -171,4 +169,18 @@ pub struct BuildFailure {
     pub exit_code: Option<i32>,
     /// The failing step's last lines.
     pub log: Vec<String>,
+}
+
+impl EngineError {
+    /// Whether the same request may succeed a moment later. A failed step never is.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        matches!(self, Self::Lost(_) | Self::Push { transient: true, .. })
+    }
+
+    /// Whether the engine is at fault, not the image.
+    #[must_use]
+    pub fn is_unusable(&self) -> bool {
+        matches!(self, Self::Unreachable { .. } | Self::Lost(_) | Self::Unsupported { .. })
+    }
 }

@@ -101,6 +101,7 @@ pub struct Building {
 }
 
 /// The CD step.
+#[expect(clippy::struct_excessive_bools, reason = "flags of a command line, as clap reads them")]
 #[derive(Debug, Args)]
 pub struct RunArgs {
     /// What to plan for.

@@ -105,8 +105,7 @@ macro_rules! kinds {
 
 kinds! {
     Usage: crate::plan::PlanError, crate::plan::graph::Cycle, crate::reference::ReferenceError;
-    Environment: crate::engine::EngineError, crate::git::GitError, crate::registry::RegistryError,
-        dtbuild_cache::tree::DigestError<crate::git::GitError>;
+    Environment: crate::engine::EngineError, crate::git::GitError, crate::registry::RegistryError;
     Deployment: crate::deploy::DeployError;
 }
 

@@ -1,9 +1,37 @@
 //! dtbuild builds, pushes and deploys only the container images that a commit really changed.
+//!
+//! # The map
+//!
+//! In the order in which data flows; dependencies run one way, from `main` to `commands` to `execute`, and the
+//! edges are introduced to the core by `commands` alone.
+//!
+//! | | what it is for | |
+//! | --- | --- | --- |
+//! | [`cli`] | the command line, as clap reads it | |
+//! | [`commands`] | one file per command: gather, decide, act | |
+//! | [`config`] | `build.toml` and `build.lock`, validated | core |
+//! | [`git`] | commits, diffs, trees, the working tree | edge |
+//! | [`dockerfile`] | what a Dockerfile reads and is built from | core, pure |
+//! | [`dtbuild_cache`] | `.dockerignore`, input trees, content keys | core |
+//! | [`registry`] | digests, tags, artifacts, base images | edge |
+//! | [`plan`] | build, reuse or keep, and why | core, pure |
+//! | [`execute`] | the scheduler and its events | |
+//! | [`engine`] | BuildKit, behind a trait | edge |
+//! | [`deploy`] | a command or a playbook gets the release | edge |
+//! | [`record`] | what environments run; the lease | edge |
+//! | [`ui`] | all that is printed: progress on stderr, results on stdout | |
+//! | [`error`] | kinds of failure and their exit codes | |
+//! | [`reference`](mod@reference) | names of things in registries | core |
+//!
+//! Start with [`plan::Plan`], which everything before it prepares and everything after it carries out.
 
+pub mod cli;
+pub mod commands;
 pub mod config;
 pub mod deploy;
 pub mod dockerfile;
 pub mod engine;
+pub mod error;
 pub mod execute;
 pub mod git;
 pub mod plan;

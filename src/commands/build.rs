@@ -17,7 +17,7 @@ use crate::plan::{Decision, Head, Plan};
 use crate::ui;
 
 /// Runs `dtbuild build`.
-pub fn build(global: &Global, args: &BuildArgs) -> Result<u8> {
+pub(super) fn build(global: &Global, args: &BuildArgs) -> Result<u8> {
     let edges = Edges::default();
     let workspace = Workspace::on_disk(global)?;
     let query = Query::local(&workspace, &args.images, args.force)?;
@@ -48,7 +48,7 @@ async fn name_hits(engine: &Docker, plan: &Plan) -> Result<()> {
 }
 
 /// Prints the names of a local plan's images.
-pub fn show(global: &Global, plan: &Plan) -> Result<u8> {
+pub(super) fn show(global: &Global, plan: &Plan) -> Result<u8> {
     let named = plan.images.iter().map(|image| Ok((image.name.clone(), image.repository.tagged(LOCAL_TAG)?)));
     let images = named.collect::<Result<BTreeMap<_, _>>>()?;
     let commit = match &plan.head {

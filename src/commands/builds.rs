@@ -19,7 +19,7 @@ use crate::plan::{Decision, Plan};
 use crate::reference::Digest;
 
 /// What is to be built, and on what.
-pub struct Builds {
+pub(super) struct Builds {
     /// None when nothing is to be built: then no engine is needed.
     engine: Option<Arc<Docker>>,
     jobs: Vec<Job>,
@@ -29,7 +29,7 @@ pub struct Builds {
 
 impl Builds {
     /// Prepares the builds of a plan: the engine is reached, the files are listed.
-    pub fn prepare(
+    pub(super) fn prepare(
         edges: &Edges,
         workspace: &Workspace,
         gathered: &Gathered,
@@ -46,7 +46,7 @@ impl Builds {
     ///
     /// # Errors
     /// When an image could not be built or pushed; the events have told the details.
-    pub async fn run(&self, plan: &Plan, session: &Session) -> Result<BTreeMap<ImageName, Digest>> {
+    pub(super) async fn run(&self, plan: &Plan, session: &Session) -> Result<BTreeMap<ImageName, Digest>> {
         for image in &plan.images {
             let outcome = match image.decision {
                 Decision::Build => continue,
@@ -90,10 +90,8 @@ fn digests(outcomes: BTreeMap<ImageName, JobOutcome>) -> Result<BTreeMap<ImageNa
     let names: Vec<String> =
         failed.iter().filter(|(_, error)| error.is_some()).map(|(image, _)| format!("`{image}`")).collect();
     let skipped = failed.len() - names.len();
-    let mut message = format!("{} could not be built: {}", count(names.len()), names.join(", "));
-    if skipped > 0 {
-        message += &format!("; {} skipped", count(skipped));
-    }
+    let skipped = if skipped > 0 { format!("; {} skipped", count(skipped)) } else { String::new() };
+    let message = format!("{} could not be built: {}{skipped}", count(names.len()), names.join(", "));
     // An engine or registry that cannot be used is not the images' fault.
     let unusable = |error: &crate::engine::EngineError| error.is_unusable();
     let mut errors = failed.into_iter().filter_map(|(_, error)| error);

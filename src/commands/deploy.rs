@@ -9,7 +9,7 @@ use crate::error::{Error, Kind, Result};
 
 /// Runs `dtbuild deploy`. It always deploys: who asks for it has a reason, and a good playbook changes nothing
 /// when there is nothing to change.
-pub fn deploy(global: &Global, args: &DeployArgs) -> Result<u8> {
+pub(super) fn deploy(global: &Global, args: &DeployArgs) -> Result<u8> {
     let selection =
         Selection { environment: args.environment.clone(), head: args.head.clone(), ..Selection::default() };
     let edges = Edges::default();

@@ -16,7 +16,7 @@ use crate::registry::{Registry, Settings};
 
 /// The runtime, the registry client and the engine of one process.
 #[derive(Default)]
-pub struct Edges {
+pub(super) struct Edges {
     runtime: OnceCell<Runtime>,
     registry: OnceCell<Registry>,
     engine: OnceCell<Arc<Docker>>,
@@ -24,7 +24,7 @@ pub struct Edges {
 
 impl Edges {
     /// Runs a future to its end.
-    pub fn block_on<T>(&self, future: impl Future<Output = Result<T>>) -> Result<T> {
+    pub(super) fn block_on<T>(&self, future: impl Future<Output = Result<T>>) -> Result<T> {
         self.runtime()?.block_on(future)
     }
 
@@ -36,17 +36,17 @@ impl Edges {
     }
 
     /// The registry client.
-    pub fn registry(&self) -> Result<&Registry> {
+    pub(super) fn registry(&self) -> Result<&Registry> {
         get_or_try(&self.registry, || Ok(Registry::new(Settings::from_env())?))
     }
 
     /// What `DOCKER_HOST` says; empty for the machine's own engine.
-    pub fn engine_name() -> String {
+    pub(super) fn engine_name() -> String {
         std::env::var("DOCKER_HOST").unwrap_or_default()
     }
 
     /// The engine that `DOCKER_HOST` names, else the machine's own.
-    pub fn engine(&self) -> Result<Arc<Docker>> {
+    pub(super) fn engine(&self) -> Result<Arc<Docker>> {
         let engine = get_or_try(&self.engine, || {
             let name = Self::engine_name();
             let host = (!name.is_empty()).then_some(name.as_str());
@@ -57,14 +57,14 @@ impl Edges {
     }
 
     /// The mirrors of Docker Hub that the engine pulls from; none where there is no engine to ask.
-    pub fn mirrors(&self) -> Vec<String> {
+    pub(super) fn mirrors(&self) -> Vec<String> {
         let Ok(engine) = self.engine() else { return Vec::new() };
         let described = self.block_on(async { Ok(engine.describe().await?.mirrors.clone()) });
         described.unwrap_or_default()
     }
 
     /// Where the deployments of a workspace are recorded.
-    pub fn records(&self, workspace: &Workspace) -> Result<Box<dyn Store>> {
+    pub(super) fn records(&self, workspace: &Workspace) -> Result<Box<dyn Store>> {
         Ok(match &workspace.config.records {
             RecordStore::Folder(folder) => Box::new(Folder::new(workspace.repository.root()?.join(folder))),
             RecordStore::Registry(repository) => {
@@ -74,13 +74,13 @@ impl Edges {
     }
 
     /// The record of an environment.
-    pub fn read_record(&self, workspace: &Workspace, environment: &EnvironmentName) -> Result<Stored> {
+    pub(super) fn read_record(&self, workspace: &Workspace, environment: &EnvironmentName) -> Result<Stored> {
         let store = self.records(workspace)?;
         self.block_on(async { Ok(store.read(environment).await?) })
     }
 
     /// Lets a future run on its own, as long as the process lives.
-    pub fn spawn(&self, future: impl Future<Output = ()> + Send + 'static) -> Result<()> {
+    pub(super) fn spawn(&self, future: impl Future<Output = ()> + Send + 'static) -> Result<()> {
         drop(self.runtime()?.spawn(future));
         Ok(())
     }

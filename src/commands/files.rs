@@ -4,14 +4,14 @@ use std::fmt;
 
 use bstr::BStr;
 use dtbuild_cache::snapshot::Snapshot;
-use dtbuild_cache::tree::{self, ContentId, Filter};
+use dtbuild_cache::tree::{ContentId, Filter};
 
 use crate::error::Result;
 use crate::git::{CommitId, Repository};
 
 /// Where files come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Files {
+pub(super) enum Files {
     /// The trees of a commit.
     Commit(CommitId),
     /// The working tree.
@@ -20,7 +20,7 @@ pub enum Files {
 
 impl Files {
     /// A file's bytes, from the repository's root; none when it is not there.
-    pub fn read(&self, repository: &Repository, path: &BStr) -> Result<Option<Vec<u8>>> {
+    pub(super) fn read(&self, repository: &Repository, path: &BStr) -> Result<Option<Vec<u8>>> {
         Ok(match self {
             Self::Commit(commit) => repository.read_file(*commit, path)?,
             Self::Disk => repository.read_from_disk(path)?,
@@ -28,7 +28,7 @@ impl Files {
     }
 
     /// The digest of what of a folder passes a filter; none when the folder is not there.
-    pub fn digest(
+    pub(super) fn digest(
         &self,
         repository: &Repository,
         folder: &BStr,
@@ -36,18 +36,18 @@ impl Files {
     ) -> Result<Option<ContentId>> {
         Ok(match self {
             Self::Commit(commit) => match repository.commit_tree(*commit, folder)? {
-                Some(tree) => Some(tree::digest(&tree, filter)?),
+                Some(tree) => Some(tree.digest(filter)?),
                 None => None,
             },
             Self::Disk => match repository.working_tree(folder)? {
-                Some(tree) => Some(tree::digest(&tree, &tree.prepare(filter)?)?),
+                Some(tree) => Some(tree.digest(filter)?),
                 None => None,
             },
         })
     }
 
     /// What of a folder passes a filter, as a build is sent it; none when the folder is not there.
-    pub fn snapshot(
+    pub(super) fn snapshot(
         &self,
         repository: &Repository,
         folder: &BStr,

@@ -17,7 +17,7 @@ use crate::reference::Digest;
 const MOVED: u8 = 10;
 
 /// Runs `dtbuild lock`.
-pub fn lock(global: &Global, args: &LockArgs) -> Result<u8> {
+pub(super) fn lock(global: &Global, args: &LockArgs) -> Result<u8> {
     let edges = Edges::default();
     let workspace = Workspace::on_disk(global)?;
     let all = workspace.config.images.keys().cloned().collect();

@@ -14,12 +14,12 @@ use super::workspace::Workspace;
 const SOMETHING_TO_BUILD: u8 = 10;
 
 /// Runs `dtbuild plan`.
-pub fn plan(global: &Global, args: &PlanArgs) -> Result<u8> {
+pub(super) fn plan(global: &Global, args: &PlanArgs) -> Result<u8> {
     preview(global, &args.selection, args.detailed_exitcode)
 }
 
 /// Says what a run would do; changes nothing.
-pub fn preview(global: &Global, selection: &Selection, detailed_exitcode: bool) -> Result<u8> {
+pub(super) fn preview(global: &Global, selection: &Selection, detailed_exitcode: bool) -> Result<u8> {
     let edges = Edges::default();
     let workspace = Workspace::at_commit(global, &selection.head)?;
     let query = Query::release(&workspace, selection)?;
@@ -29,7 +29,7 @@ pub fn preview(global: &Global, selection: &Selection, detailed_exitcode: bool) 
 }
 
 /// Prints a plan and returns the exit code that it means.
-pub fn show(global: &Global, plan: &Plan, detailed_exitcode: bool) -> Result<u8> {
+pub(super) fn show(global: &Global, plan: &Plan, detailed_exitcode: bool) -> Result<u8> {
     print(|out, styled| {
         if global.json {
             ui::plan::write_plan_json(out, plan)

@@ -19,23 +19,23 @@ use crate::reference::Digest;
 use crate::registry::Registry;
 
 /// One release, one environment.
-pub struct ReleaseRun<'a> {
+pub(super) struct ReleaseRun<'a> {
     /// The repository.
-    pub workspace: &'a Workspace,
+    pub(super) workspace: &'a Workspace,
     /// The environment.
-    pub environment: (&'a EnvironmentName, &'a Environment),
+    pub(super) environment: (&'a EnvironmentName, &'a Environment),
     /// What was decided.
-    pub plan: &'a Plan,
+    pub(super) plan: &'a Plan,
     /// What is to be built.
-    pub builds: Builds,
+    pub(super) builds: Builds,
     /// Where images and tags are.
-    pub registry: &'a Registry,
+    pub(super) registry: &'a Registry,
     /// Where deployments are recorded.
-    pub store: &'a dyn Store,
+    pub(super) store: &'a dyn Store,
     /// What is shown, and what ends the run.
-    pub session: &'a Session,
+    pub(super) session: &'a Session,
     /// When the run began.
-    pub started: OffsetDateTime,
+    pub(super) started: OffsetDateTime,
 }
 
 /// The digest of every image of the release.
@@ -46,7 +46,7 @@ impl ReleaseRun<'_> {
     ///
     /// Before anything changes that the environment sees, the record says that a deployment was started; how
     /// it ended is written last. So a run that is killed in between is known to the next one.
-    pub async fn execute(&self, stored: Stored, lease: &mut Lease) -> Result<Release> {
+    pub(super) async fn execute(&self, stored: Stored, lease: &mut Lease) -> Result<Release> {
         let mut ledger = Ledger { run: self, stored };
         let digests = match record::hold(self.store, lease, self.build()).await? {
             Ok(digests) => digests,

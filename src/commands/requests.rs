@@ -16,11 +16,11 @@ use crate::plan::{Plan, PlannedImage};
 use crate::reference::Reference;
 
 /// The tag of what `dtbuild build` made last.
-pub const LOCAL_TAG: &str = "local";
+pub(super) const LOCAL_TAG: &str = "local";
 
 /// What a plan's builds are for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Purpose {
+pub(super) enum Purpose {
     /// The registry.
     Publish,
     /// The engine's own store: builds stay there.
@@ -28,7 +28,7 @@ pub enum Purpose {
 }
 
 /// The jobs that build what a plan decided to.
-pub fn jobs(
+pub(super) fn jobs(
     workspace: &Workspace,
     gathered: &Gathered,
     plan: &Plan,

@@ -26,14 +26,14 @@ use crate::ui;
 const LEASE_LIFE: Duration = Duration::from_mins(2);
 
 /// A plan with the state of the record that it was made from.
-pub struct Prepared {
+pub(super) struct Prepared {
     stored: Stored,
     gathered: Gathered,
-    pub plan: Plan,
+    pub(super) plan: Plan,
 }
 
 /// Runs the CD step.
-pub fn run(global: &Global, args: &RunArgs) -> Result<u8> {
+pub(super) fn run(global: &Global, args: &RunArgs) -> Result<u8> {
     if args.dry_run {
         return plan::preview(global, &args.selection, args.detailed_exitcode);
     }
@@ -58,17 +58,17 @@ pub fn run(global: &Global, args: &RunArgs) -> Result<u8> {
 }
 
 /// One execution of the CD step, or of a part of it.
-pub struct Step<'a> {
-    pub global: &'a Global,
-    pub edges: &'a Edges,
-    pub workspace: &'a Workspace,
-    pub query: &'a Query,
-    pub building: &'a Building,
+pub(super) struct Step<'a> {
+    pub(super) global: &'a Global,
+    pub(super) edges: &'a Edges,
+    pub(super) workspace: &'a Workspace,
+    pub(super) query: &'a Query,
+    pub(super) building: &'a Building,
 }
 
 impl Step<'_> {
     /// Reads the record and decides.
-    pub fn prepare(&self) -> Result<Prepared> {
+    pub(super) fn prepare(&self) -> Result<Prepared> {
         let store = self.edges.records(self.workspace)?;
         self.prepare_from(self.read(&*store)?)
     }
@@ -89,7 +89,7 @@ impl Step<'_> {
     }
 
     /// Takes the lease and carries the plan out; makes it anew if somebody deployed in between.
-    pub fn execute(&self, mut prepared: Prepared) -> Result<u8> {
+    pub(super) fn execute(&self, mut prepared: Prepared) -> Result<u8> {
         let started = OffsetDateTime::now_utc();
         let environment = self.environment()?;
         let store = self.edges.records(self.workspace)?;

@@ -15,18 +15,18 @@ use crate::plan::{Head, Plan};
 use crate::ui;
 
 /// A run that is going on.
-pub struct Session {
+pub(super) struct Session {
     /// Where to report.
-    pub events: EventSink,
+    pub(super) events: EventSink,
     /// Ends the run; Ctrl-C and SIGTERM do.
-    pub cancel: CancellationToken,
+    pub(super) cancel: CancellationToken,
     renderer: JoinHandle<()>,
     started: Instant,
 }
 
 impl Session {
     /// Starts to show events and to listen to signals.
-    pub fn start(edges: &Edges, global: &Global, workspace: &Workspace) -> Result<Self> {
+    pub(super) fn start(edges: &Edges, global: &Global, workspace: &Workspace) -> Result<Self> {
         let (events, mut receiver) = EventSink::channel();
         let mut renderer = ui::progress(global.progress, ui::Streams::stderr(&workspace.config));
         let renderer = std::thread::spawn(move || {
@@ -41,7 +41,7 @@ impl Session {
     }
 
     /// Tells what is going to be done.
-    pub fn announce(&self, plan: &Plan) {
+    pub(super) fn announce(&self, plan: &Plan) {
         let commit = match &plan.head {
             Head::Commit { id } => Some(id.clone()),
             Head::WorkingTree { .. } => None,
@@ -56,7 +56,7 @@ impl Session {
     }
 
     /// Ends the run: the last event is shown before this returns.
-    pub fn finish<T>(self, result: Result<T>) -> Result<T> {
+    pub(super) fn finish<T>(self, result: Result<T>) -> Result<T> {
         let exit_code = result.as_ref().map_or_else(Error::exit_code, |_| 0);
         let milliseconds = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.events.send(Event::RunFinished { exit_code, milliseconds });
@@ -68,7 +68,7 @@ impl Session {
 }
 
 /// The failure that a cancelled run ends with.
-pub fn interrupted() -> Error {
+pub(super) fn interrupted() -> Error {
     Error::new(Kind::Interrupted, "interrupted")
         .hint("what was pushed is kept; the next run continues from there")
 }

@@ -13,7 +13,7 @@ use crate::ui;
 use crate::ui::status::StatusView;
 
 /// Runs `dtbuild status`.
-pub fn status(global: &Global, args: &StatusArgs) -> Result<u8> {
+pub(super) fn status(global: &Global, args: &StatusArgs) -> Result<u8> {
     let edges = Edges::default();
     let workspace = Workspace::at_commit(global, "HEAD")?;
     let environments: Vec<(&EnvironmentName, &Environment)> = match &args.environment {

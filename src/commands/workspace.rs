@@ -9,27 +9,27 @@ use crate::error::{Error, Kind, Result};
 use crate::git::{CommitId, Repository};
 
 /// What every command starts from.
-pub struct Workspace {
+pub(super) struct Workspace {
     /// The repository.
-    pub repository: Repository,
+    pub(super) repository: Repository,
     /// The commit or the disk.
-    pub files: Files,
+    pub(super) files: Files,
     /// The `build.toml` of `files`.
-    pub config: Config,
+    pub(super) config: Config,
     /// The `build.lock` of `files`; empty where there is none.
-    pub lock: Lock,
+    pub(super) lock: Lock,
 }
 
 impl Workspace {
     /// Opens the commit that `revision` names.
-    pub fn at_commit(global: &Global, revision: &str) -> Result<Self> {
+    pub(super) fn at_commit(global: &Global, revision: &str) -> Result<Self> {
         let repository = open(global)?;
         let commit = if revision == "HEAD" { head(&repository)? } else { repository.resolve(revision)? };
         Self::load(repository, Files::Commit(commit), global)
     }
 
     /// Opens the files on the disk.
-    pub fn on_disk(global: &Global) -> Result<Self> {
+    pub(super) fn on_disk(global: &Global) -> Result<Self> {
         Self::load(open(global)?, Files::Disk, global)
     }
 
@@ -46,14 +46,17 @@ impl Workspace {
     }
 
     /// The named environment, or the one that follows the current branch.
-    pub fn environment(&self, name: Option<&EnvironmentName>) -> Result<(&EnvironmentName, &Environment)> {
+    pub(super) fn environment(
+        &self,
+        name: Option<&EnvironmentName>,
+    ) -> Result<(&EnvironmentName, &Environment)> {
         let name = match name {
             Some(name) => name,
             None => self.environment_of_branch()?,
         };
         match self.config.environments.get_key_value(name) {
             Some(found) => Ok(found),
-            None => Err(self.unknown("environment", name.as_str(), self.environments())),
+            None => Err(Self::unknown("environment", name.as_str(), self.environments())),
         }
     }
 
@@ -79,16 +82,16 @@ impl Workspace {
     }
 
     /// Checks that images that were named on the command line are declared.
-    pub fn check_images<'a>(&self, names: impl IntoIterator<Item = &'a ImageName>) -> Result<()> {
+    pub(super) fn check_images<'a>(&self, names: impl IntoIterator<Item = &'a ImageName>) -> Result<()> {
         match names.into_iter().find(|name| !self.config.images.contains_key(*name)) {
             None => Ok(()),
             Some(name) => {
-                Err(self.unknown("image", name.as_str(), self.config.images.keys().map(ImageName::as_str)))
+                Err(Self::unknown("image", name.as_str(), self.config.images.keys().map(ImageName::as_str)))
             }
         }
     }
 
-    fn unknown<'a>(&self, what: &str, name: &str, known: impl Iterator<Item = &'a str>) -> Error {
+    fn unknown<'a>(what: &str, name: &str, known: impl Iterator<Item = &'a str>) -> Error {
         let known: Vec<&str> = known.collect();
         let error = Error::new(Kind::Usage, format!("build.toml declares no {what} `{name}`"));
         match config::nearest(name, known.iter().copied()) {

@@ -12,7 +12,7 @@ use crate::reference::Digest;
 use crate::registry::base::BaseCache;
 
 /// The digests of `names`. With `bases = "name"`, those that the lock does not name are left out.
-pub fn resolve(
+pub(crate) fn resolve(
     edges: &Edges,
     config: &Config,
     lock: &Lock,
@@ -35,7 +35,7 @@ pub fn resolve(
 }
 
 /// The digests that the registries serve now, whatever was answered before.
-pub fn resolve_anew(edges: &Edges, names: &BTreeSet<String>) -> Result<BTreeMap<String, Digest>> {
+pub(crate) fn resolve_anew(edges: &Edges, names: &BTreeSet<String>) -> Result<BTreeMap<String, Digest>> {
     let mirrors = edges.mirrors();
     let registry = edges.registry()?;
     edges.block_on(async {

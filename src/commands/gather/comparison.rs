@@ -3,7 +3,6 @@
 use bstr::BStr;
 use dtbuild_cache::globs::GlobFilter;
 
-use super::inputs::matches_with_folders;
 use super::query::Query;
 use crate::commands::files::Files;
 use crate::commands::workspace::Workspace;
@@ -13,20 +12,20 @@ use crate::plan::{Base, ChangedPath, Deployed, DeployedImage};
 use crate::record::{Deployment, Record};
 
 /// What the head is compared with.
-pub struct Comparison {
+pub(crate) struct Comparison {
     /// The commit, and whether it is in this clone.
-    pub base: Base,
+    pub(crate) base: Base,
     /// What the environment runs.
-    pub current: Option<Deployed>,
+    pub(crate) current: Option<Deployed>,
     /// Whether the last deployment left the environment in an unsure state.
-    pub last_failed: bool,
+    pub(crate) last_failed: bool,
     /// The changed paths; empty when the base is not known.
-    pub changes: Vec<ChangedPath>,
+    pub(crate) changes: Vec<ChangedPath>,
 }
 
 impl Comparison {
     /// Compares with `--base`, else with the commit of the record, else (for the disk) with HEAD.
-    pub fn make(workspace: &Workspace, query: &Query, record: Option<&Record>) -> Result<Self> {
+    pub(crate) fn make(workspace: &Workspace, query: &Query, record: Option<&Record>) -> Result<Self> {
         let repository = &workspace.repository;
         let deployed = record.and_then(Record::current);
         let commit: Option<CommitId> = match (&query.base, deployed) {
@@ -52,7 +51,7 @@ impl Comparison {
     }
 
     /// The digest of what the deployment itself reads, and the changed paths among it.
-    pub fn deploy_inputs(
+    pub(crate) fn deploy_inputs(
         &self,
         workspace: &Workspace,
         query: &Query,
@@ -61,9 +60,9 @@ impl Comparison {
         let Some(paths) = deploy.and_then(|deploy| deploy.paths.as_ref()) else {
             return Ok((None, Vec::new()));
         };
-        let filter = GlobFilter::including(paths.set.clone(), BStr::new(""));
+        let filter = GlobFilter::including(paths.clone(), "");
         let digest = workspace.files.digest(&workspace.repository, BStr::new(""), &filter)?;
-        let matching = |change: &&ChangedPath| matches_with_folders(paths, change.path.as_ref());
+        let matching = |change: &&ChangedPath| paths.matches(change.path.as_ref());
         Ok((digest.map(|id| id.to_string()), self.changes.iter().filter(matching).cloned().collect()))
     }
 }

@@ -7,7 +7,7 @@ use crate::plan::{Deployed, ImageFacts};
 use super::query::Query;
 
 /// Marks the images whose key the cache has. What the environment runs is not asked for.
-pub fn look_up(
+pub(crate) fn look_up(
     edges: &Edges,
     query: &Query,
     current: Option<&Deployed>,

@@ -1,21 +1,21 @@
 //! The inputs of an image: which files enter its key, and which changed paths are among them.
 
 use bstr::{BStr, BString, ByteSlice as _};
-use dtbuild_cache::globs::GlobFilter;
+use dtbuild_cache::globs::{GlobFilter, Globs};
 use dtbuild_cache::ignore::Rules;
 use dtbuild_cache::tree::{Both, ContentId};
 
 use crate::commands::files::Files;
-use crate::config::{ConfigError, FILE_NAME, Globs, Image, ImageName};
+use crate::config::{ConfigError, FILE_NAME, Image, ImageName};
 use crate::error::{Error, Kind, Result};
 use crate::git::Repository;
 
 /// What of the repository can alter an image.
-pub struct Inputs {
+pub(crate) struct Inputs {
     /// The context's folder.
     context: BString,
     /// What `.dockerignore` keeps out of the context, whatever it is used for.
-    pub rules: Rules,
+    pub(crate) rules: Rules,
     /// The file that the rules were read from.
     ignore_file: Option<BString>,
     ignore: Option<Globs>,
@@ -25,7 +25,7 @@ pub struct Inputs {
 
 impl Inputs {
     /// Reads the image's `.dockerignore`: `{dockerfile}.dockerignore`, else the context's own.
-    pub fn read(repository: &Repository, files: Files, image: &Image) -> Result<Self> {
+    pub(crate) fn read(repository: &Repository, files: Files, image: &Image) -> Result<Self> {
         let of_dockerfile = BString::from([image.dockerfile.as_slice(), b".dockerignore"].concat());
         let of_context = join(&image.context, ".dockerignore");
         let mut rules = Rules::default();
@@ -44,7 +44,7 @@ impl Inputs {
     }
 
     /// The digest of the context as far as it enters the key.
-    pub fn context_digest(
+    pub(crate) fn context_digest(
         &self,
         repository: &Repository,
         files: Files,
@@ -53,7 +53,7 @@ impl Inputs {
         let digest = match &self.ignore {
             None => files.digest(repository, self.context.as_bstr(), &self.rules)?,
             Some(globs) => {
-                let ignored = GlobFilter::excluding(globs.set.clone(), self.context.as_bstr());
+                let ignored = GlobFilter::excluding(globs.clone(), self.context.clone());
                 files.digest(repository, self.context.as_bstr(), &Both(&self.rules, &ignored))?
             }
         };
@@ -67,25 +67,24 @@ impl Inputs {
     }
 
     /// The digest of the declared inputs besides the context; none when none are declared.
-    pub fn paths_digest(&self, repository: &Repository, files: Files) -> Result<Option<ContentId>> {
+    pub(crate) fn paths_digest(&self, repository: &Repository, files: Files) -> Result<Option<ContentId>> {
         let Some(paths) = &self.paths else { return Ok(None) };
-        let filter = GlobFilter::including(paths.set.clone(), BStr::new(""));
+        let filter = GlobFilter::including(paths.clone(), "");
         match &self.ignore {
             None => files.digest(repository, BStr::new(""), &filter),
             Some(globs) => {
-                let ignored = GlobFilter::excluding(globs.set.clone(), BStr::new(""));
+                let ignored = GlobFilter::excluding(globs.clone(), "");
                 files.digest(repository, BStr::new(""), &Both(&filter, &ignored))
             }
         }
     }
 
     /// Whether a changed path can be a cause of another key.
-    pub fn contains(&self, path: &BStr) -> bool {
+    pub(crate) fn contains(&self, path: &BStr) -> bool {
         if path == self.dockerfile || self.ignore_file.as_ref().is_some_and(|file| path == file) {
             return true;
         }
-        let matches =
-            |globs: &Option<Globs>| globs.as_ref().is_some_and(|globs| matches_with_folders(globs, path));
+        let matches = |globs: &Option<Globs>| globs.as_ref().is_some_and(|globs| globs.matches(path));
         if matches(&self.ignore) {
             return false;
         }
@@ -102,13 +101,7 @@ impl Inputs {
     }
 }
 
-/// Whether the path or a folder above it matches: a glob that matches a folder takes all below it.
-pub fn matches_with_folders(globs: &Globs, path: &BStr) -> bool {
-    let ends = path.find_iter(b"/").chain([path.len()]);
-    ends.into_iter().any(|end| path[..end].to_path().is_ok_and(|path| globs.set.is_match(path)))
-}
-
 /// A path below a folder of the repository; the empty folder is the root.
-pub fn join(folder: &BString, name: &str) -> BString {
+pub(crate) fn join(folder: &BString, name: &str) -> BString {
     if folder.is_empty() { name.into() } else { format!("{folder}/{name}").into() }
 }

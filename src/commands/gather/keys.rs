@@ -11,10 +11,10 @@ use crate::error::Result;
 use crate::reference::Digest;
 
 /// Each image's key with the fields that it was taken from.
-pub type Keys = BTreeMap<ImageName, (ImageKey, KeyFields)>;
+pub(crate) type Keys = BTreeMap<ImageName, (ImageKey, KeyFields)>;
 
 /// Computes the keys of `order`, in which every image comes after those that it is built from.
-pub fn fields(
+pub(crate) fn fields(
     workspace: &Workspace,
     order: &[ImageName],
     sources: &BTreeMap<ImageName, Source>,

@@ -3,6 +3,7 @@
 //! In this order: Dockerfiles and what they are built from, base images, keys, the diff, the hits. Only what
 //! the environment does not run already is looked up in the cache.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use dtbuild_cache::key::{ImageKey, KeyFields};
@@ -24,47 +25,47 @@ mod keys;
 mod query;
 mod source;
 
-pub use bases::resolve_anew;
-pub use query::Query;
-pub use source::Source;
+pub(crate) use bases::resolve_anew;
+pub(crate) use query::Query;
+pub(crate) use source::Source;
 
 use comparison::Comparison;
 
 /// What was found out: the facts for deciding, and what building needs besides.
-pub struct Gathered {
+pub(crate) struct Gathered {
     /// What a plan is decided from.
-    pub facts: Facts,
+    pub(crate) facts: Facts,
     /// The digests of the base images.
-    pub bases: BTreeMap<String, Digest>,
+    pub(crate) bases: BTreeMap<String, Digest>,
     sources: BTreeMap<ImageName, Source>,
     keys: BTreeMap<ImageName, ImageKey>,
 }
 
 impl Gathered {
     /// What is known of an image of the plan.
-    pub fn source(&self, image: &ImageName) -> Result<&Source> {
+    pub(crate) fn source(&self, image: &ImageName) -> Result<&Source> {
         let missing = || Error::new(Kind::Usage, format!("build.toml declares no image `{image}`"));
         self.sources.get(image).ok_or_else(missing)
     }
 
     /// The content key of an image of the plan.
-    pub fn key(&self, image: &ImageName) -> Option<ImageKey> {
+    pub(crate) fn key(&self, image: &ImageName) -> Option<ImageKey> {
         self.keys.get(image).copied()
     }
 }
 
 /// Reads the Dockerfiles of images and of what they are built from, each after what it needs.
-pub fn sources(
+pub(crate) fn sources(
     workspace: &Workspace,
     roots: &BTreeSet<ImageName>,
 ) -> Result<(Vec<ImageName>, BTreeMap<ImageName, Source>)> {
     let mut sources: BTreeMap<ImageName, Source> = BTreeMap::new();
     let mut next: Vec<ImageName> = roots.iter().cloned().collect();
     while let Some(image) = next.pop() {
-        if !sources.contains_key(&image) {
-            let source = Source::read(workspace, &image)?;
+        if let Entry::Vacant(place) = sources.entry(image) {
+            let source = Source::read(workspace, place.key())?;
             next.extend(source.dependencies.iter().cloned());
-            sources.insert(image, source);
+            place.insert(source);
         }
     }
     let dependencies =
@@ -73,7 +74,7 @@ pub fn sources(
 }
 
 /// Finds out all that a plan is decided from.
-pub fn gather(
+pub(crate) fn gather(
     edges: &Edges,
     workspace: &Workspace,
     query: &Query,
@@ -131,6 +132,7 @@ fn image_facts(
         fields,
         dependencies: source.dependencies.clone(),
         changes: of_inputs.cloned().collect(),
+        notes: source.notes(),
         cached: false,
         digest: None,
         released: query.images.contains(name),

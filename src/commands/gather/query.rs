@@ -9,20 +9,20 @@ use crate::error::Result;
 use crate::plan::Request;
 
 /// What a command wants to know.
-pub struct Query {
+pub(crate) struct Query {
     /// Where the release is to go; none for a local build.
-    pub environment: Option<EnvironmentName>,
+    pub(crate) environment: Option<EnvironmentName>,
     /// The images in question.
-    pub images: BTreeSet<ImageName>,
+    pub(crate) images: BTreeSet<ImageName>,
     /// The commit to compare with instead of the one that the environment runs.
-    pub base: Option<String>,
+    pub(crate) base: Option<String>,
     /// What to do with them.
-    pub request: Request,
+    pub(crate) request: Request,
 }
 
 impl Query {
     /// A release of the head to an environment.
-    pub fn release(workspace: &Workspace, selection: &Selection) -> Result<Self> {
+    pub(crate) fn release(workspace: &Workspace, selection: &Selection) -> Result<Self> {
         let (name, environment) = workspace.environment(selection.environment.as_ref())?;
         workspace.check_images(&selection.only)?;
         let only = (!selection.only.is_empty()).then(|| selection.only.iter().cloned().collect());
@@ -35,7 +35,7 @@ impl Query {
     }
 
     /// A local build of `images`, or of all when none are named.
-    pub fn local(workspace: &Workspace, images: &[ImageName], force: bool) -> Result<Self> {
+    pub(crate) fn local(workspace: &Workspace, images: &[ImageName], force: bool) -> Result<Self> {
         workspace.check_images(images)?;
         let images = if images.is_empty() {
             workspace.config.images.keys().cloned().collect()
@@ -52,7 +52,7 @@ impl Query {
     }
 
     /// The environment that the release is to go to, by its name.
-    pub fn environment<'a>(
+    pub(crate) fn environment<'a>(
         &'a self,
         workspace: &'a Workspace,
     ) -> Result<(&'a EnvironmentName, &'a Environment)> {
@@ -64,7 +64,7 @@ impl Query {
     }
 
     /// What `build.toml` says of the environment.
-    pub fn declared<'a>(&self, workspace: &'a Workspace) -> Option<&'a Environment> {
+    pub(crate) fn declared<'a>(&self, workspace: &'a Workspace) -> Option<&'a Environment> {
         workspace.config.environments.get(self.environment.as_ref()?)
     }
 }

@@ -10,23 +10,21 @@ use crate::dockerfile::{Analysis, Dockerfile, Options};
 use crate::error::{Error, Kind, Result};
 
 /// What an image is made of, as far as its Dockerfile and `.dockerignore` tell.
-pub struct Source {
+pub(crate) struct Source {
     /// Which image.
     name: ImageName,
     /// The commit or the disk; the disk also for `source = "worktree"`.
-    pub files: Files,
+    pub(crate) files: Files,
     /// What of the repository can alter the image.
-    pub inputs: Inputs,
+    pub(crate) inputs: Inputs,
     /// The images of `build.toml` that it is built from.
-    pub dependencies: BTreeSet<ImageName>,
+    pub(crate) dependencies: BTreeSet<ImageName>,
     /// The given build arguments that the Dockerfile declares.
-    pub args: BTreeMap<String, String>,
-    /// The given build arguments that it does not declare.
-    pub undeclared_args: BTreeSet<String>,
+    pub(crate) args: BTreeMap<String, String>,
     /// The platforms that are built for; never empty.
-    pub platforms: Vec<String>,
+    pub(crate) platforms: Vec<String>,
     /// BLAKE3 of the Dockerfile's bytes, in hexadecimal.
-    pub dockerfile_digest: String,
+    pub(crate) dockerfile_digest: String,
     dockerfile: Dockerfile,
     /// One analysis per platform.
     analyses: Vec<Analysis>,
@@ -36,7 +34,7 @@ pub struct Source {
 
 impl Source {
     /// Reads an image's Dockerfile and `.dockerignore`.
-    pub fn read(workspace: &Workspace, name: &ImageName) -> Result<Self> {
+    pub(crate) fn read(workspace: &Workspace, name: &ImageName) -> Result<Self> {
         let config = &workspace.config;
         let image = declared(config, name)?;
         let files = if image.source == config::Source::Worktree { Files::Disk } else { workspace.files };
@@ -62,7 +60,6 @@ impl Source {
             inputs,
             dependencies: dependencies.filter_map(|needed| words.get(&needed.name).cloned()).collect(),
             args: image.args.iter().filter(|(arg, _)| declared.contains(arg)).map(own).collect(),
-            undeclared_args: analyses.iter().flat_map(|analysis| analysis.undeclared_args.clone()).collect(),
             platforms,
             dockerfile_digest: blake3::hash(&text).to_hex().to_string(),
             dockerfile,
@@ -72,22 +69,32 @@ impl Source {
     }
 
     /// What `build.toml` says of the image.
-    pub fn declared<'a>(&self, config: &'a Config) -> Result<&'a Image> {
+    pub(crate) fn declared<'a>(&self, config: &'a Config) -> Result<&'a Image> {
         declared(config, &self.name)
     }
 
     /// The names of the base images, as the Dockerfile has them, expanded.
-    pub fn bases(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn bases(&self) -> impl Iterator<Item = &str> {
         self.analyses.iter().flat_map(|analysis| &analysis.bases).map(|base| base.name.as_str())
     }
 
+    /// What the image's author should know.
+    pub(crate) fn notes(&self) -> Vec<String> {
+        let undeclared: BTreeSet<&String> =
+            self.analyses.iter().flat_map(|analysis| &analysis.undeclared_args).collect();
+        let note = |name| {
+            format!("the build argument `{name}` has no effect: the Dockerfile has no ARG of that name")
+        };
+        undeclared.into_iter().map(note).collect()
+    }
+
     /// The words of the Dockerfile that stand for images of `build.toml`.
-    pub fn images(&self) -> impl Iterator<Item = (&str, &ImageName)> {
+    pub(crate) fn images(&self) -> impl Iterator<Item = (&str, &ImageName)> {
         self.words.iter().map(|(word, image)| (word.as_str(), image))
     }
 
     /// The Dockerfile with names of images replaced.
-    pub fn pin(&self, replacements: &BTreeMap<String, String>) -> Result<Vec<u8>> {
+    pub(crate) fn pin(&self, replacements: &BTreeMap<String, String>) -> Result<Vec<u8>> {
         let analyses: Vec<&Analysis> = self.analyses.iter().collect();
         let pinned = self.dockerfile.pinned(&analyses, replacements);
         let pinned = pinned.map_err(|error| Error::new(Kind::Usage, format!("`{}`: {error}", self.name)))?;

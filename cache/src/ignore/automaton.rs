@@ -134,15 +134,20 @@ impl Table {
     }
 
     fn read(&self, mut state: u32, text: &[u8]) -> u32 {
-        if state != DEAD {
-            self.unit.each(text, |unit| {
-                let class = match usize::try_from(unit) {
-                    Ok(unit) if unit < 256 => self.small[unit].into(),
-                    _ => self.classes.partition_point(|&first| first <= unit) - 1,
-                };
-                state = self.rows[state as usize].next[class];
-            });
+        if state == DEAD {
+            return DEAD;
         }
+        let step = |state: u32, class: usize| self.rows[state as usize].next[class];
+        if text.is_ascii() {
+            return text.iter().fold(state, |state, &byte| step(state, self.small[usize::from(byte)].into()));
+        }
+        self.unit.each(text, |unit| {
+            let class = match usize::try_from(unit) {
+                Ok(unit) if unit < 256 => self.small[unit].into(),
+                _ => self.classes.partition_point(|&first| first <= unit) - 1,
+            };
+            state = step(state, class);
+        });
         state
     }
 

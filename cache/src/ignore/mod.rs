@@ -10,9 +10,9 @@
 //!   asked about each path below it alone;
 //! - an excluded folder is not entered when all exceptions are plain paths and none lies below it.
 //!
-//! In the order in which data flows: [`lines`] reads the file, [`check`] refuses what Go's matcher
-//! refuses, [`translate`] turns a pattern into moby's expression, [`syntax`] parses that as Go does,
-//! [`program`] and [`automaton`] run it name by name.
+//! In the order in which data flows: `lines` reads the file, `check` refuses what Go's matcher
+//! refuses, `translate` turns a pattern into moby's expression, `syntax` parses that as Go does,
+//! `program` and `automaton` run it name by name.
 //!
 //! Differences that are left: patterns that BuildKit would refuse in the middle of a build are errors
 //! here from the start, and so is a Unicode class (`\pL`).
@@ -171,9 +171,13 @@ impl Filter for Rules {
         let mut below = State { excluded, next: state.next, positions: Vec::new() };
         for (index, position) in (state.next..).zip(&state.positions) {
             let Pattern { exception, automaton } = &self.patterns[index];
-            let position = if position.is_dead() { position.clone() } else { automaton.read(position, name) };
             // A pattern that cannot change the verdict is not asked, so its match is not remembered.
-            if *exception == excluded && automaton.accepts(&position) {
+            let asked = *exception == excluded;
+            if !asked && !is_folder {
+                continue;
+            }
+            let position = if position.is_dead() { position.clone() } else { automaton.read(position, name) };
+            if asked && automaton.accepts(&position) {
                 excluded = !exception;
                 // It matches everything below too, which settles what the patterns before it say there.
                 below = State { excluded, next: index + 1, positions: Vec::new() };

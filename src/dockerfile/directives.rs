@@ -1,4 +1,5 @@
-//! The comments at the top that are not comments: `# syntax=`, `# escape=`, `# check=`. Start with [`Directives`].
+//! The comments at the top that are not comments: `# syntax=`, `# escape=`, `# check=`. Start with
+//! [`Directives`].
 //!
 //! The rules, quirks included, are those of BuildKit's `frontend/dockerfile/parser/directives.go`: the first
 //! line that is no directive ends them, and the syntax is looked for in more formats than the escape.

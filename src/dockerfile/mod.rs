@@ -1,4 +1,5 @@
-//! Dockerfiles: what a build reads, which images it stands on, which arguments it takes. Start with [`Dockerfile`].
+//! Dockerfiles: what a build reads, which images it stands on, which arguments it takes. Start with
+//! [`Dockerfile`].
 //!
 //! The language is read as BuildKit's frontend 1.x reads it, from the bytes to the list of paths that it asks a
 //! client for. Data flows through the modules in this order:

@@ -1,5 +1,6 @@
 //! A deployment by `ansible-playbook`, which gets the release as `dtbuild_*` variables.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
@@ -46,14 +47,25 @@ pub(super) fn program(
         // Without it, an inventory that cannot be read is one without hosts, and to deploy nowhere succeeds.
         ("ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED", "true"),
     ];
+    let mut settings: BTreeMap<String, OsString> =
+        settings.map(|(name, value)| (name.to_owned(), value.into())).into();
+    settings.extend(own_settings(playbook, root));
     Ok(Program {
         name: PROGRAM.to_owned(),
         path: installed(root)?,
         args: words,
-        variables: settings.map(|(name, value)| (name.to_owned(), value.into())).into(),
+        variables: settings,
         // It would win over "no colour".
         removed: vec!["ANSIBLE_FORCE_COLOR"],
     })
+}
+
+/// The `ansible.cfg` beside the playbook, unless the user named another: Ansible itself would look for it in
+/// the current folder alone, which is the repository's root.
+fn own_settings(playbook: &Path, root: &Path) -> Option<(String, OsString)> {
+    let file = root.join(playbook.parent()?).join("ansible.cfg");
+    let named = std::env::var_os("ANSIBLE_CONFIG").is_some();
+    (!named && file.is_file()).then(|| ("ANSIBLE_CONFIG".to_owned(), file.into_os_string()))
 }
 
 /// A path that cannot be taken for an option.

@@ -7,6 +7,7 @@ use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::path::Path;
 
 use bstr::{BString, ByteSlice as _};
+use dtbuild_cache::stat;
 use dtbuild_cache::tree::{ContentId, Kind};
 use gix::hash::Hasher;
 use gix::objs::encode::loose_header;
@@ -15,7 +16,7 @@ use gix::objs::encode::loose_header;
 const CHUNK: usize = 1024 * 1024;
 
 /// What tells one state of a file from another without reading it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Stat {
     pub(super) device: u64,
     pub(super) inode: u64,
@@ -25,6 +26,14 @@ pub(super) struct Stat {
     pub(super) modified: (i64, i64),
     /// Seconds and nanoseconds.
     pub(super) changed: (i64, i64),
+    /// The same in the form of the stat cache, which also knows when it was asked.
+    pub(super) noted: stat::Stat,
+}
+
+impl PartialEq for Stat {
+    fn eq(&self, other: &Self) -> bool {
+        self.device == other.device && self.noted.says(&other.noted)
+    }
 }
 
 impl From<&Metadata> for Stat {
@@ -36,6 +45,7 @@ impl From<&Metadata> for Stat {
             size: metadata.size(),
             modified: (metadata.mtime(), metadata.mtime_nsec()),
             changed: (metadata.ctime(), metadata.ctime_nsec()),
+            noted: stat::Stat::of(metadata),
         }
     }
 }

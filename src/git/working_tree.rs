@@ -3,7 +3,8 @@
 //! A [`WorkingTree`] is what the folder was when it was first looked at: each folder is listed once and
 //! each file identified once, so its digest and its snapshot always speak of the same files. A content id
 //! is the blob id of the bytes *on disk*. Git's index answers for files that nobody touched, where
-//! git stores the very bytes that the disk has; all else is read.
+//! git stores the very bytes that the disk has; the stat cache answers for what was read before; all
+//! else is read.
 
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
@@ -12,10 +13,11 @@ use std::sync::Arc;
 
 use bstr::{BStr, BString, ByteSlice as _};
 use dtbuild_cache::snapshot::{Snapshot, SnapshotEntry};
+use dtbuild_cache::stat::StatCache;
 use dtbuild_cache::tree::{self, ContentId, Filter, Kind, Node, Tree};
 
 use super::conversion::Conversions;
-use super::disk;
+use super::disk::{self, Stat};
 use super::disk_contents::DiskContents;
 use super::index::Index;
 use super::listing::Listing;
@@ -24,6 +26,9 @@ use super::reading::{self, Unread};
 use super::snapshot::{Kept, is_pointer_size, lfs_pointer};
 use super::{GitError, Repository};
 
+/// Where the stat cache is, from the git folder of the work tree.
+const STATS: &str = "dtbuild/stat";
+
 /// A folder of the working tree.
 pub struct WorkingTree {
     listing: Listing,
@@ -31,6 +36,8 @@ pub struct WorkingTree {
     /// The content ids that are known, by path from the folder's root.
     ids: RefCell<HashMap<BString, ContentId>>,
     conversions: RefCell<Conversions>,
+    /// What was read before, by any run.
+    stats: StatCache,
 }
 
 impl Repository {
@@ -55,7 +62,14 @@ impl Repository {
             index,
             folders: RefCell::default(),
         };
-        Ok(Some(WorkingTree { listing, objects: self.objects(), ids: RefCell::default(), conversions }))
+        let stats = StatCache::load(self.inner.git_dir().join(STATS), self.object_hash());
+        Ok(Some(WorkingTree {
+            listing,
+            objects: self.objects(),
+            ids: RefCell::default(),
+            conversions,
+            stats,
+        }))
     }
 }
 
@@ -105,8 +119,13 @@ impl WorkingTree {
             }
             Ok(())
         })?;
-        let found = reading::identify(&self.listing.root, unread, self.objects.hash())?;
-        self.ids.borrow_mut().extend(found);
+        for (path, id) in reading::identify(&self.listing.root, unread, self.objects.hash())? {
+            let (_, stat) = self.listing.file(path.as_bstr())?;
+            self.stats.record(self.listing.place(path.as_bstr()).as_bstr(), stat.noted, id);
+            self.ids.borrow_mut().insert(path, id);
+        }
+        // A cache that cannot be kept costs time, and nothing else.
+        let _ = self.stats.save();
         let index = &self.listing.index;
         folders.retain(|path| {
             !held.contains(path) && !index.has_below(self.listing.place(path.as_bstr()).as_bstr())
@@ -162,14 +181,23 @@ impl WorkingTree {
         }
         let (_, stat) = self.listing.file(path)?;
         let place = self.listing.place(path);
-        let Some(id) = self.listing.index.clean(place.as_bstr(), &stat) else { return Ok(None) };
+        let known = self.stored_as_it_is(place.as_bstr(), &stat)?;
+        let known = known.or_else(|| self.stats.lookup(place.as_bstr(), &stat.noted));
+        if let Some(id) = known {
+            self.ids.borrow_mut().insert(path.to_owned(), id);
+        }
+        Ok(known)
+    }
+
+    /// The blob of git's index for a file that nobody touched, where it holds the very bytes of the disk.
+    fn stored_as_it_is(&self, place: &BStr, stat: &Stat) -> Result<Option<ContentId>, GitError> {
+        let Some(id) = self.listing.index.clean(place, stat) else { return Ok(None) };
         // Git stores another form of what it converts, and what was converted may be told by no attribute
         // any more; but converted line endings show in the size.
-        let as_stored = self.objects.size(&id, place.as_bstr()).is_ok_and(|size| size == stat.size);
-        if !as_stored || self.conversions.borrow_mut().apply(place.as_bstr())? {
+        let as_stored = self.objects.size(&id, place).is_ok_and(|size| size == stat.size);
+        if !as_stored || self.conversions.borrow_mut().apply(place)? {
             return Ok(None);
         }
-        self.ids.borrow_mut().insert(path.to_owned(), id);
         Ok(Some(id))
     }
 }

@@ -352,3 +352,21 @@ fn sparse_checkout_holds_what_is_on_the_disk() {
     repo.git(["sparse-checkout", "set", "--cone", "--sparse-index", "a"]);
     assert_eq!(paths(&disk(&repo, "", &Everything).unwrap()), ["a", "a/x", "top"]);
 }
+
+#[test]
+fn what_was_read_before_is_remembered_and_may_be_forgotten_at_any_time() {
+    let repo = TestRepo::new().file("tracked", "1").commit("first").file("untracked", "2");
+    let stats = repo.root().join(".git/dtbuild/stat");
+    let first = on_disk(&repo);
+    // A file that was changed a moment ago is not noted, so the first look may come too early.
+    let begin = SystemTime::now();
+    while !stats.exists() {
+        assert!(begin.elapsed().unwrap() < Duration::from_secs(10), "nothing is ever noted");
+        assert_eq!(on_disk(&repo), first);
+    }
+    assert_eq!(on_disk(&repo), first, "from the notes");
+    fs::write(&stats, "damaged").unwrap();
+    assert_eq!(on_disk(&repo), first, "without them");
+    let repo = repo.file("untracked", "3");
+    assert_ne!(on_disk(&repo), first, "another content of the same size");
+}

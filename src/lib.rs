@@ -20,6 +20,7 @@
 //! | [`deploy`] | a command or a playbook gets the release | edge |
 //! | [`record`] | what environments run; the lease | edge |
 //! | [`ui`] | all that is printed: progress on stderr, results on stdout | |
+//! | `credentials` | what `docker login` stored, for registries and engines | edge |
 //! | [`error`] | kinds of failure and their exit codes | |
 //! | [`reference`](mod@reference) | names of things in registries | core |
 //!
@@ -28,6 +29,7 @@
 pub mod cli;
 pub mod commands;
 pub mod config;
+mod credentials;
 pub mod deploy;
 pub mod dockerfile;
 pub mod engine;

@@ -14,7 +14,6 @@ use crate::execute::events::EventSink;
 use crate::reference::{Digest, Reference};
 
 mod buildkit;
-mod credentials;
 pub mod docker;
 mod endpoint;
 #[cfg(test)]

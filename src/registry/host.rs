@@ -50,11 +50,6 @@ impl Host {
     pub(super) fn address(&self, tail: &str) -> Result<Url, Kind> {
         self.root.join(&format!("v2/{tail}")).map_err(|error| Kind::Name(error.to_string()))
     }
-
-    /// The name under which `docker login` files the credentials.
-    pub(super) fn credential_key(&self) -> &str {
-        if is_docker_hub(&self.name) { "https://index.docker.io/v1/" } else { &self.name }
-    }
 }
 
 /// The host and port of a URL, as a registry is named.
@@ -111,7 +106,6 @@ mod tests {
     fn docker_hub_has_three_names_and_one_address() {
         let host = Host::of("docker.io", &[]).unwrap();
         assert_eq!(host.root.as_str(), "https://registry-1.docker.io/");
-        assert_eq!(host.credential_key(), "https://index.docker.io/v1/");
     }
 
     #[test]

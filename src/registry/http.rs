@@ -8,9 +8,10 @@ use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, WWW_AUTHENTICATE};
 use reqwest::{Client, Method, Response, StatusCode, Url};
 use serde::Deserialize;
 
-use super::auth::{Challenge, Credential, Credentials, Grant, GrantSlot, Grants, Scope};
+use super::auth::{Challenge, Grant, GrantSlot, Grants, Logins, Scope};
 use super::error::{Kind, legible};
 use super::host::{Host, authority, is_loopback, may_be_plain};
+use crate::credentials::Login;
 
 /// How long a connection may take to be made.
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
@@ -36,7 +37,7 @@ pub(super) struct Transport {
     local: Client,
     /// Hosts that may be spoken to without TLS.
     pub(super) insecure: Vec<String>,
-    credentials: Credentials,
+    logins: Logins,
     grants: Grants,
 }
 
@@ -93,7 +94,7 @@ impl Transport {
             remote: build(false)?,
             local: build(true)?,
             insecure,
-            credentials: Credentials::new(docker_config),
+            logins: Logins::new(docker_config),
             grants: Grants::default(),
         })
     }
@@ -138,7 +139,7 @@ impl Transport {
     /// What "401" means: log in, or log in as somebody else.
     async fn refusal(&self, call: &Call<'_>, said: &str) -> Kind {
         let host = call.host.name.clone();
-        match self.credentials.find(call.host).await {
+        match self.logins.find(call.host).await {
             Ok(None) => Kind::Unauthorized { host },
             _ => Kind::Denied { host, reason: format!("the stored credentials are not accepted{said}") },
         }
@@ -178,14 +179,14 @@ impl Transport {
         {
             return Ok(Some(grant.clone()));
         }
-        let credential = self.credentials.find(call.host).await?;
-        let (grant, life) = match (challenge, credential) {
-            (Challenge::Basic, Some(Credential::Password { user, password })) => {
-                (Grant::Basic { user, password }, REQUEST_LIMIT * 1000)
+        let login = self.logins.find(call.host).await?;
+        let (grant, life) = match (challenge, login) {
+            (Challenge::Basic, Some(Login::Password { username, password })) => {
+                (Grant::Basic { user: username, password }, REQUEST_LIMIT * 1000)
             }
             (Challenge::Basic, _) => return Ok(None),
-            (Challenge::Bearer { realm, service }, credential) => {
-                self.fetch_token(call, realm, service.as_deref(), credential.as_ref()).await?
+            (Challenge::Bearer { realm, service }, login) => {
+                self.fetch_token(call, realm, service.as_deref(), login.as_ref()).await?
             }
         };
         *held = Some((grant.clone(), Instant::now() + life));
@@ -197,14 +198,14 @@ impl Transport {
         call: &Call<'_>,
         realm: &Url,
         service: Option<&str>,
-        credential: Option<&Credential>,
+        login: Option<&Login>,
     ) -> Result<(Grant, Duration), Kind> {
         let host = &call.host.name;
         let invalid = |reason: &str| Kind::Invalid { host: host.clone(), reason: reason.to_owned() };
         if realm.scheme() != "https" && !may_be_plain(&authority(realm), &self.insecure) {
             return Err(invalid("its token server has an address without TLS"));
         }
-        let request = token_request(self.client(realm), realm, service, &call.scope, credential);
+        let request = token_request(self.client(realm), realm, service, &call.scope, login);
         let answer = request.send().await.map_err(|error| Kind::from_transport(host, error))?;
         let status = answer.status();
         if matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
@@ -239,16 +240,16 @@ fn token_request(
     realm: &Url,
     service: Option<&str>,
     scope: &Scope,
-    credential: Option<&Credential>,
+    login: Option<&Login>,
 ) -> reqwest::RequestBuilder {
     let mut url = realm.clone();
     let mut fields = vec![("scope", scope.text())];
     fields.extend(service.map(|service| ("service", service.to_owned())));
-    let Some(Credential::Identity { token }) = credential else {
+    let Some(Login::IdentityToken(token)) = login else {
         url.query_pairs_mut().extend_pairs(&fields);
         let request = client.get(url);
-        return match credential {
-            Some(Credential::Password { user, password }) => request.basic_auth(user, Some(password)),
+        return match login {
+            Some(Login::Password { username, password }) => request.basic_auth(username, Some(password)),
             _ => request,
         };
     };

@@ -12,6 +12,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use reqwest::{Method, StatusCode};
 use sha2::{Digest as _, Sha256};
 
+use crate::credentials;
 use crate::reference::{Digest, Reference, Repository};
 
 pub mod artifact;
@@ -49,11 +50,7 @@ impl Settings {
     /// What the environment says: `DOCKER_CONFIG`, else `.docker` in the home folder.
     #[must_use]
     pub fn from_env() -> Self {
-        let named = std::env::var_os("DOCKER_CONFIG").filter(|folder| !folder.is_empty());
-        let docker_config = named
-            .map(PathBuf::from)
-            .or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".docker")));
-        Self { insecure: Vec::new(), docker_config }
+        Self { insecure: Vec::new(), docker_config: credentials::docker_folder() }
     }
 }
 

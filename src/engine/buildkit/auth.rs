@@ -9,7 +9,7 @@ use bollard_buildkit_proto::moby::filesync::v1::{
 };
 use tonic::{Request, Response, Status};
 
-use crate::engine::credentials::{Login, login};
+use crate::credentials::{Login, stored_login};
 
 /// Answers with what `docker login` left on this machine.
 pub(super) struct Auth;
@@ -20,7 +20,7 @@ impl auth_server::Auth for Auth {
         &self,
         request: Request<CredentialsRequest>,
     ) -> Result<Response<CredentialsResponse>, Status> {
-        let found = login(&request.get_ref().host).await;
+        let found = stored_login(&request.get_ref().host).await;
         let found = found.map_err(|error| Status::unauthenticated(error.to_string()))?;
         Ok(Response::new(match found {
             // An empty answer is anonymous; a secret without a name is an identity token.

@@ -15,8 +15,8 @@ use hyper::body::Bytes;
 use serde::Deserialize;
 
 use crate::config::ImageName;
+use crate::credentials::{Login, stored_login};
 use crate::engine::EngineError;
-use crate::engine::credentials::{Login, login};
 use crate::engine::endpoint::{Answer, Endpoint};
 use crate::engine::transient::is_transient;
 use crate::execute::events::{Event, EventSink};
@@ -76,7 +76,7 @@ pub(super) async fn push(
         EngineError::Push { reference: reference.clone(), reason, transient }
     };
     let tag = reference.tag().ok_or_else(|| failed("only tags can be pushed; give it one".to_owned()))?;
-    let login = login(reference.repository().registry()).await;
+    let login = stored_login(reference.repository().registry()).await;
     let login = login.map_err(|error| failed(error.to_string()))?;
     let request = Request::post(format!("/images/{}/push?tag={tag}", reference.repository()))
         .header("X-Registry-Auth", registry_auth(login.as_ref()))

@@ -52,6 +52,7 @@ print(*(i["name"] for i in json.load(sys.stdin)["images"] if i["decision"] == "b
 
 same() { [[ -n $1 && $1 == "$2" ]]; }
 differ() { [[ -n $1 && -n $2 && $1 != "$2" ]]; }
+never_said() { ! said "$1"; }
 said() { grep -qF -- "$1" "$output"; }
 
 step "a binary, an engine, a repository"
@@ -106,7 +107,12 @@ dtbuild --env staging
 took=$(((${EPOCHREALTIME/./} - begin) / 1000))
 fact "it says that there is nothing to do" said "nothing to do"
 fact "no container was touched" same "$(stack_containers)" "$containers"
-fact "it took $took ms (limit: 300)" test "$took" -lt 300
+# A time is promised for the release build alone.
+if [[ -z ${DTBUILD_BIN:-} ]]; then
+  fact "it took $took ms (limit: 300)" test "$took" -lt 300
+else
+  say "it took $took ms with \`$binary\`"
+fi
 
 step "4. production runs what staging runs"
 staging_client=$(running client) staging_api=$(running api)
@@ -114,6 +120,7 @@ external_database "$first_db"
 git -C "$repo" checkout -q -b master
 stack_environment production
 dtbuild --env production
+fact "nothing was built" never_said "build started"
 fact "the client is staging's, to the digest" same "$(running client)" "$staging_client"
 fact "the api is staging's, to the digest" same "$(running api)" "$staging_api"
 fact "there is no db container: its database is an external one" test -z "$(running db)"

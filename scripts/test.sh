@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# ./dev test [ARGS]: every test, against a real engine and a real registry. ARGS go to `cargo test`.
+# ./dev test [ARGS]: every test, against a real engine and a real registry. ARGS go to `cargo test`; without
+# any, the reference stack is deployed too, by the demo, which checks all that it claims.
 # The engine stays up for the next time; under CI=true it is taken down, whatever the outcome.
 
 # shellcheck source=scripts/lib.sh
@@ -15,3 +16,6 @@ bash scripts/engine.sh up
 # shellcheck source=/dev/null
 source "$engine/env"
 cargo test --workspace --locked "$@"
+if (($# == 0)); then
+  DTBUILD_BIN=${CARGO_TARGET_DIR:-$root/target}/debug/dtbuild bash scripts/demo.sh
+fi

@@ -18,7 +18,7 @@ use crate::config::{Environment, EnvironmentName};
 use crate::deploy::{self, Release};
 use crate::error::Result;
 use crate::plan::Plan;
-use crate::record::{Store, Stored};
+use crate::record::{Lease, Store, Stored};
 use crate::ui;
 
 /// How long a lease lasts from its last renewal on: a run that is killed on another machine blocks the
@@ -89,47 +89,53 @@ impl Step<'_> {
     }
 
     /// Takes the lease and carries the plan out; makes it anew if somebody deployed in between.
-    pub(super) fn execute(&self, mut prepared: Prepared) -> Result<u8> {
-        let started = OffsetDateTime::now_utc();
-        let environment = self.environment()?;
+    pub(super) fn execute(&self, prepared: Prepared) -> Result<u8> {
         let store = self.edges.records(self.workspace)?;
-        // What is missing is found before anything is built.
+        self.check_before_work(&*store)?;
+        let (name, _) = self.environment()?;
+        let mut lease = self.edges.block_on(async { Ok(store.acquire(name, LEASE_LIFE).await?) })?;
+        let result = self.under_lease(prepared, &*store, &mut lease);
+        let released = self.edges.block_on(async { Ok(store.release(lease).await?) });
+        let release = result?;
+        released?;
+        self.show(&release)?;
+        Ok(0)
+    }
+
+    /// What is missing is found before anything is built.
+    fn check_before_work(&self, store: &dyn Store) -> Result<()> {
         self.edges.block_on(async { Ok(store.check_writable().await?) })?;
-        if let (Some(deploy), None) = (&environment.1.deploy, &self.query.request.no_deploy) {
+        let (_, environment) = self.environment()?;
+        if let (Some(deploy), None) = (&environment.deploy, &self.query.request.no_deploy) {
             deploy::check(&deploy.trigger, self.workspace.repository.root()?)?;
         }
-        let mut lease = self.edges.block_on(async { Ok(store.acquire(environment.0, LEASE_LIFE).await?) })?;
-        let now = self.read(&*store)?;
+        Ok(())
+    }
+
+    fn under_lease(&self, mut prepared: Prepared, store: &dyn Store, lease: &mut Lease) -> Result<Release> {
+        let started = OffsetDateTime::now_utc();
+        let now = self.read(store)?;
         if now.revision != prepared.stored.revision {
             prepared = self.prepare_from(now)?;
         }
         let Prepared { stored, gathered, plan } = prepared;
         let purpose = (Purpose::Publish, self.building);
         let builds = Builds::prepare(self.edges, self.workspace, &gathered, &plan, purpose)?;
+        let (environment, registry) = (self.environment()?, self.edges.registry()?);
         let session = Session::start(self.edges, self.global, self.workspace)?;
         session.announce(&plan);
-        let registry = self.edges.registry()?;
         let run = ReleaseRun {
             workspace: self.workspace,
             environment,
             plan: &plan,
             builds,
             registry,
-            store: &*store,
+            store,
             session: &session,
             started,
         };
-        let result = self.edges.block_on(async {
-            let result = run.execute(stored, &mut lease).await;
-            let released = store.release(lease).await;
-            let release = result?;
-            released?;
-            Ok(release)
-        });
-        drop(run);
-        let release = session.finish(result)?;
-        self.show(&release)?;
-        Ok(0)
+        let result = self.edges.block_on(run.execute(stored, lease));
+        session.finish(result)
     }
 
     /// Builds into the engine's store and stops.

@@ -11,6 +11,7 @@ use dtbuild_cache::snapshot::Snapshot;
 
 use crate::config::{ImageName, Platform, SecretSource};
 use crate::execute::events::EventSink;
+pub use crate::execute::events::{BuildFailure, StepCount};
 use crate::reference::{Digest, Reference};
 
 mod buildkit;
@@ -66,15 +67,6 @@ pub struct Built {
     pub pushed: Option<Digest>,
     /// How many steps there were, and how many of them came from the engine's cache.
     pub steps: StepCount,
-}
-
-/// The steps of a build.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
-pub struct StepCount {
-    /// All steps.
-    pub total: usize,
-    /// Those that the engine had in its cache.
-    pub cached: usize,
 }
 
 /// What builds images and holds them.
@@ -153,21 +145,6 @@ pub enum EngineError {
     /// The connection was lost or the engine answered nonsense.
     #[error("the engine stopped answering: {0}")]
     Lost(String),
-}
-
-/// What a failed build tells its author.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
-pub struct BuildFailure {
-    /// One line: what failed and why.
-    pub message: String,
-    /// The failing step as the engine names it, such as `[build 3/5] RUN npm ci`.
-    pub step: Option<String>,
-    /// The line of the Dockerfile, from 1.
-    pub line: Option<usize>,
-    /// The exit code of the failing command.
-    pub exit_code: Option<i32>,
-    /// The failing step's last lines.
-    pub log: Vec<String>,
 }
 
 impl EngineError {

@@ -9,7 +9,6 @@ use tokio::sync::mpsc;
 use dtbuild_cache::key::ImageKey;
 
 use crate::config::{EnvironmentName, ImageName};
-use crate::engine::{BuildFailure, StepCount};
 use crate::plan::Decision;
 use crate::reference::{Digest, Reference};
 
@@ -179,6 +178,30 @@ pub enum ImageOutcome {
         /// Why.
         reason: String,
     },
+}
+
+/// The steps of a build.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct StepCount {
+    /// All steps.
+    pub total: usize,
+    /// Those that the engine had in its cache.
+    pub cached: usize,
+}
+
+/// What a failed build tells its author.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct BuildFailure {
+    /// One line: what failed and why.
+    pub message: String,
+    /// The failing step as the engine names it, such as `[build 3/5] RUN npm ci`.
+    pub step: Option<String>,
+    /// The line of the Dockerfile, from 1.
+    pub line: Option<usize>,
+    /// The exit code of the failing command.
+    pub exit_code: Option<i32>,
+    /// The failing step's last lines.
+    pub log: Vec<String>,
 }
 
 /// Where events go. Cheap to clone; sending never waits and never fails.

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# ./dev bench [ARGS]: the benchmarks. ARGS go to `cargo bench`.
+# ./dev bench [ARGS]: the benchmarks. ARGS go to criterion.
 
 # shellcheck source=scripts/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 cd "$root"
-cargo bench --workspace --locked "$@"
+cargo bench --package dtbuild --bench deciding --locked -- "$@"

@@ -142,6 +142,15 @@ impl Record {
         self.deployments.first()
     }
 
+    /// Whether it is not sure what the environment runs: since the last success something else was begun. A run
+    /// that touched nothing does not change that.
+    #[must_use]
+    pub fn is_unsure(&self) -> bool {
+        let mut since =
+            self.deployments.iter().take_while(|deployment| deployment.outcome != Outcome::Succeeded);
+        since.any(|deployment| deployment.outcome.is_unsure())
+    }
+
     /// Adds the newest deployment, in the place of what it said before, and forgets what is too old. What the
     /// environment runs is never forgotten.
     pub fn add(&mut self, mut deployment: Deployment) {
@@ -314,6 +323,18 @@ mod tests {
         assert_eq!(record.deployments().len(), 100);
         assert_eq!(record.current().unwrap().id, "d0");
         assert_eq!(record.last().unwrap().id, "d149");
+    }
+
+    #[test]
+    fn a_run_that_touched_nothing_does_not_make_the_environment_sure_again() {
+        let not_built = || Outcome::NotBuilt { reason: "a step failed".to_owned() };
+        let outcomes = [Outcome::Succeeded, not_built(), failed(), not_built(), Outcome::Succeeded];
+        let mut record = Record::new(staging());
+        let unsure = outcomes.into_iter().enumerate().map(|(id, outcome)| {
+            record.add(deployment(id, outcome));
+            record.is_unsure()
+        });
+        assert_eq!(unsure.collect::<Vec<_>>(), [false, false, true, true, false]);
     }
 
     #[test]

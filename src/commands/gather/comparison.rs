@@ -46,7 +46,7 @@ impl Comparison {
                 }
             },
         };
-        let last_failed = record.and_then(Record::last).is_some_and(|last| last.outcome.is_unsure());
+        let last_failed = record.is_some_and(Record::is_unsure);
         Ok(Self { base, current: deployed.map(runs), last_failed, changes })
     }
 

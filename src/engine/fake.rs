@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use bstr::BString;
 use dtbuild_cache::snapshot::{Contents, Snapshot, SnapshotEntry};
+use tokio::sync::Semaphore;
 
 use super::{BuildFailure, BuildRequest, Built, Engine, EngineError, Output, StepCount};
 use crate::config::ImageName;
@@ -37,6 +38,8 @@ pub(crate) struct FakeEngine {
     durations: BTreeMap<ImageName, Duration>,
     failing: BTreeSet<ImageName>,
     pushes_by_itself: bool,
+    builds_held: BTreeMap<ImageName, Semaphore>,
+    pushes_held: BTreeMap<ImageName, Semaphore>,
     state: Mutex<State>,
 }
 
@@ -77,6 +80,30 @@ impl FakeEngine {
     pub(crate) fn pushing_by_itself(mut self) -> Self {
         self.pushes_by_itself = true;
         self
+    }
+
+    /// Builds of `image` end when [`FakeEngine::let_build`] says so.
+    #[must_use]
+    pub(crate) fn holds_build(mut self, image: &str) -> Self {
+        self.builds_held.insert(name(image), Semaphore::new(0));
+        self
+    }
+
+    /// Pushes of `image` end when [`FakeEngine::let_push`] says so.
+    #[must_use]
+    pub(crate) fn holds_push(mut self, image: &str) -> Self {
+        self.pushes_held.insert(name(image), Semaphore::new(0));
+        self
+    }
+
+    /// Lets the build of `image` end, or the next one when none runs.
+    pub(crate) fn let_build(&self, image: &str) {
+        self.builds_held[&name(image)].add_permits(1);
+    }
+
+    /// Lets the push of `image` end, or the next one when none runs.
+    pub(crate) fn let_push(&self, image: &str) {
+        self.pushes_held[&name(image)].add_permits(1);
     }
 
     /// What was asked so far.
@@ -133,6 +160,7 @@ impl Engine for FakeEngine {
         if let Some(duration) = self.durations.get(&image) {
             tokio::time::sleep(*duration).await;
         }
+        pass(&self.builds_held, &image).await;
         if self.failing.contains(&image) {
             running.end = Some(Call::Failed(image.clone()));
             return Err(EngineError::Failed(Box::new(failure(&image))));
@@ -150,6 +178,7 @@ impl Engine for FakeEngine {
         reference: &Reference,
         _: &EventSink,
     ) -> Result<Digest, EngineError> {
+        pass(&self.pushes_held, image).await;
         let mut state = self.state();
         if let Some(left) = state.failing_pushes.get_mut(reference).filter(|left| **left > 0) {
             *left -= 1;
@@ -169,6 +198,13 @@ impl Engine for FakeEngine {
         state.calls.push(Call::Tagged(source.clone(), name.clone()));
         state.held.insert(name.clone());
         Ok(())
+    }
+}
+
+/// Waits until `image` is let go on, if it is held.
+async fn pass(held: &BTreeMap<ImageName, Semaphore>, image: &ImageName) {
+    if let Some(gate) = held.get(image) {
+        gate.acquire().await.expect("gates are never closed").forget();
     }
 }
 

@@ -16,6 +16,9 @@ use crate::config::ImageName;
 use crate::engine::{BuildRequest, Built, Engine, EngineError};
 use crate::reference::{Digest, Reference};
 
+#[cfg(test)]
+mod tests;
+
 /// One image to build.
 #[derive(Clone)]
 pub struct Job {

@@ -12,7 +12,7 @@ use dtbuild_cache::key::ImageKey;
 use tempfile::TempDir;
 use time::OffsetDateTime;
 
-use crate::registry::{address, client, fresh_repository};
+use crate::support::registry::{address, client, fresh_repository};
 
 const LIFE: Duration = Duration::from_mins(1);
 
@@ -169,7 +169,10 @@ async fn a_folder_that_cannot_be_written_is_found_out_before_any_work() {
         let error = Folder::new(impossible.clone()).check_writable().await.unwrap_err();
         let expected = format!("cannot write records to `{}`: ", impossible.display());
         assert!(error.to_string().starts_with(&expected), "{error}");
-        assert!(error.to_string().ends_with("or set another folder in `build.toml`"), "{error}");
+        assert!(
+            error.to_string().ends_with("or set another folder in `build.toml`"),
+            "{error}"
+        );
     }
 }
 

@@ -6,94 +6,16 @@ use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpListener;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use dtbuild::reference::{Digest, Reference, Repository};
+use dtbuild::registry::Kind;
 use dtbuild::registry::base::BaseCache;
-use dtbuild::registry::{Kind, Registry, Settings};
-use tempfile::TempDir;
+
+use crate::support::registry::{OwnRegistry, address, client, fresh_repository};
 
 const TYPE: &str = "application/vnd.example.note.v1+json";
-
-/// The registry for tests: host and port.
-pub(crate) fn address() -> String {
-    std::env::var("DTBUILD_TEST_REGISTRY").unwrap_or_else(|_| panic!("run `./dev engine up` first"))
-}
-
-pub(crate) fn client() -> Registry {
-    Registry::new(Settings::default()).unwrap()
-}
-
-/// A repository that no other test, and no earlier run, has used.
-pub(crate) fn fresh_repository(host: &str) -> Repository {
-    let folder = tempfile::Builder::new().prefix("r").rand_bytes(12).tempdir().unwrap();
-    let unique = folder.path().file_name().unwrap().to_str().unwrap().to_lowercase();
-    format!("{host}/tests/{}", unique.trim_matches('.')).parse().unwrap()
-}
-
-/// A `docker-registry` of one test. Dropped, it ends.
-struct OwnRegistry {
-    process: Child,
-    host: String,
-    folder: TempDir,
-}
-
-impl OwnRegistry {
-    /// Starts one whose configuration has these lines besides.
-    fn start(more: impl FnOnce(&Path) -> String) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let host = format!("127.0.0.1:{port}");
-        let config = format!(
-            "version: 0.1\nlog:\n  level: error\n  accesslog:\n    disabled: true\nstorage:\n  filesystem:\n    \
-             rootdirectory: {}\nhttp:\n  addr: {host}\n{}",
-            folder.path().join("data").display(),
-            more(folder.path()),
-        );
-        std::fs::write(folder.path().join("config.yml"), config).unwrap();
-        let process = Command::new("docker-registry")
-            .arg("serve")
-            .arg(folder.path().join("config.yml"))
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap_or_else(|error| panic!("install the package `docker-registry`: {error}"));
-        for _ in 0..200 {
-            if std::net::TcpStream::connect(&host).is_ok() {
-                break;
-            }
-            std::thread::sleep(Duration::from_millis(25));
-        }
-        Self { process, host, folder }
-    }
-
-    /// One that lets `me` in with the password `opensesame`.
-    fn with_password() -> Self {
-        Self::start(|folder| {
-            let line = "me:$2y$05$abcdefghijklmnopqrstuuQbLfdQZSxZ9gjhA5V9o8Tyc6aQRO0Qi\n";
-            std::fs::write(folder.join("htpasswd"), line).unwrap();
-            format!("auth:\n  htpasswd:\n    realm: test\n    path: {}\n", folder.join("htpasswd").display())
-        })
-    }
-
-    /// A client with docker's configuration as `docker login` writes it; `auth` is base64 of `user:password`.
-    fn client(&self, auth: &str) -> Registry {
-        let config = format!(r#"{{"auths":{{"{}":{{"auth":"{auth}"}}}}}}"#, self.host);
-        let folder = tempfile::tempdir_in(self.folder.path()).unwrap().keep();
-        std::fs::write(folder.join("config.json"), config).unwrap();
-        Registry::new(Settings { docker_config: Some(folder), ..Settings::default() }).unwrap()
-    }
-}
-
-impl Drop for OwnRegistry {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
 
 /// The bytes of a manifest and the digest that the registry states.
 async fn raw_manifest(reference: &Reference) -> (Vec<u8>, String) {

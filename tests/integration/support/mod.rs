@@ -1,4 +1,5 @@
 //! What the integration tests share.
 
+pub(crate) mod dtbuild;
 pub(crate) mod registry;
 pub(crate) mod repo;

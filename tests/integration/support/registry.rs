@@ -1,6 +1,7 @@
 //! Registries for tests: the one that `./dev engine up` started, and those of single tests.
 
-use std::net::TcpListener;
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -91,4 +92,19 @@ impl Drop for OwnRegistry {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
+}
+
+/// The tags of a repository; none where there is no such repository.
+pub(crate) fn tags(repository: &str) -> Vec<String> {
+    let (host, path) = repository.split_once('/').unwrap();
+    let mut stream = TcpStream::connect(host).unwrap();
+    write!(stream, "GET /v2/{path}/tags/list HTTP/1.0\r\nHost: {host}\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let (_, body) = answer.split_once("\r\n\r\n").unwrap();
+    let body: serde_json::Value = serde_json::from_str(body).unwrap();
+    let tags = body["tags"].as_array().into_iter().flatten();
+    let mut tags: Vec<String> = tags.map(|tag| tag.as_str().unwrap().to_owned()).collect();
+    tags.sort();
+    tags
 }

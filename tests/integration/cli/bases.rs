@@ -1,0 +1,174 @@
+//! What a plan is compared with, where there is nothing to compare with, and the kinds of checkouts.
+
+use std::fs;
+
+use crate::support::dtbuild::{CONFIG, Dtbuild, decisions, image, project, reasons};
+use crate::support::registry::tags;
+use crate::support::repo::TestRepo;
+
+/// A project whose deployment is a program that does nothing.
+fn deployable() -> TestRepo {
+    project().file("build.toml", format!("{CONFIG}deploy = {{ command = [\"true\"] }}\n"))
+}
+
+/// Gives a clone the records of the repository that it was made from.
+fn copy_records(from: &TestRepo, to: &TestRepo) {
+    let record = fs::read(from.path(".dtbuild/records/staging.json")).unwrap();
+    to.write(".dtbuild/records/staging.json", record, 0o644);
+}
+
+#[test]
+fn the_first_deployment_has_no_base() {
+    let repo = deployable().commit("first");
+    let plan = Dtbuild::new(&repo).plan("staging");
+    assert_eq!(plan["base"]["state"], "none");
+    assert_eq!(plan["head"]["id"], repo.head());
+    assert_eq!(decisions(&plan), ["app build"]);
+    assert_eq!(reasons(&image(&plan, "app")["reasons"]), ["not-deployed", "not-in-cache"]);
+    assert_eq!(reasons(&plan["deploy"]["reasons"]), ["not-deployed"]);
+}
+
+#[test]
+fn without_a_record_a_hit_is_still_a_hit() {
+    let repo = deployable().commit("first");
+    let dtbuild = Dtbuild::new(&repo);
+    dtbuild.run(["--env", "staging"]).succeeds();
+    fs::remove_dir_all(repo.path(".dtbuild")).unwrap();
+    let plan = dtbuild.plan("staging");
+    assert_eq!(plan["base"]["state"], "none");
+    assert_eq!(decisions(&plan), ["app reuse"]);
+    assert_eq!(reasons(&image(&plan, "app")["reasons"]), ["not-deployed", "in-cache"]);
+    let before = tags(&format!("{}/app", dtbuild.registry()));
+    dtbuild.run(["--env", "staging"]).succeeds();
+    assert_eq!(tags(&format!("{}/app", dtbuild.registry())), before);
+    assert_eq!(decisions(&dtbuild.plan("staging")), ["app keep"]);
+}
+
+#[test]
+fn a_clone_of_depth_one_keeps_what_runs_and_builds_what_changed() {
+    let more = format!("{CONFIG}\n[images.lib]\ncontext = \"lib\"\n");
+    let repo = project().file("build.toml", more).file("lib/Dockerfile", "FROM scratch\nCOPY . /\n");
+    let repo = repo.commit("first");
+    let dtbuild = Dtbuild::new(&repo);
+    dtbuild.run(["--env", "staging"]).succeeds();
+    let deployed = repo.head();
+    let repo = repo.file("app/greeting.txt", "good day\n").commit("second");
+    let clone = repo.cloned(&["--depth=1"]);
+    copy_records(&repo, &clone);
+    let dtbuild = dtbuild.at(clone.root());
+    let plan = dtbuild.plan("staging");
+    assert_eq!((&plan["base"]["state"], &plan["base"]["commit"]), (&"missing".into(), &deployed.into()));
+    let reason = plan["base"]["reason"].as_str().unwrap();
+    assert!(reason.contains("shallow") && reason.contains("git fetch --unshallow"), "{reason}");
+    assert_eq!(decisions(&plan), ["app build", "lib keep"]);
+    assert_eq!(reasons(&image(&plan, "app")["reasons"]), ["inputs-changed", "not-in-cache"]);
+    let shown = dtbuild.run(["plan", "--env", "staging"]).succeeds().stdout;
+    assert!(shown.contains("is not in this clone: the clone is shallow"), "{shown}");
+    dtbuild.run(["--env", "staging"]).succeeds();
+}
+
+#[test]
+fn a_base_that_a_force_push_left_behind_is_named_as_missing() {
+    let repo = project().commit("first");
+    let dtbuild = Dtbuild::new(&repo);
+    dtbuild.run(["--env", "staging"]).succeeds();
+    let deployed = repo.head();
+    let repo = repo.file("app/greeting.txt", "good day\n");
+    repo.git(["commit", "--quiet", "--all", "--amend", "--message", "rewritten"]);
+    let clone = repo.cloned(&[]);
+    copy_records(&repo, &clone);
+    let plan = dtbuild.at(clone.root()).plan("staging");
+    assert_eq!((&plan["base"]["state"], &plan["base"]["commit"]), (&"missing".into(), &deployed.into()));
+    let reason = plan["base"]["reason"].as_str().unwrap();
+    assert!(reason.contains("a force-push left it behind"), "{reason}");
+    assert_eq!(decisions(&plan), ["app build"]);
+    assert_eq!(reasons(&image(&plan, "app")["reasons"]), ["inputs-changed", "not-in-cache"]);
+}
+
+#[test]
+fn a_detached_head_is_planned_for_the_environment_that_is_named() {
+    let repo = project().commit("first");
+    repo.git(["checkout", "--quiet", "--detach"]);
+    assert_eq!(decisions(&Dtbuild::new(&repo).plan("staging")), ["app build"]);
+}
+
+#[test]
+fn a_detached_head_follows_no_environment() {
+    let repo = project().commit("first");
+    repo.git(["checkout", "--quiet", "--detach"]);
+    let texts = ["HEAD is detached, so no environment follows it", "hint: name one with `--env`: staging"];
+    Dtbuild::new(&repo).run(["plan"]).fails(2, &texts);
+}
+
+#[test]
+fn a_branch_is_planned_for_the_environment_that_follows_it() {
+    let repo = project().commit("first");
+    let dtbuild = Dtbuild::new(&repo);
+    let texts = ["no environment follows the branch `main`", "hint: name one with `--env`: staging"];
+    dtbuild.run(["plan"]).fails(2, &texts);
+    repo.git(["checkout", "--quiet", "-b", "staging"]);
+    assert_eq!(dtbuild.run(["plan", "--json"]).json()["environment"], "staging");
+}
+
+#[test]
+fn a_repository_without_commits_has_no_release() {
+    let repo = project();
+    let texts = ["the repository has no commits yet", "hint: commit first; `dtbuild build`"];
+    for arguments in [["plan", "--env=staging"], ["--env=staging", "--dry-run"], ["deploy", "--env=staging"]]
+    {
+        Dtbuild::new(&repo).run(arguments).fails(3, &texts);
+    }
+}
+
+#[test]
+fn a_repository_without_commits_is_built_from_the_disk() {
+    let repo = project();
+    let dtbuild = Dtbuild::new(&repo);
+    let plan = dtbuild.plan_of_disk();
+    assert_eq!(plan["head"], serde_json::json!({ "kind": "working-tree", "commit": null }));
+    let repo = repo.commit("first");
+    assert_eq!(image(&dtbuild.plan("staging"), "app")["key"], image(&plan, "app")["key"]);
+    assert_eq!(repo.git(["status", "--porcelain"]), "");
+}
+
+/// A linked work tree of `repo`, beside it; its HEAD is detached.
+fn linked(repo: &TestRepo) -> std::path::PathBuf {
+    let path = repo.root().with_file_name("linked");
+    repo.git(["worktree", "add", "--quiet", "--detach", path.to_str().unwrap(), "main"]);
+    path
+}
+
+#[test]
+fn a_linked_work_tree_is_a_checkout_like_any() {
+    let repo = project().commit("first");
+    let dtbuild = Dtbuild::new(&repo);
+    let linked = dtbuild.at(&linked(&repo));
+    let key = image(&dtbuild.plan("staging"), "app")["key"].clone();
+    assert_eq!(image(&linked.plan("staging"), "app")["key"], key);
+    assert_eq!(image(&linked.plan_of_disk(), "app")["key"], key);
+    linked.run(["--env", "staging"]).succeeds();
+    assert_eq!(decisions(&linked.plan("staging")), ["app keep"]);
+}
+
+#[test]
+fn a_work_tree_of_a_bare_repository_is_a_checkout_like_any() {
+    let repo = project().commit("first");
+    let key = image(&Dtbuild::new(&repo).plan("staging"), "app")["key"].clone();
+    let bare = repo.cloned(&["--bare"]);
+    let linked = Dtbuild::new(&bare).at(&linked(&bare));
+    assert_eq!(image(&linked.plan("staging"), "app")["key"], key);
+    assert_eq!(image(&linked.plan_of_disk(), "app")["key"], key);
+    linked.run(["--env", "staging"]).succeeds();
+    assert_eq!(decisions(&linked.plan("staging")), ["app keep"]);
+}
+
+#[test]
+fn a_bare_repository_is_released_where_records_are_at_the_registry() {
+    let repo = project().file("build.toml", format!("{CONFIG}\n[records]\nstore = \"registry\"\n"));
+    let bare = repo.commit("first").cloned(&["--bare"]);
+    let dtbuild = Dtbuild::new(&bare);
+    assert_eq!(decisions(&dtbuild.plan("staging")), ["app build"]);
+    dtbuild.run(["--env", "staging"]).succeeds();
+    assert_eq!(decisions(&dtbuild.plan("staging")), ["app keep"]);
+    assert!(tags(&format!("{}/app", dtbuild.registry())).contains(&"staging".to_owned()));
+}

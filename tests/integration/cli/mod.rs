@@ -1,0 +1,6 @@
+//! The program `dtbuild`, run in real repositories: what it promises to its users, a file per promise.
+
+mod bad_input;
+mod bases;
+mod keys;
+mod plan;

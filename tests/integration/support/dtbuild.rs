@@ -1,0 +1,163 @@
+//! The program itself, run as its users run it.
+//!
+//! ```ignore
+//! let repo = project().commit("first");
+//! let dtbuild = Dtbuild::new(&repo);
+//! let plan = dtbuild.plan("staging");
+//! assert_eq!(plan["images"][0]["decision"], "build");
+//! dtbuild.run(["--env", "staging"]).succeeds();
+//! ```
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::rc::Rc;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::registry::{address, fresh_repository};
+use super::repo::TestRepo;
+
+/// The program on a machine of its own: an empty home, and a registry in which no other test looks.
+///
+/// Of the tests' environment it sees `PATH` and the engine's address alone. A clone is the same machine.
+#[derive(Clone)]
+#[must_use]
+pub(crate) struct Dtbuild {
+    folder: PathBuf,
+    registry: String,
+    variables: Vec<(String, OsString)>,
+    home: Rc<TempDir>,
+}
+
+/// How a run ended.
+pub(crate) struct Ended {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+/// A repository with the image `app`, nothing of it committed yet, for the environment `staging`.
+pub(crate) fn project() -> TestRepo {
+    let repo = TestRepo::new().file("build.toml", CONFIG).file("app/Dockerfile", "FROM scratch\nCOPY . /\n");
+    repo.file("app/greeting.txt", "hello\n").file(".gitignore", "/.dtbuild/\n")
+}
+
+/// The `build.toml` of [`project`]; what is appended belongs to its environment.
+pub(crate) const CONFIG: &str = r#"[project]
+name = "demo"
+registry = "registry.example.com/demo"
+
+[images.app]
+context = "app"
+
+[environments.staging]
+branch = "staging"
+"#;
+
+impl Dtbuild {
+    /// A machine whose user works in the repository.
+    pub(crate) fn new(repo: &TestRepo) -> Self {
+        let engine = std::env::var_os("DOCKER_HOST").expect("run `./dev engine up` first");
+        Self {
+            folder: repo.root().to_owned(),
+            registry: fresh_repository(&address()).to_string(),
+            variables: vec![("DOCKER_HOST".to_owned(), engine)],
+            home: Rc::new(tempfile::tempdir().unwrap()),
+        }
+    }
+
+    /// The same machine, another folder.
+    pub(crate) fn at(&self, folder: &Path) -> Self {
+        Self { folder: folder.to_owned(), ..self.clone() }
+    }
+
+    /// The same with a variable of the environment, or with another value of one.
+    pub(crate) fn variable(mut self, name: &str, value: impl Into<OsString>) -> Self {
+        self.variables.push((name.to_owned(), value.into()));
+        self
+    }
+
+    /// The same with another registry.
+    pub(crate) fn pushing_to(self, registry: impl Into<String>) -> Self {
+        Self { registry: registry.into(), ..self }
+    }
+
+    /// Where images are pushed: `{registry}/{image}`.
+    pub(crate) fn registry(&self) -> &str {
+        &self.registry
+    }
+
+    /// Runs the program to its end.
+    pub(crate) fn run<S: AsRef<str>>(&self, arguments: impl IntoIterator<Item = S>) -> Ended {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_dtbuild"));
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        command.env_clear().env("PATH", path).env("LC_ALL", "C.UTF-8");
+        command.env("HOME", self.home.path()).env("XDG_CACHE_HOME", self.home.path().join("cache"));
+        command.env("GIT_CONFIG_GLOBAL", "/dev/null").env("GIT_CONFIG_NOSYSTEM", "1");
+        command.env("DTBUILD_REGISTRY", &self.registry);
+        command.envs(self.variables.iter().map(|(name, value)| (name, value)));
+        command.args(arguments.into_iter().map(|argument| argument.as_ref().to_owned()));
+        let output = command.current_dir(&self.folder).output().unwrap();
+        let text = |bytes| String::from_utf8(bytes).expect("it prints UTF-8 alone");
+        Ended { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
+    }
+
+    /// What `dtbuild plan` says of the commit at HEAD.
+    pub(crate) fn plan(&self, environment: &str) -> Value {
+        self.run(["plan", "--env", environment, "--json"]).json()
+    }
+
+    /// What `dtbuild build` would do with the files on the disk.
+    pub(crate) fn plan_of_disk(&self) -> Value {
+        self.run(["build", "--dry-run", "--json"]).json()
+    }
+}
+
+impl Ended {
+    /// Fails the test unless the program did what it was asked.
+    #[track_caller]
+    pub(crate) fn succeeds(self) -> Self {
+        assert_eq!(self.code, Some(0), "{}{}", self.stderr, self.stdout);
+        self
+    }
+
+    /// Fails the test unless the program ended with this code, one error, and every one of these texts in it.
+    #[track_caller]
+    pub(crate) fn fails(self, code: i32, texts: &[&str]) -> Self {
+        let told = &self.stderr;
+        assert_eq!((self.code, self.stdout.as_str()), (Some(code), ""), "{told}");
+        assert_eq!(told.lines().filter(|line| line.starts_with("error:")).count(), 1, "{told}");
+        for text in texts {
+            assert!(told.contains(text), "no `{text}` in:\n{told}");
+        }
+        self
+    }
+
+    /// The one JSON value that was printed; the program may have said 10 for "something to build".
+    #[track_caller]
+    pub(crate) fn json(&self) -> Value {
+        assert!(matches!(self.code, Some(0 | 10)), "{}{}", self.stderr, self.stdout);
+        serde_json::from_str(&self.stdout).unwrap()
+    }
+}
+
+/// An image of a plan.
+#[track_caller]
+pub(crate) fn image<'a>(plan: &'a Value, name: &str) -> &'a Value {
+    let images = plan["images"].as_array().unwrap();
+    images.iter().find(|image| image["name"] == name).unwrap_or_else(|| panic!("no `{name}` in {plan:#}"))
+}
+
+/// What a plan does with each image: `app build`, in the plan's order.
+pub(crate) fn decisions(plan: &Value) -> Vec<String> {
+    let word = |value: &Value| value.as_str().unwrap().to_owned();
+    let images = plan["images"].as_array().unwrap().iter();
+    images.map(|image| format!("{} {}", word(&image["name"]), word(&image["decision"]))).collect()
+}
+
+/// The reasons of a list, by their names.
+pub(crate) fn reasons(reasons: &Value) -> Vec<&str> {
+    reasons.as_array().unwrap().iter().map(|reason| reason["reason"].as_str().unwrap()).collect()
+}

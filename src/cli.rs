@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::error::ErrorKind;
+use clap::parser::ValueSource;
+use clap::{ArgMatches, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::config::{EnvironmentName, ImageName};
 use crate::ui::ProgressMode;
@@ -11,7 +13,6 @@ use crate::ui::ProgressMode;
 #[derive(Debug, Parser)]
 #[command(
     version,
-    args_conflicts_with_subcommands = true,
     after_help = "\
 Examples:
   dtbuild --env staging              the CD step: build, push and deploy what HEAD changed for staging
@@ -35,6 +36,30 @@ pub struct Cli {
     /// The command; the CD step when none is named.
     #[command(subcommand)]
     pub command: Option<Command>,
+}
+
+impl Cli {
+    /// Reads the command line; ends the program where that asks for help, or is wrong.
+    #[must_use]
+    pub fn read() -> Self {
+        let mut command = Self::command();
+        let matches = command.get_matches_mut();
+        if let (Some(name), Some(option)) = (matches.subcommand_name(), of_the_cd_step(&matches)) {
+            let message =
+                format!("`--{option}` stands before `{name}`; write the options of `{name}` after it");
+            command.error(ErrorKind::ArgumentConflict, message).exit();
+        }
+        Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+    }
+}
+
+/// An option of the CD step that was given. Before a command it would have no effect, which clap can refuse
+/// only together with the options that every command has.
+fn of_the_cd_step(matches: &ArgMatches) -> Option<String> {
+    let options = RunArgs::augment_args(clap::Command::new("run"));
+    let given = |id: &str| matches.value_source(id) == Some(ValueSource::CommandLine);
+    let option = options.get_arguments().find(|option| given(option.get_id().as_str()))?;
+    option.get_long().map(str::to_owned)
 }
 
 /// The commands besides the CD step.

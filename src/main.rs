@@ -2,8 +2,6 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
-
 fn main() -> ExitCode {
-    ExitCode::from(dtbuild::commands::main(&dtbuild::cli::Cli::parse()))
+    ExitCode::from(dtbuild::commands::main(&dtbuild::cli::Cli::read()))
 }

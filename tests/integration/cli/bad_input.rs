@@ -221,3 +221,13 @@ fn a_configuration_that_is_not_committed() {
     let texts = ["error: there is no build.toml in commit ", "hint: it is on the disk: commit it"];
     refused(&Dtbuild::new(&repo), &repo, 2, &texts);
 }
+
+#[test]
+fn a_folder_that_is_in_no_repository() {
+    let (repo, folder) = (TestRepo::new(), tempfile::tempdir().unwrap());
+    let dtbuild = Dtbuild::new(&repo).at(folder.path());
+    let texts = ["is not in a git repository", "run inside a checkout, or `git init` first"];
+    refused(&dtbuild, &repo, 3, &texts);
+    let texts = ["nowhere`", "No such file or directory"];
+    refused_with(&["-C", "nowhere", "status"], &dtbuild, &repo, 3, &texts);
+}

@@ -122,6 +122,34 @@ fn the_environment_runs_the_images_of_the_head_it_is_given() {
 }
 
 #[test]
+fn another_folder_is_as_good_as_being_there() {
+    let repo = project().commit("first");
+    let dtbuild = Dtbuild::new(&repo);
+    let elsewhere = tempfile::tempdir().unwrap();
+    let root = repo.root().to_str().unwrap();
+    let away = dtbuild.at(elsewhere.path());
+    let named = away.run(["-C", root, "plan", "--env", "staging", "--json"]).json();
+    let behind = away.run(["plan", "--env", "staging", "--json", "-C", root]).json();
+    let below = dtbuild.at(&repo.path("app")).plan("staging");
+    let there = dtbuild.plan("staging");
+    assert_eq!([&named, &behind, &below], [&there; 3]);
+}
+
+#[test]
+fn what_every_command_has_may_stand_before_the_command() {
+    let repo = project().commit("first");
+    let dtbuild = Dtbuild::new(&repo);
+    assert_eq!(dtbuild.run(["--json", "plan", "--env", "staging"]).json(), dtbuild.plan("staging"));
+}
+
+#[test]
+fn an_option_of_the_cd_step_before_a_command_is_refused() {
+    let repo = project().commit("first");
+    let texts = ["`--env` stands before `plan`; write the options of `plan` after it"];
+    Dtbuild::new(&repo).run(["--env", "staging", "plan"]).fails(2, &texts);
+}
+
+#[test]
 fn an_error_is_json_on_stdout_for_programs() {
     let repo = project().commit("first");
     let ended = Dtbuild::new(&repo).run(["plan", "--env", "stagging", "--json"]);

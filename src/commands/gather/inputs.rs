@@ -57,13 +57,7 @@ impl Inputs {
                 files.digest(repository, self.context.as_bstr(), &Both(&self.rules, &ignored))?
             }
         };
-        digest.ok_or_else(|| {
-            let (name, image) = image;
-            let message = format!("the context of `{name}`, `{}`, is not a folder of {files}", image.context);
-            ConfigError::on_line(FILE_NAME, image.context_line, message)
-                .hint("paths are from the repository's root; is the folder committed?")
-                .into()
-        })
+        digest.ok_or_else(|| no_context(files, image).into())
     }
 
     /// The digest of the declared inputs besides the context; none when none are declared.
@@ -99,6 +93,13 @@ impl Inputs {
         let rest = path.strip_prefix(self.context.as_slice())?;
         rest.strip_prefix(b"/").map(BStr::new)
     }
+}
+
+/// What is told when there is no such folder.
+pub(crate) fn no_context(files: Files, (name, image): (&ImageName, &Image)) -> ConfigError {
+    let message = format!("the context of `{name}`, `{}`, is not a folder of {files}", image.context);
+    ConfigError::on_line(FILE_NAME, image.context_line, message)
+        .hint("paths are from the repository's root; is the folder committed?")
 }
 
 /// A path below a folder of the repository; the empty folder is the root.

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use dtbuild_cache::ignore::Rules;
+
 use super::inputs::Inputs;
 use crate::commands::files::Files;
 use crate::commands::workspace::Workspace;
@@ -173,6 +175,11 @@ fn machine_platform() -> String {
 }
 
 fn no_dockerfile(workspace: &Workspace, files: Files, name: &ImageName, image: &Image) -> Error {
+    // Where the whole context is missing, that is what to mend.
+    let context = files.digest(&workspace.repository, image.context.as_ref(), &Rules::default());
+    if matches!(context, Ok(None)) {
+        return super::inputs::no_context(files, (name, image)).into();
+    }
     let message = format!("the Dockerfile of `{name}`, `{}`, is not in {files}", image.dockerfile);
     let error = ConfigError::on_line(config::FILE_NAME, image.dockerfile_line, message);
     let inside = super::inputs::join(&image.context, &image.dockerfile.to_string());

@@ -63,6 +63,17 @@ fn a_text_that_is_no_toml() {
 }
 
 #[test]
+fn a_missing_context() {
+    let config = CONFIG.replace("\"app\"", "\"apps\"");
+    let texts = [
+        "error: build.toml:6: the context of `app`, `apps`, is not a folder of ",
+        "hint: paths are from the repository's root; is the folder committed?",
+    ];
+    refused_config(&config, &texts);
+    refused_config(&config.replace("\"apps\"", "\"apps\"\ndockerfile = \"app/Dockerfile\""), &texts);
+}
+
+#[test]
 fn a_missing_dockerfile() {
     let texts = [
         "error: build.toml:6: the Dockerfile of `app`, `app/Dockerfile`, is not in ",

@@ -9,7 +9,7 @@ pub type Dependencies = BTreeMap<ImageName, BTreeSet<ImageName>>;
 
 /// Images that are built from each other in a circle.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("images are built from each other in a circle: {}", show(.0))]
+#[error("images are built from each other in a circle: {}; build one of them from something else", show(.0))]
 pub struct Cycle(Vec<ImageName>);
 
 /// The images, each after those that it is built from; by name where nothing else decides.
@@ -101,7 +101,11 @@ mod tests {
     #[test]
     fn a_circle_is_shown() {
         let error = order(&graph(&[("a", &["b"]), ("b", &["c"]), ("c", &["b"]), ("d", &[])])).unwrap_err();
-        assert_eq!(error.to_string(), "images are built from each other in a circle: `b` -> `c` -> `b`");
+        let shown = error.to_string();
+        assert!(
+            shown.starts_with("images are built from each other in a circle: `b` -> `c` -> `b`;"),
+            "{shown}"
+        );
     }
 
     #[test]

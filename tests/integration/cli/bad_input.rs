@@ -105,6 +105,17 @@ fn two_images_with_one_repository() {
 }
 
 #[test]
+fn images_that_are_built_from_each_other() {
+    let repo = project().file("build.toml", format!("{CONFIG}\n[images.lib]\ncontext = \"lib\"\n"));
+    let repo = repo.file("app/Dockerfile", "FROM lib\n").file("lib/Dockerfile", "FROM app\n");
+    let texts = [
+        "error: images are built from each other in a circle: `app` -> `lib` -> `app`",
+        "build one of them from something else",
+    ];
+    refused_files(repo, &texts);
+}
+
+#[test]
 fn a_context_outside_of_the_repository() {
     let config = CONFIG.replace("\"app\"", "\"app/../../other\"");
     refused_config(&config, &["error: build.toml:6: `app/../../other` ", "repository", "hint: "]);

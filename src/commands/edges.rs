@@ -66,7 +66,13 @@ impl Edges {
     /// Where the deployments of a workspace are recorded.
     pub(super) fn records(&self, workspace: &Workspace) -> Result<Box<dyn Store>> {
         Ok(match &workspace.config.records {
-            RecordStore::Folder(folder) => Box::new(Folder::new(workspace.repository.root()?.join(folder))),
+            RecordStore::Folder(folder) => {
+                let root = workspace.repository.root().map_err(|error| {
+                    Error::from(error)
+                        .hint("or keep the records at the registry: `[records] store = \"registry\"`")
+                })?;
+                Box::new(Folder::new(root.join(folder)))
+            }
             RecordStore::Registry(repository) => {
                 Box::new(Artifacts::new(self.registry()?.clone(), repository.clone()))
             }

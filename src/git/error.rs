@@ -50,7 +50,7 @@ pub enum GitError {
         source: Cause,
     },
     /// The repository is bare.
-    #[error("the repository `{}` has no work tree; name a commit to build with `--head`", path.display())]
+    #[error("the repository `{}` has no work tree; make one with `git worktree add`", path.display())]
     NoWorkTree {
         /// Its git folder.
         path: PathBuf,

@@ -163,6 +163,20 @@ fn a_work_tree_of_a_bare_repository_is_a_checkout_like_any() {
 }
 
 #[test]
+fn a_bare_repository_has_no_place_for_a_folder_of_records() {
+    let bare = project().commit("first").cloned(&["--bare"]);
+    let texts = ["has no work tree", "git worktree add", "store = \"registry\""];
+    Dtbuild::new(&bare).run(["plan", "--env", "staging"]).fails(3, &texts);
+    Dtbuild::new(&bare).run(["--env", "staging", "--head", "main"]).fails(3, &texts);
+}
+
+#[test]
+fn a_bare_repository_has_no_files_to_build() {
+    let bare = project().commit("first").cloned(&["--bare"]);
+    Dtbuild::new(&bare).run(["build"]).fails(3, &["has no work tree", "git worktree add"]);
+}
+
+#[test]
 fn a_bare_repository_is_released_where_records_are_at_the_registry() {
     let repo = project().file("build.toml", format!("{CONFIG}\n[records]\nstore = \"registry\"\n"));
     let bare = repo.commit("first").cloned(&["--bare"]);

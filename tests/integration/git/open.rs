@@ -118,7 +118,7 @@ fn bare_repository_opens_and_its_work_tree_too() {
     let opened = Repository::discover(bare.root()).unwrap();
     assert_eq!(opened.resolve("main").unwrap(), id(&repo.head()));
     let error = opened.root().unwrap_err().to_string();
-    assert!(error.ends_with("has no work tree; name a commit to build with `--head`"), "{error}");
+    assert!(error.ends_with("has no work tree; make one with `git worktree add`"), "{error}");
 
     let place = tempfile::tempdir().unwrap();
     let linked = place.path().canonicalize().unwrap().join("linked");

@@ -32,8 +32,11 @@ pub enum RecordError {
         /// What is wrong with it.
         reason: String,
     },
-    /// The folder of the records cannot be written to.
-    #[error("cannot write records to `{folder}`: {source}; make it writable, or set another folder in `build.toml`", folder = folder.display())]
+    /// The folder of the records is none, or cannot be written to.
+    #[error(
+        "cannot keep records in `{folder}`: {source}; make it a folder that you may write to, or set another one \
+         as `[records] folder` in `build.toml`", folder = folder.display()
+    )]
     Unwritable {
         /// The folder.
         folder: PathBuf,

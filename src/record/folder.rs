@@ -223,6 +223,11 @@ fn read_file(path: &Path, limit: usize) -> Result<Option<Vec<u8>>, RecordError> 
     let failed = |source| file_error("read", path, source);
     let file = match File::open(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        // Something else is where the folder is to be.
+        Err(source) if source.kind() == ErrorKind::NotADirectory => {
+            let folder = path.parent().unwrap_or(path).to_owned();
+            return Err(RecordError::Unwritable { folder, source });
+        }
         other => other.map_err(failed)?,
     };
     let mut bytes = Vec::new();

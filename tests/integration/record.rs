@@ -167,10 +167,10 @@ async fn a_folder_that_cannot_be_written_is_found_out_before_any_work() {
     // Root passes mode bits by; below a file, and in /proc, nobody can make a folder.
     for impossible in [folder.path().join("file/records"), Path::new("/proc/records").to_owned()] {
         let error = Folder::new(impossible.clone()).check_writable().await.unwrap_err();
-        let expected = format!("cannot write records to `{}`: ", impossible.display());
+        let expected = format!("cannot keep records in `{}`: ", impossible.display());
         assert!(error.to_string().starts_with(&expected), "{error}");
         assert!(
-            error.to_string().ends_with("or set another folder in `build.toml`"),
+            error.to_string().ends_with("set another one as `[records] folder` in `build.toml`"),
             "{error}"
         );
     }

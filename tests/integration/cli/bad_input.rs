@@ -218,6 +218,16 @@ fn credentials_that_are_refused() {
 }
 
 #[test]
+fn a_folder_of_records_that_cannot_be_written_to() {
+    let repo = project().commit("first").file(".dtbuild/records", "in the way\n");
+    let dtbuild = Dtbuild::new(&repo);
+    let texts = ["cannot keep records in `", "make it a folder that you may write to", "`[records] folder`"];
+    refused(&dtbuild, &repo, 3, &texts);
+    refused_with(&["plan", "--env", "staging"], &dtbuild, &repo, 3, &texts);
+    assert!(tags(&format!("{}/app", dtbuild.registry())).is_empty());
+}
+
+#[test]
 fn a_damaged_record() {
     let repo = project().commit("first").file(".dtbuild/records/staging.json", "{\n");
     let dtbuild = Dtbuild::new(&repo);

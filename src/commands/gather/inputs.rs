@@ -1,12 +1,14 @@
 //! The inputs of an image: which files enter its key, and which changed paths are among them.
 
+use std::path::Path;
+
 use bstr::{BStr, BString, ByteSlice as _};
 use dtbuild_cache::globs::{GlobFilter, Globs};
 use dtbuild_cache::ignore::Rules;
 use dtbuild_cache::tree::{Both, ContentId};
 
 use crate::commands::files::Files;
-use crate::config::{ConfigError, FILE_NAME, Image, ImageName};
+use crate::config::{ConfigError, FILE_NAME, Image, ImageName, RecordStore};
 use crate::error::{Error, Kind, Result};
 use crate::git::Repository;
 
@@ -25,19 +27,25 @@ pub(crate) struct Inputs {
 
 impl Inputs {
     /// Reads the image's `.dockerignore`: `{dockerfile}.dockerignore`, else the context's own.
-    pub(crate) fn read(repository: &Repository, files: Files, image: &Image) -> Result<Self> {
+    pub(crate) fn read(
+        repository: &Repository,
+        files: Files,
+        image: &Image,
+        records: &RecordStore,
+    ) -> Result<Self> {
         let of_dockerfile = BString::from([image.dockerfile.as_slice(), b".dockerignore"].concat());
         let of_context = join(&image.context, ".dockerignore");
-        let mut rules = Rules::default();
-        let mut ignore_file = None;
+        let (mut text, mut ignore_file) = (Vec::new(), None);
         for path in [of_dockerfile, of_context] {
-            if let Some(text) = files.read(repository, path.as_bstr())? {
-                rules = Rules::parse(&text)
-                    .map_err(|error| Error::new(Kind::Usage, format!("{path}:{}: {error}", error.line)))?;
-                ignore_file = Some(path);
+            if let Some(found) = files.read(repository, path.as_bstr())? {
+                (text, ignore_file) = (found, Some(path));
                 break;
             }
         }
+        text.extend_from_slice(records_rule(&image.context, records).as_bytes());
+        let place = ignore_file.clone().unwrap_or_else(|| FILE_NAME.into());
+        let rules = Rules::parse(&text)
+            .map_err(|error| Error::new(Kind::Usage, format!("{place}:{}: {error}", error.line)))?;
         let (ignore, paths) = (image.ignore.clone(), image.paths.clone());
         let (context, dockerfile) = (image.context.clone(), image.dockerfile.clone());
         Ok(Self { context, rules, ignore_file, ignore, paths, dockerfile })
@@ -93,6 +101,24 @@ impl Inputs {
         let rest = path.strip_prefix(self.context.as_slice())?;
         rest.strip_prefix(b"/").map(BStr::new)
     }
+}
+
+/// The lines that leave dtbuild's own records out of a context that holds them: every run writes them, so the
+/// working tree would never have the key of its commit. Empty where there is nothing to leave out.
+fn records_rule(context: &BString, records: &RecordStore) -> String {
+    let RecordStore::Folder(folder) = records else { return String::new() };
+    // The folder above the default one is dtbuild's as well, and would stay as an empty folder.
+    let own = Path::new(".dtbuild");
+    let folder = if folder.starts_with(own) { own } else { folder };
+    let Ok(inside) = folder.strip_prefix(context.to_string()) else { return String::new() };
+    let mut line = String::new();
+    for character in inside.to_string_lossy().chars() {
+        if matches!(character, '*' | '?' | '[' | '\\') {
+            line.push('\\');
+        }
+        line.push(character);
+    }
+    if line.is_empty() { line } else { format!("\n/{line}\n") }
 }
 
 /// What is told when there is no such folder.

@@ -43,7 +43,7 @@ impl Source {
         let text = files
             .read(&workspace.repository, image.dockerfile.as_ref())?
             .ok_or_else(|| no_dockerfile(workspace, files, name, image))?;
-        let inputs = Inputs::read(&workspace.repository, files, image)?;
+        let inputs = Inputs::read(&workspace.repository, files, image, &config.records)?;
         let at =
             |error: &dyn std::fmt::Display| Error::new(Kind::Usage, format!("{}: {error}", image.dockerfile));
         let dockerfile = Dockerfile::parse(&text).map_err(|error| at(&error))?;

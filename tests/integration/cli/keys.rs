@@ -102,6 +102,16 @@ fn a_commit_of_what_is_outside_of_the_context_keeps_the_key() {
 }
 
 #[test]
+fn the_records_of_a_run_keep_the_key_of_a_context_that_holds_them() {
+    let repo = project().file("build.toml", CONFIG.replace("\"app\"", "\".\""));
+    let repo = repo.file("Dockerfile", "FROM scratch\nCOPY . /\n").commit("first");
+    let dtbuild = Dtbuild::new(&repo);
+    let before = plan(&dtbuild);
+    dtbuild.run(["--env", "staging"]).succeeds();
+    assert_eq!(image(&plan(&dtbuild), "app")["key"], image(&before, "app")["key"]);
+}
+
+#[test]
 fn a_byte_changes_the_key() {
     changes(project(), |repo| repo.file("app/greeting.txt", "hallo\n"));
 }

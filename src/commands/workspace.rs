@@ -37,7 +37,9 @@ impl Workspace {
         let Some(text) = read_text(&repository, &files, config::FILE_NAME)? else {
             return Err(missing_config(&repository, &files));
         };
-        let config = Config::parse(&text, global.registry.as_deref())?;
+        // A variable that is set to nothing is what CI makes of one that nobody defined.
+        let registry = global.registry.as_deref().filter(|registry| !registry.is_empty());
+        let config = Config::parse(&text, registry)?;
         let lock = match read_text(&repository, &files, config::lock::FILE_NAME)? {
             Some(text) => Lock::parse(&text)?,
             None => Lock::default(),

@@ -28,10 +28,7 @@ type Result<T> = std::result::Result<T, ConfigError>;
 impl Validator<'_> {
     pub(super) fn config(&self, file: File) -> Result<Config> {
         let project = self.parse::<ImageName>(&file.project.name)?.to_string();
-        let registry = match self.registry {
-            Some(registry) => registry.trim_end_matches('/').to_owned(),
-            None => file.project.registry.get_ref().trim_end_matches('/').to_owned(),
-        };
+        let registry = self.registry(&file.project.registry)?;
         let mut images = BTreeMap::new();
         for (name, table) in file.images {
             let parsed: ImageName = self.parse(&name)?;
@@ -48,6 +45,21 @@ impl Validator<'_> {
         self.branches_differ(&environments)?;
         let records = self.records(&file.records, &registry)?;
         Ok(Config { project, bases: file.project.bases, records, images, environments })
+    }
+
+    /// Where images are pushed to. It is checked on its own, so that no image gets the blame for it.
+    fn registry(&self, written: &Spanned<String>) -> Result<String> {
+        let registry = self.registry.unwrap_or(written.get_ref()).trim_end_matches('/');
+        if format!("{registry}/image").parse::<Repository>().is_ok() {
+            return Ok(registry.to_owned());
+        }
+        let message = format!("`{registry}` is not a registry");
+        let error = match self.registry {
+            Some(_) => ConfigError::new("--registry or DTBUILD_REGISTRY", message),
+            None => self.error(written, message),
+        };
+        Err(error
+            .hint("write a host, its port if it has one, and a path in lower case: `localhost:5000/team`"))
     }
 
     fn error(&self, place: &Spanned<impl Sized>, message: impl Into<String>) -> ConfigError {

@@ -116,6 +116,17 @@ fn images_that_are_built_from_each_other() {
 }
 
 #[test]
+fn a_registry_that_is_none() {
+    let repo = project().commit("first");
+    let hint = "hint: write a host, its port if it has one, and a path in lower case";
+    let texts = ["error: --registry or DTBUILD_REGISTRY: `No Registry` is not a registry", hint];
+    refused(&Dtbuild::new(&repo).pushing_to("No Registry"), &repo, 2, &texts);
+    let repo = repo.file("build.toml", CONFIG.replace("com/demo", "com/Demo")).commit("second");
+    let texts = ["error: build.toml:3: `registry.example.com/Demo` is not a registry", hint];
+    refused(&Dtbuild::new(&repo).pushing_to(""), &repo, 2, &texts);
+}
+
+#[test]
 fn a_context_outside_of_the_repository() {
     let config = CONFIG.replace("\"app\"", "\"app/../../other\"");
     refused_config(&config, &["error: build.toml:6: `app/../../other` ", "repository", "hint: "]);

@@ -142,19 +142,13 @@ fn summary(plan: &Plan) -> String {
     }
 }
 
-/// `nothing to do: staging runs a1b2c3d`; where the head is another commit, that it changes no image.
+/// `nothing to do: staging runs the images of a1b2c3d`. Which commit it runs is not said: the base may be one
+/// that `--base` named.
 fn nothing_to_do(plan: &Plan, environment: &EnvironmentName) -> String {
-    let head = head_words(&plan.head);
-    match (&plan.base, &plan.head) {
-        (Base::None, _) => format!("nothing to do: {environment} runs the images of {head}"),
-        (Base::Known { commit } | Base::Missing { commit, .. }, Head::Commit { id }) if commit == id => {
-            format!("nothing to do: {environment} runs {head}")
-        }
-        (Base::Known { commit } | Base::Missing { commit, .. }, _) => {
-            let base = text::short_commit(commit);
-            format!("nothing to do: {environment} runs {base}, and {head} has the same images")
-        }
+    if plan.images.iter().any(|image| image.reasons.contains(&Reason::LeftOut)) {
+        return format!("nothing to do: {environment} runs the images that `--only` names");
     }
+    format!("nothing to do: {environment} runs the images of {}", head_words(&plan.head))
 }
 
 #[cfg(test)]

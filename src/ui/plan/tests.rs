@@ -99,10 +99,11 @@ fn nothing_to_do_is_one_clear_line() {
     insta::assert_snapshot!(shown(&plan(known(), images(), idle())), @r"
     staging: 9f8e7d6..a1b2c3d
       client  keep   unchanged
-    nothing to do: staging runs 9f8e7d6, and a1b2c3d has the same images
+    nothing to do: staging runs the images of a1b2c3d
     ");
-    let same = plan(Base::Known { commit: NEW.into() }, images(), idle());
-    assert!(shown(&same).ends_with("\nnothing to do: staging runs a1b2c3d\n"));
+    let left_out = planned("api", Decision::Keep, vec![Reason::LeftOut]);
+    let some = plan(known(), [images(), vec![left_out]].concat(), idle());
+    assert!(shown(&some).ends_with("\nnothing to do: staging runs the images that `--only` names\n"));
 }
 
 #[test]

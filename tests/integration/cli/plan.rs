@@ -98,6 +98,22 @@ fn a_base_that_is_named_explains_and_decides_nothing() {
 }
 
 #[test]
+fn nothing_to_do_says_what_runs_and_not_what_was_compared() {
+    let (repo, dtbuild) = app_changed();
+    dtbuild.run(["--env", "staging"]).succeeds();
+    let head = &repo.head()[..7];
+    let idle = format!("nothing to do: staging runs the images of {head}\n");
+    for arguments in [&["--env", "staging"][..], &["plan", "--env", "staging", "--base", "HEAD~1"]] {
+        let shown = dtbuild.run(arguments.iter().copied()).succeeds().stdout;
+        assert!(shown.ends_with(&idle), "{shown}");
+    }
+    let repo = repo.file("app/greeting.txt", "good night\n").commit("third");
+    let shown = dtbuild.run(["plan", "--env", "staging", "--only", "lib"]).succeeds().stdout;
+    assert!(shown.ends_with("nothing to do: staging runs the images that `--only` names\n"), "{shown}");
+    drop(repo);
+}
+
+#[test]
 fn a_base_that_is_no_commit_is_refused() {
     let repo = project().commit("first");
     let texts = ["`v1` names no commit", "git branch --all"];

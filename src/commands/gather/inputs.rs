@@ -4,7 +4,7 @@ use std::path::Path;
 
 use bstr::{BStr, BString, ByteSlice as _};
 use dtbuild_cache::globs::{GlobFilter, Globs};
-use dtbuild_cache::ignore::Rules;
+use dtbuild_cache::ignore::{IgnoreError, Rules};
 use dtbuild_cache::tree::{Both, ContentId};
 
 use crate::commands::files::Files;
@@ -44,8 +44,11 @@ impl Inputs {
         }
         text.extend_from_slice(records_rule(&image.context, records).as_bytes());
         let place = ignore_file.clone().unwrap_or_else(|| FILE_NAME.into());
-        let rules = Rules::parse(&text)
-            .map_err(|error| Error::new(Kind::Usage, format!("{place}:{}: {error}", error.line)))?;
+        let rules = Rules::parse(&text).map_err(|error| {
+            let IgnoreError { line, pattern, reason } = error;
+            let message = format!("{place}:{line}: `{pattern}` is not a valid pattern: {reason}");
+            Error::new(Kind::Usage, message)
+        })?;
         let (ignore, paths) = (image.ignore.clone(), image.paths.clone());
         let (context, dockerfile) = (image.context.clone(), image.dockerfile.clone());
         Ok(Self { context, rules, ignore_file, ignore, paths, dockerfile })

@@ -46,7 +46,10 @@ impl Source {
         let inputs = Inputs::read(&workspace.repository, files, image, &config.records)?;
         let at =
             |error: &dyn std::fmt::Display| Error::new(Kind::Usage, format!("{}: {error}", image.dockerfile));
-        let dockerfile = Dockerfile::parse(&text).map_err(|error| at(&error))?;
+        let dockerfile = Dockerfile::parse(&text).map_err(|error| {
+            let message = format!("{}:{}: {}", image.dockerfile, error.line, error.reason);
+            Error::new(Kind::Usage, message)
+        })?;
         let words = words(config, name);
         let platforms = platforms(image);
         let analyses = platforms

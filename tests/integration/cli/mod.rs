@@ -3,4 +3,5 @@
 mod bad_input;
 mod bases;
 mod keys;
+mod lock;
 mod plan;

@@ -41,7 +41,7 @@ pub(crate) struct Ended {
 /// A repository with the image `app`, nothing of it committed yet, for the environment `staging`.
 pub(crate) fn project() -> TestRepo {
     let repo = TestRepo::new().file("build.toml", CONFIG).file("app/Dockerfile", "FROM scratch\nCOPY . /\n");
-    repo.file("app/greeting.txt", "hello\n").file(".gitignore", "/.dtbuild/\n")
+    repo.file("app/greeting.txt", "hello\n")
 }
 
 /// The `build.toml` of [`project`]; what is appended belongs to its environment.

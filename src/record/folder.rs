@@ -40,7 +40,11 @@ impl Folder {
 
     fn try_writing(&self) -> Result<(), RecordError> {
         let attempt = || {
-            std::fs::create_dir_all(&self.root)?;
+            if !self.root.exists() {
+                std::fs::create_dir_all(&self.root)?;
+                // What a machine keeps for itself is not for its repository.
+                std::fs::write(self.root.join(".gitignore"), "*\n")?;
+            }
             // Mode bits do not tell: root passes them by, and a read-only disk does not show in them.
             tempfile::NamedTempFile::new_in(&self.root)?.write_all(b"writable")
         };

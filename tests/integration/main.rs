@@ -7,6 +7,7 @@
 mod cli;
 mod deploy;
 mod engine;
+mod flow;
 mod git;
 mod record;
 mod registry;

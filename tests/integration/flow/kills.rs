@@ -1,0 +1,161 @@
+//! Runs that are ended from outside at a chosen instant, and runs that meet: the next run goes on from there.
+
+use super::bench::{Bench, unique};
+use super::gate::Gate;
+use super::records::RECORDS;
+
+/// A bench whose way to the registry goes through a gate.
+fn gated() -> (Bench, Gate) {
+    let gate = Gate::new();
+    let mut bench = Bench::new();
+    bench.registry = format!("{}/{}", gate.address, unique());
+    (bench, gate)
+}
+
+/// Runs again and checks that the release is deployed, and nothing is built.
+fn resumes(bench: &Bench, deployments: usize) {
+    assert_eq!(bench.decisions(), ["api reuse", "site reuse"]);
+    let next = bench.run(&["--env", "staging", "--json", "--progress", "rawjson"]).ok();
+    assert!(next.images("image-started").is_empty());
+    let deployed = bench.deployed();
+    assert_eq!(deployed.len(), deployments);
+    assert_eq!(deployed[deployments - 1]["images"], next.json()["images"]);
+    assert!(bench.digest("api", "staging").is_some() && bench.digest("site", "staging").is_some());
+    assert_eq!(bench.outcome(), "succeeded");
+    assert!(bench.run(&["--env", "staging"]).ok().stdout.contains("nothing to do"));
+}
+
+#[test]
+fn run_killed_between_push_and_tag_resumes() {
+    let (bench, gate) = gated();
+    gate.shut("/manifests/staging");
+    let run = bench.start(&["--env", "staging"]);
+    gate.wait();
+    run.kill();
+    gate.open();
+    for image in ["api", "site"] {
+        assert_eq!((bench.tags(image).len(), bench.digest(image, "staging")), (1, None));
+    }
+    assert!(bench.deployed().is_empty());
+    resumes(&bench, 1);
+}
+
+#[test]
+fn run_killed_before_all_is_pushed_pushes_the_rest() {
+    let (bench, gate) = gated();
+    gate.shut("/site/blobs");
+    let mut run = bench.start(&["--env", "staging"]);
+    gate.wait();
+    run.until(|event| event["event"] == "push-finished" && event["image"] == "api");
+    run.kill();
+    gate.open();
+    assert_eq!(bench.decisions(), ["api reuse", "site build"]);
+    let next = bench.run(&["--env", "staging", "--progress", "rawjson"]).ok();
+    assert_eq!(next.images("push-finished"), ["site"]);
+    assert_eq!((bench.deployed().len(), bench.outcome().as_str()), (1, "succeeded"));
+}
+
+#[test]
+fn run_killed_in_its_deployment_deploys_again() {
+    let bench = Bench::new();
+    bench.hold_deployments();
+    let mut run = bench.start(&["--env", "staging"]);
+    run.until_deploying();
+    run.kill();
+    bench.let_deploy();
+    assert_eq!(bench.outcome(), "started");
+    resumes(&bench, 2);
+}
+
+#[test]
+fn run_killed_before_the_record_deploys_again() {
+    let (bench, gate) = gated();
+    bench.configure(RECORDS);
+    bench.commit("records at the registry");
+    bench.hold_deployments();
+    let mut run = bench.start(&["--env", "staging"]);
+    run.until_deploying();
+    gate.shut("/dtbuild-records/manifests/");
+    bench.let_deploy();
+    run.until(|event| event["event"] == "deploy-finished");
+    gate.wait();
+    run.kill();
+    gate.open();
+    resumes(&bench, 2);
+}
+
+#[test]
+fn a_second_run_is_told_who_deploys() {
+    let bench = Bench::new();
+    bench.hold_deployments();
+    let mut first = bench.start(&["--env", "staging"]);
+    first.until_deploying();
+    let second = bench.run(&["--env", "staging"]).code(5);
+    assert!(second.stderr.contains(&format!("being deployed by process {} on ", first.id())), "{second:?}");
+    bench.let_deploy();
+    first.end().ok();
+    assert_eq!(bench.deployed().len(), 1);
+    assert!(bench.run(&["--env", "staging"]).ok().stdout.contains("nothing to do"));
+}
+
+#[test]
+fn ctrl_c_in_a_build_ends_it_at_the_engine_too() {
+    let mut bench = Bench::new();
+    let word = unique();
+    // What is read from a secret is not part of the key, so the same image can be built with the gate open.
+    let step =
+        format!("echo {word}; [ \"$(cat /run/secrets/gate)\" = open ] || {{ tail -f /dev/null; false; }}");
+    bench.write(
+        "site/Dockerfile",
+        &format!("FROM busybox:1.36\nCOPY page /page\nRUN --mount=type=secret,id=gate {step}\n"),
+    );
+    let config = std::fs::read_to_string(bench.repo.path("build.toml")).unwrap();
+    let secret = "context = \"site\"\nsecrets = [{ id = \"gate\", env = \"GATE\" }]";
+    bench.write("build.toml", &config.replace("context = \"site\"", secret));
+    bench.commit("a gate");
+    bench.set("GATE", "shut");
+    let mut run = bench.start(&["--env", "staging"]);
+    run.until_building(&word);
+    let step = process_with(&word);
+    run.interrupt();
+    let ended = run.end().code(130);
+    assert!(ended.stderr.contains("interrupted"), "{}", ended.stderr);
+    // Ends when the process does, which the engine ended.
+    let bounded = ["60", "tail", "-f", "/dev/null", "--pid", &step];
+    assert!(std::process::Command::new("timeout").args(bounded).status().unwrap().success());
+    assert_eq!((bench.digest("api", "staging"), bench.tags("site").len()), (None, 0));
+    assert!(bench.deployed().is_empty());
+    assert_eq!(bench.lease(), None);
+    bench.set("GATE", "open");
+    bench.run(&["--env", "staging"]).ok();
+    assert_eq!((bench.deployed().len(), bench.outcome().as_str()), (1, "succeeded"));
+}
+
+#[test]
+fn ctrl_c_in_a_deployment_ends_it_and_gives_the_lease_back() {
+    let bench = Bench::new();
+    bench.hold_deployments();
+    let mut run = bench.start(&["--env", "staging"]);
+    run.until_deploying();
+    assert!(bench.lease().is_some());
+    run.interrupt();
+    run.end().code(130);
+    std::fs::remove_file(bench.out("wait")).unwrap();
+    assert_eq!(bench.lease(), None);
+    assert_eq!(bench.outcome(), "failed: interrupted");
+    resumes(&bench, 2);
+}
+
+/// The id of the process whose arguments hold `word`, in whatever container it runs.
+fn process_with(word: &str) -> String {
+    let holds =
+        |id: &str| std::fs::read(format!("/proc/{id}/cmdline")).is_ok_and(|line| contains(&line, word));
+    let processes = std::fs::read_dir("/proc").unwrap().map(|entry| entry.unwrap().file_name());
+    let mut ids =
+        processes.filter_map(|name| name.into_string().ok()).filter(|name| name.parse::<u32>().is_ok());
+    ids.find(|id| holds(id)).expect("the step is a process of this machine")
+}
+
+fn contains(bytes: &[u8], word: &str) -> bool {
+    bytes.windows(word.len()).any(|window| window == word.as_bytes())
+}

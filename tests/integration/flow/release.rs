@@ -1,0 +1,106 @@
+//! Runs that end well: what they build, tag, deploy and record.
+
+use serde_json::json;
+
+use super::bench::{Bench, text};
+
+#[test]
+fn a_first_run_does_all_and_a_second_has_nothing_to_do() {
+    let mut bench = Bench::new();
+    let first = bench.run(&["--env", "staging", "--json", "--progress", "rawjson"]).ok();
+    assert_eq!(first.images("image-started"), ["api", "site"]);
+    assert_eq!(first.images("push-finished"), ["api", "site"]);
+    let release = first.json();
+    let api = text(&release["images"]["api"]);
+    assert_eq!(api.split_once('@').unwrap().1, bench.digest("api", "staging").unwrap());
+    assert_eq!(Bench::file_in(api, "/upper"), "REGIONS\n");
+    let deployed = bench.deployed();
+    assert_eq!(deployed.len(), 1);
+    assert_eq!(deployed[0]["images"], release["images"]);
+    assert_eq!(deployed[0]["commit"], json!(bench.repo.head()));
+    let environment = std::fs::read_to_string(bench.out("environment")).unwrap();
+    assert!(environment.lines().any(|line| line == format!("DTBUILD_IMAGE_API={api}")), "{environment}");
+    assert_eq!(bench.outcome(), "succeeded");
+    let engine = std::mem::replace(&mut bench.engine, "tcp://127.0.0.1:1".to_owned());
+    let second = bench.run(&["--env", "staging"]).ok();
+    assert!(second.stdout.contains("nothing to do"), "{}", second.stdout);
+    assert_eq!(bench.deployed().len(), 1);
+
+    bench.engine = engine;
+    bench.write("site/page", "hello again\n");
+    bench.commit("another page");
+    let third = bench.run(&["--env", "staging", "--json", "--progress", "rawjson"]).ok();
+    assert_eq!(third.images("image-started"), ["site"]);
+    let changed = third.json();
+    assert_eq!(changed["images"]["api"], release["images"]["api"]);
+    assert_ne!(changed["images"]["site"], release["images"]["site"]);
+    assert_eq!(bench.deployed()[1]["images"], changed["images"]);
+    assert_eq!(Bench::file_in(text(&changed["images"]["site"]), "/page"), "hello again\n");
+}
+
+#[test]
+fn moving_to_another_environment_builds_nothing() {
+    let bench = Bench::new();
+    let staging = bench.run(&["--env", "staging", "--json"]).ok().json();
+    let before = bench.run(&["plan", "--env", "production", "--json"]).ok().json();
+    let ran = bench.run(&["--env", "production", "--json", "--progress", "rawjson"]).ok();
+    assert!(ran.images("image-started").is_empty());
+    let production = ran.json();
+    assert_eq!(production["images"], staging["images"]);
+    for image in before["images"].as_array().unwrap() {
+        let name = text(&image["name"]);
+        assert_eq!(image["decision"], "reuse");
+        let key = bench.tags(name);
+        assert_eq!(key.len(), 3, "one key and two environments: {key:?}");
+        assert_eq!(bench.digest(name, "production"), bench.digest(name, "staging"));
+    }
+}
+
+#[test]
+fn a_change_of_what_the_deployment_reads_deploys_again_and_builds_nothing() {
+    let bench = Bench::new();
+    bench.run(&["--env", "staging"]).ok();
+    bench.write("hosts", "one\ntwo\n");
+    bench.commit("another host");
+    let ran = bench.run(&["--env", "staging", "--progress", "rawjson"]).ok();
+    assert!(ran.images("image-started").is_empty());
+    let deployed = bench.deployed();
+    assert_eq!(deployed.len(), 2);
+    assert_eq!(deployed[0]["images"], deployed[1]["images"]);
+    assert!(bench.run(&["--env", "staging"]).ok().stdout.contains("nothing to do"));
+}
+
+#[test]
+fn a_playbook_gets_the_release() {
+    let bench = Bench::with(
+        r#"
+[project]
+name = "shop"
+registry = "registry.invalid/shop"
+
+[images.site]
+context = "site"
+
+[environments.staging]
+branch = "main"
+
+[environments.staging.deploy]
+ansible = { playbook = "site.yml", inventory = "hosts" }
+"#,
+    );
+    bench.write("hosts", "localhost ansible_connection=local\n");
+    let playbook = "
+- hosts: all
+  gather_facts: false
+  tasks:
+    - copy:
+        content: \"{{ dtbuild_images | to_json }}\"
+        dest: \"{{ lookup('env', 'BENCH_OUT') }}/images\"
+";
+    bench.write("site.yml", playbook);
+    bench.commit("a playbook");
+    let release = bench.run(&["--json"]).ok().json();
+    let images = std::fs::read_to_string(bench.out("images")).unwrap();
+    assert_eq!(serde_json::from_str::<serde_json::Value>(&images).unwrap(), release["images"]);
+    assert_eq!(bench.outcome(), "succeeded");
+}

@@ -58,6 +58,8 @@ impl ReleaseRun<'_> {
         };
         let release = self.release(&digests);
         if matches!(self.plan.deploy, DeployDecision::Nothing { .. }) {
+            // Recorded first: the next run must know that the tags may name this release.
+            ledger.write(Outcome::Tagged, &digests, lease).await?;
             record::hold(self.store, lease, self.move_tags(&digests)).await??;
             return Ok(release);
         }

@@ -70,7 +70,7 @@ impl Session {
 /// The failure that a cancelled run ends with.
 pub(super) fn interrupted() -> Error {
     Error::new(Kind::Interrupted, "interrupted")
-        .hint("what was pushed is kept; the next run continues from there")
+        .hint("what was built is kept; the next run continues from there")
 }
 
 /// The first signal cancels; a second one ends the process at once.

@@ -44,6 +44,7 @@ fn view(name: &EnvironmentName, environment: &Environment, record: &Record) -> S
             last.commit.as_deref().map_or("the working tree", |commit| &commit[..commit.len().min(7)]);
         match &last.outcome {
             Outcome::Started => format!("{commit} was started and has not ended"),
+            Outcome::Tagged => format!("{commit} was tagged and not deployed by dtbuild"),
             _ => format!("{commit} did not succeed"),
         }
     });
@@ -57,6 +58,7 @@ fn view(name: &EnvironmentName, environment: &Environment, record: &Record) -> S
         outcome: last.map(|last| match &last.outcome {
             Outcome::Succeeded => "succeeded".to_owned(),
             Outcome::Started => "started".to_owned(),
+            Outcome::Tagged => "tagged, not deployed".to_owned(),
             Outcome::NotBuilt { reason } => format!("not built: {reason}"),
             Outcome::Failed { reason } => format!("failed: {reason}"),
         }),

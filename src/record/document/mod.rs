@@ -76,6 +76,9 @@ pub enum Outcome {
         /// Why.
         reason: String,
     },
+    /// Its tags were moved, and deploying it was left to somebody else (`--no-deploy`): what the environment
+    /// runs is theirs to know.
+    Tagged,
     /// Its run is going on, or was killed: what the environment runs is as unsure as after a failure.
     Started,
 }
@@ -84,7 +87,7 @@ impl Outcome {
     /// Whether it is not sure what the environment runs.
     #[must_use]
     pub fn is_unsure(&self) -> bool {
-        matches!(self, Self::Failed { .. } | Self::Started)
+        matches!(self, Self::Failed { .. } | Self::Tagged | Self::Started)
     }
 }
 

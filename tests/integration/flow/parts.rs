@@ -22,12 +22,25 @@ fn without_deployment_the_tags_move_and_deploy_does_the_rest() {
     let pushed = bench.run(&["--env", "staging", "--no-deploy", "--json"]).ok().json();
     assert_eq!(pushed["outcome"], "pushed");
     assert_eq!(bench.tags("site").len(), 2);
-    assert_eq!((bench.deployed().len(), bench.outcome().as_str()), (0, "none"));
+    assert_eq!((bench.deployed().len(), bench.outcome().as_str()), (0, "tagged, not deployed"));
     let ran = bench.run(&["deploy", "--env", "staging", "--json", "--progress", "rawjson"]).ok();
     assert!(ran.images("image-started").is_empty());
     assert_eq!(ran.json()["images"], pushed["images"]);
     assert_eq!(bench.deployed()[0]["images"], pushed["images"]);
     assert_eq!(bench.outcome(), "succeeded");
+}
+
+#[test]
+fn tags_that_moved_without_a_deployment_come_back_with_the_next_one() {
+    let bench = Bench::new();
+    bench.run(&["--env", "staging"]).ok();
+    let first = bench.digest("site", "staging");
+    bench.write("site/page", "hello again\n");
+    bench.commit("another page");
+    bench.run(&["--env", "staging", "--no-deploy"]).ok();
+    assert_ne!(bench.digest("site", "staging"), first);
+    bench.run(&["--env", "staging", "--head", "HEAD~1"]).ok();
+    assert_eq!(bench.digest("site", "staging"), first);
 }
 
 #[test]

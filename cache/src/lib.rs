@@ -1,8 +1,8 @@
 //! `dtbuild-cache`: content keys of images and what they are taken from.
 //!
 //! In the order in which data flows:
-//! [`ignore`] reads `.dockerignore` as moby does, [`globs`] those of `build.toml`; [`tree`] lists a
-//! folder through such filters and folds it into one digest; [`snapshot`] is the same folder as the
+//! [`ignore`] reads `.dockerignore` as moby does, [`globs`] those of `build.toml`; [`sources`] finds what a
+//! Dockerfile copies; [`tree`] lists a folder through such filters and folds it into one digest; [`snapshot`] is the same folder as the
 //! files that a build will see; [`stat`] remembers what the files of a working tree hashed to;
 //! [`key`] puts everything that can alter an image into its content key.
 
@@ -10,5 +10,6 @@ pub mod globs;
 pub mod ignore;
 pub mod key;
 pub mod snapshot;
+pub mod sources;
 pub mod stat;
 pub mod tree;

@@ -134,6 +134,12 @@ impl Tree for CommitTree {
         let null = ContentId::null(self.objects.hash());
         known.ok_or_else(|| GitError::MissingObject { id: null, path: join(self.folder.as_bstr(), path) })
     }
+
+    fn link(&self, path: &BStr, node: &Node) -> Result<BString, GitError> {
+        let (id, place) = (self.identify(path, node)?, join(self.folder.as_bstr(), path));
+        let mut buffer = Vec::new();
+        Ok(self.objects.read(&id, gix::objs::Kind::Blob, place.as_bstr(), &mut buffer)?.into())
+    }
 }
 
 fn is_file(kind: Kind) -> bool {

@@ -141,12 +141,7 @@ impl WorkingTree {
             _ => self.identify(path, node)?,
         };
         if node.kind == Kind::Symlink {
-            let place = self.listing.disk_path(path);
-            let text = disk::read_link(&place);
-            let text = text.map_err(|source| GitError::Unreadable { path: place, source })?;
-            if disk::blob_id(self.objects.hash(), &text).ok() != Some(id) {
-                return Err(GitError::Changed { path: self.listing.place(path) });
-            }
+            let text = self.link(path, node)?;
             size = text.len() as u64;
             link = Some(text);
         } else if node.kind != Kind::Folder {
@@ -226,5 +221,17 @@ impl Tree for WorkingTree {
         let id = reading::identify_one(&self.listing.root, &file, self.objects.hash(), &mut Vec::new())?;
         self.ids.borrow_mut().insert(file.path, id);
         Ok(id)
+    }
+
+    fn link(&self, path: &BStr, node: &Node) -> Result<BString, GitError> {
+        let id = self.identify(path, node)?;
+        let place = self.listing.disk_path(path);
+        let text = disk::read_link(&place);
+        let text = text.map_err(|source| GitError::Unreadable { path: place, source })?;
+        if disk::blob_id(self.objects.hash(), &text).ok() == Some(id) {
+            Ok(text)
+        } else {
+            Err(GitError::Changed { path: self.listing.place(path) })
+        }
     }
 }

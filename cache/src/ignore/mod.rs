@@ -136,6 +136,31 @@ impl Rules {
         self.enter(&state, path, Kind::File).0 == Verdict::Excluded
     }
 
+    /// Whether nothing of `path`, a file or a folder, is left.
+    #[must_use]
+    pub fn takes_all(&self, path: &BStr) -> bool {
+        let (mut verdict, mut state) = (Verdict::Included, self.root());
+        for end in path.find_iter("/").chain([path.len()]) {
+            (verdict, state) = self.enter(&state, path[..end].as_bstr(), Kind::Folder);
+        }
+        verdict == Verdict::Excluded && self.below(&state) == Some(false)
+    }
+
+    /// The number of the line that excludes `path`, a file's; none when it is not excluded.
+    ///
+    /// `text` is the file that these rules were read from.
+    #[must_use]
+    pub fn line(&self, text: &[u8], path: &BStr) -> Option<usize> {
+        if !self.matches(path) {
+            return None;
+        }
+        let lines: Vec<&[u8]> = text.lines_with_terminator().collect();
+        let excluded =
+            |count: usize| Self::parse(&lines[..count].concat()).is_ok_and(|rules| rules.matches(path));
+        // The last line that turned the verdict. An exception can also open a folder: so from the end.
+        (1..=lines.len()).rev().find(|count| excluded(*count) && !excluded(count - 1))
+    }
+
     /// Whether a walk passes by the excluded folder at `path`, because no exception lies below it.
     fn passes_by(&self, path: &BStr) -> bool {
         let below =

@@ -316,3 +316,23 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn excluded_paths_know_their_line() {
+    let text = b"# comment\n*.md\n!README.md\nnode_modules\ndocs/*\n!docs/a\nREADME*\n";
+    let rules = Rules::parse(text).unwrap();
+    let table = [
+        ("x.md", Some(2)),
+        ("README.md", Some(7)),
+        ("node_modules/a/b", Some(4)),
+        ("docs/b", Some(5)),
+        ("docs/a", None),
+        ("src/x.md", None),
+    ];
+    for (path, expected) in table {
+        assert_eq!(rules.line(text, path.into()), expected, "{path}");
+    }
+    for (path, expected) in [("node_modules", true), ("docs", false), ("docs/b", true), ("x.md", true)] {
+        assert_eq!(rules.takes_all(path.into()), expected, "{path}");
+    }
+}

@@ -59,6 +59,33 @@ impl<A: Filter, B: Filter> Filter for Both<A, B> {
     }
 }
 
+/// A filter that may be left out; without one every path counts.
+impl<F: Filter> Filter for Option<F> {
+    type State = Option<F::State>;
+
+    fn root(&self) -> Self::State {
+        self.as_ref().map(Filter::root)
+    }
+
+    fn enter(&self, state: &Self::State, path: &BStr, kind: Kind) -> (Verdict, Self::State) {
+        match self.as_ref().zip(state.as_ref()) {
+            Some((filter, state)) => {
+                let (verdict, below) = filter.enter(state, path, kind);
+                (verdict, Some(below))
+            }
+            None => (Verdict::Included, None),
+        }
+    }
+
+    fn below(&self, state: &Self::State) -> Option<bool> {
+        self.as_ref().zip(state.as_ref()).map_or(Some(true), |(filter, state)| filter.below(state))
+    }
+
+    fn forgotten(&self, state: &Self::State) -> bool {
+        self.as_ref().zip(state.as_ref()).is_some_and(|(filter, state)| filter.forgotten(state))
+    }
+}
+
 impl<F: Filter + ?Sized> Filter for &F {
     type State = F::State;
 

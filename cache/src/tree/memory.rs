@@ -169,6 +169,11 @@ impl Tree for Memory {
         assert_ne!(node.kind, Kind::Folder);
         Ok(self.id(self.at(path)))
     }
+
+    fn link(&self, path: &BStr, _node: &Node) -> Result<BString, Infallible> {
+        let Item::Leaf(Kind::Symlink, text) = self.at(path) else { panic!("{path} is not a link") };
+        Ok(text.as_slice().into())
+    }
 }
 
 /// Names that sort around the slash, are no text, or look like something else.

@@ -79,6 +79,12 @@ pub trait Tree {
     /// # Errors
     /// When the content cannot be read.
     fn identify(&self, path: &BStr, node: &Node) -> Result<ContentId, Self::Error>;
+
+    /// The text of the symbolic link `node` at `path`.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    fn link(&self, path: &BStr, node: &Node) -> Result<BString, Self::Error>;
 }
 
 /// Which paths of a tree count, decided component by component on the way down.
@@ -151,7 +157,11 @@ fn shown(path: &BString) -> &BStr {
 }
 
 /// The names in the folder at `path`, in the order of their bytes, each of them one that a file can have.
-fn list<T: Tree>(tree: &T, path: &BStr, id: Option<ContentId>) -> Result<Vec<Node>, Error<T::Error>> {
+pub(crate) fn list<T: Tree>(
+    tree: &T,
+    path: &BStr,
+    id: Option<ContentId>,
+) -> Result<Vec<Node>, Error<T::Error>> {
     let mut nodes = tree.list(path, id).map_err(|source| Error::Read { path: path.to_owned(), source })?;
     nodes.sort_unstable_by(|left, right| left.name.cmp(&right.name));
     let mut before: &[u8] = b"";

@@ -96,6 +96,10 @@ impl Tree for Deep {
     fn identify(&self, _path: &BStr, _node: &Node) -> Result<ContentId, Self::Error> {
         Ok(blob(b"", self.hash_kind()))
     }
+
+    fn link(&self, _path: &BStr, _node: &Node) -> Result<BString, Self::Error> {
+        Ok(BString::default())
+    }
 }
 
 #[test]
@@ -129,6 +133,10 @@ impl Tree for Names {
     }
 
     fn identify(&self, _path: &BStr, _node: &Node) -> Result<ContentId, Self::Error> {
+        Err(std::io::ErrorKind::NotFound.into())
+    }
+
+    fn link(&self, _path: &BStr, _node: &Node) -> Result<BString, Self::Error> {
         Err(std::io::ErrorKind::NotFound.into())
     }
 }

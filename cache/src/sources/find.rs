@@ -1,0 +1,194 @@
+//! Goes through a tree to what a source reads. Start with [`Finder::find`].
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+
+use bstr::{BStr, BString, ByteSlice};
+
+use super::pattern::{Component, Pattern};
+use super::{Reads, Source, Widening};
+use crate::tree::{self, ContentId, Error, Kind, Node, Tree};
+
+/// How many links may lead to one another.
+const MAX_LINKS: usize = 255;
+
+/// Finds sources in one tree, each folder of which is listed at most once.
+pub(super) struct Finder<'a, T> {
+    tree: &'a T,
+    folders: HashMap<BString, Arc<[Node]>>,
+}
+
+/// A folder to look into, with what is left of the path from there.
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct Way {
+    folder: BString,
+    /// Names that a link's text put before what is left of the pattern.
+    names: Vec<BString>,
+    /// Where in the pattern what is left begins.
+    next: usize,
+    /// How many links led here.
+    links: usize,
+}
+
+/// The search for one source.
+struct Search {
+    reads: Reads,
+    open: Vec<(Way, Option<ContentId>)>,
+    seen: HashSet<Way>,
+}
+
+impl<'a, T: Tree> Finder<'a, T> {
+    pub(super) fn new(tree: &'a T) -> Self {
+        Self { tree, folders: HashMap::new() }
+    }
+
+    /// What `source` reads.
+    pub(super) fn find(&mut self, source: &Source) -> Result<Reads, Error<T::Error>> {
+        let pattern = Pattern::new(source);
+        let reads = Reads { pattern, whole: false, taken: BTreeSet::new(), widened: None };
+        let mut search = Search { reads, open: Vec::new(), seen: HashSet::new() };
+        search.go(Way { folder: BString::default(), names: Vec::new(), next: 0, links: 0 }, None);
+        while let Some((way, id)) = search.open.pop() {
+            if search.reads.whole {
+                break;
+            }
+            self.step(&mut search, way, id)?;
+        }
+        Ok(search.reads)
+    }
+
+    /// Looks into one folder.
+    fn step(&mut self, search: &mut Search, way: Way, id: Option<ContentId>) -> Result<(), Error<T::Error>> {
+        let Some(component) = search.component(&way) else {
+            search.take_folder(way.folder, None);
+            return Ok(());
+        };
+        match &component {
+            Component::Unknown => {
+                search.take_folder(way.folder, Some(Widening::Pattern));
+                return Ok(());
+            }
+            Component::Any => match search.component(&way.after()) {
+                None => {
+                    search.take_folder(way.folder, None);
+                    return Ok(());
+                }
+                Some(_) => search.go(way.after(), id),
+            },
+            Component::Name(_) | Component::Wildcard(..) => {}
+        }
+        let nodes = self.list(&way.folder, id)?;
+        for node in nodes.iter().filter(|node| component.matches(node.name.as_bstr())) {
+            let path = join(&way.folder, &node.name);
+            let inside = |way: Way| Way { folder: path.clone(), ..way };
+            match (node.kind, &component) {
+                (Kind::Folder, Component::Any) => search.go(inside(way.clone()), node.id),
+                // The commit of a submodule stands for all that is in it.
+                (Kind::Submodule, _) => search.take(path),
+                // What is below a link is not below the folder that it is in.
+                (_, Component::Any) => {}
+                (Kind::Folder, _) => search.go(inside(way.after()), node.id),
+                (Kind::Symlink, _) => {
+                    let text = self.tree.link(path.as_bstr(), node);
+                    let text = text.map_err(|source| Error::Read { path: path.clone(), source })?;
+                    search.follow(path, text.as_bstr(), &way.after());
+                }
+                (Kind::File | Kind::Executable, _) => {
+                    if search.component(&way.after()).is_none() {
+                        search.take(path);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn list(&mut self, folder: &BString, id: Option<ContentId>) -> Result<Arc<[Node]>, Error<T::Error>> {
+        if let Some(nodes) = self.folders.get(folder) {
+            return Ok(Arc::clone(nodes));
+        }
+        let nodes: Arc<[Node]> = tree::list(self.tree, folder.as_bstr(), id)?.into();
+        self.folders.insert(folder.clone(), Arc::clone(&nodes));
+        Ok(nodes)
+    }
+}
+
+impl Way {
+    /// What is left after the next component.
+    fn after(&self) -> Self {
+        let mut way = self.clone();
+        if way.names.is_empty() {
+            way.next += 1;
+        } else {
+            way.names.remove(0);
+        }
+        way
+    }
+}
+
+impl Search {
+    /// The next component of `way`; none at its end.
+    fn component(&self, way: &Way) -> Option<Component> {
+        let name = way.names.first().map(|name| Component::Name(name.clone()));
+        name.or_else(|| self.reads.pattern.components.get(way.next).cloned())
+    }
+
+    fn go(&mut self, way: Way, id: Option<ContentId>) {
+        if self.seen.insert(way.clone()) {
+            self.open.push((way, id));
+        }
+    }
+
+    fn take(&mut self, path: BString) {
+        self.reads.taken.insert(path);
+    }
+
+    fn take_folder(&mut self, folder: BString, widening: Option<Widening>) {
+        self.reads.widened = self.reads.widened.or(widening);
+        if folder.is_empty() {
+            self.reads.whole = true;
+        } else {
+            self.take(folder);
+        }
+    }
+
+    fn widen(&mut self, widening: Widening) {
+        self.take_folder(BString::default(), Some(widening));
+    }
+
+    /// Follows the link at `path`, from which `rest` is left. The root of the context is the root of links.
+    fn follow(&mut self, path: BString, text: &BStr, rest: &Way) {
+        if rest.links == MAX_LINKS {
+            return self.widen(Widening::Links);
+        }
+        let parents = path.split_str("/").count() - 1;
+        let mut names: Vec<BString> = path.split_str("/").take(parents).map(BString::from).collect();
+        if text.starts_with(b"/") {
+            names.clear();
+        }
+        let mut down = false;
+        for name in text.split_str("/").map(BStr::new) {
+            match &**name {
+                b"" | b"." => {}
+                // What a name leads to may be a link itself, whose parent is elsewhere.
+                b".." if down => return self.widen(Widening::Winding),
+                b".." => drop(names.pop()),
+                _ => {
+                    down = true;
+                    names.push(name.into());
+                }
+            }
+        }
+        self.take(path);
+        names.extend(rest.names.iter().cloned());
+        let way = Way { folder: BString::default(), names, next: rest.next, links: rest.links + 1 };
+        if self.component(&way).is_none() {
+            return self.widen(Widening::Root);
+        }
+        self.go(way, None);
+    }
+}
+
+fn join(folder: &BString, name: &BString) -> BString {
+    if folder.is_empty() { name.clone() } else { bstr::join("/", [folder, name]).into() }
+}

@@ -1,0 +1,95 @@
+//! A source's path, component by component: [`Pattern`].
+
+use bstr::{BStr, BString, ByteSlice};
+
+use super::wildcard::Wildcard;
+use super::{Reading, Source};
+
+/// The path of a source.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Pattern {
+    pub(super) components: Vec<Component>,
+}
+
+/// One component.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Component {
+    /// This name.
+    Name(BString),
+    /// Any name that matches. The text itself counts too, since not every reader takes a lone `\` for an escape.
+    Wildcard(Wildcard, BString),
+    /// `**` of `COPY --parents`: any number of components, none included.
+    Any,
+    /// It cannot be told what it matches.
+    Unknown,
+}
+
+impl Component {
+    pub(super) fn matches(&self, name: &BStr) -> bool {
+        match self {
+            Self::Name(own) => own == name,
+            Self::Wildcard(wildcard, text) => wildcard.matches(name) || text == name,
+            Self::Any | Self::Unknown => true,
+        }
+    }
+}
+
+impl Pattern {
+    pub(super) fn new(source: &Source) -> Self {
+        let component = match source.reading {
+            Reading::Literal => |text: &str| Component::Name(text.into()),
+            Reading::Wildcards => wildcard,
+            Reading::Parents => parents,
+        };
+        let names = source.path.split('/').filter(|name| !matches!(*name, "" | "."));
+        // A pattern that starts like this is not a path to moby's matcher.
+        if source.reading == Reading::Parents && source.path.starts_with(['!', ' ', '\t']) {
+            return Self { components: vec![Component::Unknown] };
+        }
+        Self { components: names.map(component).collect() }
+    }
+
+    /// Whether it names one path: no reader finds a wildcard in it.
+    pub(super) fn is_plain(&self) -> bool {
+        let plain = |component: &Component| match component {
+            Component::Name(name) => name.find_byteset(br"*?[\").is_none(),
+            _ => false,
+        };
+        self.components.iter().all(plain)
+    }
+
+    /// Whether it matches `path`, a folder above it, or something below it.
+    pub(super) fn concerns(&self, path: &BStr) -> bool {
+        concerns(&self.components, &path.split_str("/").map(BStr::new).collect::<Vec<_>>(), true)
+    }
+}
+
+/// `above` says whether a path that ends before the components do is one that they lead through.
+fn concerns(components: &[Component], names: &[&BStr], above: bool) -> bool {
+    match (components, names) {
+        ([] | [Component::Unknown, ..], _) => true,
+        ([Component::Any, rest @ ..], _) => {
+            concerns(rest, names, false) || (!names.is_empty() && concerns(components, &names[1..], false))
+        }
+        (_, []) => above,
+        ([component, components @ ..], [name, names @ ..]) => {
+            component.matches(name) && concerns(components, names, above)
+        }
+    }
+}
+
+fn wildcard(text: &str) -> Component {
+    if !text.contains(['*', '?', '[', '\\']) {
+        return Component::Name(text.into());
+    }
+    Wildcard::parse(text).map_or(Component::Unknown, |wildcard| Component::Wildcard(wildcard, text.into()))
+}
+
+/// Only what moby's patterns and Go's wildcards read alike.
+fn parents(text: &str) -> Component {
+    if text == "**" {
+        return Component::Any;
+    }
+    let special = text.contains(['[', ']', '\\', '{', '}', '|', '^', '(', ')', '+', '$']);
+    if special || text.contains("**") || text.trim() != text { Component::Unknown } else { wildcard(text) }
+}

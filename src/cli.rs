@@ -20,6 +20,8 @@ Examples:
   dtbuild                            the same for the environment that follows this branch
   dtbuild build api                  build one image from the files on the disk, for this machine
   dtbuild status                     what every environment runs
+  dtbuild explain api --env staging  why api is built: the path that changed, the line that reads it
+  dtbuild inputs api                 the files that api is built from
 
 Exit codes:
   0 done or nothing to do, 1 an image failed, 2 usage or configuration, 3 engine, registry or git not usable,
@@ -73,6 +75,10 @@ pub enum Command {
     Deploy(DeployArgs),
     /// Show what the environments run
     Status(StatusArgs),
+    /// Say why an image is built, reused or kept, or which images a file is an input of
+    Explain(ExplainArgs),
+    /// List the files that an image is built from
+    Inputs(InputsArgs),
     /// Write the digests of the base images into build.lock
     Lock(LockArgs),
 }
@@ -214,6 +220,62 @@ pub struct StatusArgs {
     /// The environment; all when left out
     #[arg(long = "env", short = 'e', value_name = "ENVIRONMENT")]
     pub environment: Option<EnvironmentName>,
+}
+
+/// Whose files are looked at.
+#[derive(Debug, Args)]
+pub struct FilesArgs {
+    /// Look at this commit
+    #[arg(long, value_name = "COMMIT", default_value = "HEAD")]
+    pub head: String,
+    /// Look at the files on the disk, as `dtbuild build` does, instead of a commit
+    #[arg(long, conflicts_with = "head")]
+    pub disk: bool,
+}
+
+/// `dtbuild explain`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  dtbuild explain api --env staging         why a push to staging would build api: the path that changed, the
+                                            line of the Dockerfile that reads it, what is built from api
+  dtbuild explain api --disk                the same for `dtbuild build`, against HEAD
+  dtbuild explain --path docs/openapi.yml   which images that file is an input of, and why not of the others
+  dtbuild explain api --json | jq .fields   what the key is made of")]
+pub struct ExplainArgs {
+    /// The image
+    #[arg(value_name = "IMAGE", required_unless_present = "path")]
+    pub image: Option<ImageName>,
+    /// Say which images this file is an input of; from the repository's root
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["image", "environment", "base"])]
+    pub path: Option<String>,
+    /// The environment; by default the one that follows the current branch
+    #[arg(long = "env", short = 'e', value_name = "ENVIRONMENT", conflicts_with = "disk")]
+    pub environment: Option<EnvironmentName>,
+    /// Compare with this commit instead of the one that the environment runs
+    #[arg(long, value_name = "COMMIT", conflicts_with = "disk")]
+    pub base: Option<String>,
+    /// Whose files are looked at.
+    #[command(flatten)]
+    pub files: FilesArgs,
+}
+
+/// `dtbuild inputs`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  dtbuild inputs api                  the files of HEAD that api is built from, with sizes and ids
+  dtbuild inputs api --disk           the same for the files on the disk
+  dtbuild inputs api --json | jq -r '.inputs[].path'
+
+The base images, arguments and the Dockerfile enter the key as well: `dtbuild explain api` shows all of it.")]
+pub struct InputsArgs {
+    /// The image
+    #[arg(value_name = "IMAGE")]
+    pub image: ImageName,
+    /// Whose files are looked at.
+    #[command(flatten)]
+    pub files: FilesArgs,
 }
 
 /// `dtbuild lock`.

@@ -4,10 +4,11 @@ use std::fmt;
 
 use bstr::BStr;
 use dtbuild_cache::snapshot::Snapshot;
+use dtbuild_cache::sources::{Selection, Source};
 use dtbuild_cache::tree::{ContentId, Filter};
 
 use crate::error::Result;
-use crate::git::{CommitId, Repository};
+use crate::git::{CommitId, CommitTree, GitError, Repository, WorkingTree};
 
 /// Where files come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +28,16 @@ impl Files {
         })
     }
 
+    /// A folder as it is now; none when it is not there.
+    pub(super) fn folder(&self, repository: &Repository, folder: &BStr) -> Result<Option<Folder>> {
+        Ok(match self {
+            Self::Commit(commit) => {
+                repository.commit_tree(*commit, folder)?.map(|tree| Folder::Commit(Box::new(tree)))
+            }
+            Self::Disk => repository.working_tree(folder)?.map(|tree| Folder::Disk(Box::new(tree))),
+        })
+    }
+
     /// The digest of what of a folder passes a filter; none when the folder is not there.
     pub(super) fn digest(
         &self,
@@ -34,16 +45,7 @@ impl Files {
         folder: &BStr,
         filter: &impl Filter,
     ) -> Result<Option<ContentId>> {
-        Ok(match self {
-            Self::Commit(commit) => match repository.commit_tree(*commit, folder)? {
-                Some(tree) => Some(tree.digest(filter)?),
-                None => None,
-            },
-            Self::Disk => match repository.working_tree(folder)? {
-                Some(tree) => Some(tree.digest(filter)?),
-                None => None,
-            },
-        })
+        self.folder(repository, folder)?.map(|folder| folder.digest(filter)).transpose()
     }
 
     /// What of a folder passes a filter, as a build is sent it; none when the folder is not there.
@@ -53,16 +55,7 @@ impl Files {
         folder: &BStr,
         filter: &impl Filter,
     ) -> Result<Option<Snapshot>> {
-        Ok(match self {
-            Self::Commit(commit) => match repository.commit_tree(*commit, folder)? {
-                Some(tree) => Some(tree.snapshot(filter)?),
-                None => None,
-            },
-            Self::Disk => match repository.working_tree(folder)? {
-                Some(tree) => Some(tree.snapshot(filter)?),
-                None => None,
-            },
-        })
+        self.folder(repository, folder)?.map(|folder| folder.snapshot(filter)).transpose()
     }
 }
 
@@ -72,5 +65,38 @@ impl fmt::Display for Files {
             Self::Commit(commit) => write!(formatter, "commit {}", commit.short()),
             Self::Disk => formatter.write_str("the working tree"),
         }
+    }
+}
+
+/// A folder that was opened: all that is asked of it is about the same files.
+pub(super) enum Folder {
+    Commit(Box<CommitTree>),
+    Disk(Box<WorkingTree>),
+}
+
+impl Folder {
+    /// What sources of a Dockerfile read of it.
+    pub(super) fn select(&self, sources: &[Source]) -> Result<Selection> {
+        let selection = match self {
+            Self::Commit(tree) => Selection::find(&**tree, sources),
+            Self::Disk(tree) => Selection::find(&**tree, sources),
+        };
+        Ok(selection.map_err(GitError::from)?)
+    }
+
+    /// The digest of what of it passes a filter.
+    pub(super) fn digest(&self, filter: &impl Filter) -> Result<ContentId> {
+        Ok(match self {
+            Self::Commit(tree) => tree.digest(filter)?,
+            Self::Disk(tree) => tree.digest(filter)?,
+        })
+    }
+
+    /// What of it passes a filter, as a build is sent it.
+    pub(super) fn snapshot(&self, filter: &impl Filter) -> Result<Snapshot> {
+        Ok(match self {
+            Self::Commit(tree) => tree.snapshot(filter)?,
+            Self::Disk(tree) => tree.snapshot(filter)?,
+        })
     }
 }

@@ -11,8 +11,10 @@ mod build;
 mod builds;
 mod deploy;
 mod edges;
+mod explain;
 mod files;
 mod gather;
+mod inputs;
 mod lock;
 mod plan;
 mod release;
@@ -42,6 +44,8 @@ fn dispatch(cli: &Cli) -> Result<u8> {
         Some(Command::Build(args)) => build::build(global, args),
         Some(Command::Deploy(args)) => deploy::deploy(global, args),
         Some(Command::Status(args)) => status::status(global, args),
+        Some(Command::Explain(args)) => explain::explain(global, args),
+        Some(Command::Inputs(args)) => inputs::inputs(global, args),
         Some(Command::Lock(args)) => lock::lock(global, args),
     }
 }

@@ -3,7 +3,7 @@
 use bstr::{BStr, ByteSlice as _};
 
 use super::files::Files;
-use crate::cli::Global;
+use crate::cli::{FilesArgs, Global};
 use crate::config::{self, Config, Environment, EnvironmentName, ImageName, Lock};
 use crate::error::{Error, Kind, Result};
 use crate::git::{CommitId, Repository};
@@ -26,6 +26,11 @@ impl Workspace {
         let repository = open(global)?;
         let commit = if revision == "HEAD" { head(&repository)? } else { repository.resolve(revision)? };
         Self::load(repository, Files::Commit(commit), global)
+    }
+
+    /// Opens what the command line asks for.
+    pub(super) fn at(global: &Global, files: &FilesArgs) -> Result<Self> {
+        if files.disk { Self::on_disk(global) } else { Self::at_commit(global, &files.head) }
     }
 
     /// Opens the files on the disk.

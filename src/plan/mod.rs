@@ -13,12 +13,14 @@ mod cause;
 mod decision;
 pub mod facts;
 pub mod graph;
+pub mod reader;
 pub mod reason;
 #[cfg(test)]
 mod tests;
 
 pub use decision::PlanError;
 pub use facts::{Deployed, DeployedImage, Facts, ImageFacts, Request};
+pub use reader::{Reader, Unread};
 pub use reason::{ChangeStatus, ChangedPath, Reason};
 
 /// What a run is going to do.

@@ -1,7 +1,7 @@
 //! All that dtbuild prints: progress on stderr, results on stdout.
 //!
 //! Start with [`progress`], which makes the [`Renderer`] that follows a run's events. Results each have
-//! their module: [`plan`], [`release`], [`status`] and [`error`], each with a form for people and one in
+//! their module: [`plan`], [`explain`], [`inputs`], [`release`], [`status`] and [`error`], each with a form for people and one in
 //! JSON. Everything is written to a stream that is handed in, and text that comes from builds, paths or
 //! registries loses its control characters on the way.
 
@@ -11,6 +11,8 @@ use crate::config::Config;
 use crate::execute::events::Event;
 
 pub mod error;
+pub mod explain;
+pub mod inputs;
 pub mod plan;
 pub mod reason;
 pub mod release;

@@ -99,7 +99,7 @@ fn is_path(reason: &Reason) -> bool {
 }
 
 /// Where to, and between which commits: `staging: 9f8e7d6..a1b2c3d`.
-fn heading(plan: &Plan) -> String {
+pub(super) fn heading(plan: &Plan) -> String {
     let head = head_words(&plan.head);
     let range = match &plan.base {
         Base::Known { commit } | Base::Missing { commit, .. } => {

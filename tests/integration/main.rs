@@ -9,6 +9,7 @@ mod deploy;
 mod engine;
 mod flow;
 mod git;
+mod inputs;
 mod record;
 mod registry;
 mod support;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use dtbuild_cache::key::{ImageKey, KeyFields, SCHEMA};
+use dtbuild_cache::sources::Selection;
 
 use super::source::Source;
 use crate::commands::workspace::Workspace;
@@ -10,8 +11,18 @@ use crate::config::ImageName;
 use crate::error::Result;
 use crate::reference::Digest;
 
-/// Each image's key with the fields that it was taken from.
-pub(crate) type Keys = BTreeMap<ImageName, (ImageKey, KeyFields)>;
+/// An image's key.
+pub(crate) struct Keyed {
+    /// The key.
+    pub(crate) key: ImageKey,
+    /// What it was taken from.
+    pub(crate) fields: KeyFields,
+    /// What of the context is read.
+    pub(crate) selection: Selection,
+}
+
+/// The images' keys.
+pub(crate) type Keys = BTreeMap<ImageName, Keyed>;
 
 /// Computes the keys of `order`, in which every image comes after those that it is built from.
 pub(crate) fn fields(
@@ -23,8 +34,7 @@ pub(crate) fn fields(
     let mut keys = Keys::new();
     for name in order {
         let Some(source) = sources.get(name) else { continue };
-        let fields = of_image(workspace, name, source, bases, &keys)?;
-        keys.insert(name.clone(), (fields.key(), fields));
+        keys.insert(name.clone(), of_image(workspace, name, source, bases, &keys)?);
     }
     Ok(keys)
 }
@@ -35,17 +45,17 @@ fn of_image(
     source: &Source,
     bases: &BTreeMap<String, Digest>,
     known: &Keys,
-) -> Result<KeyFields> {
+) -> Result<Keyed> {
     let image = source.declared(&workspace.config)?;
-    let context = source.inputs.context_digest(&workspace.repository, source.files, (name, image))?;
+    let selected = source.inputs.select(&workspace.repository, source.files, (name, image))?;
     let paths = source.inputs.paths_digest(&workspace.repository, source.files)?;
     // A base whose digest nobody asked for is keyed by its name: the digest is left empty.
     let base = |name: &str| (name.to_owned(), bases.get(name).map(ToString::to_string).unwrap_or_default());
     let secret = |secret: &crate::config::SecretSource| {
         (secret.id.clone(), secret.version.clone().unwrap_or_default())
     };
-    let image_key = |need: &ImageName| Some((need.to_string(), known.get(need)?.0));
-    Ok(KeyFields {
+    let image_key = |need: &ImageName| Some((need.to_string(), known.get(need)?.key));
+    let fields = KeyFields {
         schema: SCHEMA,
         dockerfile: source.dockerfile_digest.clone(),
         target: image.target.clone(),
@@ -54,8 +64,9 @@ fn of_image(
         args: source.args.clone(),
         bases: source.bases().map(base).collect(),
         secrets: image.secrets.iter().map(secret).collect(),
-        contexts: [(String::new(), context.to_string())].into(),
+        contexts: [(String::new(), selected.digest.to_string())].into(),
         paths: paths.map(|id| id.to_string()),
         images: source.dependencies.iter().filter_map(image_key).collect(),
-    })
+    };
+    Ok(Keyed { key: fields.key(), fields, selection: selected.selection })
 }

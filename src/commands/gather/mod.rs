@@ -6,7 +6,8 @@
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
-use dtbuild_cache::key::{ImageKey, KeyFields};
+use dtbuild_cache::key::ImageKey;
+use dtbuild_cache::sources::Selection;
 
 use super::edges::Edges;
 use super::workspace::Workspace;
@@ -23,6 +24,7 @@ mod hits;
 mod inputs;
 mod keys;
 mod query;
+mod reads;
 mod source;
 
 pub(crate) use bases::resolve_anew;
@@ -30,6 +32,7 @@ pub(crate) use query::Query;
 pub(crate) use source::Source;
 
 use comparison::Comparison;
+use keys::{Keyed, Keys};
 
 /// What was found out: the facts for deciding, and what building needs besides.
 pub(crate) struct Gathered {
@@ -38,7 +41,7 @@ pub(crate) struct Gathered {
     /// The digests of the base images.
     pub(crate) bases: BTreeMap<String, Digest>,
     sources: BTreeMap<ImageName, Source>,
-    keys: BTreeMap<ImageName, ImageKey>,
+    keys: Keys,
 }
 
 impl Gathered {
@@ -50,7 +53,12 @@ impl Gathered {
 
     /// The content key of an image of the plan.
     pub(crate) fn key(&self, image: &ImageName) -> Option<ImageKey> {
-        self.keys.get(image).copied()
+        self.keys.get(image).map(|keyed| keyed.key)
+    }
+
+    /// What of its context an image of the plan reads.
+    pub(crate) fn selection(&self, image: &ImageName) -> Option<&Selection> {
+        self.keys.get(image).map(|keyed| &keyed.selection)
     }
 }
 
@@ -83,19 +91,12 @@ pub(crate) fn gather(
     let (order, sources) = sources(workspace, &query.images)?;
     let names: BTreeSet<String> = sources.values().flat_map(Source::bases).map(str::to_owned).collect();
     let bases = bases::resolve(edges, &workspace.config, &workspace.lock, &names)?;
-    let fields = keys::fields(workspace, &order, &sources, &bases)?;
+    let keys = keys::fields(workspace, &order, &sources, &bases)?;
     let comparison = Comparison::make(workspace, query, record)?;
     let mut images: Vec<ImageFacts> = Vec::with_capacity(order.len());
     for name in &order {
-        let (source, (key, fields)) = (&sources[name], &fields[name]);
-        images.push(image_facts(
-            workspace,
-            query,
-            name,
-            source,
-            (*key, fields.clone()),
-            &comparison.changes,
-        )?);
+        let (source, keyed) = (&sources[name], &keys[name]);
+        images.push(image_facts(workspace, query, name, source, keyed, &comparison.changes)?);
     }
     hits::look_up(edges, query, comparison.current.as_ref(), &mut images)?;
     let (deploy_inputs, deploy_changes) = comparison.deploy_inputs(workspace, query)?;
@@ -110,7 +111,6 @@ pub(crate) fn gather(
         deploy_changes,
         request: query.request.clone(),
     };
-    let keys = fields.into_iter().map(|(name, (key, _))| (name, key)).collect();
     Ok(Gathered { facts, bases, sources, keys })
 }
 
@@ -119,20 +119,21 @@ fn image_facts(
     query: &Query,
     name: &ImageName,
     source: &Source,
-    (key, fields): (ImageKey, KeyFields),
+    keyed: &Keyed,
     changes: &[ChangedPath],
 ) -> Result<ImageFacts> {
     let image = source.declared(&workspace.config)?;
-    let of_inputs = changes.iter().filter(|change| source.inputs.contains(change.path.as_ref()));
+    let of_inputs =
+        changes.iter().filter(|change| source.inputs.contains(&keyed.selection, change.path.as_ref()));
     Ok(ImageFacts {
         name: name.clone(),
         repository: image.repository.clone(),
         dockerfile: image.dockerfile.to_string(),
-        key,
-        fields,
+        key: keyed.key,
+        fields: keyed.fields.clone(),
         dependencies: source.dependencies.clone(),
         changes: of_inputs.cloned().collect(),
-        notes: source.notes(),
+        notes: source.notes(&keyed.selection),
         cached: false,
         digest: None,
         released: query.images.contains(name),

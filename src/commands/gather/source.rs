@@ -2,13 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use dtbuild_cache::ignore::Rules;
+use dtbuild_cache::sources::Selection;
 
 use super::inputs::Inputs;
+use super::reads::Reads;
 use crate::commands::files::Files;
 use crate::commands::workspace::Workspace;
 use crate::config::{self, Config, ConfigError, Image, ImageName};
-use crate::dockerfile::{Analysis, Dockerfile, Options};
+use crate::dockerfile::{Analysis, Dockerfile, Note, NoteKind, Options};
 use crate::error::{Error, Kind, Result};
 
 /// What an image is made of, as far as its Dockerfile and `.dockerignore` tell.
@@ -28,6 +29,8 @@ pub(crate) struct Source {
     /// BLAKE3 of the Dockerfile's bytes, in hexadecimal.
     pub(crate) dockerfile_digest: String,
     dockerfile: Dockerfile,
+    /// The Dockerfile's path.
+    path: String,
     /// One analysis per platform.
     analyses: Vec<Analysis>,
     /// The words that stand for images of `build.toml`.
@@ -43,7 +46,6 @@ impl Source {
         let text = files
             .read(&workspace.repository, image.dockerfile.as_ref())?
             .ok_or_else(|| no_dockerfile(workspace, files, name, image))?;
-        let inputs = Inputs::read(&workspace.repository, files, image, &config.records)?;
         let at =
             |error: &dyn std::fmt::Display| Error::new(Kind::Usage, format!("{}: {error}", image.dockerfile));
         let dockerfile = Dockerfile::parse(&text).map_err(|error| {
@@ -56,6 +58,8 @@ impl Source {
             .iter()
             .map(|platform| analyse(&dockerfile, image, platform, &words).map_err(|error| at(&error)))
             .collect::<Result<Vec<_>>>()?;
+        let reads = Reads::new(image.dockerfile.to_string(), &analyses);
+        let inputs = Inputs::read(&workspace.repository, files, image, &config.records, reads)?;
         let declared: BTreeSet<&String> =
             analyses.iter().flat_map(|analysis| &analysis.declared_args).collect();
         let dependencies = analyses.iter().flat_map(|analysis| &analysis.dependencies);
@@ -68,6 +72,7 @@ impl Source {
             platforms,
             dockerfile_digest: blake3::hash(&text).to_hex().to_string(),
             dockerfile,
+            path: image.dockerfile.to_string(),
             analyses,
             words,
         })
@@ -83,14 +88,39 @@ impl Source {
         self.analyses.iter().flat_map(|analysis| &analysis.bases).map(|base| base.name.as_str())
     }
 
-    /// What the image's author should know.
-    pub(crate) fn notes(&self) -> Vec<String> {
+    /// What the image's author should know before building it.
+    pub(crate) fn notes(&self, selection: &Selection) -> Vec<String> {
         let undeclared: BTreeSet<&String> =
             self.analyses.iter().flat_map(|analysis| &analysis.undeclared_args).collect();
         let note = |name| {
             format!("the build argument `{name}` has no effect: the Dockerfile has no ARG of that name")
         };
-        undeclared.into_iter().map(note).collect()
+        let mut notes: Vec<String> = undeclared.into_iter().map(note).collect();
+        notes.extend(self.remarks(|kind| kind.widens() || kind == NoteKind::StaleRemote));
+        notes.extend(self.inputs.notes(selection));
+        notes
+    }
+
+    /// Where the inputs are not exact, or count as a whole, for `explain`.
+    pub(crate) fn inexact(&self, selection: &Selection) -> Vec<String> {
+        let mut notes = self.remarks(|_| true);
+        notes.extend(self.inputs.notes(selection));
+        notes
+    }
+
+    /// The Dockerfile's notes of some kinds, each with its line.
+    fn remarks(&self, wanted: impl Fn(NoteKind) -> bool) -> Vec<String> {
+        let mut remarks: Vec<&Note> = Vec::new();
+        for note in self.analyses.iter().flat_map(|analysis| &analysis.notes) {
+            if wanted(note.kind) && !remarks.contains(&note) {
+                remarks.push(note);
+            }
+        }
+        let remark = |note: &Note| match note.line {
+            0 => format!("{}: {}", self.path, note.text),
+            line => format!("{}:{line}: {}", self.path, note.text),
+        };
+        remarks.into_iter().map(remark).collect()
     }
 
     /// The words of the Dockerfile that stand for images of `build.toml`.
@@ -179,7 +209,7 @@ fn machine_platform() -> String {
 
 fn no_dockerfile(workspace: &Workspace, files: Files, name: &ImageName, image: &Image) -> Error {
     // Where the whole context is missing, that is what to mend.
-    let context = files.digest(&workspace.repository, image.context.as_ref(), &Rules::default());
+    let context = files.folder(&workspace.repository, image.context.as_ref());
     if matches!(context, Ok(None)) {
         return super::inputs::no_context(files, (name, image)).into();
     }

@@ -1,0 +1,85 @@
+//! What a Dockerfile reads of its context, for all platforms together. Start with [`Reads`].
+
+use bstr::BStr;
+use dtbuild_cache::sources::{self, Reading, Selection};
+
+use crate::dockerfile::{Analysis, NoteKind, Source, SourceKind};
+use crate::plan::Reader;
+
+/// What a Dockerfile reads of its context.
+pub(crate) struct Reads {
+    /// The Dockerfile's path.
+    file: String,
+    /// Whether everything counts.
+    pub(super) whole: bool,
+    /// Whether all of the file was understood.
+    pub(super) certain: bool,
+    sources: Vec<Source>,
+}
+
+impl Reads {
+    /// What any of `analyses` reads.
+    pub(super) fn new(file: String, analyses: &[Analysis]) -> Self {
+        let mut sources: Vec<Source> = Vec::new();
+        for source in analyses.iter().flat_map(|analysis| &analysis.inputs.sources) {
+            if !sources.contains(source) {
+                sources.push(source.clone());
+            }
+        }
+        // ONBUILD instructions of a base image may copy anything, and its configuration was not read: to know
+        // what the file itself reads is then not enough.
+        let triggers =
+            |analysis: &Analysis| analysis.notes.iter().any(|note| note.kind == NoteKind::UnknownTriggers);
+        let whole = analyses.iter().any(|analysis| analysis.inputs.whole || triggers(analysis));
+        let mut notes = analyses.iter().flat_map(|analysis| &analysis.notes);
+        let certain = !notes.any(|note| note.kind.widens());
+        Self { file, whole, certain, sources }
+    }
+
+    /// The sources, to be found in a tree.
+    pub(super) fn sources(&self) -> Vec<sources::Source> {
+        let source = |source: &Source| {
+            let reading = match source.kind {
+                SourceKind::Copy => Reading::Wildcards,
+                SourceKind::Parents => Reading::Parents,
+                SourceKind::Mount => Reading::Literal,
+            };
+            sources::Source { path: source.path.clone(), reading }
+        };
+        self.sources.iter().map(source).collect()
+    }
+
+    pub(super) fn source(&self, index: usize) -> Option<&Source> {
+        self.sources.get(index)
+    }
+
+    /// The line of a source, and what it says: `api/Dockerfile:7: COPY src`.
+    pub(super) fn place(&self, source: &Source) -> String {
+        let keyword = source.instruction.split_whitespace().next().unwrap_or_default();
+        let mount = if source.kind == SourceKind::Mount { " --mount" } else { "" };
+        format!("{}:{}: {keyword}{mount} {}", self.file, source.line, source.path)
+    }
+
+    /// The instructions that read `path`, a path of the context.
+    pub(super) fn readers(&self, selection: &Selection, path: &BStr) -> Vec<Reader> {
+        let reader = |source: &Source| Reader::Instruction {
+            file: self.file.clone(),
+            line: source.line,
+            instruction: source.instruction.clone(),
+        };
+        let found = selection.readers(path).filter_map(|index| self.sources.get(index));
+        let mut readers: Vec<Reader> = found.map(reader).collect();
+        readers.sort_unstable();
+        readers.dedup();
+        if readers.is_empty() && selection.is_whole() {
+            readers.push(Reader::Context);
+        }
+        readers
+    }
+
+    /// The sources that count for more than they read.
+    pub(super) fn notes(&self, selection: &Selection) -> Vec<String> {
+        let note = |(index, widening)| Some(format!("{}: {widening}", self.place(self.sources.get(index)?)));
+        selection.widened().filter_map(note).collect()
+    }
+}

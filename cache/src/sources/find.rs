@@ -9,8 +9,8 @@ use super::pattern::{Component, Pattern};
 use super::{Reads, Source, Widening};
 use crate::tree::{self, ContentId, Error, Kind, Node, Tree};
 
-/// How many links may lead to one another.
-const MAX_LINKS: usize = 255;
+/// How many names links may put before a path.
+const MAX_NAMES: usize = 255;
 
 /// Finds sources in one tree, each folder of which is listed at most once.
 pub(super) struct Finder<'a, T> {
@@ -26,8 +26,8 @@ struct Way {
     names: Vec<BString>,
     /// Where in the pattern what is left begins.
     next: usize,
-    /// How many links led here.
-    links: usize,
+    /// The links that led here; they are read if what is left of the path is there.
+    links: BTreeSet<BString>,
 }
 
 /// The search for one source.
@@ -47,7 +47,8 @@ impl<'a, T: Tree> Finder<'a, T> {
         let pattern = Pattern::new(source);
         let reads = Reads { pattern, whole: false, taken: BTreeSet::new(), widened: None };
         let mut search = Search { reads, open: Vec::new(), seen: HashSet::new() };
-        search.go(Way { folder: BString::default(), names: Vec::new(), next: 0, links: 0 }, None);
+        search
+            .go(Way { folder: BString::default(), names: Vec::new(), next: 0, links: BTreeSet::new() }, None);
         while let Some((way, id)) = search.open.pop() {
             if search.reads.whole {
                 break;
@@ -60,17 +61,18 @@ impl<'a, T: Tree> Finder<'a, T> {
     /// Looks into one folder.
     fn step(&mut self, search: &mut Search, way: Way, id: Option<ContentId>) -> Result<(), Error<T::Error>> {
         let Some(component) = search.component(&way) else {
-            search.take_folder(way.folder, None);
+            search.take_folder(way);
             return Ok(());
         };
         match &component {
             Component::Unknown => {
-                search.take_folder(way.folder, Some(Widening::Pattern));
+                search.reads.widened = search.reads.widened.or(Some(Widening::Pattern));
+                search.take_folder(way);
                 return Ok(());
             }
             Component::Any => match search.component(&way.after()) {
                 None => {
-                    search.take_folder(way.folder, None);
+                    search.take_folder(way);
                     return Ok(());
                 }
                 Some(_) => search.go(way.after(), id),
@@ -84,7 +86,7 @@ impl<'a, T: Tree> Finder<'a, T> {
             match (node.kind, &component) {
                 (Kind::Folder, Component::Any) => search.go(inside(way.clone()), node.id),
                 // The commit of a submodule stands for all that is in it.
-                (Kind::Submodule, _) => search.take(path),
+                (Kind::Submodule, _) => search.take(path, &way.links),
                 // What is below a link is not below the folder that it is in.
                 (_, Component::Any) => {}
                 (Kind::Folder, _) => search.go(inside(way.after()), node.id),
@@ -95,7 +97,7 @@ impl<'a, T: Tree> Finder<'a, T> {
                 }
                 (Kind::File | Kind::Executable, _) => {
                     if search.component(&way.after()).is_none() {
-                        search.take(path);
+                        search.take(path, &way.links);
                     }
                 }
             }
@@ -139,28 +141,25 @@ impl Search {
         }
     }
 
-    fn take(&mut self, path: BString) {
-        self.reads.taken.insert(path);
+    fn take(&mut self, path: BString, links: &BTreeSet<BString>) {
+        self.reads.taken.extend(links.iter().cloned().chain([path]));
     }
 
-    fn take_folder(&mut self, folder: BString, widening: Option<Widening>) {
-        self.reads.widened = self.reads.widened.or(widening);
-        if folder.is_empty() {
+    fn take_folder(&mut self, way: Way) {
+        if way.folder.is_empty() {
             self.reads.whole = true;
         } else {
-            self.take(folder);
+            self.take(way.folder, &way.links);
         }
     }
 
     fn widen(&mut self, widening: Widening) {
-        self.take_folder(BString::default(), Some(widening));
+        self.reads.widened = self.reads.widened.or(Some(widening));
+        self.reads.whole = true;
     }
 
     /// Follows the link at `path`, from which `rest` is left. The root of the context is the root of links.
     fn follow(&mut self, path: BString, text: &BStr, rest: &Way) {
-        if rest.links == MAX_LINKS {
-            return self.widen(Widening::Links);
-        }
         let parents = path.split_str("/").count() - 1;
         let mut names: Vec<BString> = path.split_str("/").take(parents).map(BString::from).collect();
         if text.starts_with(b"/") {
@@ -179,9 +178,16 @@ impl Search {
                 }
             }
         }
-        self.take(path);
         names.extend(rest.names.iter().cloned());
-        let way = Way { folder: BString::default(), names, next: rest.next, links: rest.links + 1 };
+        if names.len() > MAX_NAMES {
+            return self.widen(Widening::Links);
+        }
+        let mut links = rest.links.clone();
+        links.insert(path.clone());
+        if self.component(rest).is_none() {
+            self.take(path, &links);
+        }
+        let way = Way { folder: BString::default(), names, next: rest.next, links };
         if self.component(&way).is_none() {
             return self.widen(Widening::Root);
         }

@@ -83,7 +83,7 @@ fn sources_take_what_they_name() {
 
 #[test]
 fn links_bring_what_they_lead_to() {
-    let table: [(&[&str], &str, &str); 14] = [
+    let table: [(&[&str], &str, &str); 16] = [
         (&["l -> a", "a", "b"], "l", "a l"),
         (&["d/l -> ../a", "a", "b"], "d/l", "a d/ d/l"),
         (&["d/l -> /a", "a", "b"], "d/l", "a d/ d/l"),
@@ -94,7 +94,9 @@ fn links_bring_what_they_lead_to() {
         (&["l1 -> a", "l2 -> b", "a", "b", "c"], "l*", "a b l1 l2"),
         (&["d1 -> e", "d2/x", "e/x", "e/y"], "d*/x", "d1 d2/ d2/x e/ e/x"),
         (&["l -> none", "a"], "l", "l"),
-        (&["l -> l", "a"], "l", "a l"),
+        (&["l -> l", "a"], "l", "l"),
+        (&["l -> d", "d/a", "d/b"], "*/none", ""),
+        (&["l -> l", "d/a", "b"], "*/a", "d/ d/a"),
         (&["d/l -> .", "d/a", "b"], "d/l/l/l/a", "d/ d/a d/l"),
         // In a folder that is copied, links are copied as they are.
         (&["d/l -> ../a", "a"], "d", "d/ d/l"),

@@ -19,7 +19,7 @@ use self::fixture::{
     Files, build, digest_at_registry, docker, failure, logs, noise, request, script, unique,
 };
 
-mod fixture;
+pub(crate) mod fixture;
 
 #[tokio::test]
 async fn engine_describes_itself() {

@@ -10,6 +10,7 @@ mod engine;
 mod flow;
 mod git;
 mod inputs;
+mod oracle;
 mod record;
 mod registry;
 mod support;

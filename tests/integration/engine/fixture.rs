@@ -18,7 +18,7 @@ const BUSYBOX: &str = "/bin/busybox";
 
 /// A context that is held in memory.
 #[derive(Clone, Default)]
-pub(super) struct Files(BTreeMap<Vec<String>, (Kind, Vec<u8>)>);
+pub(crate) struct Files(BTreeMap<Vec<String>, (Kind, Vec<u8>)>);
 
 /// Contents of [`Files`], and how many bytes the engine fetched of them.
 struct Memory {
@@ -32,7 +32,7 @@ impl Files {
         Self::default().add("busybox", Kind::Executable, busybox)
     }
 
-    pub(super) fn add(mut self, path: &str, kind: Kind, bytes: impl Into<Vec<u8>>) -> Self {
+    pub(crate) fn add(mut self, path: &str, kind: Kind, bytes: impl Into<Vec<u8>>) -> Self {
         let components: Vec<String> = path.split('/').map(str::to_owned).collect();
         for end in 1..components.len() {
             self.0.entry(components[..end].to_vec()).or_insert((Kind::Folder, Vec::new()));
@@ -77,18 +77,18 @@ fn variable(name: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| panic!("`{name}` is not set: run `./dev engine up`"))
 }
 
-pub(super) async fn docker() -> Docker {
+pub(crate) async fn docker() -> Docker {
     Docker::connect(Some(&variable("DOCKER_HOST"))).await.expect("the engine answers")
 }
 
 /// Names that no other test and no earlier run uses.
-pub(super) fn unique(name: &str) -> Reference {
+pub(crate) fn unique(name: &str) -> Reference {
     let registry = variable("DTBUILD_TEST_REGISTRY");
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
     format!("{registry}/engine-test/{name}:{}", now.as_nanos()).parse().unwrap()
 }
 
-pub(super) fn request(image: &str, dockerfile: &str, files: &Files) -> BuildRequest {
+pub(crate) fn request(image: &str, dockerfile: &str, files: &Files) -> BuildRequest {
     BuildRequest {
         image: image.parse().unwrap(),
         context: files.snapshot().0,
@@ -113,7 +113,7 @@ pub(super) fn noise(bytes: usize) -> Vec<u8> {
 }
 
 /// Builds, and gives back what was told on the way.
-pub(super) async fn build(
+pub(crate) async fn build(
     docker: &Docker,
     request: &BuildRequest,
 ) -> (Result<Built, EngineError>, Vec<Event>) {

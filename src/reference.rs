@@ -132,8 +132,8 @@ impl FromStr for Repository {
 
     fn from_str(name: &str) -> Result<Self, Self::Err> {
         let invalid = |reason: String| ReferenceError::Repository { name: name.to_owned(), reason };
-        let parsed: oci_client::Reference =
-            name.parse().map_err(|error: oci_client::ParseError| invalid(error.to_string()))?;
+        let parsed: oci_spec::distribution::Reference =
+            name.parse().map_err(|error: oci_spec::distribution::ParseError| invalid(error.to_string()))?;
         let last = name.rsplit('/').next().unwrap_or_default();
         if parsed.digest().is_some() || last.contains(':') {
             return Err(invalid("it carries a tag or a digest; leave it out".to_owned()));

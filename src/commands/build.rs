@@ -8,7 +8,7 @@ use super::gather::{self, Query};
 use super::requests::{LOCAL_TAG, Purpose};
 use super::session::Session;
 use super::workspace::Workspace;
-use super::{plan, print};
+use super::{plan, print_release};
 use crate::cli::{BuildArgs, Global};
 use crate::engine::Engine as _;
 use crate::engine::docker::Docker;
@@ -56,12 +56,6 @@ pub(super) fn show(global: &Global, plan: &Plan) -> Result<u8> {
         Head::WorkingTree { .. } => None,
     };
     let view = ui::release::ReleaseView { environment: None, commit, outcome: "built", images: &images };
-    print(|out, _| {
-        if global.json {
-            ui::release::write_release_json(out, &view)
-        } else {
-            ui::release::write_release(out, &view)
-        }
-    })?;
+    print_release(global, &view)?;
     Ok(0)
 }

@@ -3,7 +3,7 @@
 
 use std::io::{self, Write};
 
-use crate::cli::{Cli, Command};
+use crate::cli::{Cli, Command, Global};
 use crate::error::{Error, Result};
 use crate::ui::{self, wants_colour};
 
@@ -75,4 +75,15 @@ fn print(write: impl FnOnce(&mut io::StdoutLock<'static>, bool) -> io::Result<()
         }
         _ => Ok(()),
     }
+}
+
+/// Prints the references of a release, and nothing else.
+fn print_release(global: &Global, view: &ui::release::ReleaseView<'_>) -> Result<()> {
+    print(|out, _| {
+        if global.json {
+            ui::release::write_release_json(out, view)
+        } else {
+            ui::release::write_release(out, view)
+        }
+    })
 }

@@ -8,7 +8,7 @@ use super::builds::Builds;
 use super::edges::Edges;
 use super::gather::{self, Gathered, Query};
 use super::plan;
-use super::print;
+use super::print_release;
 use super::release::ReleaseRun;
 use super::requests::Purpose;
 use super::session::Session;
@@ -161,12 +161,6 @@ impl Step<'_> {
             outcome,
             images: &release.images,
         };
-        print(|out, _| {
-            if self.global.json {
-                ui::release::write_release_json(out, &view)
-            } else {
-                ui::release::write_release(out, &view)
-            }
-        })
+        print_release(self.global, &view)
     }
 }

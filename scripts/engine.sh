@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# ./dev engine up | down | env: a private container engine and two registries for tests and the demo.
+# ./dev engine up [ENGINE...] | down | env: private container engines and two registries for tests and the demo.
 #
 # Up:  a dockerd of our own, that shares nothing with the machine's (see engine/daemon.sh); the team's
 #      registry, where pushes go; and a mirror, from which official base names are pulled (engine/bases.sh).
-# All state is in target/engine; only the base images are kept outside, because they cost minutes.
+#      Besides, when they are named: 28, 28-containerd (engine/sid.sh), podman (engine/podman.sh), or all.
+# All state is in target/engine; only what costs minutes is kept outside: base images, fetched packages.
 
 # shellcheck source=scripts/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
@@ -15,22 +16,67 @@ source "$root/scripts/engine/registry.sh"
 source "$root/scripts/engine/network.sh"
 # shellcheck source=scripts/engine/daemon.sh
 source "$root/scripts/engine/daemon.sh"
+# shellcheck source=scripts/engine/sid.sh
+source "$root/scripts/engine/sid.sh"
+# shellcheck source=scripts/engine/podman.sh
+source "$root/scripts/engine/podman.sh"
 # shellcheck source=scripts/engine/bases.sh
 source "$root/scripts/engine/bases.sh"
 
 cache=${DTBUILD_DEV_CACHE:-${XDG_CACHE_HOME:-${HOME:?}/.cache}/dtbuild-dev}
 
+variants=(28 28-containerd podman)
+
+# Every engine that is up; those that are not have no line.
 write_env() {
-  cat >"$engine/env.new" <<ENV
-export DOCKER_HOST=unix://$(runtime_dir)/docker.sock
+  local name variable
+  {
+    cat <<ENV
+export DOCKER_HOST=unix://$(daemon_run docker)/docker.sock
 export DTBUILD_TEST_REGISTRY=127.0.0.1:$(cat "$engine/team.port")
 export DTBUILD_TEST_MIRROR=127.0.0.1:$(cat "$engine/mirror.port")
 ENV
+    for name in "${variants[@]}"; do
+      variable=${name^^}
+      if answers "$name"; then
+        echo "export DTBUILD_TEST_ENGINE_${variable//-/_}=unix://$(daemon_run "$name")/docker.sock"
+      fi
+    done
+    if [[ -n $sid_root ]]; then
+      echo "export DTBUILD_TEST_BUILDX=$(sid_plugin docker-buildx)"
+      echo "export DTBUILD_TEST_COMPOSE=$(sid_plugin docker-compose)"
+      echo "export DTBUILD_TEST_DOCKER=$sid_root/usr/bin/docker"
+    fi
+  } >"$engine/env.new"
   mv "$engine/env.new" "$engine/env"
 }
 
+answers() {
+  case $1 in
+    podman) podman_is_ours && podman_answers ;;
+    *) daemon_answers "$1" ;;
+  esac
+}
+
+# variant_up NAME: an engine besides the first.
+variant_up() {
+  case $1 in
+    podman) podman_up ;;
+    *)
+      bridge_up "$(daemon_id "$1")" "$block.${subnets[$1]}.1"
+      daemon_up "$1"
+      ;;
+  esac
+}
+
 up() {
+  local name wanted=("$@")
+  [[ ${wanted[*]} != all ]] || wanted=("${variants[@]}")
+  for name in "${wanted[@]}"; do
+    [[ " ${variants[*]} " == *" $name "* ]] || fail "no engine \`$name\`; there are: ${variants[*]}, all"
+  done
   install_packages
+  if [[ " ${wanted[*]} " == *" podman "* ]]; then install_packages podman=podman unshare=util-linux; fi
   ((EUID == 0)) || fail "a private dockerd needs root: sudo ./dev engine up"
   mkdir -p "$engine" "$cache"
   exec 8>"$engine/lock" # one `up` or `down` per checkout at a time
@@ -39,17 +85,27 @@ up() {
   bases_up
   registry_up team "$engine/team" writable
   daemon_up
+  sid_root=$(sid_known)
+  if [[ " ${wanted[*]} " == *" 28"* ]]; then sid_up; fi
+  for name in "${wanted[@]}"; do
+    variant_up "$name"
+  done
   write_env
   say "engine: up. eval \"\$(./dev engine env)\" points docker and the tests to it"
 }
 
 down() {
+  local name
   [[ -d $engine ]] || return 0
   ((EUID == 0)) || fail "ending the private dockerd needs root: sudo ./dev engine down"
   exec 8>"$engine/lock"
   flock 8
   rm -f "$engine/env"
-  daemon_down
+  podman_down
+  for name in 28-containerd 28 docker; do
+    daemon_down "$name"
+  done
+  rm -rf "$(runtime_dir)" "$engine/runtime"
   network_down
   registry_down team
   registry_down mirror
@@ -61,9 +117,11 @@ print_env() {
   cat "$engine/env"
 }
 
-case ${1:-} in
-  up) up ;;
+command=${1:-}
+(($# == 0)) || shift
+case $command in
+  up) up "$@" ;;
   down) down ;;
   env) print_env ;;
-  *) fail "usage: ./dev engine up | down | env" ;;
+  *) fail "usage: ./dev engine up [${variants[*]} | all] | down | env" ;;
 esac

@@ -1,5 +1,9 @@
 # shellcheck shell=bash
-# The private dockerd: own data, own sockets, own containerd namespace, cgroup and addresses.
+# The private dockerds, each with its own data, sockets, containerd namespace, cgroup and addresses.
+#
+#   docker          Debian's, of this machine: the one that `up` always starts
+#   28              Debian sid's (see sid.sh), with a graph driver
+#   28-containerd   the same with containerd's image store
 
 # Sockets' paths are limited to 107 bytes: a deep checkout keeps them in a short folder elsewhere.
 runtime_dir() {
@@ -9,26 +13,50 @@ runtime_dir() {
     return
   fi
   dir=$engine/run
-  if ((${#dir} > 60)); then dir=$(mktemp -d "${XDG_RUNTIME_DIR:-/tmp}/dtbuild-XXXXXX"); fi
+  if ((${#dir} > 50)); then dir=$(mktemp -d "${XDG_RUNTIME_DIR:-/tmp}/dtbuild-XXXXXX"); fi
   mkdir -p "$dir"
   chmod 0700 "$dir"
   printf '%s' "$dir" >"$engine/runtime"
   printf '%s' "$dir"
 }
 
+# Where an engine keeps its state, and its sockets.
+daemon_home() { if [[ $1 == docker ]]; then printf '%s' "$engine"; else printf '%s' "$engine/$1"; fi; }
+daemon_run() {
+  local dir
+  dir=$(runtime_dir)
+  [[ $1 == docker ]] || dir=$dir/$1
+  printf '%s' "$dir"
+}
+
+# Its name in cgroups and containerd, and that of its bridge (at most 15 bytes).
+daemon_id() {
+  case $1 in
+    docker) printf '%s' "$id" ;;
+    28-containerd) printf '%s' "${id}28c" ;;
+    podman) printf '%s' "${id}pod" ;;
+    *) printf '%s' "$id$1" ;;
+  esac
+}
+
 daemon_config() {
-  local run=$1
+  local home run pool features
+  home=$(daemon_home "$1")
+  run=$(daemon_run "$1")
+  pool=$(network_pool "$1")
+  [[ $1 != 28* ]] || features="\"features\": { \"containerd-snapshotter\": $([[ $1 == 28-containerd ]] && echo true || echo false) },"
   cat <<JSON
-{
-  "data-root": "$engine/data",
+{${features:+
+  $features}
+  "data-root": "$home/data",
   "exec-root": "$run/exec",
-  "pidfile": "$engine/dockerd.pid",
+  "pidfile": "$home/dockerd.pid",
   "hosts": ["unix://$run/docker.sock"],
   "registry-mirrors": ["http://127.0.0.1:$(cat "$engine/mirror.port")"],
   "exec-opts": ["native.cgroupdriver=cgroupfs"],
-  "cgroup-parent": "/$id",
-  "bridge": "$id",
-  "default-address-pools": [{ "base": "$block.128.0/17", "size": 24 }],
+  "cgroup-parent": "/$(daemon_id "$1")",
+  "bridge": "$(daemon_id "$1")",
+  "default-address-pools": [{ "base": "$pool", "size": 24 }],
   "iptables": false,
   "ip6tables": false,
   "shutdown-timeout": 5
@@ -37,55 +65,73 @@ JSON
 }
 
 daemon_up() {
-  local run config=$engine/daemon.json
-  run=$(runtime_dir)
-  daemon_config "$run" >"$config.new"
-  if is_ours "$engine/dockerd.pid" "$config" && cmp -s "$config.new" "$config" && daemon_answers; then
+  local name=${1:-docker} home run config
+  home=$(daemon_home "$name")
+  run=$(daemon_run "$name")
+  config=$home/daemon.json
+  mkdir -p "$home" "$run"
+  daemon_config "$name" >"$config.new"
+  if is_ours "$home/dockerd.pid" "$config" && cmp -s "$config.new" "$config" && daemon_answers "$name"; then
     rm "$config.new"
-    say "engine: dockerd is up at unix://$run/docker.sock"
+    say "engine: dockerd $(daemon_version "$name") is up at unix://$run/docker.sock"
     return
   fi
-  daemon_down
-  run=$(runtime_dir)
-  daemon_config "$run" >"$config"
-  rm "$config.new"
-  : >"$engine/dockerd.log"
-  start_detached "$engine/dockerd.log" dockerd --config-file "$config" \
-    --containerd-namespace "$id" --containerd-plugins-namespace "$id-plugins"
-  echo $! >"$engine/started.pid"
-  wait_until 60 daemon_settled || true
-  daemon_answers || {
-    tail -n 10 "$engine/dockerd.log" >&2
-    fail "dockerd does not start; the whole log: $engine/dockerd.log"
+  daemon_down "$name"
+  mkdir -p "$run"
+  mv "$config.new" "$config"
+  daemon_start "$name" "$home" "$config"
+  wait_until 60 daemon_settled "$name" || true
+  daemon_answers "$name" || {
+    tail -n 10 "$home/dockerd.log" >&2
+    fail "dockerd ($name) does not start; the whole log: $home/dockerd.log"
   }
-  say "engine: dockerd $(engine_docker version --format '{{.Server.Version}}') started at unix://$run/docker.sock"
+  say "engine: dockerd $(daemon_version "$name") started at unix://$run/docker.sock"
 }
 
-# The socket of this engine, whatever DOCKER_HOST says. Its client may come without the BuildKit plugin.
-engine_docker() {
-  DOCKER_HOST=unix://$(runtime_dir)/docker.sock DOCKER_BUILDKIT=0 "$docker" "$@"
+daemon_start() {
+  local home=$2 namespace
+  namespace=$(daemon_id "$1")
+  : >"$home/dockerd.log"
+  (
+    # It finds its containerd and runc in PATH.
+    if [[ $1 == 28* ]]; then PATH=$sid_root/usr/sbin:$sid_root/usr/bin:$PATH; fi
+    start_detached "$home/dockerd.log" dockerd --config-file "$3" \
+      --containerd-namespace "$namespace" --containerd-plugins-namespace "$namespace-plugins"
+    echo $! >"$home/started.pid"
+  )
 }
 
-daemon_answers() { engine_docker version >/dev/null 2>&1; }
-daemon_settled() { daemon_answers || is_gone "$engine/started.pid" "$engine/daemon.json"; }
+# A client for this engine, whatever DOCKER_HOST says. It may come without the BuildKit plugin.
+engine_docker() { client_of docker "$@"; }
+client_of() {
+  local name=$1
+  shift
+  DOCKER_HOST=unix://$(daemon_run "$name")/docker.sock DOCKER_BUILDKIT=0 "$docker" "$@"
+}
+
+daemon_version() { client_of "$1" version --format '{{.Server.Version}}'; }
+daemon_answers() { [[ -S $(daemon_run "$1")/docker.sock ]] && client_of "$1" version >/dev/null 2>&1; }
+daemon_settled() { daemon_answers "$1" || is_gone "$(daemon_home "$1")/started.pid" "$(daemon_home "$1")/daemon.json"; }
 
 daemon_down() {
-  local run containers
-  run=$(runtime_dir)
-  if daemon_answers; then
-    mapfile -t containers < <(engine_docker ps -aq)
-    ((${#containers[@]} == 0)) || engine_docker rm -fv "${containers[@]}" >/dev/null || true
-    engine_docker network prune -f >/dev/null || true # their bridges would stay
+  local name=$1 home run containers
+  home=$(daemon_home "$name")
+  run=$(daemon_run "$name")
+  [[ -d $home && -d $run ]] || return 0
+  if daemon_answers "$name"; then
+    mapfile -t containers < <(client_of "$name" ps -aq)
+    ((${#containers[@]} == 0)) || client_of "$name" rm -fv "${containers[@]}" >/dev/null || true
+    client_of "$name" network prune -f >/dev/null || true # their bridges would stay
   fi
-  stop_ours "$engine/dockerd.pid" "$engine/daemon.json" 30
-  stop_ours "$engine/started.pid" "$engine/daemon.json" 1
+  stop_ours "$home/dockerd.pid" "$home/daemon.json" 30
+  stop_ours "$home/started.pid" "$home/daemon.json" 1
   # What a dockerd that was killed leaves behind: containers, their shims, containerd, mounts.
-  kill_containers
+  kill_containers "$(daemon_id "$name")"
   kill_shims "$run/exec/containerd"
   stop_ours "$run/exec/containerd/containerd.pid" "$run/exec" 10
-  unmount_below "$engine/data"
-  unmount_below "$run"
-  rm -rf "$run" "$engine/runtime"
+  unmount_below "$home/data"
+  unmount_below "$run/exec"
+  rm -rf "$run/exec" "$run/docker.sock"
 }
 
 # The folder itself is a mount too: dockerd binds it to itself.
@@ -97,10 +143,10 @@ unmount_below() {
   done < <(tac /proc/self/mounts)
 }
 
-# Every process of a container is in our cgroup, and nothing else is.
+# Every process of a container is in its engine's cgroup, and nothing else is.
 kill_containers() {
   local list pid
-  for list in /sys/fs/cgroup/"$id" /sys/fs/cgroup/*/"$id"; do
+  for list in /sys/fs/cgroup/"$1" /sys/fs/cgroup/*/"$1"; do
     [[ -d $list ]] || continue
     while read -r pid; do
       kill -KILL "$pid" 2>/dev/null || true

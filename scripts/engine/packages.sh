@@ -8,10 +8,12 @@ needed=(
   curl=curl git=git
 )
 
+# install_packages [PROGRAM=PACKAGE...]: those, or all that every engine needs.
 install_packages() {
   local entry packages=()
+  (($#)) || set -- "${needed[@]}"
   PATH=$PATH:/usr/sbin:/sbin # where Debian keeps dockerd and iptables, also for those whose PATH lacks it
-  for entry in "${needed[@]}"; do
+  for entry; do
     command -v "${entry%%=*}" >/dev/null || packages+=("${entry#*=}")
   done
   if ((${#packages[@]})); then

@@ -14,6 +14,7 @@ use crate::engine::docker::Docker;
 use crate::error::{Error, Kind, Result};
 use crate::execute::Attempts;
 use crate::execute::events::{Event, ImageOutcome};
+use crate::execute::pool::Builder;
 use crate::execute::scheduler::{Job, JobOutcome, Scheduler};
 use crate::plan::{Decision, Plan};
 use crate::reference::Digest;
@@ -57,8 +58,14 @@ impl Builds {
             session.events.send(Event::ImageFinished { image, outcome, milliseconds: 0 });
         }
         let Some(engine) = &self.engine else { return Ok(BTreeMap::new()) };
-        let scheduler = Scheduler {
+        let builder = Builder {
+            name: Edges::engine_name(),
             engine: Arc::clone(engine),
+            platforms: Vec::new(),
+            jobs: self.parallel,
+        };
+        let scheduler = Scheduler {
+            builders: vec![builder],
             jobs: self.parallel,
             keep_going: self.keep_going,
             events: session.events.clone(),

@@ -1,14 +1,15 @@
 //! From a plan to the scheduler's jobs: snapshots, pinned Dockerfiles, names and labels.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
+use dtbuild_cache::key::ImageKey;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::files::Files;
 use super::gather::{Gathered, Source};
 use super::workspace::Workspace;
-use crate::config::{Config, ImageName};
+use crate::config::{Config, ImageName, Platform};
 use crate::engine::{BuildRequest, Output};
 use crate::error::{Error, Kind, Result};
 use crate::execute::scheduler::Job;
@@ -35,15 +36,40 @@ pub(super) fn jobs(
     purpose: Purpose,
     no_cache: bool,
 ) -> Result<Vec<Job>> {
-    let building: BTreeSet<&ImageName> = plan.builds().map(|image| &image.name).collect();
-    let request = |image: &PlannedImage| {
-        let request = request(workspace, gathered, image, purpose, no_cache)?;
-        let source = gathered.source(&image.name)?;
-        let needs = source.dependencies.iter().filter(|need| building.contains(need)).cloned().collect();
-        let push = (purpose == Purpose::Publish).then(|| image.key_reference());
-        Ok(Job { request, needs, push })
-    };
-    plan.builds().map(request).collect()
+    let first: BTreeMap<ImageKey, &ImageName> =
+        plan.builds().collect::<Vec<_>>().iter().rev().map(|image| (image.key, &image.name)).collect();
+    // Images of the same key are one job, which has the name of the first of them.
+    let job_of: BTreeMap<&ImageName, &ImageName> =
+        plan.builds().map(|image| (&image.name, first[&image.key])).collect();
+    let mut jobs: Vec<Job> = Vec::new();
+    for image in plan.builds() {
+        if job_of[&image.name] != &image.name {
+            continue;
+        }
+        let twins = || plan.builds().filter(|other| other.key == image.key && other.name != image.name);
+        let mut request = request(workspace, gathered, image, purpose, no_cache)?;
+        for twin in twins() {
+            request.names.extend(names(twin, purpose)?);
+        }
+        let needs = &gathered.source(&image.name)?.dependencies;
+        let pushed = twins().chain([image]).filter(|_| purpose == Purpose::Publish);
+        jobs.push(Job {
+            request,
+            twins: twins().map(|twin| twin.name.clone()).collect(),
+            needs: needs.iter().filter_map(|need| job_of.get(need)).map(|job| (*job).clone()).collect(),
+            push: pushed.map(|image| (image.name.clone(), image.key_reference())).collect(),
+        });
+    }
+    Ok(jobs)
+}
+
+/// The names that a build of the image gets.
+fn names(image: &PlannedImage, purpose: Purpose) -> Result<Vec<Reference>> {
+    let mut names = vec![image.key_reference()];
+    if purpose == Purpose::Local {
+        names.push(image.repository.tagged(LOCAL_TAG)?);
+    }
+    Ok(names)
 }
 
 fn request(
@@ -60,10 +86,6 @@ fn request(
     let context = snapshot.ok_or_else(|| {
         Error::new(Kind::Usage, format!("the context `{}` is gone from {files}", image.context))
     })?;
-    let mut names = vec![planned.key_reference()];
-    if purpose == Purpose::Local {
-        names.push(planned.repository.tagged(LOCAL_TAG)?);
-    }
     Ok(BuildRequest {
         image: planned.name.clone(),
         context,
@@ -71,11 +93,12 @@ fn request(
         dockerfile_path: image.dockerfile.clone(),
         target: image.target.clone(),
         args: source.args.clone(),
-        platforms: image.platforms.clone(),
+        // Those of the key, also where none are declared: another machine's engine builds for itself.
+        platforms: source.platforms.iter().cloned().map(Platform).collect(),
         labels: labels(workspace, planned, files)?,
         secrets: image.secrets.clone(),
         no_cache,
-        names,
+        names: names(planned, purpose)?,
         output: if purpose == Purpose::Publish { Output::Push } else { Output::Load },
     })
 }

@@ -37,6 +37,9 @@ pub(crate) enum Call {
 pub(crate) struct FakeEngine {
     durations: BTreeMap<ImageName, Duration>,
     failing: BTreeSet<ImageName>,
+    lost: BTreeSet<ImageName>,
+    unsupported: BTreeSet<ImageName>,
+    panicking: BTreeSet<ImageName>,
     pushes_by_itself: bool,
     builds_held: BTreeMap<ImageName, Semaphore>,
     pushes_held: BTreeMap<ImageName, Semaphore>,
@@ -64,6 +67,27 @@ impl FakeEngine {
     #[must_use]
     pub(crate) fn fails(mut self, image: &str) -> Self {
         self.failing.insert(name(image));
+        self
+    }
+
+    /// The engine is gone when it is asked to build `image`, and does not come back.
+    #[must_use]
+    pub(crate) fn loses_itself_at(mut self, image: &str) -> Self {
+        self.lost.insert(name(image));
+        self
+    }
+
+    /// The engine cannot do something that `image` needs.
+    #[must_use]
+    pub(crate) fn refuses(mut self, image: &str) -> Self {
+        self.unsupported.insert(name(image));
+        self
+    }
+
+    /// Builds of `image` end with a panic.
+    #[must_use]
+    pub(crate) fn panics_at(mut self, image: &str) -> Self {
+        self.panicking.insert(name(image));
         self
     }
 
@@ -161,6 +185,16 @@ impl Engine for FakeEngine {
             tokio::time::sleep(*duration).await;
         }
         pass(&self.builds_held, &image).await;
+        assert!(!self.panicking.contains(&image), "it was told to panic");
+        if self.lost.contains(&image) {
+            running.end = Some(Call::Failed(image.clone()));
+            return Err(EngineError::Lost("connection reset".to_owned()));
+        }
+        if self.unsupported.contains(&image) {
+            running.end = Some(Call::Failed(image.clone()));
+            let (feature, engine) = ("provenance".to_owned(), "a fake".to_owned());
+            return Err(EngineError::Unsupported { feature, engine, hint: "use another".to_owned() });
+        }
         if self.failing.contains(&image) {
             running.end = Some(Call::Failed(image.clone()));
             return Err(EngineError::Failed(Box::new(failure(&image))));

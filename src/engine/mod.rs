@@ -145,6 +145,9 @@ pub enum EngineError {
     /// The connection was lost or the engine answered nonsense.
     #[error("the engine stopped answering: {0}")]
     Lost(String),
+    /// dtbuild itself is at fault.
+    #[error("dtbuild failed inside ({0}); please report this, with the command that you ran")]
+    Defect(String),
 }
 
 impl EngineError {
@@ -152,6 +155,12 @@ impl EngineError {
     #[must_use]
     pub fn is_transient(&self) -> bool {
         matches!(self, Self::Lost(_) | Self::Push { transient: true, .. })
+    }
+
+    /// Whether the engine is gone, so that only another one can help.
+    #[must_use]
+    pub fn is_lost(&self) -> bool {
+        matches!(self, Self::Unreachable { .. } | Self::Lost(_))
     }
 
     /// Whether the engine is at fault, not the image.

@@ -17,11 +17,17 @@ pub struct Attempts {
 
 impl Default for Attempts {
     fn default() -> Self {
-        Self { most: 3, pause: Duration::from_millis(500) }
+        // An engine or a registry that is restarted is back within seconds.
+        Self { most: 5, pause: Duration::from_millis(500) }
     }
 }
 
 impl Attempts {
+    /// As often as this, or once where it can be tried elsewhere.
+    pub(super) fn here(self, elsewhere: bool) -> Self {
+        if elsewhere { Self { most: 1, ..self } } else { self }
+    }
+
     /// Runs `action` until it succeeds, fails for good, or was tried often enough.
     pub(super) async fn run<T, F>(
         self,
@@ -34,14 +40,18 @@ impl Attempts {
     {
         let mut pause = self.pause;
         let mut attempt = 1;
+        let mut was_there = false;
         loop {
             let error = match action().await {
                 Ok(value) => return Ok(value),
                 Err(error) => error,
             };
-            if attempt >= self.most || !error.is_transient() {
+            // An engine that stopped answering may be restarting: only from then on it is waited for.
+            let restarting = was_there && matches!(error, EngineError::Unreachable { .. });
+            if attempt >= self.most || !(error.is_transient() || restarting) {
                 return Err(error);
             }
+            was_there = true;
             attempt += 1;
             events.send(Event::Retrying { image: image.clone(), reason: error.to_string(), attempt });
             tokio::time::sleep(pause).await;

@@ -29,6 +29,8 @@ pub enum Event {
     ImageStarted {
         /// Which image.
         image: ImageName,
+        /// On which builder, where the run has several.
+        builder: Option<String>,
     },
     /// A step of an image's build begins, ends or is found in the engine's cache.
     ImageStep {
@@ -81,6 +83,20 @@ pub enum Event {
         digest: Digest,
         /// How long it took.
         milliseconds: u64,
+    },
+    /// What was built could not be pushed.
+    PushFailed {
+        /// Which image.
+        image: ImageName,
+        /// What failed, why, and what to do.
+        error: String,
+    },
+    /// A builder stopped answering: what it was building is built elsewhere.
+    BuilderLost {
+        /// Its name.
+        builder: String,
+        /// What it last said, or did not.
+        reason: String,
     },
     /// An action is tried again after a transient failure.
     Retrying {

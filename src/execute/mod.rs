@@ -1,7 +1,9 @@
-//! Carries a plan out. Start with [`scheduler`], which builds and pushes; [`events`] is what it tells.
+//! Carries a plan out. Start with [`scheduler`], which builds and pushes on the builders of [`pool`];
+//! [`events`] is what it tells.
 
 mod attempt;
 pub mod events;
+pub mod pool;
 pub mod scheduler;
 
 pub use attempt::Attempts;

@@ -98,7 +98,7 @@ impl<W: Write> Renderer for GitHub<W> {
             self.show(line);
         }
         match event {
-            Event::ImageStarted { image } => {
+            Event::ImageStarted { image, .. } => {
                 self.held.insert(image.clone(), Vec::new());
             }
             Event::ImageFinished { image, .. } => self.release(image),

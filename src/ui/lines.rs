@@ -66,7 +66,10 @@ impl Lines {
                 let place = environment.as_ref().map(ToString::to_string);
                 vec![line(Subject::Run, opening(place, commit.as_deref(), images))]
             }
-            Event::ImageStarted { image } => about(image, "build started"),
+            Event::ImageStarted { image, builder: None } => about(image, "build started"),
+            Event::ImageStarted { image, builder: Some(builder) } => {
+                about(image, format!("build started on {}", text::name(builder)))
+            }
             Event::ImageStep { image, step, state } => self.step(image, step, *state),
             Event::ImageLog { image, step, line } => self.log(image, step, line),
             Event::ImageFinished { image, outcome, milliseconds } => {
@@ -82,6 +85,14 @@ impl Lines {
             Event::PushFinished { image, digest, milliseconds } => {
                 self.pushes.remove(image);
                 about(image, format!("pushed {digest} in {}", text::milliseconds(*milliseconds)))
+            }
+            Event::PushFailed { image, .. } => {
+                self.pushes.remove(image);
+                about(image, "push FAILED")
+            }
+            Event::BuilderLost { builder, reason } => {
+                let (builder, reason) = (text::name(builder), text::one_line(reason));
+                vec![line(Subject::Run, format!("builder {builder} is lost, others take over: {reason}"))]
             }
             Event::Retrying { image, reason, attempt } => {
                 about(image, format!("attempt {attempt} follows: {}", text::one_line(reason)))

@@ -77,7 +77,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::ui::samples::{dockerfiles, run};
+    use crate::ui::samples::{dockerfiles, run, trouble};
 
     #[test]
     fn a_run_with_failures_ends_with_them() {
@@ -125,6 +125,27 @@ mod tests {
           last lines
           | TASK [sites : render]
           hint      run `dtbuild deploy --env staging` to try it again; nothing is built again
+        ");
+    }
+
+    #[test]
+    fn a_lost_builder_and_a_failed_push_are_told() {
+        let mut out = Vec::new();
+        let clock = Clock::stepping(Duration::ZERO);
+        let mut plain = Plain::new(&mut out, Palette::new(false), clock, dockerfiles());
+        for event in &trouble() {
+            plain.event(event);
+        }
+        plain.finish();
+        insta::assert_snapshot!(String::from_utf8(out).unwrap(), @r"
+        api    | build started on big
+        run    | builder big is lost, others take over: connection reset
+        api    | build started on small
+        api    | built in 5.1s: 2 steps, 0 cached
+        api    | push FAILED
+        run    | failed after 6.4s: 1 failed
+
+        api failed: failed to push `r/api:key`: denied
         ");
     }
 

@@ -56,12 +56,12 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
-    use crate::ui::samples::run;
+    use crate::ui::samples::{run, trouble};
 
-    fn lines() -> Vec<Value> {
+    fn lines(events: &[Event]) -> Vec<Value> {
         let mut out = Vec::new();
         let mut renderer = RawJson::new(&mut out, Clock::stepping(Duration::from_millis(10)));
-        for event in &run() {
+        for event in events {
             renderer.event(event);
         }
         let text = String::from_utf8(out).unwrap();
@@ -70,7 +70,7 @@ mod tests {
 
     #[test]
     fn every_event_is_a_line_that_parses() {
-        let lines = lines();
+        let lines = lines(&run());
         assert_eq!(lines.len(), run().len());
         for (number, line) in lines.iter().enumerate() {
             assert_eq!(line["version"], 1);
@@ -90,6 +90,8 @@ mod tests {
             | Event::PushStarted { .. }
             | Event::PushProgress { .. }
             | Event::PushFinished { .. }
+            | Event::PushFailed { .. }
+            | Event::BuilderLost { .. }
             | Event::Retrying { .. }
             | Event::TagMoved { .. }
             | Event::DeployStarted { .. }
@@ -101,10 +103,11 @@ mod tests {
 
     #[test]
     fn every_event_and_field_is_documented() {
-        run().iter().for_each(is_documented_variant);
+        let events: Vec<Event> = run().into_iter().chain(trouble()).collect();
+        events.iter().for_each(is_documented_variant);
         let page = include_str!("../../docs/events.md");
         let mut names = BTreeSet::new();
-        for line in lines() {
+        for line in lines(&events) {
             let name = line["event"].as_str().unwrap().to_owned();
             let (_, rest) =
                 page.split_once(&format!("\n## `{name}`\n")).unwrap_or_else(|| panic!("no `{name}`"));

@@ -41,7 +41,7 @@ pub(super) fn dockerfiles() -> Dockerfiles {
     ["client", "api", "db"].map(|name| (image(name), format!("containers/{name}/Dockerfile"))).into()
 }
 
-/// One of every variant, in the order of a run in which an image and the deployment fail.
+/// Nearly every variant, in the order of a run in which an image and the deployment fail.
 pub(super) fn run() -> Vec<Event> {
     let client = || image("client");
     let reference =
@@ -67,8 +67,8 @@ pub(super) fn run() -> Vec<Event> {
             ],
         },
         Event::ImageFinished { image: image("db"), outcome: ImageOutcome::Kept, milliseconds: 0 },
-        Event::ImageStarted { image: client() },
-        Event::ImageStarted { image: image("api") },
+        Event::ImageStarted { image: client(), builder: None },
+        Event::ImageStarted { image: image("api"), builder: None },
         step("client", "[build 1/4] FROM node:22", StepState::Cached),
         step("client", "[build 2/4] RUN npm ci", StepState::Started),
         step("api", "[1/2] RUN make", StepState::Started),
@@ -101,6 +101,23 @@ pub(super) fn run() -> Vec<Event> {
             error: Some("`ansible-playbook` ended with exit code 2".into()),
             milliseconds: 700,
         },
+        Event::RunFinished { exit_code: 1, milliseconds: 6_400 },
+    ]
+}
+
+/// The variants that [`run`] lacks: a builder is lost, and a push fails.
+pub(super) fn trouble() -> Vec<Event> {
+    let api = || image("api");
+    vec![
+        Event::ImageStarted { image: api(), builder: Some("big".into()) },
+        Event::BuilderLost { builder: "big".into(), reason: "connection reset".into() },
+        Event::ImageStarted { image: api(), builder: Some("small".into()) },
+        Event::ImageFinished {
+            image: api(),
+            outcome: ImageOutcome::Built { steps: StepCount { total: 2, cached: 0 } },
+            milliseconds: 5_100,
+        },
+        Event::PushFailed { image: api(), error: "failed to push `r/api:key`: denied".into() },
         Event::RunFinished { exit_code: 1, milliseconds: 6_400 },
     ]
 }

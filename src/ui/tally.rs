@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use crate::config::{EnvironmentName, ImageName};
+use crate::engine::BuildFailure;
 use crate::execute::events::{Event, ImageOutcome};
 
 use super::failure::{Failure, LOG_LINES};
@@ -41,6 +42,11 @@ impl Tally {
                 None
             }
             Event::ImageFinished { image, outcome, .. } => self.finished(image, outcome),
+            Event::PushFailed { image, error } => {
+                self.built = self.built.saturating_sub(1);
+                self.failed += 1;
+                Some(self.failure(image, error, None))
+            }
             Event::DeployStarted { environment, .. } => {
                 self.environment = Some(environment.clone());
                 self.deployment_log.clear();
@@ -72,16 +78,20 @@ impl Tally {
             ImageOutcome::Skipped { .. } => self.skipped += 1,
             ImageOutcome::Failed { error, failure } => {
                 self.failed += 1;
-                return Some(Failure::Image {
-                    image: image.clone(),
-                    error: error.clone(),
-                    details: failure.clone(),
-                    dockerfile: self.dockerfiles.get(image).cloned(),
-                    local: self.local,
-                });
+                return Some(self.failure(image, error, failure.as_ref()));
             }
         }
         None
+    }
+
+    fn failure(&self, image: &ImageName, error: &str, details: Option<&BuildFailure>) -> Failure {
+        Failure::Image {
+            image: image.clone(),
+            error: error.to_owned(),
+            details: details.cloned(),
+            dockerfile: self.dockerfiles.get(image).cloned(),
+            local: self.local,
+        }
     }
 
     /// What failed, in the order in which it did.

@@ -1,36 +1,45 @@
 //! Builds and pushes the images of a plan in parallel. Start with [`Scheduler::run`].
 //!
-//! An image starts when everything that it is built from is built and a job is free, the head of the
-//! longest chain of dependents first. A push takes no job: it overlaps the builds that follow.
+//! An image starts when everything that it is built from is built, a job is free and a builder has a place, the
+//! head of the longest chain of dependents first. A push takes no job: it overlaps the builds that follow.
+//!
+//! With several builders an image that is only in the store of one of them, because its push goes on, is built
+//! on there alone; from the registry every builder has it. A builder that is lost is given up for the rest of
+//! the run: what it was building, and what it had built and not yet pushed, is built elsewhere.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Instant;
 
-use tokio::task::JoinSet;
+use tokio::task::{Id, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
+use self::state::{Next, State};
 use super::attempt::Attempts;
 use super::events::{Event, EventSink, ImageOutcome};
+use super::pool::{Builder, Number, Pool};
 use crate::config::ImageName;
 use crate::engine::{BuildRequest, Built, Engine, EngineError};
 use crate::reference::{Digest, Reference};
 
+mod state;
 #[cfg(test)]
 mod tests;
 
-/// One image to build.
+/// One content key to build, for one image or several.
 #[derive(Clone)]
 pub struct Job {
-    /// What the engine is told.
+    /// What the engine is told; `request.image` names the job, and `request.names` the twins' names too.
     pub request: BuildRequest,
-    /// The jobs that must be built before.
+    /// Further images of the same key: this build is theirs as well.
+    pub twins: Vec<ImageName>,
+    /// The jobs that must be built before, by their names.
     pub needs: BTreeSet<ImageName>,
-    /// The name to push under; none to leave the image in the engine's store.
-    pub push: Option<Reference>,
+    /// The name to push each image under; none to leave them in the engine's store.
+    pub push: BTreeMap<ImageName, Reference>,
 }
 
-/// What became of a job.
+/// What became of an image.
 #[derive(Debug)]
 pub enum JobOutcome {
     /// It was built, and pushed when that was asked for.
@@ -47,11 +56,11 @@ pub enum JobOutcome {
     },
 }
 
-/// Runs jobs on an engine.
+/// Runs jobs on builders.
 pub struct Scheduler<E> {
-    /// What builds.
-    pub engine: Arc<E>,
-    /// How many builds run at a time; at least 1.
+    /// What builds; at least one.
+    pub builders: Vec<Builder<E>>,
+    /// How many builds run at a time, on all builders together; at least 1.
     pub jobs: usize,
     /// Whether images that do not depend on a failed one are still built.
     pub keep_going: bool,
@@ -63,52 +72,85 @@ pub struct Scheduler<E> {
     pub attempts: Attempts,
 }
 
-/// Something that a task of the scheduler ended with.
+/// What a task of the scheduler does.
+#[derive(Clone)]
+enum Work {
+    Build { job: ImageName, on: Number, started: Instant },
+    Push { job: ImageName, image: ImageName, on: Number },
+}
+
+/// What a task of the scheduler ended with.
 enum Ended {
-    Build(ImageName, Instant, Result<Built, EngineError>),
-    Push(ImageName, Result<Digest, EngineError>),
+    Build(Result<Built, EngineError>),
+    Push(Result<Digest, EngineError>),
+}
+
+/// A run under way.
+struct Run<'a, E> {
+    scheduler: &'a Scheduler<E>,
+    pool: Pool<E>,
+    state: State,
+    tasks: JoinSet<Ended>,
+    work: HashMap<Id, Work>,
 }
 
 impl<E: Engine> Scheduler<E> {
-    /// Runs all jobs and says what became of each.
+    /// Runs all jobs and says what became of each image.
     pub async fn run(&self, jobs: Vec<Job>) -> BTreeMap<ImageName, JobOutcome> {
-        let mut state = State::new(jobs);
-        let mut tasks: JoinSet<Ended> = JoinSet::new();
+        let pool = Pool::new(self.builders.clone());
+        let (state, tasks) = (State::new(jobs), JoinSet::new());
+        let mut run = Run { scheduler: self, pool, state, tasks, work: HashMap::new() };
         loop {
-            while state.building < self.jobs.max(1) && !self.cancel.is_cancelled() {
-                let Some(job) = state.start_next() else { break };
-                self.spawn_build(&mut tasks, job);
-            }
+            run.start();
             let ended = tokio::select! {
                 () = self.cancel.cancelled() => break,
-                ended = tasks.join_next() => ended,
+                ended = run.tasks.join_next_with_id() => ended,
             };
             match ended {
                 None => break,
-                Some(Ok(ended)) => self.ended(ended, &mut state, &mut tasks),
-                // A task that panicked or was aborted reports nothing; its job is told below.
-                Some(Err(_)) => state.building = state.building.saturating_sub(1),
+                Some(ended) => run.ended(ended),
             }
         }
         // Dropping the builds cancels them at the engine.
-        tasks.shutdown().await;
-        self.finish(state)
+        run.tasks.shutdown().await;
+        run.finish()
+    }
+}
+
+impl<E: Engine> Run<'_, E> {
+    /// Starts all that can start now.
+    fn start(&mut self) {
+        while self.state.building < self.scheduler.jobs.max(1) && !self.scheduler.cancel.is_cancelled() {
+            match self.state.next(&self.pool) {
+                None => break,
+                Some(Next::Start(job, number)) => self.build(*job, number),
+                Some(Next::GiveUp(image, error)) => self.fail(image, error, Instant::now()),
+            }
+        }
     }
 
-    fn spawn_build(&self, tasks: &mut JoinSet<Ended>, job: Job) {
-        let (engine, events, attempts) = (Arc::clone(&self.engine), self.events.clone(), self.attempts);
-        tasks.spawn(async move {
-            let image = job.request.image.clone();
-            let started = Instant::now();
-            events.send(Event::ImageStarted { image: image.clone() });
-            let build = attempts.run(&image, &events, || engine.build(&job.request, &events)).await;
-            Ended::Build(image, started, build)
+    fn build(&mut self, job: Job, number: Number) {
+        self.pool.started(number);
+        let builder = self.pool.builder(number);
+        let name = self.pool.is_several().then(|| builder.name.clone());
+        let (engine, events) = (Arc::clone(&builder.engine), self.scheduler.events.clone());
+        let image = job.request.image.clone();
+        // Elsewhere is sooner than the same place again.
+        let elsewhere = self.state.has_other(&image, &self.pool, number);
+        let attempts = self.scheduler.attempts.here(elsewhere);
+        let work = Work::Build { job: image.clone(), on: number, started: Instant::now() };
+        let task = self.tasks.spawn(async move {
+            events.send(Event::ImageStarted { image: image.clone(), builder: name });
+            Ended::Build(attempts.run(&image, &events, || engine.build(&job.request, &events)).await)
         });
+        self.work.insert(task.id(), work);
     }
 
-    fn spawn_push(&self, tasks: &mut JoinSet<Ended>, image: ImageName, reference: Reference) {
-        let (engine, events, attempts) = (Arc::clone(&self.engine), self.events.clone(), self.attempts);
-        tasks.spawn(async move {
+    fn push(&mut self, job: &ImageName, image: ImageName, reference: Reference, number: Number) {
+        let (engine, events) = (Arc::clone(&self.pool.builder(number).engine), self.scheduler.events.clone());
+        let attempts = self.scheduler.attempts;
+        let work = Work::Push { job: job.clone(), image: image.clone(), on: number };
+        let task = self.tasks.spawn(async move {
             let started = Instant::now();
             events.send(Event::PushStarted { image: image.clone(), reference: reference.clone() });
             let pushed = attempts.run(&image, &events, || engine.push(&image, &reference, &events)).await;
@@ -116,135 +158,122 @@ impl<E: Engine> Scheduler<E> {
                 let (image, digest) = (image.clone(), digest.clone());
                 events.send(Event::PushFinished { image, digest, milliseconds: milliseconds(started) });
             }
-            Ended::Push(image, pushed)
+            Ended::Push(pushed)
         });
+        self.work.insert(task.id(), work);
     }
 
-    fn ended(&self, ended: Ended, state: &mut State, tasks: &mut JoinSet<Ended>) {
-        match ended {
-            Ended::Build(image, started, Ok(built)) => {
-                self.image_finished(&image, ImageOutcome::Built { steps: built.steps }, started);
-                state.built(&image);
-                match (state.push_reference(&image), built.pushed) {
-                    (Some(reference), None) => self.spawn_push(tasks, image, reference),
-                    (_, digest) => state.finish(image, JobOutcome::Done { digest }),
+    fn ended(&mut self, ended: Result<(Id, Ended), JoinError>) {
+        let (id, ended) = match ended {
+            Ok((id, ended)) => (id, Ok(ended)),
+            Err(error) => (error.id(), Err(EngineError::Defect(error.to_string()))),
+        };
+        match (self.work.remove(&id), ended) {
+            (Some(Work::Build { job, on, started }), ended) => {
+                self.state.building -= 1;
+                self.pool.ended(on);
+                match ended {
+                    Ok(Ended::Build(Ok(built))) => self.built(&job, &built, on, started),
+                    Ok(Ended::Build(Err(error))) | Err(error) => self.not_built(job, error, on, started),
+                    Ok(Ended::Push(_)) => {}
                 }
             }
-            Ended::Build(image, started, Err(error)) => {
-                state.building -= 1;
-                self.image_finished(&image, failure(&error), started);
-                state.fail(image, error, self.keep_going);
+            (Some(Work::Push { job, image, on }), ended) => match ended {
+                Ok(Ended::Push(Ok(digest))) => {
+                    self.state.finish(image, JobOutcome::Done { digest: Some(digest) });
+                    self.state.pushed(&job);
+                }
+                Ok(Ended::Push(Err(error))) | Err(error) => self.not_pushed(job, image, error, on),
+                Ok(Ended::Build(_)) => {}
+            },
+            (None, _) => {}
+        }
+    }
+
+    fn built(&mut self, name: &ImageName, built: &Built, number: Number, started: Instant) {
+        let Some(job) = self.state.jobs.get(name).cloned() else { return };
+        self.state.built(name, number);
+        if built.pushed.is_some() {
+            self.state.pushed(name);
+        }
+        for image in std::iter::once(name).chain(&job.twins) {
+            // A second build, for what a lost builder did not push, is no news.
+            if self.state.tell(image) {
+                let own = image == name;
+                let outcome =
+                    if own { ImageOutcome::Built { steps: built.steps } } else { ImageOutcome::Reused };
+                self.image_finished(image, outcome, started);
             }
-            Ended::Push(image, Ok(digest)) => state.finish(image, JobOutcome::Done { digest: Some(digest) }),
-            Ended::Push(image, Err(error)) => {
-                self.image_finished(&image, failure(&error), Instant::now());
-                state.fail(image, error, self.keep_going);
+            if self.state.is_finished(image) {
+                continue;
+            }
+            match (job.push.get(image), &built.pushed) {
+                (Some(reference), None) => self.push(name, image.clone(), reference.clone(), number),
+                (_, digest) => self.state.finish(image.clone(), JobOutcome::Done { digest: digest.clone() }),
             }
         }
+    }
+
+    fn not_built(&mut self, image: ImageName, error: EngineError, number: Number, started: Instant) {
+        let elsewhere = self.state.has_other(&image, &self.pool, number);
+        if elsewhere && error.is_lost() {
+            self.lose(number, &error);
+            self.state.again(image, error);
+        } else if elsewhere && matches!(error, EngineError::Unsupported { .. }) {
+            self.state.refuse(&image, number);
+            self.state.again(image, error);
+        } else {
+            self.fail(image, error, started);
+        }
+    }
+
+    /// What was only in the store of a lost builder is built again elsewhere.
+    fn not_pushed(&mut self, job: ImageName, image: ImageName, error: EngineError, number: Number) {
+        if !error.is_lost() || !self.state.has_other(&job, &self.pool, number) {
+            self.fail(image, error, Instant::now());
+            return;
+        }
+        self.lose(number, &error);
+        // A twin's push may have told already.
+        if self.state.is_built(&job) {
+            self.state.again(job, error);
+        }
+    }
+
+    fn lose(&mut self, number: Number, error: &EngineError) {
+        if self.pool.lose(number) {
+            let builder = self.pool.builder(number).name.clone();
+            self.scheduler.events.send(Event::BuilderLost { builder, reason: error.to_string() });
+        }
+    }
+
+    fn fail(&mut self, image: ImageName, error: EngineError, started: Instant) {
+        if self.state.is_told(&image) {
+            let event = Event::PushFailed { image: image.clone(), error: error.to_string() };
+            self.scheduler.events.send(event);
+        } else {
+            self.image_finished(&image, failure(&error), started);
+        }
+        self.state.fail(image, error, self.scheduler.keep_going);
     }
 
     fn image_finished(&self, image: &ImageName, outcome: ImageOutcome, started: Instant) {
         let (image, milliseconds) = (image.clone(), milliseconds(started));
-        self.events.send(Event::ImageFinished { image, outcome, milliseconds });
+        self.scheduler.events.send(Event::ImageFinished { image, outcome, milliseconds });
     }
 
-    /// Accounts for the jobs that were never started or did not end.
-    fn finish(&self, mut state: State) -> BTreeMap<ImageName, JobOutcome> {
-        for image in state.jobs.keys() {
-            if state.outcomes.contains_key(image) {
-                continue;
-            }
-            let reason = state.why_skipped(image, self.cancel.is_cancelled());
+    /// Accounts for the images that were never started or did not end.
+    fn finish(mut self) -> BTreeMap<ImageName, JobOutcome> {
+        for image in self.state.left() {
+            let reason = self.state.why_skipped(&image, self.scheduler.cancel.is_cancelled());
             let outcome = ImageOutcome::Skipped { reason: reason.clone() };
-            self.events.send(Event::ImageFinished { image: image.clone(), outcome, milliseconds: 0 });
-            state.outcomes.insert(image.clone(), JobOutcome::Skipped { reason });
-        }
-        state.outcomes
-    }
-}
-
-/// What is waiting, what runs, what ended.
-struct State {
-    jobs: BTreeMap<ImageName, Job>,
-    /// The waiting images in the order in which they are to start, were they all ready.
-    waiting: Vec<ImageName>,
-    built: BTreeSet<ImageName>,
-    building: usize,
-    stopped: bool,
-    outcomes: BTreeMap<ImageName, JobOutcome>,
-}
-
-impl State {
-    fn new(jobs: Vec<Job>) -> Self {
-        let jobs: BTreeMap<ImageName, Job> =
-            jobs.into_iter().map(|job| (job.request.image.clone(), job)).collect();
-        let mut waiting: Vec<ImageName> = jobs.keys().cloned().collect();
-        let chain = chains(&jobs);
-        waiting.sort_by_key(|image| std::cmp::Reverse(chain.get(image).copied().unwrap_or_default()));
-        let (built, outcomes) = (BTreeSet::new(), BTreeMap::new());
-        Self { jobs, waiting, built, building: 0, stopped: false, outcomes }
-    }
-
-    fn start_next(&mut self) -> Option<Job> {
-        if self.stopped {
-            return None;
-        }
-        let ready = |image: &ImageName| {
-            self.jobs.get(image).is_some_and(|job| job.needs.iter().all(|need| self.built.contains(need)))
-        };
-        let position = self.waiting.iter().position(ready)?;
-        let image = self.waiting.remove(position);
-        self.building += 1;
-        self.jobs.get(&image).cloned()
-    }
-
-    fn built(&mut self, image: &ImageName) {
-        self.building -= 1;
-        self.built.insert(image.clone());
-    }
-
-    fn push_reference(&self, image: &ImageName) -> Option<Reference> {
-        self.jobs.get(image)?.push.clone()
-    }
-
-    fn finish(&mut self, image: ImageName, outcome: JobOutcome) {
-        self.outcomes.insert(image, outcome);
-    }
-
-    fn fail(&mut self, image: ImageName, error: EngineError, keep_going: bool) {
-        self.stopped |= !keep_going;
-        self.outcomes.insert(image, JobOutcome::Failed(error));
-    }
-
-    fn why_skipped(&self, image: &ImageName, cancelled: bool) -> String {
-        let mut needs = self.jobs.get(image).map(|job| &job.needs).into_iter().flatten();
-        let missing = needs.find(|need| !self.built.contains(*need));
-        match (cancelled, missing) {
-            (true, _) => "the run was interrupted".to_owned(),
-            (false, Some(need)) => format!("`{need}`, which it is built from, was not built"),
-            (false, None) => "another image failed; add `--keep-going` to build it all the same".to_owned(),
-        }
-    }
-}
-
-/// For each image, the length of the longest chain of images that wait for it.
-fn chains(jobs: &BTreeMap<ImageName, Job>) -> BTreeMap<ImageName, usize> {
-    let mut chain: BTreeMap<ImageName, usize> = BTreeMap::new();
-    // A plan has no circles, so no chain is longer than the number of jobs.
-    for _ in 0..jobs.len() {
-        let before = chain.clone();
-        for (image, job) in jobs {
-            let length = chain.get(image).copied().unwrap_or_default() + 1;
-            for need in &job.needs {
-                let entry = chain.entry(need.clone()).or_default();
-                *entry = length.max(*entry);
+            if self.state.tell(&image) {
+                self.image_finished(&image, outcome, Instant::now());
             }
+            self.state.finish(image, JobOutcome::Skipped { reason });
         }
-        if chain == before {
-            break;
-        }
+        self.state.outcomes
     }
-    chain
 }
 
 fn failure(error: &EngineError) -> ImageOutcome {

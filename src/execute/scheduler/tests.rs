@@ -11,6 +11,9 @@ use tokio::task::JoinHandle;
 
 use super::*;
 use crate::engine::fake::{Call, FakeEngine, digest, request};
+use crate::execute::events::Event;
+
+mod builders;
 
 type Outcomes = BTreeMap<ImageName, JobOutcome>;
 
@@ -22,8 +25,8 @@ fn name(image: &str) -> ImageName {
 fn job(text: &str) -> Job {
     let (image, needs) = text.split_once(':').unwrap_or((text, ""));
     let request = request(image);
-    let push = request.names.first().cloned();
-    Job { request, needs: needs.split_whitespace().map(name).collect(), push }
+    let push = BTreeMap::from([(name(image), request.names[0].clone())]);
+    Job { request, twins: Vec::new(), needs: needs.split_whitespace().map(name).collect(), push }
 }
 
 /// A scheduler at work.
@@ -34,19 +37,31 @@ struct Run {
     task: JoinHandle<Outcomes>,
 }
 
+/// The only builder, without limits of its own.
+fn alone(engine: &Arc<FakeEngine>) -> Vec<Builder<FakeEngine>> {
+    let builder =
+        Builder { name: "alone".to_owned(), engine: Arc::clone(engine), platforms: Vec::new(), jobs: 99 };
+    vec![builder]
+}
+
 impl Run {
     fn start(engine: FakeEngine, jobs: &[&str], parallel: usize, keep_going: bool) -> Self {
+        let jobs: Vec<Job> = jobs.iter().map(|text| job(text)).collect();
+        let engine = Arc::new(engine);
+        Self::on(alone(&engine), jobs, parallel, keep_going)
+    }
+
+    fn on(builders: Vec<Builder<FakeEngine>>, jobs: Vec<Job>, parallel: usize, keep_going: bool) -> Self {
         let (events, receiver) = EventSink::channel();
-        let (engine, cancel) = (Arc::new(engine), CancellationToken::new());
+        let (engine, cancel) = (Arc::clone(&builders[0].engine), CancellationToken::new());
         let scheduler = Scheduler {
-            engine: Arc::clone(&engine),
+            builders,
             jobs: parallel,
             keep_going,
             events,
             cancel: cancel.clone(),
             attempts: Attempts { most: 3, pause: Duration::ZERO },
         };
-        let jobs: Vec<Job> = jobs.iter().map(|text| job(text)).collect();
         let task = tokio::spawn(async move { scheduler.run(jobs).await });
         Self { engine, cancel, events: receiver, task }
     }
@@ -117,7 +132,7 @@ async fn the_head_of_the_longest_chain_starts_first() {
 async fn a_push_overlaps_the_next_build() {
     let run = Run::start(FakeEngine::default().holds_push("a"), &["a", "b"], 1, false);
     assert_eq!(run.settle().await, "a b");
-    let pushed = |image: &str| Call::Pushed(job(image).push.unwrap());
+    let pushed = |image: &str| Call::Pushed(job(image).push[&name(image)].clone());
     assert!(run.engine.calls().contains(&pushed("b")) && !run.engine.calls().contains(&pushed("a")));
     run.engine.let_push("a");
     assert_eq!(run.end().await.0, "a done\nb done");

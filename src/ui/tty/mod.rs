@@ -195,7 +195,7 @@ impl Renderer for Tty {
                 let environment = environment.as_ref().map(ToString::to_string);
                 self.start(&opening(environment, commit.as_deref(), images), images);
             }
-            Event::ImageStarted { image } => self.row(image).start("starting"),
+            Event::ImageStarted { image, .. } => self.row(image).start("starting"),
             Event::ImageStep { image, step, state: StepState::Started } => {
                 self.row(image).set_doing(&text::one_line(step));
             }
@@ -210,6 +210,17 @@ impl Renderer for Tty {
                 self.row(image).set_doing(&doing);
             }
             Event::PushFinished { image, milliseconds, .. } => self.push_finished(image, *milliseconds),
+            Event::PushFailed { image, .. } => {
+                self.row(image).end(Mark::Bad, "push failed", 0);
+                if self.crowd {
+                    self.retire(image);
+                }
+            }
+            Event::BuilderLost { builder, reason } => {
+                let (builder, reason) = (text::name(builder), text::one_line(reason));
+                let told = format!("builder {builder} is lost, others take over: {reason}");
+                let _ = self.bars.println(self.look.palette.dim(&told).to_string());
+            }
             Event::Retrying { image, reason, attempt } => {
                 self.row(image).set_doing(&format!("attempt {attempt} follows: {}", text::one_line(reason)));
             }

@@ -110,7 +110,7 @@ fn a_crowd_shows_who_works_and_counts_the_rest() {
         (0..100).map(|number| ImageOutline { image: name(number), decision: Decision::Build, key: key(0) });
     stage.play(&[Event::RunStarted { environment: None, commit: None, images: images.collect() }]);
     for number in 0..4 {
-        stage.play(&[Event::ImageStarted { image: name(number) }]);
+        stage.play(&[Event::ImageStarted { image: name(number), builder: None }]);
     }
     let built = ImageOutcome::Built { steps: StepCount { total: 4, cached: 1 } };
     stage.play(&[

@@ -1,0 +1,219 @@
+//! The engines that a run may use. Start with [`Builder`]; [`Pool`] says on which of them an image is built.
+//!
+//! An image goes to the same builder each time, because that one has its layers in the cache: each image ranks
+//! the builders by a hash of both names (rendezvous hashing), so a builder that comes or goes moves only the
+//! images that it is first for. Where the first is full or lost, the next in rank builds.
+
+use std::cmp::Reverse;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use crate::config::{ImageName, Platform};
+
+/// An engine that a run may use.
+#[derive(Debug)]
+pub struct Builder<E> {
+    /// Its name, for messages and for the ranking; no other builder of the run has it.
+    pub name: String,
+    /// What builds.
+    pub engine: Arc<E>,
+    /// The platforms that it builds for; empty for whatever it is asked.
+    pub platforms: Vec<Platform>,
+    /// How many builds run on it at a time; at least 1.
+    pub jobs: usize,
+}
+
+/// Not derived: an engine is shared, never copied.
+impl<E> Clone for Builder<E> {
+    fn clone(&self) -> Self {
+        let (name, engine) = (self.name.clone(), Arc::clone(&self.engine));
+        Self { name, engine, platforms: self.platforms.clone(), jobs: self.jobs }
+    }
+}
+
+/// A builder by its place in the pool.
+pub(super) type Number = usize;
+
+/// Where an image can be built.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// Here, now.
+    On(Number),
+    /// Somewhere, later: what could build it is full.
+    Later,
+    /// Nowhere, whatever ends.
+    Nowhere,
+}
+
+/// What an image asks of a builder.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wish<'a> {
+    pub(super) image: &'a ImageName,
+    pub(super) platforms: &'a [Platform],
+    /// The builders that refused it.
+    pub(super) refused: Option<&'a BTreeSet<Number>>,
+}
+
+/// The builders of a run, and what they do.
+#[derive(Debug)]
+pub(super) struct Pool<E> {
+    members: Vec<Member<E>>,
+}
+
+#[derive(Debug)]
+struct Member<E> {
+    builder: Builder<E>,
+    running: usize,
+    lost: bool,
+}
+
+impl<E> Pool<E> {
+    pub(super) fn new(builders: Vec<Builder<E>>) -> Self {
+        let member = |builder| Member { builder, running: 0, lost: false };
+        Self { members: builders.into_iter().map(member).collect() }
+    }
+
+    /// Where `wish` can be built; only on one of `among`, where that is given.
+    pub(super) fn place(&self, wish: Wish<'_>, among: Option<Number>) -> Place {
+        let able: Vec<Number> = self.able(wish).collect();
+        if able.is_empty() {
+            return Place::Nowhere;
+        }
+        let free = |number: &&Number| {
+            let member = &self.members[**number];
+            member.running < member.builder.jobs.max(1) && among.is_none_or(|only| only == **number)
+        };
+        let first = able.iter().filter(free).max_by_key(|number| self.rank(wish.image, **number));
+        first.map_or(Place::Later, |number| Place::On(*number))
+    }
+
+    /// Whether another builder than `number` could build it.
+    pub(super) fn has_other(&self, wish: Wish<'_>, number: Number) -> bool {
+        self.able(wish).any(|other| other != number)
+    }
+
+    fn able(&self, wish: Wish<'_>) -> impl Iterator<Item = Number> {
+        let able = move |(number, member): &(Number, &Member<E>)| {
+            let known = &member.builder.platforms;
+            let builds_for = known.is_empty() || wish.platforms.iter().all(|asked| known.contains(asked));
+            !member.lost && builds_for && wish.refused.is_none_or(|refused| !refused.contains(number))
+        };
+        self.members.iter().enumerate().filter(able).map(|(number, _)| number)
+    }
+
+    /// How much an image prefers a builder. Equal hashes do not happen; the order is fixed all the same.
+    fn rank(&self, image: &ImageName, number: Number) -> ([u8; 32], Reverse<Number>) {
+        let mut hasher = blake3::Hasher::new_derive_key("dtbuild builder rank v1");
+        hasher.update(image.as_str().as_bytes()).update(b"\0");
+        hasher.update(self.members[number].builder.name.as_bytes());
+        (*hasher.finalize().as_bytes(), Reverse(number))
+    }
+
+    pub(super) fn builder(&self, number: Number) -> &Builder<E> {
+        &self.members[number].builder
+    }
+
+    /// Whether the run has a choice, so that it is worth saying where an image is built.
+    pub(super) fn is_several(&self) -> bool {
+        self.members.len() > 1
+    }
+
+    pub(super) fn started(&mut self, number: Number) {
+        self.members[number].running += 1;
+    }
+
+    pub(super) fn ended(&mut self, number: Number) {
+        self.members[number].running -= 1;
+    }
+
+    /// Gives a builder up for this run; whether it was not given up before.
+    pub(super) fn lose(&mut self, number: Number) -> bool {
+        !std::mem::replace(&mut self.members[number].lost, true)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pool(names: &[&str]) -> Pool<()> {
+        let builder = |name: &&str| Builder {
+            name: (*name).to_owned(),
+            engine: Arc::new(()),
+            platforms: Vec::new(),
+            jobs: 1,
+        };
+        Pool::new(names.iter().map(builder).collect())
+    }
+
+    fn first(pool: &Pool<()>, image: &ImageName) -> Option<String> {
+        match pool.place(Wish { image, platforms: &[], refused: None }, None) {
+            Place::On(number) => Some(pool.builder(number).name.clone()),
+            Place::Later | Place::Nowhere => None,
+        }
+    }
+
+    fn images() -> Vec<ImageName> {
+        (0..60).map(|number| format!("image-{number}").parse().unwrap()).collect()
+    }
+
+    #[test]
+    fn an_image_goes_to_the_same_builder_whatever_the_order_of_the_list() {
+        let (some, other) = (pool(&["a", "b", "c"]), pool(&["c", "a", "b"]));
+        for image in images() {
+            assert_eq!(first(&some, &image), first(&other, &image));
+        }
+    }
+
+    #[test]
+    fn images_are_spread_over_the_builders() {
+        let pool = pool(&["a", "b", "c"]);
+        for name in ["a", "b", "c"] {
+            let share = images().iter().filter(|image| first(&pool, image).as_deref() == Some(name)).count();
+            assert!((10..=30).contains(&share), "{name} has {share} of 60");
+        }
+    }
+
+    #[test]
+    fn a_builder_that_is_lost_moves_its_own_images_alone() {
+        let (before, mut after) = (pool(&["a", "b", "c"]), pool(&["a", "b", "c"]));
+        assert!(after.lose(1) && !after.lose(1));
+        for image in images() {
+            match first(&before, &image).as_deref() {
+                Some("b") => assert_ne!(first(&after, &image).as_deref(), Some("b")),
+                elsewhere => assert_eq!(first(&after, &image).as_deref(), elsewhere),
+            }
+        }
+    }
+
+    #[test]
+    fn a_full_builder_is_passed_over_and_full_ones_are_waited_for() {
+        let mut pool = pool(&["a", "b"]);
+        let image: ImageName = "api".parse().unwrap();
+        let wish = Wish { image: &image, platforms: &[], refused: None };
+        let Place::On(favourite) = pool.place(wish, None) else { panic!("a free builder") };
+        pool.started(favourite);
+        assert_eq!(pool.place(wish, None), Place::On(1 - favourite));
+        assert_eq!(pool.place(wish, Some(favourite)), Place::Later);
+        pool.started(1 - favourite);
+        assert_eq!(pool.place(wish, None), Place::Later);
+        pool.ended(favourite);
+        assert_eq!(pool.place(wish, None), Place::On(favourite));
+    }
+
+    #[test]
+    fn only_builders_of_the_platforms_count() {
+        let mut pool = pool(&["a", "b"]);
+        let platform = |text: &str| Platform(text.to_owned());
+        pool.members[0].builder.platforms = vec![platform("linux/amd64")];
+        pool.members[1].builder.platforms = vec![platform("linux/amd64"), platform("linux/arm64")];
+        let image: ImageName = "api".parse().unwrap();
+        let arm = [platform("linux/arm64")];
+        let wish = Wish { image: &image, platforms: &arm, refused: None };
+        assert_eq!(pool.place(wish, None), Place::On(1));
+        let refused = BTreeSet::from([1]);
+        assert_eq!(pool.place(Wish { refused: Some(&refused), ..wish }, None), Place::Nowhere);
+        pool.lose(1);
+        assert_eq!(pool.place(wish, None), Place::Nowhere);
+    }
+}

@@ -1,0 +1,213 @@
+//! What of a run is waiting, what runs, and what ended. Start with [`State`].
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Job, JobOutcome};
+use crate::config::ImageName;
+use crate::engine::EngineError;
+use crate::execute::pool::{Number, Place, Pool, Wish};
+
+/// The jobs of a run by the name of their image, and what became of them.
+pub(super) struct State {
+    pub(super) jobs: BTreeMap<ImageName, Job>,
+    /// The waiting images in the order in which they are to start, were they all ready.
+    waiting: Vec<ImageName>,
+    /// Where images were built that no engine but that one can have yet, or every engine by now.
+    built: BTreeMap<ImageName, Where>,
+    /// The builders that refused an image.
+    refused: BTreeMap<ImageName, BTreeSet<Number>>,
+    /// Why an image was last not built.
+    errors: BTreeMap<ImageName, EngineError>,
+    /// The images whose builds were told to have ended well.
+    told: BTreeSet<ImageName>,
+    pub(super) building: usize,
+    stopped: bool,
+    pub(super) outcomes: BTreeMap<ImageName, JobOutcome>,
+}
+
+/// Where an image that was built can be had.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Where {
+    /// In the store of the builder that built it.
+    At(Number),
+    /// At the registry.
+    Everywhere,
+}
+
+/// What is to be done next.
+pub(super) enum Next {
+    /// A job, and where.
+    Start(Box<Job>, Number),
+    /// An image that no builder is left for, and why.
+    GiveUp(ImageName, EngineError),
+}
+
+impl State {
+    pub(super) fn new(jobs: Vec<Job>) -> Self {
+        let jobs: BTreeMap<ImageName, Job> =
+            jobs.into_iter().map(|job| (job.request.image.clone(), job)).collect();
+        let mut waiting: Vec<ImageName> = jobs.keys().cloned().collect();
+        let chain = chains(&jobs);
+        waiting.sort_by_key(|image| std::cmp::Reverse(chain.get(image).copied().unwrap_or_default()));
+        Self {
+            jobs,
+            waiting,
+            built: BTreeMap::new(),
+            refused: BTreeMap::new(),
+            errors: BTreeMap::new(),
+            told: BTreeSet::new(),
+            building: 0,
+            stopped: false,
+            outcomes: BTreeMap::new(),
+        }
+    }
+
+    /// The first waiting image that is ready and has a place. It counts as building from here on.
+    pub(super) fn next<E>(&mut self, pool: &Pool<E>) -> Option<Next> {
+        if self.stopped {
+            return None;
+        }
+        let found = self.waiting.iter().enumerate().find_map(|(position, image)| {
+            let job = self.jobs.get(image)?;
+            let at = self.at(job)?;
+            match pool.place(self.wish(job), at) {
+                Place::Later => None,
+                place => Some((position, place)),
+            }
+        });
+        let (position, place) = found?;
+        let image = self.waiting.remove(position);
+        let job = self.jobs.get(&image)?;
+        if let Place::On(number) = place {
+            self.building += 1;
+            return Some(Next::Start(Box::new(job.clone()), number));
+        }
+        let error = self.errors.remove(&image).unwrap_or_else(|| nobody(job));
+        Some(Next::GiveUp(image, error))
+    }
+
+    /// The only builder that has all that `job` needs, if there is one such; none while it is not ready.
+    #[expect(clippy::option_option, reason = "not ready, ready anywhere, ready at one builder")]
+    fn at(&self, job: &Job) -> Option<Option<Number>> {
+        let mut only = None;
+        for need in &job.needs {
+            match (*self.built.get(need)?, only) {
+                (Where::Everywhere, _) => {}
+                (Where::At(number), None) => only = Some(number),
+                (Where::At(number), Some(other)) if number == other => {}
+                // One of them is at the registry soon.
+                (Where::At(_), Some(_)) => return None,
+            }
+        }
+        Some(only)
+    }
+
+    pub(super) fn wish<'a>(&'a self, job: &'a Job) -> Wish<'a> {
+        let image = &job.request.image;
+        Wish { image, platforms: &job.request.platforms, refused: self.refused.get(image) }
+    }
+
+    /// Whether another builder than `number` is left for `image`.
+    pub(super) fn has_other<E>(&self, image: &ImageName, pool: &Pool<E>, number: Number) -> bool {
+        self.jobs.get(image).is_some_and(|job| pool.has_other(self.wish(job), number))
+    }
+
+    /// Lets an image wait again, for another builder.
+    pub(super) fn again(&mut self, image: ImageName, error: EngineError) {
+        self.built.remove(&image);
+        self.errors.insert(image.clone(), error);
+        self.waiting.insert(0, image);
+    }
+
+    /// Notes that the end of an image's build is told; whether it was not before.
+    pub(super) fn tell(&mut self, image: &ImageName) -> bool {
+        self.told.insert(image.clone())
+    }
+
+    pub(super) fn is_told(&self, image: &ImageName) -> bool {
+        self.told.contains(image)
+    }
+
+    pub(super) fn is_built(&self, image: &ImageName) -> bool {
+        self.built.contains_key(image)
+    }
+
+    pub(super) fn is_finished(&self, image: &ImageName) -> bool {
+        self.outcomes.contains_key(image)
+    }
+
+    /// Notes that a builder will never build an image.
+    pub(super) fn refuse(&mut self, image: &ImageName, number: Number) {
+        self.refused.entry(image.clone()).or_default().insert(number);
+    }
+
+    pub(super) fn built(&mut self, image: &ImageName, number: Number) {
+        self.built.insert(image.clone(), Where::At(number));
+    }
+
+    /// Notes that an image is at the registry.
+    pub(super) fn pushed(&mut self, image: &ImageName) {
+        self.built.insert(image.clone(), Where::Everywhere);
+    }
+
+    pub(super) fn finish(&mut self, image: ImageName, outcome: JobOutcome) {
+        self.outcomes.insert(image, outcome);
+    }
+
+    pub(super) fn fail(&mut self, image: ImageName, error: EngineError, keep_going: bool) {
+        self.stopped |= !keep_going;
+        self.outcomes.insert(image, JobOutcome::Failed(error));
+    }
+
+    /// The images that nothing became of.
+    pub(super) fn left(&self) -> Vec<ImageName> {
+        let all = self.jobs.iter().flat_map(|(image, job)| std::iter::once(image).chain(&job.twins));
+        all.filter(|image| !self.is_finished(image)).cloned().collect()
+    }
+
+    pub(super) fn why_skipped(&self, image: &ImageName, cancelled: bool) -> String {
+        let twin = self.jobs.values().find(|job| job.twins.contains(image));
+        let mut needs = self.jobs.get(image).map(|job| &job.needs).into_iter().flatten();
+        let missing = needs.find(|need| !self.is_built(need));
+        match (cancelled, twin, missing) {
+            (true, ..) => "the run was interrupted".to_owned(),
+            (false, Some(job), _) => {
+                format!("`{}`, whose key it shares, was not built", job.request.image)
+            }
+            (false, None, Some(need)) => format!("`{need}`, which it is built from, was not built"),
+            (false, None, None) => {
+                "another image failed; add `--keep-going` to build it all the same".to_owned()
+            }
+        }
+    }
+}
+
+/// The error for an image whose platforms no builder builds for.
+fn nobody(job: &Job) -> EngineError {
+    let platforms: Vec<&str> = job.request.platforms.iter().map(crate::config::Platform::as_str).collect();
+    EngineError::Unsupported {
+        feature: format!("building for {}", platforms.join(" and ")),
+        engine: "the builders that are left".to_owned(),
+        hint: "declare a builder with these `platforms`, and see that it runs".to_owned(),
+    }
+}
+
+/// For each image, the length of the longest chain of images that wait for it.
+fn chains(jobs: &BTreeMap<ImageName, Job>) -> BTreeMap<ImageName, usize> {
+    let mut chain: BTreeMap<ImageName, usize> = BTreeMap::new();
+    // A plan has no circles, so no chain is longer than the number of jobs.
+    for _ in 0..jobs.len() {
+        let before = chain.clone();
+        for (image, job) in jobs {
+            let length = chain.get(image).copied().unwrap_or_default() + 1;
+            for need in &job.needs {
+                let entry = chain.entry(need.clone()).or_default();
+                *entry = length.max(*entry);
+            }
+        }
+        if chain == before {
+            break;
+        }
+    }
+    chain
+}

@@ -140,6 +140,7 @@ mod tests {
             ("/ a", vec!["1 a"]),
             ("a/../..", vec!["1 .."]),
             ("!a/..", vec!["1 !."]),
+            ("!../a\n!../../a", vec!["1 !../a", "2 a"]),
             ("a\\ ", vec!["1 a\\"]),
         ] {
             assert_eq!(patterns(text.as_bytes()), expected, "{text:?}");

@@ -54,14 +54,14 @@ fn image(number: usize) -> Option<ImageFacts> {
 fn deciding(criterion: &mut Criterion) {
     criterion.bench_function("Dockerfile of the api: read and analyse", |bencher| {
         let (args, none) = (BTreeMap::new(), BTreeSet::new());
-        let bases = BTreeMap::new();
+        let (bases, contexts) = (BTreeMap::new(), BTreeMap::new());
         let options = Options {
             target: None,
             args: &args,
             platform: "linux/amd64",
             build_platform: "linux/amd64",
             images: &none,
-            contexts: &none,
+            contexts: &contexts,
             bases: &bases,
         };
         bencher.iter(|| Dockerfile::parse(black_box(DOCKERFILE)).map(|file| file.analyse(&options)));

@@ -13,7 +13,7 @@ use libfuzzer_sys::fuzz_target;
 #[path = "../../src/dockerfile/mod.rs"]
 mod dockerfile;
 
-use dockerfile::{Analysis, BaseConfig, Dockerfile, Options};
+use dockerfile::{Analysis, BaseConfig, Dockerfile, NamedContext, Options};
 
 fn analyse(file: &Dockerfile, images: &BTreeSet<String>, known_as: &str) -> Option<Analysis> {
     let args = BTreeMap::from([("A".to_owned(), "a/b.c".to_owned()), ("B".to_owned(), String::new())]);
@@ -25,7 +25,7 @@ fn analyse(file: &Dockerfile, images: &BTreeSet<String>, known_as: &str) -> Opti
         platform: "linux/arm64",
         build_platform: "linux/amd64",
         images,
-        contexts: &BTreeSet::from(["ctx".to_owned()]),
+        contexts: &BTreeMap::from([("ctx".to_owned(), NamedContext::Files)]),
         bases: &BTreeMap::from([(known_as.to_owned(), known)]),
     };
     file.analyse(&options).ok()

@@ -10,7 +10,7 @@ use super::files::Files;
 use super::gather::{Gathered, Source};
 use super::workspace::Workspace;
 use crate::config::{Config, ImageName, Platform};
-use crate::engine::{BuildRequest, Output};
+use crate::engine::{BuildRequest, Contexts, Output};
 use crate::error::{Error, Kind, Result};
 use crate::execute::scheduler::Job;
 use crate::plan::{Plan, PlannedImage};
@@ -100,6 +100,7 @@ fn request(
         no_cache,
         names: names(planned, purpose)?,
         output: if purpose == Purpose::Publish { Output::Push } else { Output::Load },
+        contexts: Contexts::default(),
     })
 }
 

@@ -25,11 +25,22 @@ pub struct Options<'a> {
     /// The images that can be built before this one: a name among them is a dependency. The image's own name
     /// must not be among them, else an image `redis` that is built `FROM redis` would depend on itself.
     pub images: &'a BTreeSet<String>,
-    /// The names of the further contexts, local folders and others.
-    pub contexts: &'a BTreeSet<String>,
+    /// The further contexts by their names, in the form that [`familiar`](super::familiar) gives.
+    pub contexts: &'a BTreeMap<String, NamedContext>,
     /// What is known of images, by their name in the Dockerfile, expanded; for dependencies by the image's
     /// name. What is not here is taken for unknown, not for empty.
     pub bases: &'a BTreeMap<String, BaseConfig>,
+}
+
+/// What a named context stands for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NamedContext {
+    /// Files: a folder, or what is fetched.
+    Files,
+    /// One of [`Options::images`].
+    Image(String),
+    /// An image from elsewhere.
+    External(String),
 }
 
 /// What an image's configuration tells of the builds that stand on it.
@@ -59,8 +70,10 @@ pub struct Analysis {
     pub dependencies: Vec<Dependency>,
     /// What is read of the main context.
     pub inputs: Inputs,
-    /// What is read of the further contexts, those that are used.
+    /// What is read of the further contexts that are files, those that are used.
     pub contexts: BTreeMap<String, Inputs>,
+    /// Whether it cannot be told which contexts are used, nor where: then all of them are.
+    pub obscure: bool,
     /// What is fetched by ADD.
     pub remotes: Vec<Remote>,
     /// What could not be known exactly, or counts as a whole, by line.
@@ -150,6 +163,16 @@ pub enum AnalysisError {
         target: String,
         /// The stages there are, and the most similar one.
         hint: String,
+    },
+    /// A target that a context stands for: there is nothing to build.
+    #[error(
+        "line {line}: the stage `{stage}` is the target, and the context of that name takes its place; rename one of them"
+    )]
+    ReplacedTarget {
+        /// The line.
+        line: usize,
+        /// The stage.
+        stage: String,
     },
     /// Not a platform.
     #[error("`{0}` is not a platform; write it as `linux/amd64` or `linux/arm/v7`")]

@@ -44,13 +44,15 @@ use instruction::{Instruction, Kind, Word};
 use lines::Lines;
 
 pub use analysis::{
-    Analysis, AnalysisError, Base, BaseConfig, Dependency, Note, NoteKind, Options, ReachedStage,
+    Analysis, AnalysisError, Base, BaseConfig, Dependency, NamedContext, Note, NoteKind, Options,
+    ReachedStage,
 };
 pub use error::{ParseError, ParseReason};
 pub use expand::ExpandError;
 pub use inputs::{Inputs, Source, SourceKind};
-pub use pin::{PinError, Pinned, Unpinned};
+pub use pin::{PinError, Pinned, Unpinned, context_word};
 pub use remote::{Remote, RemoteKind};
+pub use stages::familiar;
 
 /// A Dockerfile that was read.
 #[derive(Clone, Debug)]

@@ -15,7 +15,7 @@ use super::{Analysis, Dockerfile};
 pub(super) struct ImageWord {
     /// The parts of the word: one more than it has continuations; none if it cannot be replaced.
     pub place: Vec<Range<usize>>,
-    /// The name, expanded.
+    /// The name, expanded; of a context, its [`context_word`].
     pub name: String,
     /// The line of the instruction.
     pub line: usize,
@@ -54,11 +54,18 @@ pub struct PinError {
     pub reference: String,
 }
 
+/// What stands for the context `name` among the names that can be replaced. No image has such a name.
+#[must_use]
+pub fn context_word(name: &str) -> String {
+    format!("the context {name}")
+}
+
 impl Dockerfile {
     /// Replaces the images that the analysed stages use, in FROM, `--from` and mounts.
     ///
     /// `analyses` are those of this file, one per platform; `replacements` go from the expanded name, as
-    /// [`Base::name`](super::Base::name) has it (or, for a dependency, as the file writes it), to a reference.
+    /// [`Base::name`](super::Base::name) has it (or, for a dependency, as the file writes it, and for a context, its
+    /// [`context_word`]), to a reference.
     /// What has no replacement stays as it is, and so does every other byte.
     pub fn pinned(
         &self,

@@ -5,11 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use super::Dockerfile;
-use super::analysis::{Analysis, AnalysisError, Base, Dependency, Note, NoteKind, Options, ReachedStage};
+use super::analysis::{
+    Analysis, AnalysisError, Base, Dependency, NamedContext, Note, NoteKind, Options, ReachedStage,
+};
 use super::expand::Variable;
 use super::inputs::Inputs;
 use super::instruction::{Instruction, KEYWORDS, Kind};
-use super::pin::ImageWord;
+use super::pin::{ImageWord, context_word};
 use super::platform::Platform;
 use super::scope::{Globals, Scope};
 use super::stages::{Graph, Origin};
@@ -72,6 +74,10 @@ impl<'a> Reading<'a> {
 
     fn read_all(mut self) -> Result<Analysis, AnalysisError> {
         let target = self.graph.target()?;
+        let (stage, footing) = (&self.file.stages[target], self.graph.stage(target));
+        if let Some(name) = stage.name.as_ref().filter(|_| footing.replaced) {
+            return Err(AnalysisError::ReplacedTarget { line: stage.from.line, stage: name.clone() });
+        }
         let reached = self.graph.reach(target)?;
         for number in &reached {
             self.stage(*number)?;
@@ -199,7 +205,8 @@ impl<'a> Reading<'a> {
         platform: Option<&str>,
     ) {
         let name = match origin {
-            Origin::Stage(_) | Origin::Scratch | Origin::Context(_) => return,
+            Origin::Stage(_) | Origin::Scratch => return,
+            Origin::Context(name) => &context_word(name),
             Origin::External(name) => {
                 let same = |base: &&mut Base| base.name == *name && base.platform.as_deref() == platform;
                 match self.found.bases.iter_mut().find(same) {
@@ -301,8 +308,21 @@ fn globals(file: &Dockerfile, options: &Options<'_>, rules: Rules) -> Result<Glo
 /// All counts: every file of every context, every argument.
 pub(super) fn widen_all(found: &mut Analysis, options: &Options<'_>) {
     found.inputs.whole = true;
-    for name in options.contexts {
-        found.contexts.entry(name.clone()).or_default().whole = true;
+    found.obscure = true;
+    for (name, context) in options.contexts {
+        match context {
+            NamedContext::Files => found.contexts.entry(name.clone()).or_default().whole = true,
+            NamedContext::Image(image) => {
+                if !found.dependencies.iter().any(|known| known.name == *image) {
+                    found.dependencies.push(Dependency { name: image.clone(), lines: Vec::new() });
+                }
+            }
+            NamedContext::External(name) => {
+                if !found.bases.iter().any(|known| known.name == *name) {
+                    found.bases.push(Base { name: name.clone(), platform: None, lines: Vec::new() });
+                }
+            }
+        }
     }
     let given = options.args.keys().filter(|name| !is_proxy(name));
     found.declared_args.extend(given.cloned());

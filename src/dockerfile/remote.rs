@@ -51,9 +51,14 @@ impl RemoteKind {
 
 impl Remote {
     pub(crate) fn new(url: String, kind: RemoteKind, checksum: Option<String>, line: usize) -> Self {
-        let named = || if kind == RemoteKind::Git { commit(&url) } else { None };
-        let checksum = checksum.filter(|checksum| !checksum.is_empty()).or_else(named);
+        let checksum = checksum.filter(|checksum| !checksum.is_empty());
+        let checksum = checksum.or_else(|| Self::fixed_by(&url, kind));
         Self { url, kind, checksum, line }
+    }
+
+    /// What of an address fixes the content: the commit that it names in full.
+    pub(crate) fn fixed_by(url: &str, kind: RemoteKind) -> Option<String> {
+        if kind == RemoteKind::Git { commit(url) } else { None }
     }
 }
 

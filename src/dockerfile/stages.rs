@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::analysis::{AnalysisError, Options};
+use super::analysis::{AnalysisError, NamedContext, Options};
 use super::instruction::{Instruction, Kind};
 use super::lines::Lines;
 use super::mount::Fields;
@@ -22,7 +22,8 @@ pub(super) enum Origin {
     Scratch,
     /// A named context.
     Context(String),
-    /// An image that is built together with this one: its name, and the name as it is written.
+    /// An image that is built together with this one: its name, and the name as it is written, or once more
+    /// where a context's name is written.
     Image(String, String),
     /// An image from elsewhere.
     External(String),
@@ -189,13 +190,14 @@ impl<'a> Graph<'a> {
                 Some(platform)
             }
         };
-        let context = stage.name.as_ref().filter(|name| is_context(name, self.options));
+        let context = stage.name.as_ref().and_then(|name| named(name, self.options));
+        let replaced = context.is_some();
         let origin = match (context, self.names.get(image.as_str())) {
-            (Some(name), _) => Origin::Context(name.clone()),
+            (Some(context), _) => context,
             (None, Some(number)) => self.of_stage(*number),
             (None, None) => outside(&image, self.options),
         };
-        Ok(Footing { origin, platform, args, replaced: context.is_some() })
+        Ok(Footing { origin, platform, args, replaced })
     }
 }
 
@@ -228,8 +230,8 @@ fn outside(name: &str, options: &Options<'_>) -> Origin {
     let short = familiar(name);
     if name == "scratch" {
         Origin::Scratch
-    } else if is_context(short, options) {
-        Origin::Context(short.to_owned())
+    } else if let Some(context) = named(short, options) {
+        context
     } else if options.images.contains(short) {
         Origin::Image(short.to_owned(), name.to_owned())
     } else {
@@ -237,13 +239,20 @@ fn outside(name: &str, options: &Options<'_>) -> Origin {
     }
 }
 
-fn is_context(name: &str, options: &Options<'_>) -> bool {
+/// What the context of this name stands for, if there is one.
+fn named(name: &str, options: &Options<'_>) -> Option<Origin> {
     let reserved = name.eq_ignore_ascii_case("scratch") || name.eq_ignore_ascii_case("context");
-    !reserved && options.contexts.contains(name)
+    let context = options.contexts.get(name).filter(|_| !reserved)?;
+    Some(match context {
+        NamedContext::Files => Origin::Context(name.to_owned()),
+        NamedContext::Image(image) => Origin::Image(image.clone(), image.clone()),
+        NamedContext::External(reference) => Origin::External(reference.clone()),
+    })
 }
 
 /// `name` without what Docker adds by default: BuildKit looks for named contexts by this form.
-fn familiar(name: &str) -> &str {
+#[must_use]
+pub fn familiar(name: &str) -> &str {
     let name = match name.strip_prefix("docker.io/").or_else(|| name.strip_prefix("index.docker.io/")) {
         Some(path) => path.strip_prefix("library/").unwrap_or(path),
         None => name.strip_prefix("library/").unwrap_or(name),

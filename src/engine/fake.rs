@@ -10,7 +10,7 @@ use bstr::BString;
 use dtbuild_cache::snapshot::{Contents, Snapshot, SnapshotEntry};
 use tokio::sync::Semaphore;
 
-use super::{BuildFailure, BuildRequest, Built, Engine, EngineError, Output, StepCount};
+use super::{BuildFailure, BuildRequest, Built, Contexts, Engine, EngineError, Output, StepCount};
 use crate::config::ImageName;
 use crate::execute::events::EventSink;
 use crate::reference::{Digest, Reference};
@@ -277,6 +277,7 @@ pub(crate) fn request(image: &str) -> BuildRequest {
         no_cache: false,
         names: vec![format!("localhost/{image}:key").parse().expect("a reference")],
         output: Output::Push,
+        contexts: Contexts::default(),
     }
 }
 

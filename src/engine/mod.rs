@@ -9,12 +9,14 @@ use std::sync::Arc;
 use bstr::BString;
 use dtbuild_cache::snapshot::Snapshot;
 
+pub use self::contexts::{ContextFolder, Contexts, NamedContext};
 use crate::config::{ImageName, Platform, SecretSource};
 use crate::execute::events::EventSink;
 pub use crate::execute::events::{BuildFailure, StepCount};
 use crate::reference::{Digest, Reference};
 
 mod buildkit;
+mod contexts;
 pub mod docker;
 mod endpoint;
 #[cfg(test)]
@@ -48,6 +50,8 @@ pub struct BuildRequest {
     pub names: Vec<Reference>,
     /// Where the image goes.
     pub output: Output,
+    /// The further contexts that the Dockerfile may use.
+    pub contexts: Contexts,
 }
 
 /// Where a built image goes.
@@ -121,6 +125,12 @@ pub enum EngineError {
         /// What to do.
         hint: String,
     },
+    /// The frontend has no named contexts; a build that needs none may succeed.
+    #[error("named contexts are not supported by {engine}; use Docker 23 or newer, and no older `# syntax=`")]
+    NoContexts {
+        /// The engine and its version.
+        engine: String,
+    },
     /// A secret's value is not where `build.toml` says.
     #[error("cannot read the secret `{id}`: {reason}")]
     Secret {
@@ -166,6 +176,9 @@ impl EngineError {
     /// Whether the engine is at fault, not the image.
     #[must_use]
     pub fn is_unusable(&self) -> bool {
-        matches!(self, Self::Unreachable { .. } | Self::Lost(_) | Self::Unsupported { .. })
+        matches!(
+            self,
+            Self::Unreachable { .. } | Self::Lost(_) | Self::Unsupported { .. } | Self::NoContexts { .. }
+        )
     }
 }

@@ -19,6 +19,7 @@ use self::fixture::{
     Files, build, digest_at_registry, docker, failure, logs, noise, request, script, unique,
 };
 
+mod contexts;
 pub(crate) mod fixture;
 
 #[tokio::test]

@@ -183,7 +183,7 @@ fn analyse(
         platform,
         build_platform: &machine_platform(),
         images: &words.keys().cloned().collect(),
-        contexts: &BTreeSet::new(),
+        contexts: &BTreeMap::new(),
         bases: &BTreeMap::new(),
     })
 }

@@ -1,7 +1,7 @@
 //! What COPY, ADD and mounts read.
 
 use super::Setup;
-use crate::dockerfile::SourceKind;
+use crate::dockerfile::{Dockerfile, NamedContext, SourceKind};
 
 #[test]
 fn copies_read_their_sources() {
@@ -156,4 +156,27 @@ fn named_contexts_have_inputs_of_their_own() {
         ("FROM alpine AS lib\nCOPY x /\nFROM lib\nCOPY a /", "a; from lib: all"),
         ("FROM alpine AS lib\nCOPY x /\nFROM scratch\nCOPY --from=0 a /", "from lib: a"),
     ]);
+}
+
+#[test]
+fn named_contexts_can_stand_for_images() {
+    Setup::default()
+        .images(&["tools"])
+        .context("kit", NamedContext::Image("tools".to_owned()))
+        .context("node:22", NamedContext::External("node:22-slim".to_owned()))
+        .check(&[
+            ("FROM kit\nCOPY a /", "a; after: tools"),
+            ("FROM scratch\nCOPY --from=kit /x /", "after: tools"),
+            ("FROM scratch\nRUN --mount=from=kit,target=/a x", "after: tools"),
+            ("FROM node:22\nCOPY a /", "a; on: node:22-slim"),
+            ("FROM docker.io/library/node:22\nCOPY a /", "a; on: node:22-slim"),
+            ("FROM node:22-alpine", "on: node:22-alpine"),
+            ("FROM alpine AS kit\nCOPY x /\nFROM scratch\nCOPY --from=kit a /", "after: tools"),
+            ("FROM kit AS unused\nFROM scratch\nCOPY a /", "a"),
+            // What is not understood may use any of them.
+            ("FROM scratch\nBOGUS kit", "all?; on: node:22-slim; after: tools"),
+        ]);
+    let file = Dockerfile::parse(b"FROM alpine AS build\nRUN x").unwrap();
+    let error = Setup::default().contexts(&["build"]).try_analyse(&file).unwrap_err();
+    assert!(error.to_string().starts_with("line 1: the stage `build` is the target"), "{error}");
 }

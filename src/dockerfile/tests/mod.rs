@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Analysis, AnalysisError, BaseConfig, Dockerfile, Inputs, Options};
+use super::{Analysis, AnalysisError, BaseConfig, Dockerfile, Inputs, NamedContext, Options};
 
 mod arguments;
 mod errors;
@@ -23,7 +23,7 @@ struct Setup {
     args: BTreeMap<String, String>,
     platform: String,
     images: BTreeSet<String>,
-    contexts: BTreeSet<String>,
+    contexts: BTreeMap<String, NamedContext>,
     bases: BTreeMap<String, BaseConfig>,
 }
 
@@ -34,7 +34,7 @@ impl Default for Setup {
             args: BTreeMap::new(),
             platform: "linux/amd64".to_owned(),
             images: BTreeSet::new(),
-            contexts: BTreeSet::new(),
+            contexts: BTreeMap::new(),
             bases: BTreeMap::new(),
         }
     }
@@ -61,8 +61,12 @@ impl Setup {
         self
     }
 
-    fn contexts(mut self, names: &[&str]) -> Self {
-        self.contexts.extend(names.iter().map(|name| (*name).to_owned()));
+    fn contexts(self, names: &[&str]) -> Self {
+        names.iter().fold(self, |setup, name| setup.context(name, NamedContext::Files))
+    }
+
+    fn context(mut self, name: &str, context: NamedContext) -> Self {
+        self.contexts.insert(name.to_owned(), context);
         self
     }
 

@@ -125,3 +125,28 @@ fn references_that_would_be_read_otherwise_are_refused() {
         assert!(file.pinned(&[&analysis], &pins).is_err(), "{reference}");
     }
 }
+
+#[test]
+fn contexts_are_replaced_wherever_they_are_used() {
+    let word = super::super::context_word("lib");
+    let pins = [(word, "local.example/lib:1".to_owned()), ("lib".to_owned(), "another".to_owned())].into();
+    let setup = Setup::default().contexts(&["lib"]);
+    let table = [
+        ("FROM lib\nCOPY --from=lib a /", "FROM local.example/lib:1\nCOPY --from=local.example/lib:1 a /"),
+        (
+            "FROM a\nRUN --mount=from=lib,target=/x y",
+            "FROM a\nRUN --mount=from=local.example/lib:1,target=/x y",
+        ),
+        // A stage of the name is not built: what uses it is.
+        (
+            "FROM a AS lib\nRUN x\nFROM b\nCOPY --from=0 a /\nCOPY --from=LIB b /",
+            "FROM a AS lib\nRUN x\nFROM b\nCOPY --from=local.example/lib:1 a /\nCOPY --from=local.example/lib:1 b /",
+        ),
+    ];
+    for (text, expected) in table {
+        let file = Dockerfile::parse(text.as_bytes()).unwrap();
+        let pinned = file.pinned(&[&setup.try_analyse(&file).unwrap()], &pins).unwrap();
+        assert_eq!(String::from_utf8(pinned.source).unwrap(), expected);
+        assert!(pinned.unpinned.is_empty());
+    }
+}

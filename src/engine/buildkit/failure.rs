@@ -70,6 +70,11 @@ pub(super) fn is_lost(status: &Status) -> bool {
         || matches!(status.code(), Code::Unavailable | Code::Cancelled)
 }
 
+/// Whether `status` says that the frontend has no named contexts.
+pub(super) fn is_without_contexts(status: &Status) -> bool {
+    status.message().contains("unsupported frontend capability moby.buildkit.frontend.contexts")
+}
+
 /// What a lost connection says, cause by cause: gRPC's own word for it is "transport error".
 pub(super) fn lost_reason(status: &Status) -> String {
     let mut reason = status.message().to_owned();

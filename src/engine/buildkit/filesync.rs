@@ -28,7 +28,7 @@ const WAITING: usize = 64;
 /// Sends folders to the engine.
 pub(super) struct FileSync {
     /// The folders by the name that the frontend asks for.
-    pub(super) folders: BTreeMap<&'static str, Snapshot>,
+    pub(super) folders: BTreeMap<String, Snapshot>,
     /// Why sending failed: the engine's own words for it lose the cause.
     pub(super) fault: Arc<OnceLock<String>>,
 }

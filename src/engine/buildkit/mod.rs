@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use bollard_buildkit_proto::moby::buildkit::v1::control_client::ControlClient;
 use bollard_buildkit_proto::moby::buildkit::v1::{SolveRequest, SolveResponse, StatusRequest};
+use dtbuild_cache::snapshot::Snapshot;
 use tokio::sync::oneshot;
 use tonic::Status;
 use tonic::transport::Channel;
@@ -61,13 +62,7 @@ pub(super) async fn build(
     };
     let secrets = Secrets::read(&request.secrets).await?;
     let fault = Arc::new(OnceLock::new());
-    let files = FileSync {
-        folders: BTreeMap::from([
-            ("context", request.context.clone()),
-            ("dockerfile", folder::dockerfile(Arc::clone(&request.dockerfile))),
-        ]),
-        fault: Arc::clone(&fault),
-    };
+    let files = FileSync { folders: folders(request), fault: Arc::clone(&fault) };
     let control = transport::control(endpoint).await?.ok_or_else(without)?;
     let session = Session::open(endpoint, shared_key(request), files, secrets.clone()).await?;
     let session = session.ok_or_else(without)?;
@@ -80,10 +75,22 @@ pub(super) async fn build(
         Ok(answer) => built(&answer, exporter, &progress),
         Err(status) => Err(match fault.get() {
             Some(reason) => EngineError::Context(reason.clone()),
+            None if failure::is_without_contexts(&status) => {
+                EngineError::NoContexts { engine: engine.to_owned() }
+            }
             None if failure::is_lost(&status) => EngineError::Lost(failure::lost_reason(&status)),
             None => failed(&status, request, &progress, &secrets),
         }),
     }
+}
+
+/// The folders that the engine may fetch, by the names that it asks for.
+fn folders(request: &BuildRequest) -> BTreeMap<String, Snapshot> {
+    let dockerfile = folder::dockerfile(Arc::clone(&request.dockerfile));
+    let own = [("context".to_owned(), request.context.clone()), ("dockerfile".to_owned(), dockerfile)];
+    let named =
+        request.contexts.folders().map(|(name, folder)| (solve::local_name(name), folder.files.clone()));
+    own.into_iter().chain(named).collect()
 }
 
 /// The error for a build that the engine could not finish.

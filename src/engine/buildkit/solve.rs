@@ -6,7 +6,7 @@ use bollard_buildkit_proto::moby::buildkit::v1::{CacheOptions, SolveRequest};
 
 use super::folder::DOCKERFILE;
 use crate::config::Platform;
-use crate::engine::{BuildRequest, Output};
+use crate::engine::{BuildRequest, NamedContext, Output};
 
 /// Where the result of a build goes on its engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,7 +65,26 @@ fn attributes(request: &BuildRequest) -> HashMap<String, String> {
         // An empty list of stages means all.
         attributes.insert("no-cache".to_owned(), String::new());
     }
+    attributes.extend(request.contexts.named.iter().map(|(name, context)| {
+        let origin = match context {
+            NamedContext::Folder(_) => format!("local:{}", local_name(name)),
+            NamedContext::Image(reference) => format!("docker-image://{reference}"),
+            NamedContext::Remote(url) => url.clone(),
+        };
+        (format!("context:{name}"), origin)
+    }));
+    if !request.contexts.named.is_empty() {
+        // A frontend that does not know contexts would take their names for images. One that only hands the
+        // build on to the frontend of `# syntax=` leaves it to that one to refuse.
+        let needs = "moby.buildkit.frontend.contexts+forward";
+        attributes.insert("frontend.caps".to_owned(), needs.to_owned());
+    }
     attributes
+}
+
+/// The name by which the engine asks for the folder that is the context `name`.
+pub(super) fn local_name(name: &str) -> String {
+    format!("context:{name}")
 }
 
 #[cfg(test)]
@@ -92,6 +111,26 @@ mod tests {
         ];
         assert_eq!(attributes.len(), expected.len());
         for (name, value) in expected {
+            assert_eq!(attributes[name], value, "{name}");
+        }
+    }
+
+    #[test]
+    fn contexts_are_named_and_asked_for() {
+        let mut request = fake::request("api");
+        let files = request.context.clone();
+        let folder = crate::engine::ContextFolder::new(files, &[]).unwrap();
+        let named = &mut request.contexts.named;
+        named.insert("lib".to_owned(), NamedContext::Folder(folder));
+        named.insert("kit".to_owned(), NamedContext::Image("localhost/kit:1".to_owned()));
+        named.insert("src".to_owned(), NamedContext::Remote("https://a.example/b.git#c".to_owned()));
+        let attributes = attributes(&request);
+        for (name, value) in [
+            ("context:lib", "local:context:lib"),
+            ("context:kit", "docker-image://localhost/kit:1"),
+            ("context:src", "https://a.example/b.git#c"),
+            ("frontend.caps", "moby.buildkit.frontend.contexts+forward"),
+        ] {
             assert_eq!(attributes[name], value, "{name}");
         }
     }

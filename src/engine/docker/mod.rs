@@ -10,6 +10,7 @@ use crate::config::ImageName;
 use crate::execute::events::EventSink;
 use crate::reference::{Digest, Reference};
 
+mod contexts;
 mod info;
 mod push;
 
@@ -57,10 +58,9 @@ impl Docker {
     pub async fn describe(&self) -> Result<&EngineInfo, EngineError> {
         self.info.get_or_try_init(|| EngineInfo::ask(&self.api)).await
     }
-}
 
-impl Engine for Docker {
-    async fn build(&self, request: &BuildRequest, events: &EventSink) -> Result<Built, EngineError> {
+    /// Builds `request` as it is.
+    async fn solve(&self, request: &BuildRequest, events: &EventSink) -> Result<Built, EngineError> {
         let info = self.describe().await?;
         if request.platforms.len() > 1 && info.store != Store::Containerd {
             return Err(EngineError::Unsupported {
@@ -71,6 +71,12 @@ impl Engine for Docker {
         }
         let exporter = Exporter::of(request.output, info.store == Store::Containerd);
         buildkit::build(&self.endpoint, &info.to_string(), exporter, request, events).await
+    }
+}
+
+impl Engine for Docker {
+    async fn build(&self, request: &BuildRequest, events: &EventSink) -> Result<Built, EngineError> {
+        contexts::build(self, request, events).await
     }
 
     async fn push(

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use bstr::BString;
 use dtbuild::engine::docker::Docker;
-use dtbuild::engine::{BuildRequest, Built, Engine, EngineError, Output};
+use dtbuild::engine::{BuildRequest, Built, Contexts, Engine, EngineError, Output};
 use dtbuild::execute::events::{Event, EventSink};
 use dtbuild::reference::Reference;
 use dtbuild_cache::snapshot::{Contents, Snapshot, SnapshotEntry};
@@ -102,6 +102,7 @@ pub(crate) fn request(image: &str, dockerfile: &str, files: &Files) -> BuildRequ
         no_cache: false,
         names: vec![unique(image)],
         output: Output::Load,
+        contexts: Contexts::default(),
     }
 }
 

@@ -190,7 +190,7 @@ impl Case {
             platform: "linux/amd64",
             build_platform: "linux/amd64",
             images: &names,
-            contexts: &names,
+            contexts: &BTreeMap::new(),
             bases: &BTreeMap::new(),
         });
         let source = |source: &dtbuild::dockerfile::Source| {

@@ -1,0 +1,153 @@
+//! The further contexts of a build. Start with [`Contexts`].
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bstr::BString;
+use dtbuild_cache::snapshot::Snapshot;
+
+use super::{BuildRequest, EngineError, Output};
+use crate::config::Platform;
+use crate::reference::{Reference, Repository};
+
+/// The repository of the images that folders become. It is no registry: they are never pushed.
+const REPOSITORY: &str = "dtbuild.local/context";
+
+/// The contexts besides the main one.
+#[derive(Clone, Default)]
+pub struct Contexts {
+    /// The contexts by the names that the Dockerfile has for them.
+    pub named: BTreeMap<String, NamedContext>,
+    /// The Dockerfile for engines without named contexts: each folder's name is replaced by its image's. None where
+    /// that cannot be.
+    pub dockerfile: Option<Arc<[u8]>>,
+}
+
+/// One of them.
+#[derive(Clone)]
+pub enum NamedContext {
+    /// Files that are sent to the engine.
+    Folder(ContextFolder),
+    /// An image that the engine can get at.
+    Image(String),
+    /// A git repository that the engine fetches, by its address.
+    Remote(String),
+}
+
+/// A folder that is sent to the engine as a context of its own.
+#[derive(Clone)]
+pub struct ContextFolder {
+    /// What is sent, `.dockerignore` applied.
+    pub files: Snapshot,
+    /// The image that the folder becomes on engines without named contexts, made from its content.
+    pub image: Reference,
+}
+
+impl ContextFolder {
+    /// The folder with these files, for a build for `platforms`.
+    ///
+    /// # Errors
+    /// When a platform cannot be part of a tag.
+    pub fn new(files: Snapshot, platforms: &[Platform]) -> Result<Self, crate::reference::ReferenceError> {
+        let mut hasher = blake3::Hasher::new();
+        for entry in files.entries.iter() {
+            let mut field = |bytes: &[u8]| {
+                hasher.update(&(bytes.len() as u64).to_le_bytes()).update(bytes);
+            };
+            field(&entry.path);
+            field(format!("{:?}", entry.kind).as_bytes());
+            field(entry.id.as_bytes());
+        }
+        let mut tag = hasher.finalize().to_hex()[..40].to_owned();
+        for platform in platforms {
+            tag.push('-');
+            tag.push_str(&platform.as_str().replace('/', "-"));
+        }
+        let image = REPOSITORY.parse::<Repository>()?.tagged(&tag)?;
+        Ok(Self { files, image })
+    }
+}
+
+impl Contexts {
+    /// The folders with their names.
+    pub(super) fn folders(&self) -> impl Iterator<Item = (&str, &ContextFolder)> {
+        self.named.iter().filter_map(|(name, context)| match context {
+            NamedContext::Folder(folder) => Some((name.as_str(), folder)),
+            NamedContext::Image(_) | NamedContext::Remote(_) => None,
+        })
+    }
+}
+
+impl BuildRequest {
+    /// The same build for an engine without named contexts, which holds the folders' images.
+    ///
+    /// # Errors
+    /// When the engine itself would have to know a context.
+    pub(super) fn without_contexts(&self, engine: &str) -> Result<Self, EngineError> {
+        let Contexts { named, dockerfile } = &self.contexts;
+        let fetched = named.iter().find(|(_, context)| !matches!(context, NamedContext::Folder(_)));
+        let blame = fetched.or_else(|| named.first_key_value()).map_or("", |(name, _)| name.as_str());
+        match (dockerfile, fetched) {
+            (Some(dockerfile), None) => {
+                Ok(Self { dockerfile: Arc::clone(dockerfile), contexts: Contexts::default(), ..self.clone() })
+            }
+            _ => Err(EngineError::Unsupported {
+                feature: format!("the context `{blame}` of `{}`", self.image),
+                engine: engine.to_owned(),
+                hint: "use Docker 23 or newer, which has named contexts".to_owned(),
+            }),
+        }
+    }
+
+    /// The build of the image that a folder becomes.
+    pub(super) fn of_folder(&self, name: &str, folder: &ContextFolder) -> Self {
+        Self {
+            image: self.image.clone(),
+            context: folder.files.clone(),
+            dockerfile: Arc::from(&b"FROM scratch\nCOPY . /\n"[..]),
+            // Under this name the engine keeps its copy of the folder.
+            dockerfile_path: BString::from(format!("{} (context {name})", self.dockerfile_path)),
+            target: None,
+            args: BTreeMap::new(),
+            platforms: self.platforms.clone(),
+            labels: BTreeMap::new(),
+            secrets: Vec::new(),
+            no_cache: false,
+            names: vec![folder.image.clone()],
+            output: Output::Load,
+            contexts: Contexts::default(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::fake;
+
+    fn folder(platforms: &[&str]) -> ContextFolder {
+        let platforms: Vec<Platform> = platforms.iter().map(|text| Platform((*text).to_owned())).collect();
+        ContextFolder::new(fake::request("a").context, &platforms).unwrap()
+    }
+
+    #[test]
+    fn a_folder_s_image_is_named_by_its_content_and_platform() {
+        let one = folder(&["linux/arm/v7"]).image.to_string();
+        assert!(one.starts_with("dtbuild.local/context:") && one.ends_with("-linux-arm-v7"), "{one}");
+        assert_ne!(one, folder(&[]).image.to_string());
+        assert_eq!(folder(&[]).image, folder(&[]).image);
+    }
+
+    #[test]
+    fn what_the_engine_must_fetch_needs_an_engine_with_contexts() {
+        let mut request = fake::request("api");
+        request.contexts.named.insert("lib".to_owned(), NamedContext::Folder(folder(&[])));
+        let error = request.without_contexts("docker 20").err().unwrap().to_string();
+        assert!(error.starts_with("the context `lib` of `api` is not supported by docker 20"), "{error}");
+        request.contexts.dockerfile = Some(Arc::from(&b"FROM x\n"[..]));
+        assert_eq!(&*request.without_contexts("docker 20").unwrap().dockerfile, b"FROM x\n");
+        request.contexts.named.insert("src".to_owned(), NamedContext::Remote("https://a/b.git".to_owned()));
+        let error = request.without_contexts("docker 20").err().unwrap().to_string();
+        assert!(error.starts_with("the context `src` of `api`"), "{error}");
+    }
+}

@@ -1,0 +1,30 @@
+//! Builds with named contexts, on engines with and without them. Start with [`build`].
+//!
+//! Docker 20.10 has none. There a folder becomes an image first, which the Dockerfile then names; the files that
+//! a build sees are the same.
+
+use super::Docker;
+use crate::engine::{BuildRequest, Built, Engine as _, EngineError};
+use crate::execute::events::EventSink;
+
+/// Builds `request`, whose folders become images if the engine wants no contexts.
+pub(super) async fn build(
+    docker: &Docker,
+    request: &BuildRequest,
+    events: &EventSink,
+) -> Result<Built, EngineError> {
+    match docker.solve(request, events).await {
+        Err(EngineError::NoContexts { engine }) => {
+            let plain = request.without_contexts(&engine)?;
+            for (name, folder) in request.contexts.folders() {
+                if !docker.holds(&folder.image).await? {
+                    // The steps are not those of the Dockerfile.
+                    let unheard = EventSink::channel().0;
+                    docker.solve(&request.of_folder(name, folder), &unheard).await?;
+                }
+            }
+            docker.solve(&plain, events).await
+        }
+        result => result,
+    }
+}

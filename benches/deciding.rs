@@ -63,6 +63,7 @@ fn deciding(criterion: &mut Criterion) {
             images: &none,
             contexts: &contexts,
             bases: &bases,
+            built: &bases,
         };
         bencher.iter(|| Dockerfile::parse(black_box(DOCKERFILE)).map(|file| file.analyse(&options)));
     });

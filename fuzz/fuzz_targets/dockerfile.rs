@@ -13,12 +13,16 @@ use libfuzzer_sys::fuzz_target;
 #[path = "../../src/dockerfile/mod.rs"]
 mod dockerfile;
 
-use dockerfile::{Analysis, BaseConfig, Dockerfile, NamedContext, Options};
+use dockerfile::{
+    Analysis, BaseConfig, Configs, Dockerfile, NamedContext, Options, PlatformImage, Rest,
+};
 
 fn analyse(file: &Dockerfile, images: &BTreeSet<String>, known_as: &str) -> Option<Analysis> {
     let args = BTreeMap::from([("A".to_owned(), "a/b.c".to_owned()), ("B".to_owned(), String::new())]);
     let onbuild = vec!["COPY t /".to_owned(), "RUN --mount=from=x,source=y,target=/z q".to_owned()];
-    let known = BaseConfig { env: BTreeMap::from([("E".to_owned(), "e".to_owned())]), onbuild };
+    let env = BTreeMap::from([("E".to_owned(), Some("e".to_owned()))]);
+    let known = BaseConfig { env, rest: Rest::Nothing, onbuild };
+    let image = PlatformImage { name: known_as.to_owned(), platform: "linux/arm64".to_owned() };
     let options = Options {
         target: None,
         args: &args,
@@ -26,7 +30,8 @@ fn analyse(file: &Dockerfile, images: &BTreeSet<String>, known_as: &str) -> Opti
         build_platform: "linux/amd64",
         images,
         contexts: &BTreeMap::from([("ctx".to_owned(), NamedContext::Files)]),
-        bases: &BTreeMap::from([(known_as.to_owned(), known)]),
+        bases: &Configs::from([(image, known)]),
+        built: &Configs::new(),
     };
     file.analyse(&options).ok()
 }

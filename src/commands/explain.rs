@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use bstr::BString;
 
 use super::edges::Edges;
-use super::gather::{self, Gathered, Query};
+use super::gather::{self, Bases, Gathered, Query, Sources};
 use super::print;
 use super::workspace::Workspace;
 use crate::cli::{ExplainArgs, Global, Selection};
@@ -96,9 +96,10 @@ fn of_path(global: &Global, args: &ExplainArgs, path: &str) -> Result<u8> {
     let workspace = Workspace::at(global, &args.files)?;
     let path = clean(path)?;
     let all: BTreeSet<ImageName> = workspace.config.images.keys().cloned().collect();
-    let (_, sources) = gather::sources(&workspace, &all)?;
+    let edges = Edges::default();
+    let sources = Sources::read(&workspace, &mut Bases::locked(&edges, &workspace), &all)?;
     let mut images = BTreeMap::new();
-    for (name, source) in &sources {
+    for (name, source) in &sources.images {
         let declared = (name, source.declared(&workspace.config)?);
         let selected = source.inputs.select(&workspace.repository, source.files, declared)?;
         images.insert(name.clone(), source.inputs.readers(&selected.selection, path.as_ref()));

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::gather;
+use super::edges::Edges;
+use super::gather::{Bases, Sources};
 use super::print;
 use super::workspace::Workspace;
 use crate::cli::{Global, InputsArgs};
@@ -13,8 +14,10 @@ use crate::ui::inputs::{InputsView, write_inputs, write_inputs_json};
 pub(super) fn inputs(global: &Global, args: &InputsArgs) -> Result<u8> {
     let workspace = Workspace::at(global, &args.files)?;
     workspace.check_images([&args.image])?;
-    let (_, sources) = gather::sources(&workspace, &BTreeSet::from([args.image.clone()]))?;
-    let source = &sources[&args.image];
+    let edges = Edges::default();
+    let roots = BTreeSet::from([args.image.clone()]);
+    let sources = Sources::read(&workspace, &mut Bases::locked(&edges, &workspace), &roots)?;
+    let source = &sources.images[&args.image];
     let image = (&args.image, source.declared(&workspace.config)?);
     let selected = source.inputs.select(&workspace.repository, source.files, image)?;
     let snapshot = source.inputs.snapshot(&workspace.repository, source.files, &selected.selection, image)?;

@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::path::Path;
 
 use super::edges::Edges;
-use super::gather;
+use super::gather::{Bases, Source, Sources};
 use super::print;
 use super::workspace::Workspace;
 use crate::cli::{Global, LockArgs};
@@ -20,50 +20,76 @@ const MOVED: u8 = 10;
 pub(super) fn lock(global: &Global, args: &LockArgs) -> Result<u8> {
     let edges = Edges::default();
     let workspace = Workspace::on_disk(global)?;
-    let all = workspace.config.images.keys().cloned().collect();
-    let (_, sources) = gather::sources(&workspace, &all)?;
-    let bases = sources.values().flat_map(gather::Source::bases);
-    let names: BTreeSet<String> = bases.filter(|name| !name.contains('@')).map(str::to_owned).collect();
     let old = &workspace.lock;
-    let kept = kept(args, old, &names)?;
-    let asked = names.iter().filter(|name| !kept.contains_key(*name)).cloned().collect();
-    let mut bases = gather::resolve_anew(&edges, &asked)?;
-    bases.extend(kept);
-    let new = Lock { bases };
-    let changes = changes(old, &new);
-    print(|out, _| changes.iter().try_for_each(|line| writeln!(out, "{line}")))?;
-    if changes.is_empty() {
-        return Ok(0);
+    let all = workspace.config.images.keys().cloned().collect();
+    let mut bases = Bases::moved(&edges, &workspace, kept(args, old));
+    let sources = Sources::read(&workspace, &mut bases, &all)?;
+    let sources = || sources.images.values();
+    let names: BTreeSet<String> = sources().flat_map(Source::bases).map(str::to_owned).collect();
+    check(args, &names)?;
+    let platforms = if names.is_empty() {
+        BTreeSet::new()
+    } else {
+        old.platforms.iter().cloned().chain(sources().flat_map(Source::base_platforms)).collect()
+    };
+    let new = bases.lock(&names, platforms)?;
+    let (moved, completed) = (moved(old, &new), completed(old, &new));
+    let told = || moved.iter().chain(completed.iter().filter(|_| !args.check));
+    print(|out, _| told().try_for_each(|line| writeln!(out, "{line}")))?;
+    match (told().next(), args.check) {
+        (None, _) => Ok(0),
+        (Some(_), true) => Ok(MOVED),
+        (Some(_), false) => write(workspace.repository.root()?, &new).map(|()| 0),
     }
-    if args.check {
-        return Ok(MOVED);
-    }
-    write(workspace.repository.root()?, &new)?;
-    Ok(0)
 }
 
-/// The entries that nobody asks anew for.
-fn kept(args: &LockArgs, old: &Lock, names: &BTreeSet<String>) -> Result<BTreeMap<String, Digest>> {
+/// The digests that nobody asks anew for.
+fn kept(args: &LockArgs, old: &Lock) -> BTreeMap<String, Digest> {
     let update: &[String] = args.update.as_deref().unwrap_or_default();
-    if let Some(unknown) = update.iter().find(|name| !names.contains(*name)) {
-        let known: Vec<&str> = names.iter().map(String::as_str).collect();
-        let message = format!("no Dockerfile names the base image `{unknown}`");
-        return Err(Error::new(Kind::Usage, message).hint(format!("they name: {}", known.join(", "))));
-    }
     let all = args.check || args.update.as_ref().is_some_and(Vec::is_empty);
-    let keeps = |name: &String| !all && names.contains(name) && !update.contains(name);
-    Ok(old.bases.iter().filter(|(name, _)| keeps(name)).map(|(n, d)| (n.clone(), d.clone())).collect())
+    let keeps = |name: &String| !all && !update.contains(name);
+    let kept = old.bases.iter().filter(|(name, _)| keeps(name));
+    kept.map(|(name, base)| (name.clone(), base.digest.clone())).collect()
 }
 
-fn changes(old: &Lock, new: &Lock) -> Vec<String> {
+/// Checks that the names that are to be updated are there.
+fn check(args: &LockArgs, names: &BTreeSet<String>) -> Result<()> {
+    match args.update.iter().flatten().find(|name| !names.contains(*name)) {
+        None => Ok(()),
+        Some(unknown) => {
+            let known: Vec<&str> = names.iter().map(String::as_str).collect();
+            let message = format!("no Dockerfile names the base image `{unknown}`");
+            Err(Error::new(Kind::Usage, message).hint(format!("they name: {}", known.join(", "))))
+        }
+    }
+}
+
+/// The images whose digests are others than before.
+fn moved(old: &Lock, new: &Lock) -> Vec<String> {
     let names: BTreeSet<&String> = old.bases.keys().chain(new.bases.keys()).collect();
-    let change = |name: &String| match (old.bases.get(name), new.bases.get(name)) {
+    let digest = |lock: &Lock, name: &String| lock.bases.get(name).map(|base| base.digest.clone());
+    let change = |name: &String| match (digest(old, name), digest(new, name)) {
         (None, Some(digest)) => Some(format!("{name}  added    {digest}")),
         (Some(_), None) => Some(format!("{name}  dropped")),
         (Some(old), Some(new)) if old != new => Some(format!("{name}  moved    {old} -> {new}")),
         _ => None,
     };
     names.into_iter().filter_map(change).collect()
+}
+
+/// What else is another than before: what is known of images that did not move.
+fn completed(old: &Lock, new: &Lock) -> Vec<String> {
+    let mut lines = Vec::new();
+    if old.platforms != new.platforms {
+        let platforms: Vec<&str> = new.platforms.iter().map(String::as_str).collect();
+        lines.push(format!("read for  {}", platforms.join(", ")));
+    }
+    for (name, base) in &new.bases {
+        if old.bases.get(name).is_some_and(|old| old.digest == base.digest && old.configs != base.configs) {
+            lines.push(format!("{name}  read     its ONBUILD instructions and variables"));
+        }
+    }
+    lines
 }
 
 /// Replaces the file as a whole.

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
+use super::configs::{BaseConfig, Configs, PlatformImage};
 use super::expand::ExpandError;
 use super::inputs::Inputs;
 use super::pin::ImageWord;
@@ -27,9 +28,10 @@ pub struct Options<'a> {
     pub images: &'a BTreeSet<String>,
     /// The further contexts by their names, in the form that [`familiar`](super::familiar) gives.
     pub contexts: &'a BTreeMap<String, NamedContext>,
-    /// What is known of images, by their name in the Dockerfile, expanded; for dependencies by the image's
-    /// name. What is not here is taken for unknown, not for empty.
-    pub bases: &'a BTreeMap<String, BaseConfig>,
+    /// What is known of images from elsewhere. What is not here is taken for unknown, not for empty.
+    pub bases: &'a Configs,
+    /// What is known of `images`.
+    pub built: &'a Configs,
 }
 
 /// What a named context stands for.
@@ -41,15 +43,6 @@ pub enum NamedContext {
     Image(String),
     /// An image from elsewhere.
     External(String),
-}
-
-/// What an image's configuration tells of the builds that stand on it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct BaseConfig {
-    /// The variables that it sets.
-    pub env: BTreeMap<String, String>,
-    /// The instructions that it has replayed.
-    pub onbuild: Vec<String>,
 }
 
 /// What a build needs to know.
@@ -78,6 +71,11 @@ pub struct Analysis {
     pub remotes: Vec<Remote>,
     /// What could not be known exactly, or counts as a whole, by line.
     pub notes: Vec<Note>,
+    /// The images from elsewhere whose configuration, or more of it, would make this more exact.
+    pub unread: BTreeSet<PlatformImage>,
+    /// What the image that is built tells of the builds that stand on it; none where it cannot be told.
+    #[serde(skip)]
+    pub config: Option<BaseConfig>,
     /// Where the names of images stand in the file.
     #[serde(skip)]
     pub(super) words: Vec<ImageWord>,
@@ -149,7 +147,13 @@ impl NoteKind {
     /// Whether more counts than what the file may in truth read.
     #[must_use]
     pub fn widens(self) -> bool {
-        matches!(self, Self::Unresolved | Self::UnknownInstruction | Self::UnknownFlag | Self::ForeignSyntax)
+        self.is_language() || matches!(self, Self::Unresolved)
+    }
+
+    /// Whether the file holds more of the language than is known here.
+    #[must_use]
+    pub(super) fn is_language(self) -> bool {
+        matches!(self, Self::UnknownInstruction | Self::UnknownFlag | Self::ForeignSyntax)
     }
 }
 
@@ -249,6 +253,15 @@ pub enum AnalysisError {
         /// Why.
         reason: ParseReason,
     },
+}
+
+impl Analysis {
+    /// Whether an image that a stage stands on may replay instructions that are not known: then any file and
+    /// any argument may count.
+    #[must_use]
+    pub fn has_unknown_triggers(&self) -> bool {
+        self.notes.iter().any(|note| note.kind == NoteKind::UnknownTriggers)
+    }
 }
 
 impl AnalysisError {

@@ -57,7 +57,7 @@ impl Reading<'_> {
             if RemoteKind::of(&path.value).is_some() && path.unknown.is_none() {
                 return Err(AnalysisError::CopyUrl { line: instruction.line, url: path.value });
             }
-            self.reads(instruction, origin.as_ref(), path, kind);
+            self.reads(instruction, (origin.as_ref(), scope), path, kind);
         }
         Ok(())
     }
@@ -71,11 +71,12 @@ impl Reading<'_> {
         let line = instruction.line;
         let checksum = instruction.flags.value("checksum").map(Value::text).unwrap_or_default();
         let checksum = self.expand(&checksum, scope, line)?;
+        self.needs(&checksum, scope);
         let checksum = checksum.unknown.is_none().then_some(checksum.value);
         for word in sources {
             let path = self.expand(word, scope, line)?;
             match RemoteKind::of(&path.value).filter(|_| path.unknown.is_none()) {
-                None => self.reads(instruction, None, path, SourceKind::Copy),
+                None => self.reads(instruction, (None, scope), path, SourceKind::Copy),
                 Some(kind) => self.fetches(Remote::new(path.value, kind, checksum.clone(), line)),
             }
         }
@@ -97,7 +98,8 @@ impl Reading<'_> {
                 // A cache starts empty, unless it says from where.
                 (Some("cache"), None) if origin.is_none() => {}
                 (None | Some("bind" | "cache"), None) => {
-                    self.reads(instruction, origin.as_ref(), mount.source, SourceKind::Mount);
+                    let from = (origin.as_ref(), scope);
+                    self.reads(instruction, from, mount.source, SourceKind::Mount);
                 }
                 (Some(kind), None) => {
                     self.obscure(instruction, &format!("mounts of the type `{kind}` are not known"));
@@ -108,7 +110,7 @@ impl Reading<'_> {
     }
 
     fn mount(
-        &self,
+        &mut self,
         instruction: &Instruction,
         fields: &Fields,
         scope: &Scope,
@@ -120,6 +122,7 @@ impl Reading<'_> {
                 "from" => {}
                 "type" => {
                     let kind = self.expand(value, scope, instruction.line)?;
+                    self.needs(&kind, scope);
                     mount.kind = Some(kind.value.to_lowercase());
                     let unset = |name| format!("the type of its mount needs `{name}`, which is not known");
                     mount.obscure = mount.obscure.or(kind.unknown.map(unset));
@@ -166,14 +169,28 @@ impl Reading<'_> {
         self.uses_image(origin, instruction.line, place, None);
     }
 
+    /// Notes that `text` is not known for want of the variables that the image of the stage sets.
+    fn needs(&mut self, text: &Text, scope: &Scope) {
+        if text.unknown.is_some() {
+            self.found.unread.extend(scope.unread().cloned());
+        }
+    }
+
     /// Notes that `path` is read: of the main context, if no origin is given.
-    fn reads(&mut self, instruction: &Instruction, origin: Option<&Origin>, path: Text, kind: SourceKind) {
+    fn reads(
+        &mut self,
+        instruction: &Instruction,
+        (origin, scope): (Option<&Origin>, &Scope),
+        path: Text,
+        kind: SourceKind,
+    ) {
         let context = match origin {
             None => None,
             Some(Origin::Context(name)) => Some(name),
             // What is in a stage or an image is not an input: its own inputs are.
             Some(_) => return,
         };
+        self.needs(&path, scope);
         let (inputs, of) = match context {
             None => (&mut self.found.inputs, String::new()),
             Some(name) => (self.found.contexts.entry(name.clone()).or_default(), format!(" `{name}`")),

@@ -93,6 +93,22 @@ impl Instruction {
         }
     }
 
+    /// Reads what the ONBUILD on `line` holds; what cannot be read is [`Kind::Broken`].
+    pub(crate) fn trigger(line: &Line, escape: char) -> Self {
+        let instruction = Self::new_at(line, 0, escape);
+        match instruction.kind {
+            Kind::Onbuild(inner) => *inner,
+            kind => Self { kind, ..instruction },
+        }
+    }
+
+    /// What an ONBUILD holds, as it is written, of an instruction that one holds.
+    pub(crate) fn inner_text(&self) -> String {
+        let text = self.text.text.trim();
+        let keyword = text.find(is_space).unwrap_or(text.len());
+        text[keyword..].trim().to_owned()
+    }
+
     fn new_at(line: &Line, start: usize, escape: char) -> Self {
         let end = line.text.trim_end().len().max(start);
         let rest = &line.text[start..end];

@@ -58,9 +58,14 @@ impl Line {
             .collect()
     }
 
-    /// The line, as one that stands in no file.
-    pub(crate) fn detached(self) -> Self {
-        Self { first: 0, last: 0, pieces: Vec::new(), ..self }
+    /// The line, as one that stands in no file and is replayed on `line`.
+    pub(crate) fn detached(self, line: usize) -> Self {
+        Self { first: line, last: line, pieces: Vec::new(), ..self }
+    }
+
+    /// Whether the line stands in no file.
+    pub(crate) fn is_detached(&self) -> bool {
+        self.pieces.is_empty()
     }
 
     /// Appends `part`; whether the line goes on.

@@ -10,6 +10,7 @@
 //! | `instruction`, `flags`, `mount`, `pairs` | a line | an instruction, its words not yet expanded |
 //! | `words`, `expand`, `pattern` | a word and its variables | a text, or the variable that is missing |
 //! | `scope`, `platform` | arguments | what variables stand for, globally and within a stage |
+//! | `configs` | images elsewhere | what their variables and ONBUILD instructions add |
 //! | `stages` | stages and a target | the stages that are reached, and what they stand on |
 //! | `analysis`, `reading`, `copies`, `inputs`, `remote` | all of these | an [`Analysis`] |
 //! | `pin` | analyses and digests | the file with its images pinned |
@@ -18,6 +19,7 @@
 //! [`Note`] says why and on which line.
 
 mod analysis;
+mod configs;
 mod copies;
 mod directives;
 mod error;
@@ -44,9 +46,9 @@ use instruction::{Instruction, Kind, Word};
 use lines::Lines;
 
 pub use analysis::{
-    Analysis, AnalysisError, Base, BaseConfig, Dependency, NamedContext, Note, NoteKind, Options,
-    ReachedStage,
+    Analysis, AnalysisError, Base, Dependency, NamedContext, Note, NoteKind, Options, ReachedStage,
 };
+pub use configs::{BaseConfig, Configs, PlatformImage, Rest, normal_platform};
 pub use error::{ParseError, ParseReason};
 pub use expand::ExpandError;
 pub use inputs::{Inputs, Source, SourceKind};

@@ -8,6 +8,7 @@ use super::Dockerfile;
 use super::analysis::{
     Analysis, AnalysisError, Base, Dependency, NamedContext, Note, NoteKind, Options, ReachedStage,
 };
+use super::configs::Rest;
 use super::expand::Variable;
 use super::inputs::Inputs;
 use super::instruction::{Instruction, KEYWORDS, Kind};
@@ -57,6 +58,7 @@ pub(super) fn read(file: &Dockerfile, options: &Options<'_>) -> Result<Analysis,
     let known = if file.stages.is_empty() { None } else { Reading::new(file, options).ok() };
     let mut found = known.and_then(|reading| reading.read_all().ok()).unwrap_or_default();
     widen_all(&mut found, options);
+    found.config = None;
     let syntax = syntax.or(file.syntax()).unwrap_or_default();
     let text = format!("the frontend `{syntax}` is not known: all that is given counts");
     found.notes.push(Note { line: 1, kind: NoteKind::ForeignSyntax, text });
@@ -91,6 +93,11 @@ impl<'a> Reading<'a> {
             }
         }
         self.found.undeclared_args = self.undeclared(&reached);
+        let known = |note: &Note| !note.kind.is_language();
+        if self.found.notes.iter().all(known) {
+            let onbuild = self.graph.onbuild(target);
+            self.found.config = self.scopes.remove(&target).map(|scope| scope.config(onbuild));
+        }
         Ok(self.found)
     }
 
@@ -105,10 +112,15 @@ impl<'a> Reading<'a> {
             let place = stage.from.text.source(stage.image.place.clone());
             self.uses_image(&footing.origin, line, place, footing.platform.as_deref());
         }
-        self.stands_on(&footing.origin, line);
-        let mut scope = self.scope_of(&footing.origin);
+        self.stands_on(number, line);
+        let mut scope = self.scope_of(number);
         let graph = Rc::clone(&self.graph);
         for instruction in graph.instructions(number) {
+            if let (Kind::Broken(reason), Some(image)) = (&instruction.kind, &footing.image)
+                && instruction.text.is_detached()
+            {
+                return Err(AnalysisError::Trigger { image: image.name.clone(), reason: reason.clone() });
+            }
             self.instruction(instruction, &mut scope)?;
         }
         self.scopes.insert(number, scope);
@@ -172,7 +184,7 @@ impl<'a> Reading<'a> {
             let name = self.expand(name, &before, instruction.line)?;
             let value = self.expand(value, &before, instruction.line)?;
             if name.unknown.is_none() {
-                scope.set(&name.value, value);
+                scope.set_env(&name.value, value);
             } else {
                 scope.open();
             }
@@ -184,15 +196,16 @@ impl<'a> Reading<'a> {
         scope.expand(word, self.rules).map_err(|reason| AnalysisError::Expand { line, reason })
     }
 
-    fn scope_of(&self, origin: &Origin) -> Scope {
-        let known = match origin {
-            Origin::Stage(base) => return self.scopes.get(base).cloned().unwrap_or_else(Scope::unknown),
-            Origin::Scratch => return Scope::default(),
-            Origin::Context(name) | Origin::Image(name, _) | Origin::External(name) => name,
-        };
-        match self.options.bases.get(known) {
-            Some(config) => Scope::of_image(&config.env),
-            None => Scope::unknown(),
+    fn scope_of(&self, number: usize) -> Scope {
+        let footing = self.graph.stage(number);
+        match (&footing.origin, self.graph.config(number), &footing.image) {
+            (Origin::Scratch, ..) => Scope::default(),
+            (Origin::Stage(base), ..) => {
+                self.scopes.get(base).cloned().unwrap_or_else(|| Scope::unknown(Rest::Anything))
+            }
+            (_, Some(config), _) => Scope::of_image(config),
+            (Origin::External(_), None, Some(image)) => Scope::unknown(Rest::Of(image.clone())),
+            _ => Scope::unknown(Rest::Anything),
         }
     }
 
@@ -237,18 +250,20 @@ impl<'a> Reading<'a> {
     }
 
     /// What a stage takes from its image besides the files: ONBUILD, or all of a context.
-    fn stands_on(&mut self, origin: &Origin, line: usize) {
-        match origin {
-            Origin::Context(name) => {
-                self.found.contexts.insert(name.clone(), Inputs::whole());
-                let text = format!("the stage stands on the context `{name}`, all of it");
-                self.note(line, NoteKind::WholeContext, text);
+    fn stands_on(&mut self, number: usize, line: usize) {
+        let graph = Rc::clone(&self.graph);
+        let footing = graph.stage(number);
+        if let Origin::Context(name) = &footing.origin {
+            self.found.contexts.insert(name.clone(), Inputs::whole());
+            let text = format!("the stage stands on the context `{name}`, all of it");
+            self.note(line, NoteKind::WholeContext, text);
+        }
+        if let (Some(image), None) = (&footing.image, graph.config(number)) {
+            let text = format!("the ONBUILD instructions of `{}`, if it has any, are not known", image.name);
+            self.note(line, NoteKind::UnknownTriggers, text);
+            if matches!(footing.origin, Origin::External(_)) {
+                self.found.unread.insert(image.clone());
             }
-            Origin::Image(name, _) | Origin::External(name) if !self.options.bases.contains_key(name) => {
-                let text = format!("the ONBUILD instructions of `{name}`, if it has any, are not known");
-                self.note(line, NoteKind::UnknownTriggers, text);
-            }
-            Origin::Stage(_) | Origin::Scratch | Origin::Image(..) | Origin::External(_) => {}
         }
     }
 

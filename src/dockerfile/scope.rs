@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::configs::{BaseConfig, PlatformImage, Rest};
 use super::expand::{ExpandError, Variable};
 use super::platform::Platform;
 use super::words::{Rules, Text, expand};
@@ -22,8 +23,10 @@ pub(crate) struct Globals {
 pub(crate) struct Scope {
     /// Values by name; none where a value is set that cannot be told.
     values: BTreeMap<String, Option<String>>,
-    /// Whether an image that is not known may have set more.
-    open: bool,
+    /// Those among them that the image keeps: what ENV sets.
+    env: BTreeMap<String, Option<String>>,
+    /// What the image that the stage stands on may have set besides.
+    rest: Rest,
 }
 
 /// The given build arguments.
@@ -99,20 +102,32 @@ impl Globals {
 }
 
 impl Scope {
-    /// A stage whose image sets `values`, and no more.
-    pub(crate) fn of_image(values: &BTreeMap<String, String>) -> Self {
-        let values = values.iter().map(|(name, value)| (name.clone(), Some(value.clone()))).collect();
-        Self { values, open: false }
+    /// A stage that stands on an image of this configuration.
+    pub(crate) fn of_image(config: &BaseConfig) -> Self {
+        Self { values: config.env.clone(), env: config.env.clone(), rest: config.rest.clone() }
     }
 
-    /// A stage whose image is not known.
-    pub(crate) fn unknown() -> Self {
-        Self { values: BTreeMap::new(), open: true }
+    /// A stage on which `rest` is all that is known.
+    pub(crate) fn unknown(rest: Rest) -> Self {
+        Self { rest, ..Self::default() }
     }
 
     /// Any variable may have been set: nothing is known for certain any more.
     pub(crate) fn open(&mut self) {
-        *self = Self::unknown();
+        *self = Self::unknown(Rest::Anything);
+    }
+
+    /// The image whose variables would tell more.
+    pub(crate) fn unread(&self) -> Option<&PlatformImage> {
+        match &self.rest {
+            Rest::Of(image) => Some(image),
+            Rest::Nothing | Rest::Anything => None,
+        }
+    }
+
+    /// What an image of this stage tells of the builds that stand on it.
+    pub(crate) fn config(self, onbuild: Vec<String>) -> BaseConfig {
+        BaseConfig { env: self.env, rest: self.rest, onbuild }
     }
 
     /// Expands `word`.
@@ -121,14 +136,21 @@ impl Scope {
             Some(Some(value)) => Variable::Set(value.clone()),
             Some(None) => Variable::Unknown,
             // An image always has a PATH, by default one that depends on its platform.
-            None if self.open || name == "PATH" => Variable::Unknown,
+            None if self.rest != Rest::Nothing || name == "PATH" => Variable::Unknown,
             None => Variable::Unset,
         })
     }
 
-    /// Sets `name`.
+    /// Sets `name` for the rest of the stage.
     pub(crate) fn set(&mut self, name: &str, value: Text) {
         let known = value.unknown.is_none().then_some(value.value);
+        self.values.insert(name.to_owned(), known);
+    }
+
+    /// Sets `name` for the rest of the stage, and in the image.
+    pub(crate) fn set_env(&mut self, name: &str, value: Text) {
+        let known = value.unknown.is_none().then_some(value.value);
+        self.env.insert(name.to_owned(), known.clone());
         self.values.insert(name.to_owned(), known);
     }
 }

@@ -6,12 +6,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::analysis::{AnalysisError, NamedContext, Options};
+use super::configs::{BaseConfig, PlatformImage};
 use super::instruction::{Instruction, Kind};
 use super::lines::Lines;
 use super::mount::Fields;
+use super::platform::Platform;
 use super::scope::Globals;
 use super::words::Rules;
-use super::{Dockerfile, ParseError, Stage};
+use super::{Dockerfile, Stage};
 
 /// Where a stage or a file comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,8 +38,6 @@ pub(super) struct Graph<'a> {
     options: &'a Options<'a>,
     names: BTreeMap<&'a str, usize>,
     stages: Vec<Footing>,
-    /// The ONBUILD instructions that images bring along, by the image's name.
-    triggers: BTreeMap<&'a str, Vec<Instruction>>,
 }
 
 /// What a stage stands on.
@@ -50,6 +50,10 @@ pub(super) struct Footing {
     pub args: BTreeSet<String>,
     /// Whether a named context takes the place of the stage.
     pub replaced: bool,
+    /// The image that the stage stands on itself.
+    pub image: Option<PlatformImage>,
+    /// The ONBUILD instructions that this image brings along.
+    triggers: Vec<Instruction>,
 }
 
 impl<'a> Graph<'a> {
@@ -58,8 +62,7 @@ impl<'a> Graph<'a> {
         options: &'a Options<'a>,
         globals: &Globals,
     ) -> Result<Self, AnalysisError> {
-        let triggers = triggers(options)?;
-        let mut graph = Self { file, options, names: BTreeMap::new(), stages: Vec::new(), triggers };
+        let mut graph = Self { file, options, names: BTreeMap::new(), stages: Vec::new() };
         for (number, stage) in file.stages.iter().enumerate() {
             let footing = graph.footing(stage, globals)?;
             graph.stages.push(footing);
@@ -119,13 +122,22 @@ impl<'a> Graph<'a> {
             Origin::Stage(base) if !self.stages[*base].replaced => {
                 self.file.stages[*base].instructions.iter().filter_map(replayed).collect()
             }
-            Origin::External(name) | Origin::Image(name, _) => {
-                self.triggers.get(name.as_str()).into_iter().flatten().collect()
-            }
-            _ => Vec::new(),
+            _ => footing.triggers.iter().collect(),
         };
         instructions.extend(&self.file.stages[number].instructions);
         instructions
+    }
+
+    /// What is known of the image that stage `number` stands on itself.
+    pub(super) fn config(&self, number: usize) -> Option<&'a BaseConfig> {
+        let footing = &self.stages[number];
+        config(self.options, &footing.origin, footing.image.as_ref())
+    }
+
+    /// The ONBUILD instructions of stage `number`, as an image of it keeps them.
+    pub(super) fn onbuild(&self, number: usize) -> Vec<String> {
+        let instructions = self.file.stages[number].instructions.iter();
+        instructions.filter_map(replayed).map(Instruction::inner_text).collect()
     }
 
     /// What COPY's `--from` names.
@@ -197,7 +209,23 @@ impl<'a> Graph<'a> {
             (None, Some(number)) => self.of_stage(*number),
             (None, None) => outside(&image, self.options),
         };
-        Ok(Footing { origin, platform, args, replaced })
+        let image = match &origin {
+            Origin::Image(name, _) | Origin::External(name) => {
+                let platform = self.platform(platform.as_deref());
+                Some(PlatformImage { name: name.clone(), platform })
+            }
+            Origin::Stage(_) | Origin::Scratch | Origin::Context(_) => None,
+        };
+        let known = config(self.options, &origin, image.as_ref());
+        let triggers = known.map(|config| triggers(config, line)).unwrap_or_default();
+        Ok(Footing { origin, platform, args, replaced, image, triggers })
+    }
+
+    /// The normal form of the platform that a stage asks for, or of the one that is built for.
+    fn platform(&self, asked: Option<&str>) -> String {
+        let build = Platform::new(self.options.build_platform, None);
+        let text = asked.unwrap_or(self.options.platform);
+        Platform::new(text, build.as_ref()).map_or_else(|| text.to_owned(), |normal| normal.to_string())
     }
 }
 
@@ -209,20 +237,29 @@ fn replayed(instruction: &Instruction) -> Option<&Instruction> {
     }
 }
 
-fn triggers<'a>(options: &Options<'a>) -> Result<BTreeMap<&'a str, Vec<Instruction>>, AnalysisError> {
-    let mut triggers = BTreeMap::new();
-    for (image, config) in options.bases {
-        let read = |text: &String| {
-            // What follows the first line is the body of a heredoc.
-            let line = Lines::new(text).next_line()?.unwrap_or_default().detached();
-            Instruction::new(&line, '\\').map_err(|reason| reason.at(0))
-        };
-        let instructions: Result<Vec<_>, ParseError> = config.onbuild.iter().map(read).collect();
-        let failed =
-            |error: ParseError| AnalysisError::Trigger { image: image.clone(), reason: error.reason };
-        triggers.insert(image.as_str(), instructions.map_err(failed)?);
+/// What is known of an image that a stage stands on.
+fn config<'a>(
+    options: &Options<'a>,
+    origin: &Origin,
+    image: Option<&PlatformImage>,
+) -> Option<&'a BaseConfig> {
+    match origin {
+        Origin::External(_) => options.bases.get(image?),
+        Origin::Image(..) => options.built.get(image?),
+        Origin::Stage(_) | Origin::Scratch | Origin::Context(_) => None,
     }
-    Ok(triggers)
+}
+
+/// The instructions that an image has replayed, on the line of the FROM that names it. What cannot be read is
+/// an error once the stage is reached.
+fn triggers(config: &BaseConfig, line: usize) -> Vec<Instruction> {
+    let read = |text: &String| {
+        let text = format!("ONBUILD {text}");
+        // What follows the first line is the body of a heredoc.
+        let first = Lines::new(&text).next_line().ok().flatten().unwrap_or_default();
+        Instruction::trigger(&first.detached(line), '\\')
+    };
+    config.onbuild.iter().map(read).collect()
 }
 
 /// What a name that no stage has stands for.

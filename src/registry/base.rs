@@ -144,7 +144,7 @@ impl BaseCache {
 }
 
 /// The full name: Docker Hub and its `library` where a name has no host and no slash.
-fn normalize(name: &str) -> Result<Reference, Kind> {
+pub(super) fn normalize(name: &str) -> Result<Reference, Kind> {
     let named = |error: crate::reference::ReferenceError| Kind::Name(error.to_string());
     let reference: Reference = name.parse().map_err(named)?;
     let (registry, path) = (reference.repository().registry(), reference.repository().path());

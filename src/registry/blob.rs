@@ -18,19 +18,30 @@ impl Registry {
     ) -> Result<Option<Vec<u8>>, RegistryError> {
         let pulled = async {
             let host = self.host(repository)?;
-            let mut get = call(&host, repository, digest.as_str(), Method::GET)?;
-            get.limit = limit;
-            let answer = self.0.send(&get).await?;
-            if answer.status == StatusCode::NOT_FOUND {
-                return Ok(None);
-            }
-            if digest_of(&answer.body)? != *digest {
-                let reason = format!("the blob `{digest}` has another content");
-                return Err(Kind::Invalid { host: host.name.clone(), reason });
-            }
-            Ok(Some(answer.body))
+            self.blob(&host, repository, digest, limit).await
         };
         pulled.await.map_err(|kind: Kind| kind.during(format!("pull `{digest}` from `{repository}`")))
+    }
+
+    /// [`pull_blob`](Self::pull_blob) from a host that may be a mirror.
+    pub(super) async fn blob(
+        &self,
+        host: &Host,
+        repository: &Repository,
+        digest: &Digest,
+        limit: usize,
+    ) -> Result<Option<Vec<u8>>, Kind> {
+        let mut get = call(host, repository, digest.as_str(), Method::GET)?;
+        get.limit = limit;
+        let answer = self.0.send(&get).await?;
+        if answer.status == StatusCode::NOT_FOUND {
+            return Ok(None);
+        }
+        if digest_of(&answer.body)? != *digest {
+            let reason = format!("the blob `{digest}` has another content");
+            return Err(Kind::Invalid { host: host.name.clone(), reason });
+        }
+        Ok(Some(answer.body))
     }
 
     /// Finds out whether this user may push to a repository, by beginning an upload and taking it back.

@@ -19,6 +19,7 @@ pub mod artifact;
 mod auth;
 pub mod base;
 mod blob;
+pub mod configuration;
 pub mod error;
 mod host;
 mod http;

@@ -3,8 +3,7 @@
 //! In this order: Dockerfiles and what they are built from, base images, keys, the diff, the hits. Only what
 //! the environment does not run already is looked up in the cache.
 
-use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use dtbuild_cache::key::ImageKey;
 use dtbuild_cache::sources::Selection;
@@ -14,7 +13,7 @@ use super::workspace::Workspace;
 use crate::config::ImageName;
 use crate::error::{Error, Kind, Result};
 use crate::git::CommitId;
-use crate::plan::{self, ChangedPath, Facts, Head, ImageFacts};
+use crate::plan::{ChangedPath, Facts, Head, ImageFacts};
 use crate::record::Record;
 use crate::reference::Digest;
 
@@ -26,10 +25,13 @@ mod keys;
 mod query;
 mod reads;
 mod source;
+mod sources;
+mod written;
 
-pub(crate) use bases::resolve_anew;
+pub(crate) use bases::Bases;
 pub(crate) use query::Query;
 pub(crate) use source::Source;
+pub(crate) use sources::Sources;
 
 use comparison::Comparison;
 use keys::{Keyed, Keys};
@@ -62,25 +64,6 @@ impl Gathered {
     }
 }
 
-/// Reads the Dockerfiles of images and of what they are built from, each after what it needs.
-pub(crate) fn sources(
-    workspace: &Workspace,
-    roots: &BTreeSet<ImageName>,
-) -> Result<(Vec<ImageName>, BTreeMap<ImageName, Source>)> {
-    let mut sources: BTreeMap<ImageName, Source> = BTreeMap::new();
-    let mut next: Vec<ImageName> = roots.iter().cloned().collect();
-    while let Some(image) = next.pop() {
-        if let Entry::Vacant(place) = sources.entry(image) {
-            let source = Source::read(workspace, place.key())?;
-            next.extend(source.dependencies.iter().cloned());
-            place.insert(source);
-        }
-    }
-    let dependencies =
-        sources.iter().map(|(image, source)| (image.clone(), source.dependencies.clone())).collect();
-    Ok((plan::graph::order(&dependencies)?, sources))
-}
-
 /// Finds out all that a plan is decided from.
 pub(crate) fn gather(
     edges: &Edges,
@@ -88,9 +71,9 @@ pub(crate) fn gather(
     query: &Query,
     record: Option<&Record>,
 ) -> Result<Gathered> {
-    let (order, sources) = sources(workspace, &query.images)?;
-    let names: BTreeSet<String> = sources.values().flat_map(Source::bases).map(str::to_owned).collect();
-    let bases = bases::resolve(edges, &workspace.config, &workspace.lock, &names)?;
+    let mut bases = Bases::locked(edges, workspace);
+    let Sources { order, images: sources } = Sources::read(workspace, &mut bases, &query.images)?;
+    let bases = bases.into_digests();
     let keys = keys::fields(workspace, &order, &sources, &bases)?;
     let comparison = Comparison::make(workspace, query, record)?;
     let mut images: Vec<ImageFacts> = Vec::with_capacity(order.len());

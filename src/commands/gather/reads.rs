@@ -3,7 +3,7 @@
 use bstr::BStr;
 use dtbuild_cache::sources::{self, Reading, Selection};
 
-use crate::dockerfile::{Analysis, NoteKind, Source, SourceKind};
+use crate::dockerfile::{Analysis, Source, SourceKind};
 use crate::plan::Reader;
 
 /// What a Dockerfile reads of its context.
@@ -26,11 +26,9 @@ impl Reads {
                 sources.push(source.clone());
             }
         }
-        // ONBUILD instructions of a base image may copy anything, and its configuration was not read: to know
-        // what the file itself reads is then not enough.
-        let triggers =
-            |analysis: &Analysis| analysis.notes.iter().any(|note| note.kind == NoteKind::UnknownTriggers);
-        let whole = analyses.iter().any(|analysis| analysis.inputs.whole || triggers(analysis));
+        // To know what the file itself reads is not enough where unknown instructions may be replayed.
+        let whole = |analysis: &Analysis| analysis.inputs.whole || analysis.has_unknown_triggers();
+        let whole = analyses.iter().any(whole);
         let mut notes = analyses.iter().flat_map(|analysis| &analysis.notes);
         let certain = !notes.any(|note| note.kind.widens());
         Self { file, whole, certain, sources }

@@ -6,10 +6,11 @@ use dtbuild_cache::sources::Selection;
 
 use super::inputs::Inputs;
 use super::reads::Reads;
+use super::written::{Written, declared};
 use crate::commands::files::Files;
 use crate::commands::workspace::Workspace;
-use crate::config::{self, Config, ConfigError, Image, ImageName};
-use crate::dockerfile::{Analysis, Dockerfile, Note, NoteKind, Options};
+use crate::config::{BasePolicy, Config, Image, ImageName};
+use crate::dockerfile::{Analysis, Dockerfile, Note, NoteKind, normal_platform};
 use crate::error::{Error, Kind, Result};
 
 /// What an image is made of, as far as its Dockerfile and `.dockerignore` tell.
@@ -35,46 +36,35 @@ pub(crate) struct Source {
     analyses: Vec<Analysis>,
     /// The words that stand for images of `build.toml`.
     words: BTreeMap<String, ImageName>,
+    /// Whether nobody is asked for base images.
+    by_name: bool,
 }
 
 impl Source {
-    /// Reads an image's Dockerfile and `.dockerignore`.
-    pub(crate) fn read(workspace: &Workspace, name: &ImageName) -> Result<Self> {
-        let config = &workspace.config;
-        let image = declared(config, name)?;
-        let files = if image.source == config::Source::Worktree { Files::Disk } else { workspace.files };
-        let text = files
-            .read(&workspace.repository, image.dockerfile.as_ref())?
-            .ok_or_else(|| no_dockerfile(workspace, files, name, image))?;
-        let at =
-            |error: &dyn std::fmt::Display| Error::new(Kind::Usage, format!("{}: {error}", image.dockerfile));
-        let dockerfile = Dockerfile::parse(&text).map_err(|error| {
-            let message = format!("{}:{}: {}", image.dockerfile, error.line, error.reason);
-            Error::new(Kind::Usage, message)
-        })?;
-        let words = words(config, name);
-        let platforms = platforms(image);
-        let analyses = platforms
-            .iter()
-            .map(|platform| analyse(&dockerfile, image, platform, &words).map_err(|error| at(&error)))
-            .collect::<Result<Vec<_>>>()?;
-        let reads = Reads::new(image.dockerfile.to_string(), &analyses);
+    /// Reads what belongs to a Dockerfile that was analysed: `.dockerignore`.
+    pub(super) fn new(workspace: &Workspace, written: Written, analyses: Vec<Analysis>) -> Result<Self> {
+        let path = written.image.dockerfile.to_string();
+        let reads = Reads::new(path.clone(), &analyses);
+        let (config, image, files) = (&workspace.config, &written.image, written.files);
         let inputs = Inputs::read(&workspace.repository, files, image, &config.records, reads)?;
         let declared: BTreeSet<&String> =
             analyses.iter().flat_map(|analysis| &analysis.declared_args).collect();
-        let dependencies = analyses.iter().flat_map(|analysis| &analysis.dependencies);
+        // ONBUILD instructions that are not known may declare any.
+        let any = analyses.iter().any(Analysis::has_unknown_triggers);
+        let args = image.args.iter().filter(|(arg, _)| any || declared.contains(arg)).map(own).collect();
         Ok(Self {
-            name: name.clone(),
+            dependencies: written.dependencies(&analyses),
+            name: written.name,
             files,
             inputs,
-            dependencies: dependencies.filter_map(|needed| words.get(&needed.name).cloned()).collect(),
-            args: image.args.iter().filter(|(arg, _)| declared.contains(arg)).map(own).collect(),
-            platforms,
-            dockerfile_digest: blake3::hash(&text).to_hex().to_string(),
-            dockerfile,
-            path: image.dockerfile.to_string(),
+            args,
+            platforms: written.platforms,
+            dockerfile_digest: written.digest,
+            dockerfile: written.dockerfile,
+            path,
             analyses,
-            words,
+            words: written.words,
+            by_name: config.bases == BasePolicy::Name,
         })
     }
 
@@ -88,15 +78,22 @@ impl Source {
         self.analyses.iter().flat_map(|analysis| &analysis.bases).map(|base| base.name.as_str())
     }
 
+    /// The platforms that base images are needed for.
+    pub(crate) fn base_platforms(&self) -> impl Iterator<Item = String> {
+        let asked = self.analyses.iter().flat_map(|analysis| &analysis.bases);
+        let asked = asked.filter_map(|base| base.platform.as_deref());
+        self.platforms.iter().map(String::as_str).chain(asked).filter_map(normal_platform)
+    }
+
     /// What the image's author should know before building it.
     pub(crate) fn notes(&self, selection: &Selection) -> Vec<String> {
-        let undeclared: BTreeSet<&String> =
-            self.analyses.iter().flat_map(|analysis| &analysis.undeclared_args).collect();
+        let undeclared = self.analyses.iter().flat_map(|analysis| &analysis.undeclared_args);
+        let undeclared: BTreeSet<&String> = undeclared.filter(|arg| !self.args.contains_key(*arg)).collect();
         let note = |name| {
             format!("the build argument `{name}` has no effect: the Dockerfile has no ARG of that name")
         };
         let mut notes: Vec<String> = undeclared.into_iter().map(note).collect();
-        notes.extend(self.remarks(|kind| kind.widens() || kind == NoteKind::StaleRemote));
+        notes.extend(self.remarks(|kind| kind != NoteKind::WholeContext));
         notes.extend(self.inputs.notes(selection));
         notes
     }
@@ -116,9 +113,11 @@ impl Source {
                 remarks.push(note);
             }
         }
-        let remark = |note: &Note| match note.line {
-            0 => format!("{}: {}", self.path, note.text),
-            line => format!("{}:{line}: {}", self.path, note.text),
+        let remark = |note: &Note| {
+            let line = if note.line == 0 { String::new() } else { format!(":{}", note.line) };
+            let asks_nobody = note.kind == NoteKind::UnknownTriggers && self.by_name;
+            let why = if asks_nobody { ": `bases = \"name\"` asks nobody, `dtbuild lock` does" } else { "" };
+            format!("{}{line}: {}{why}", self.path, note.text)
         };
         remarks.into_iter().map(remark).collect()
     }
@@ -154,71 +153,4 @@ impl Source {
 
 fn own((name, value): (&String, &String)) -> (String, String) {
     (name.clone(), value.clone())
-}
-
-fn declared<'a>(config: &'a Config, name: &ImageName) -> Result<&'a Image> {
-    let missing = || Error::new(Kind::Usage, format!("build.toml declares no image `{name}`"));
-    config.images.get(name).ok_or_else(missing)
-}
-
-/// Another image is meant by its name, or by the repository that it is pushed to.
-fn words(config: &Config, own: &ImageName) -> BTreeMap<String, ImageName> {
-    let others = config.images.iter().filter(|(name, _)| *name != own);
-    others
-        .flat_map(|(name, image)| {
-            [name.to_string(), image.repository.to_string()].map(|word| (word, name.clone()))
-        })
-        .collect()
-}
-
-fn analyse(
-    dockerfile: &Dockerfile,
-    image: &Image,
-    platform: &str,
-    words: &BTreeMap<String, ImageName>,
-) -> std::result::Result<Analysis, crate::dockerfile::AnalysisError> {
-    dockerfile.analyse(&Options {
-        target: image.target.as_deref(),
-        args: &image.args,
-        platform,
-        build_platform: &machine_platform(),
-        images: &words.keys().cloned().collect(),
-        contexts: &BTreeMap::new(),
-        bases: &BTreeMap::new(),
-    })
-}
-
-/// The declared platforms, else that of this machine: images for different machines are different images.
-fn platforms(image: &Image) -> Vec<String> {
-    if image.platforms.is_empty() {
-        return vec![machine_platform()];
-    }
-    image.platforms.iter().map(|platform| platform.as_str().to_owned()).collect()
-}
-
-/// This machine's platform, in the words of the OCI.
-fn machine_platform() -> String {
-    let architecture = match std::env::consts::ARCH {
-        "x86_64" => "amd64",
-        "aarch64" => "arm64",
-        "powerpc64" => "ppc64le",
-        other => other,
-    };
-    format!("linux/{architecture}")
-}
-
-fn no_dockerfile(workspace: &Workspace, files: Files, name: &ImageName, image: &Image) -> Error {
-    // Where the whole context is missing, that is what to mend.
-    let context = files.folder(&workspace.repository, image.context.as_ref());
-    if matches!(context, Ok(None)) {
-        return super::inputs::no_context(files, (name, image)).into();
-    }
-    let message = format!("the Dockerfile of `{name}`, `{}`, is not in {files}", image.dockerfile);
-    let error = ConfigError::on_line(config::FILE_NAME, image.dockerfile_line, message);
-    let inside = super::inputs::join(&image.context, &image.dockerfile.to_string());
-    let hint = match files.read(&workspace.repository, inside.as_ref()) {
-        Ok(Some(_)) => format!("paths are from the repository's root: write `{inside}`"),
-        _ => "write one, or name it with `dockerfile`; is it committed?".to_owned(),
-    };
-    error.hint(hint).into()
 }

@@ -4,7 +4,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Analysis, AnalysisError, BaseConfig, Dockerfile, Inputs, NamedContext, Options};
+use super::{
+    Analysis, AnalysisError, BaseConfig, Configs, Dockerfile, Inputs, NamedContext, Options, PlatformImage,
+    Rest,
+};
 
 mod arguments;
 mod errors;
@@ -24,7 +27,7 @@ struct Setup {
     platform: String,
     images: BTreeSet<String>,
     contexts: BTreeMap<String, NamedContext>,
-    bases: BTreeMap<String, BaseConfig>,
+    bases: Configs,
 }
 
 impl Default for Setup {
@@ -35,7 +38,7 @@ impl Default for Setup {
             platform: "linux/amd64".to_owned(),
             images: BTreeSet::new(),
             contexts: BTreeMap::new(),
-            bases: BTreeMap::new(),
+            bases: Configs::new(),
         }
     }
 }
@@ -71,9 +74,10 @@ impl Setup {
     }
 
     fn base(mut self, name: &str, env: &[(&str, &str)], onbuild: &[&str]) -> Self {
-        let env = env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let env = env.iter().map(|(name, value)| ((*name).to_owned(), Some((*value).to_owned()))).collect();
         let onbuild = onbuild.iter().map(|text| (*text).to_owned()).collect();
-        self.bases.insert(name.to_owned(), BaseConfig { env, onbuild });
+        let image = PlatformImage { name: name.to_owned(), platform: "linux/amd64".to_owned() };
+        self.bases.insert(image, BaseConfig { env, rest: Rest::Nothing, onbuild });
         self
     }
 
@@ -86,6 +90,7 @@ impl Setup {
             images: &self.images,
             contexts: &self.contexts,
             bases: &self.bases,
+            built: &self.bases,
         })
     }
 

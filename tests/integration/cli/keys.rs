@@ -179,7 +179,8 @@ fn the_platform_changes_the_key() {
 
 /// A `build.lock` that pins busybox to a digest of 64 times the digit.
 fn lock(digit: &str) -> String {
-    format!("version = 1\n\n[bases]\n\"busybox:1.36\" = \"sha256:{}\"\n", digit.repeat(64))
+    let all = "platforms = [\"linux/amd64\", \"linux/arm64\"]";
+    format!("version = 2\n{all}\n\n[bases]\n\"busybox:1.36\" = \"sha256:{}\"\n", digit.repeat(64))
 }
 
 #[test]

@@ -5,3 +5,4 @@ mod bases;
 mod keys;
 mod lock;
 mod plan;
+mod standing;

@@ -192,6 +192,7 @@ impl Case {
             images: &names,
             contexts: &BTreeMap::new(),
             bases: &BTreeMap::new(),
+            built: &BTreeMap::new(),
         });
         let source = |source: &dtbuild::dockerfile::Source| {
             assert_eq!(source.kind, SourceKind::Copy);

@@ -1,5 +1,6 @@
 //! What the integration tests share.
 
+pub(crate) mod base;
 pub(crate) mod dtbuild;
 pub(crate) mod registry;
 pub(crate) mod repo;

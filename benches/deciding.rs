@@ -45,6 +45,7 @@ fn image(number: usize) -> Option<ImageFacts> {
         dependencies: BTreeSet::new(),
         notes: Vec::new(),
         changes: Vec::new(),
+        stale: Vec::new(),
         cached: number.is_multiple_of(2),
         digest: None,
         released: true,

@@ -21,6 +21,8 @@ pub(super) fn inputs(global: &Global, args: &InputsArgs) -> Result<u8> {
     let image = (&args.image, source.declared(&workspace.config)?);
     let selected = source.inputs.select(&workspace.repository, source.files, image)?;
     let snapshot = source.inputs.snapshot(&workspace.repository, source.files, &selected.selection, image)?;
+    let mut notes = source.notes(&selected.selection);
+    notes.extend(source.stale_notes());
     let view = InputsView {
         image: &args.image,
         context: &image.1.context,
@@ -28,7 +30,7 @@ pub(super) fn inputs(global: &Global, args: &InputsArgs) -> Result<u8> {
         whole: selected.selection.is_whole(),
         digest: selected.digest.to_string(),
         entries: &snapshot.entries,
-        notes: source.notes(&selected.selection),
+        notes,
     };
     print(
         |out, styled| {

@@ -13,8 +13,8 @@ use crate::config::{Deploy, Environment, EnvironmentName, ImageName};
 use crate::deploy::{self, Release};
 use crate::error::{Error, Kind, Result};
 use crate::execute::events::Event;
-use crate::plan::{DeployDecision, Head, Plan, PlannedImage};
-use crate::record::{self, DeployedImage, Deployment, Lease, Outcome, Store, Stored};
+use crate::plan::{DeployDecision, Head, Plan, PlannedImage, Reason};
+use crate::record::{self, DeployedImage, Deployment, Lease, Outcome, Record, Store, Stored};
 use crate::reference::Digest;
 use crate::registry::Registry;
 
@@ -57,6 +57,9 @@ impl ReleaseRun<'_> {
             }
         };
         let release = self.release(&digests);
+        if self.runs_already(&ledger.stored.record, &digests) {
+            return Ok(release);
+        }
         if matches!(self.plan.deploy, DeployDecision::Nothing { .. }) {
             // Recorded first: the next run must know that the tags may name this release.
             ledger.write(Outcome::Tagged, &digests, lease).await?;
@@ -71,6 +74,16 @@ impl ReleaseRun<'_> {
         };
         ledger.write(outcome, &digests, lease).await?;
         applied.map(|()| release)
+    }
+
+    /// Whether the environment runs what was built: where nothing fixes what a build fetches, only its digest
+    /// tells.
+    fn runs_already(&self, record: &Record, digests: &Digests) -> bool {
+        let DeployDecision::Deploy { reasons } = &self.plan.deploy else { return false };
+        let Some(current) = record.current() else { return false };
+        let only_images = reasons.iter().all(|reason| matches!(reason, Reason::ReleaseChanged { .. }));
+        let running = current.images.iter().map(|(name, image)| (name, image.reference.digest()));
+        only_images && running.eq(digests.iter().map(|(name, digest)| (name, Some(digest))))
     }
 
     /// Builds and pushes what the plan says, and checks that all of the release is at the registry.

@@ -1,6 +1,6 @@
 //! Deciding: [`Plan::decide`].
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::cause::causes;
 use super::facts::{DeployedImage, Facts, ImageFacts};
@@ -26,13 +26,14 @@ pub enum PlanError {
 impl Plan {
     /// Decides what is done with each image.
     ///
-    /// An image is built if and only if its key is not in the cache (or `--force` was given); the
-    /// changed paths only name causes. An image that is there only for others is part of the plan
+    /// An image is built if and only if its key is not in the cache, or does not cover all that the build
+    /// fetches (or `--force` was given); the changed paths only name causes. An image that is there only for others is part of the plan
     /// when one that is built needs it.
     ///
     /// # Errors
     /// When the release could not be complete.
     pub fn decide(facts: &Facts) -> Result<Self, PlanError> {
+        let stale = stale(facts);
         let mut images: Vec<PlannedImage> = Vec::new();
         let mut needed: BTreeSet<&ImageName> = BTreeSet::new();
         let mut built: BTreeSet<&ImageName> = BTreeSet::new();
@@ -40,7 +41,7 @@ impl Plan {
         for image in facts.images.iter().rev() {
             let wanted = image.released && facts.request.includes(&image.name);
             let planned = if wanted || needed.contains(&image.name) {
-                Some(decide_image(facts, image))
+                Some(decide_image(facts, image, stale.get(&image.name).map_or(&[], Vec::as_slice)))
             } else if image.released {
                 left_out(facts, image)?
             } else {
@@ -79,10 +80,32 @@ fn running<'a>(facts: &'a Facts, image: &ImageFacts) -> Option<&'a DeployedImage
     facts.current.as_ref()?.images.get(&image.name)
 }
 
-fn decide_image(facts: &Facts, image: &ImageFacts) -> PlannedImage {
+/// What each image fetches that nothing fixes, or has from the images that it is built from.
+fn stale(facts: &Facts) -> BTreeMap<&ImageName, Vec<Reason>> {
+    let mut stale: BTreeMap<&ImageName, Vec<Reason>> = BTreeMap::new();
+    for image in &facts.images {
+        let mut reasons = image.stale.clone();
+        for reason in image.dependencies.iter().filter_map(|need| stale.get(need)).flatten() {
+            if !reasons.contains(reason) {
+                reasons.push(reason.clone());
+            }
+        }
+        if !reasons.is_empty() {
+            stale.insert(&image.name, reasons);
+        }
+    }
+    stale
+}
+
+fn decide_image(facts: &Facts, image: &ImageFacts, stale: &[Reason]) -> PlannedImage {
     let current = running(facts, image);
     let mut reasons = causes(facts, image, current);
-    let same = current.filter(|current| current.key == image.key);
+    if !stale.is_empty() && !facts.request.force && !facts.request.deploy_anyway {
+        reasons.extend_from_slice(stale);
+        return planned(image, Decision::Build, reasons, None);
+    }
+    // What runs may be older than what was built last under the same key.
+    let same = current.filter(|current| current.key == image.key && stale.is_empty());
     let (decision, last, digest) = match (facts.request.force, same) {
         (true, _) => (Decision::Build, Reason::Forced, None),
         (false, Some(current)) => (Decision::Keep, Reason::Unchanged, Some(current.digest.clone())),

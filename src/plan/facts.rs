@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use dtbuild_cache::key::{ImageKey, KeyFields};
 
-use super::{Base, ChangedPath, Head};
+use super::{Base, ChangedPath, Head, Reason};
 use crate::config::{EnvironmentName, ImageName};
 use crate::reference::{Digest, Repository};
 
@@ -50,6 +50,8 @@ pub struct ImageFacts {
     pub notes: Vec<String>,
     /// The changed paths among its inputs.
     pub changes: Vec<ChangedPath>,
+    /// What it fetches that nothing fixes: [`Reason::StaleRemote`] for each.
+    pub stale: Vec<Reason>,
     /// Whether the cache has the key.
     pub cached: bool,
     /// The digest that the cache has for the key; an engine's own store tells none.
@@ -85,7 +87,7 @@ pub struct Request {
     pub only: Option<BTreeSet<ImageName>>,
     /// Whether to build what the cache has.
     pub force: bool,
-    /// Whether to deploy though the environment runs all of it already.
+    /// Whether to deploy what was built before, though the environment runs all of it already.
     pub deploy_anyway: bool,
     /// Why nothing is to be deployed, whatever is decided; none to decide it.
     pub no_deploy: Option<String>,

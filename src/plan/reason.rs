@@ -79,6 +79,15 @@ pub enum Reason {
         /// That image.
         image: ImageName,
     },
+    /// An instruction fetches from the network what nothing fixes: only a build can tell whether it is the same.
+    StaleRemote {
+        /// The Dockerfile; that of an image that this one is built from, where it stands there.
+        file: String,
+        /// The line.
+        line: usize,
+        /// The address.
+        url: String,
+    },
     /// An input changed, but the paths are not known because the base is not in this clone.
     InputsChanged,
     /// dtbuild computes keys in another way than when this image was made.

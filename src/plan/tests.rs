@@ -46,6 +46,7 @@ fn image(text: &str, seed: u8) -> ImageFacts {
         dependencies: [].into(),
         notes: Vec::new(),
         changes: Vec::new(),
+        stale: Vec::new(),
         cached: false,
         digest: None,
         released: true,
@@ -161,6 +162,36 @@ fn only_leaves_the_other_images_as_they_run() {
     assert!(matches!(Plan::decide(&facts), Err(PlanError::Incomplete { .. })));
     facts.request.no_deploy = Some("not asked".into());
     assert_eq!(decisions(&Plan::decide(&facts).unwrap()), [("client", Decision::Build)]);
+}
+
+/// What an image fetches that nothing fixes.
+fn fetched() -> Vec<Reason> {
+    vec![Reason::StaleRemote { file: "lib/Dockerfile".into(), line: 2, url: "https://a.example/b".into() }]
+}
+
+#[test]
+fn what_nothing_fixes_is_built_at_every_run_and_so_is_what_is_built_from_it() {
+    let hit = |text: &str, seed| ImageFacts { cached: true, digest: Some(digest(1)), ..image(text, seed) };
+    let lib = ImageFacts { stale: fetched(), released: false, ..hit("lib", 1) };
+    let app = ImageFacts { dependencies: [name("lib")].into(), ..hit("app", 2) };
+    let other = hit("other", 3);
+    let running = runs(&[&app, &other]);
+    let plan = Plan::decide(&facts(vec![lib, other, app], Some(running))).unwrap();
+    let expected = [("lib", Decision::Build), ("other", Decision::Keep), ("app", Decision::Build)];
+    assert_eq!(decisions(&plan), expected);
+    assert_eq!(plan.images[2].reasons, fetched());
+    let reasons = vec![Reason::ReleaseChanged { image: name("app") }];
+    assert_eq!(plan.deploy, DeployDecision::Deploy { reasons });
+}
+
+#[test]
+fn a_deployment_that_is_asked_for_takes_what_was_built_last_of_what_nothing_fixes() {
+    let api = ImageFacts { stale: fetched(), cached: true, digest: Some(digest(7)), ..image("api", 1) };
+    let mut facts = facts(vec![api.clone()], Some(runs(&[&api])));
+    facts.request.deploy_anyway = true;
+    let plan = Plan::decide(&facts).unwrap();
+    assert_eq!(decisions(&plan), [("api", Decision::Reuse)]);
+    assert_eq!(plan.images[0].digest, Some(digest(7)), "not the one that runs");
 }
 
 #[test]

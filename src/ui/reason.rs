@@ -25,6 +25,12 @@ pub fn words(reason: &Reason) -> String {
             format!("secret `{}` was declared, dropped or given another version", text::name(id))
         }
         Reason::DependencyChanged { image } => format!("built from `{image}`, which changed"),
+        Reason::StaleRemote { file, line, url } => format!(
+            "{}:{line} adds `{}`, which nothing fixes, so it is built at every run; \
+             add `--checksum=sha256:...`, or a commit to a repository's address",
+            text::name(file),
+            text::name(url)
+        ),
         Reason::InputsChanged => "its inputs changed; which paths, only the base commit could tell".into(),
         Reason::SchemaChanged => "this version of dtbuild computes keys in another way".into(),
         Reason::NotDeployed => "not deployed yet".into(),
@@ -84,6 +90,7 @@ mod tests {
             },
             Reason::SecretChanged { id: text("npm") },
             Reason::DependencyChanged { image: image("base") },
+            Reason::StaleRemote { file: text("api/Dockerfile"), line: 3, url: text("https://a.example/b") },
             Reason::InputsChanged,
             Reason::SchemaChanged,
             Reason::NotDeployed,
@@ -107,6 +114,7 @@ mod tests {
                 | Reason::BaseMoved { .. }
                 | Reason::SecretChanged { .. }
                 | Reason::DependencyChanged { .. }
+                | Reason::StaleRemote { .. }
                 | Reason::InputsChanged
                 | Reason::SchemaChanged
                 | Reason::NotDeployed
@@ -136,6 +144,7 @@ mod tests {
         base image `node:22` changed from sha256:000000000000 to sha256:111111111111
         secret `npm` was declared, dropped or given another version
         built from `base`, which changed
+        api/Dockerfile:3 adds `https://a.example/b`, which nothing fixes, so it is built at every run; add `--checksum=sha256:...`, or a commit to a repository's address
         its inputs changed; which paths, only the base commit could tell
         this version of dtbuild computes keys in another way
         not deployed yet

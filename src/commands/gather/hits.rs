@@ -13,8 +13,12 @@ pub(crate) fn look_up(
     current: Option<&Deployed>,
     images: &mut [ImageFacts],
 ) -> Result<()> {
+    // Of what nothing fixes, the environment may run an older build under the same key.
     let runs = |image: &ImageFacts| {
-        current.and_then(|current| current.images.get(&image.name)).is_some_and(|runs| runs.key == image.key)
+        image.stale.is_empty()
+            && current
+                .and_then(|current| current.images.get(&image.name))
+                .is_some_and(|runs| runs.key == image.key)
     };
     let wanted = |image: &&mut ImageFacts| {
         !query.request.force && !runs(image) && (!image.released || query.request.includes(&image.name))

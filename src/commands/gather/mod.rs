@@ -116,6 +116,7 @@ fn image_facts(
         fields: keyed.fields.clone(),
         dependencies: source.dependencies.clone(),
         changes: of_inputs.cloned().collect(),
+        stale: source.stale(),
         notes: source.notes(&keyed.selection),
         cached: false,
         digest: None,

@@ -12,6 +12,7 @@ use crate::commands::workspace::Workspace;
 use crate::config::{BasePolicy, Config, Image, ImageName};
 use crate::dockerfile::{Analysis, Dockerfile, Note, NoteKind, normal_platform};
 use crate::error::{Error, Kind, Result};
+use crate::plan::Reason;
 
 /// What an image is made of, as far as its Dockerfile and `.dockerignore` tell.
 pub(crate) struct Source {
@@ -93,9 +94,28 @@ impl Source {
             format!("the build argument `{name}` has no effect: the Dockerfile has no ARG of that name")
         };
         let mut notes: Vec<String> = undeclared.into_iter().map(note).collect();
-        notes.extend(self.remarks(|kind| kind != NoteKind::WholeContext));
+        notes.extend(self.remarks(|kind| !matches!(kind, NoteKind::WholeContext | NoteKind::StaleRemote)));
         notes.extend(self.inputs.notes(selection));
         notes
+    }
+
+    /// What is fetched that nothing fixes.
+    pub(crate) fn stale(&self) -> Vec<Reason> {
+        let mut stale = Vec::new();
+        let remotes = self.analyses.iter().flat_map(|analysis| &analysis.remotes);
+        for remote in remotes.filter(|remote| remote.checksum.is_none()) {
+            let (file, line, url) = (self.path.clone(), remote.line, remote.url.clone());
+            let reason = Reason::StaleRemote { file, line, url };
+            if !stale.contains(&reason) {
+                stale.push(reason);
+            }
+        }
+        stale
+    }
+
+    /// The same as texts, for the list of inputs.
+    pub(crate) fn stale_notes(&self) -> Vec<String> {
+        self.remarks(|kind| kind == NoteKind::StaleRemote)
     }
 
     /// Where the inputs are not exact, or count as a whole, for `explain`.

@@ -6,4 +6,5 @@ mod fetched;
 mod keys;
 mod lock;
 mod plan;
+mod stack;
 mod standing;

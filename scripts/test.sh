@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # ./dev test [ARGS]: every test, against a real engine and a real registry. ARGS go to `cargo test`; without
 # any, the reference stack is deployed too, by the demo, which checks all that it claims.
+# ./dev test oracle [--mutations N] [--seed S] [--seconds T]: keys against BuildKit alone, with its figures.
 # The engine stays up for the next time; under CI=true it is taken down, whatever the outcome.
 
 # shellcheck source=scripts/lib.sh
@@ -9,6 +10,23 @@ cd "$root"
 
 engine_down() { bash scripts/engine.sh down || true; }
 if [[ ${CI:-} == true ]]; then trap engine_down EXIT; fi
+
+if [[ ${1:-} == oracle ]]; then
+  shift
+  while (($# > 0)); do
+    case $1 in
+      --mutations) export ORACLE_MUTATIONS=$2 ;;
+      --seed) export ORACLE_SEED=$2 ;;
+      --seconds) export ORACLE_SECONDS=$2 ;;
+      *)
+        echo "usage: ./dev test oracle [--mutations N] [--seed S] [--seconds T]" >&2
+        exit 2
+        ;;
+    esac
+    shift 2
+  done
+  set -- --package dtbuild --test integration oracle:: -- --nocapture
+fi
 
 # What does not compile is said before minutes go into an engine.
 cargo build --workspace --all-targets --locked

@@ -1,160 +1,236 @@
-//! Keys against the engine's own idea of what a build reads: random folders, `.dockerignore`s and
-//! instructions; one thing is changed, and where the engine does not find a step in its cache again, the key
-//! must differ.
+//! Keys against BuildKit as the oracle: random contexts, `.dockerignore`s, Dockerfiles and build arguments; one
+//! thing is changed, and where BuildKit then makes another image, the key must differ.
 //!
-//! The engine's cache goes by content, so a change after which nothing at all is copied may look like no
-//! change. Everything else is told apart: the contents of the files name their case.
+//! The keys are the program's own, of a repository with an image per case. BuildKit builds many cases at once,
+//! each in stages and a folder of its own; a step that it does not have in its cache makes another image. Where
+//! key and steps do not agree, and for a sample, the case is built alone, before and after, and the images' ids
+//! are compared: they cover the configuration as well.
 //!
-//! `ORACLE_MUTATIONS` says how many changes are tried (100 when not set), `ORACLE_SEED` from where numbers
-//! start; with `ORACLE_SHOW`, needless changes and cases that no engine builds are printed.
+//! `./dev test oracle` runs it. `ORACLE_MUTATIONS` says how many changes are tried, `ORACLE_SECONDS` for how long
+//! at most, `ORACLE_SEED` from where numbers start; with `ORACLE_SHOW`, needless changes and cases that the engine
+//! does not build are printed. A missed rebuild is printed as a minimal case. `docs/oracle.md` has the figures.
 #![expect(clippy::print_stdout, reason = "the figures are what the test is for")]
 
-use std::collections::BTreeSet;
-use std::fmt::Write as _;
+use std::time::{Duration, Instant};
 
-use dtbuild::engine::docker::Docker;
-use dtbuild::execute::events::{Event, StepState};
-use dtbuild_cache::ignore::Rules;
-use dtbuild_cache::tree::walk;
-
-use self::case::{Case, Random};
-use crate::engine::fixture::{Files, build, docker, request, unique};
+use self::case::Case;
+use self::context::seems_broken;
+use self::engine::Oracle;
+use self::generate::{Features, Generator};
+use self::keys::{From, Key, Keys};
+use self::mutation::Mutation;
+use self::random::Random;
+use self::tally::Tally;
+use crate::engine::fixture::unique;
 
 mod case;
+mod context;
+mod engine;
+mod generate;
+mod keys;
+mod mutation;
+mod random;
+mod shrink;
+mod tally;
 
-/// How many cases one build holds, each in a stage of its own.
-const BATCH: usize = 25;
+/// How many cases one build holds.
+const BATCH: usize = 50;
 
 /// A case before and after a change.
 struct Change {
     before: Case,
+    /// The key before.
+    key: String,
+    mutation: Mutation,
     after: Case,
-    what: String,
 }
 
-impl Change {
-    fn move_away(&mut self) {
-        (self.before, self.after) = (self.before.moved(), self.after.moved());
-    }
+/// A run of the test.
+struct Trial {
+    oracle: Oracle,
+    keys: Keys,
+    /// What no other run has.
+    run: String,
+    salts: std::cell::Cell<usize>,
+    show: bool,
 }
 
-#[derive(Debug, Default)]
-struct Tally {
-    same: usize,
-    different: usize,
-    needless: usize,
-    failed: usize,
-    missed: Vec<String>,
-}
-
-fn number(name: &str, otherwise: u64) -> u64 {
+fn number(name: &str, otherwise: usize) -> usize {
     std::env::var(name).ok().map_or(otherwise, |text| text.parse().unwrap())
 }
 
 #[tokio::test]
 async fn oracle_finds_no_missed_rebuild() {
-    let (wanted, seed) = (number("ORACLE_MUTATIONS", 100), number("ORACLE_SEED", 1));
-    let run = unique("oracle").tag().unwrap().to_owned();
-    let mut random = Random(seed);
-    let (docker, mut tally) = (docker().await, Tally::default());
-    let batches = usize::try_from(wanted).unwrap().div_ceil(BATCH);
-    for batch in 0..batches {
-        let changes: Vec<Change> =
-            (0..BATCH).map(|index| change(&mut random, &format!("k{run}x{batch}x{index}"))).collect();
-        // Where a build fails, the halves are tried: a random case may be one that no engine builds.
-        let mut open = vec![changes];
-        while let Some(mut changes) = open.pop() {
-            if compare(&docker, &run, &changes, &mut tally).await.is_some() {
-                continue;
-            }
-            if changes.len() == 1 {
-                tally.failed += 1;
-                continue;
-            }
-            // What was built before the failure is in the engine's cache.
-            changes.iter_mut().for_each(Change::move_away);
-            let right = changes.split_off(changes.len() / 2);
-            open.extend([right, changes]);
+    let (wanted, seed) = (number("ORACLE_MUTATIONS", 2000), number("ORACLE_SEED", 1));
+    let limit = Duration::from_secs(number("ORACLE_SECONDS", 300) as u64);
+    let trial = Trial::new().await;
+    let features = trial.oracle.features().await;
+    let version = trial.oracle.version().await;
+    println!("seed {seed}, {wanted} changes, engine {version}, {features:?}");
+    let mut random = Random(seed as u64);
+    let (mut tally, start) = (Tally::default(), Instant::now());
+    let mut batch = 0;
+    while tally.all < wanted && start.elapsed() < limit {
+        batch += 1;
+        let from = if batch % 4 == 0 { From::Commit } else { From::Disk };
+        let mut generator = Generator { random: &mut random, features };
+        trial.batch(&mut generator, from, &mut tally).await;
+        if batch % 20 == 0 {
+            println!("after {} s: {tally}", start.elapsed().as_secs());
         }
     }
-    let missed = tally.missed.len();
-    let (all, needless) = (tally.same + tally.different, tally.needless);
-    println!(
-        "seed {seed}: {all} changes, {} of them seen by the engine; missed {missed}, needless {needless}; \
-         {} cases that no engine builds",
-        tally.different, tally.failed
-    );
-    assert!(tally.missed.is_empty(), "missed rebuilds:\n{}", tally.missed.join("\n"));
-    assert!(needless * 20 <= all, "{needless} of {all} key changes were needless");
-    assert!(tally.failed * 2 <= all, "too few cases were built");
+    println!("seed {seed}, engine {version}, {} s: {tally}", start.elapsed().as_secs());
+    assert!(tally.missed.is_empty(), "seed {seed}: missed rebuilds:\n{}", tally.missed.join("\n"));
+    assert!(tally.needless() * 50 <= tally.all, "too many key changes were needless");
+    assert!(tally.unbuildable * 4 <= tally.all, "too few cases were built");
 }
 
-/// A case whose build is not known to fail, neither before the change nor after it.
-fn change(random: &mut Random, folder: &str) -> Change {
-    loop {
-        let before = Case::new(random, folder.to_owned());
-        let (after, what) = before.mutated(random);
-        if before.digest().is_some() && after.digest().is_some() {
-            return Change { before, after, what };
+/// What a missed rebuild would look like, were there one: here the key is taken to be blind to a change of content.
+#[tokio::test]
+async fn missed_rebuild_is_told_as_a_minimal_case() {
+    let trial = Trial::new().await;
+    let mut random = Random(7);
+    let mut generator = Generator { random: &mut random, features: Features::default() };
+    let (case, mutation) = loop {
+        let case = generator.case("k0");
+        if seems_broken(&case) || case.stages.len() < 2 {
+            continue;
         }
-    }
-}
-
-/// Builds before and after; none when a build failed.
-async fn compare(docker: &Docker, name: &str, changes: &[Change], tally: &mut Tally) -> Option<()> {
-    let before: Vec<&Case> = changes.iter().map(|change| &change.before).collect();
-    let after: Vec<&Case> = changes.iter().map(|change| &change.after).collect();
-    build_cases(docker, name, &before).await?;
-    let rebuilt = build_cases(docker, name, &after).await?;
-    for (index, change) in changes.iter().enumerate() {
-        let seen = rebuilt.contains(&index);
-        let key = change.before.digest() != change.after.digest();
-        *(if seen { &mut tally.different } else { &mut tally.same }) += 1;
-        if key && !seen {
-            tally.needless += 1;
-            if std::env::var_os("ORACLE_SHOW").is_some() {
-                println!("needless: {}: {:?}", change.what, change.before);
-            }
+        let (mutation, after) = Mutation::of(&case, generator.random, &mut |_| true);
+        let is_content = matches!(mutation, Mutation::Content { .. });
+        if is_content && trial.seen_alone(&case, &after).await {
+            break (case, mutation);
         }
-        if seen && !key {
-            tally.missed.push(format!("{}: {:?}", change.what, change.before));
-        }
-    }
-    Some(())
-}
-
-/// Builds all cases at once; the numbers of those that the engine did not have.
-async fn build_cases(docker: &Docker, name: &str, cases: &[&Case]) -> Option<BTreeSet<usize>> {
-    let mut files = Files::default();
-    let (mut stages, mut last) = (String::new(), "FROM scratch\n".to_owned());
-    for (index, case) in cases.iter().enumerate() {
-        writeln!(stages, "FROM scratch AS c{index}\n{}", case.instructions.join("\n")).unwrap();
-        writeln!(last, "COPY --from=c{index} / /{index}/").unwrap();
-        let rules = Rules::parse(case.ignore.join("\n").as_bytes()).unwrap();
-        let contents: std::collections::BTreeMap<_, _> =
-            case.files().map(|(path, _, content)| (path, content.to_vec())).collect();
-        walk(*case, &rules, |path, node| {
-            let path = path.to_string();
-            let content = contents.get(&path).cloned().unwrap_or_default();
-            files = std::mem::take(&mut files).add(&path, node.kind, content);
-            Ok(())
-        })
-        .unwrap();
-    }
-    let mut request = request("oracle", &(stages + &last), &files);
-    request.dockerfile_path = name.into();
-    let (result, events) = build(docker, &request).await;
-    if let Err(error) = result {
-        if std::env::var_os("ORACLE_SHOW").is_some() && cases.len() == 1 {
-            println!("failed: {error}\n{:?}", cases[0]);
-        }
-        return None;
-    }
-    let ran = |event: &Event| match event {
-        Event::ImageStep { step, state: StepState::Done, .. } => {
-            step.strip_prefix("[c")?.split([' ', ']']).next()?.parse().ok()
-        }
-        _ => None,
     };
-    Some(events.iter().filter_map(ran).collect())
+    let seen = async |before: &Case, after: &Case| trial.seen_alone(before, after).await;
+    let smallest = shrink::smallest(case, &mutation, seen).await;
+    let instructions: usize = smallest.stages.iter().map(|stage| stage.instructions.len()).sum();
+    let sizes = (smallest.stages.len(), instructions, smallest.ignore.len(), smallest.arguments.len());
+    assert_eq!(sizes, (1, 1, 0, 0), "{mutation}\n{smallest}");
+    // A link, and what it leads to, at most.
+    assert!(smallest.tree.len() <= 2, "{mutation}\n{smallest}");
+}
+
+impl Trial {
+    async fn new() -> Self {
+        let run = unique("oracle").tag().unwrap().to_owned();
+        let (oracle, keys) = (Oracle::connect().await, Keys::new());
+        let show = std::env::var_os("ORACLE_SHOW").is_some();
+        Self { oracle, keys, run, salts: 0.into(), show }
+    }
+
+    /// What no other case and no other run has.
+    fn salt(&self) -> String {
+        self.salts.set(self.salts.get() + 1);
+        format!("{}x{}", self.run, self.salts.get())
+    }
+
+    /// Tries a batch of changes.
+    async fn batch(&self, generator: &mut Generator<'_>, from: From, tally: &mut Tally) {
+        let changes = self.draw(generator, tally).await;
+        let after: Vec<&Case> = changes.iter().map(|change| &change.after).collect();
+        let keys = self.keys.of(&after, from);
+        let mut open = Vec::new();
+        for (change, key) in changes.iter().zip(keys) {
+            match key {
+                Key::Is(key) => open.push((change, key)),
+                Key::Refused(message) => self.refused(&change.after, &message, tally).await,
+            }
+        }
+        let after: Vec<&Case> = open.iter().map(|(change, _)| &change.after).collect();
+        let outcomes = self.oracle.build(&after).await;
+        let sample = generator.random.below(open.len());
+        for (place, ((change, key), outcome)) in open.into_iter().zip(outcomes).enumerate() {
+            let differs = key != change.key;
+            let mut seen = outcome.ran || outcome.failure.is_some();
+            if seen != differs || place == sample {
+                tally.alone += 1;
+                seen = self.seen_alone(&change.before, &change.after).await;
+            }
+            self.count(change, seen, differs, tally).await;
+        }
+    }
+
+    /// Changes of cases that both the program and the engine build.
+    async fn draw(&self, generator: &mut Generator<'_>, tally: &mut Tally) -> Vec<Change> {
+        let mut cases = Vec::new();
+        while cases.len() < BATCH {
+            let case = generator.case(&format!("k{}", cases.len())).salted(&self.salt());
+            if !seems_broken(&case) {
+                cases.push(case);
+            }
+        }
+        let all: Vec<&Case> = cases.iter().collect();
+        let keys = self.keys.of(&all, From::Disk);
+        let accepted = all.into_iter().zip(keys).filter_map(|(case, key)| match key {
+            Key::Is(key) => Some((case, key)),
+            Key::Refused(_) => None,
+        });
+        let (accepted, keys): (Vec<&Case>, Vec<String>) = accepted.unzip();
+        let outcomes = self.oracle.build(&accepted).await;
+        let mut changes = Vec::new();
+        // One case that cannot be built after its change is enough in a batch.
+        let mut broken = 0;
+        for ((case, key), outcome) in accepted.into_iter().zip(keys).zip(outcomes) {
+            if let Some(failure) = outcome.failure {
+                tally.unbuildable += 1;
+                if self.show {
+                    println!("not built: {failure}\n{case}");
+                }
+                continue;
+            }
+            let mut fits = |after: &Case| {
+                let breaks = seems_broken(after);
+                let fits = !breaks || broken == 0;
+                broken += usize::from(breaks && fits);
+                fits
+            };
+            let (mutation, after) = Mutation::of(case, generator.random, &mut fits);
+            changes.push(Change { before: case.clone(), key, mutation, after });
+        }
+        changes
+    }
+
+    /// Whether what the program refuses to build is what the engine cannot build.
+    async fn refused(&self, case: &Case, message: &str, tally: &mut Tally) {
+        tally.refused += 1;
+        if self.oracle.build_alone(&case.salted(&self.salt())).await.failure.is_none() {
+            println!("refused, but built: {message}\n{case}");
+            tally.built_though_refused += 1;
+        }
+    }
+
+    async fn count(&self, change: &Change, seen: bool, differs: bool, tally: &mut Tally) {
+        let kind = change.mutation.kind();
+        tally.all += 1;
+        *tally.kinds.entry(kind).or_default() += 1;
+        tally.different += usize::from(seen);
+        if differs && !seen {
+            *tally.needless.entry(kind).or_default() += 1;
+            if self.show {
+                println!("needless: {}\n{}", change.mutation, change.before);
+            }
+        }
+        if seen && !differs {
+            let shows = async |before: &Case, after: &Case| self.is_missed(before, after).await;
+            let case = shrink::smallest(change.before.clone(), &change.mutation, shows).await;
+            let missed = format!("{}\n{case}", change.mutation);
+            println!("missed: {missed}");
+            tally.missed.push(missed);
+        }
+    }
+
+    /// Whether BuildKit makes another image, or none, where the context is the build's own.
+    async fn seen_alone(&self, before: &Case, after: &Case) -> bool {
+        let salt = self.salt();
+        let before = self.oracle.build_alone(&before.salted(&salt)).await;
+        let after = self.oracle.build_alone(&after.salted(&salt)).await;
+        before.failure.is_none() && (after.ran || after.failure.is_some() || before.image != after.image)
+    }
+
+    /// Whether the key is the same and the image is not.
+    async fn is_missed(&self, before: &Case, after: &Case) -> bool {
+        let (first, second) = (self.keys.of(&[before], From::Disk), self.keys.of(&[after], From::Disk));
+        matches!(first[0], Key::Is(_)) && first == second && self.seen_alone(before, after).await
+    }
 }

@@ -32,7 +32,7 @@ pub(super) fn seems_broken(case: &Case) -> bool {
         platform: "linux/amd64",
         build_platform: "linux/amd64",
         images: &none,
-        contexts: &none,
+        contexts: &BTreeMap::new(),
         bases: &BTreeMap::new(),
     };
     let analysis = Dockerfile::parse(case.dockerfile("").as_bytes()).unwrap().analyse(&options).unwrap();

@@ -132,14 +132,14 @@ fn together(cases: &[&Case]) -> (Files, String, BTreeMap<String, String>) {
 
 /// Adds what of the case's context is sent to a build, below `folder`.
 fn sent(case: &Case, folder: &str, mut files: Files) -> Files {
-    let (context, rules) = (Context::of(case), rules(case));
+    let (context, ignored) = (Context::of(case), rules(case));
     if !folder.is_empty() {
         files = files.add(folder.trim_end_matches('/'), Kind::Folder, "");
     }
-    walk(&context, &rules, |path, node| {
+    walk(&context, &ignored, |path, node| {
         let path = path.to_string();
-        let content = context.0.get(&path).map(|(_, content)| content.clone()).unwrap_or_default();
-        files = std::mem::take(&mut files).add(&format!("{folder}{path}"), node.kind, content);
+        let bytes = context.0.get(&path).map(|(_, content)| content.clone()).unwrap_or_default();
+        files = std::mem::take(&mut files).add(&format!("{folder}{path}"), node.kind, bytes);
         Ok(())
     })
     .unwrap();
@@ -175,5 +175,5 @@ fn blamed(error: &EngineError, cases: &[&Case]) -> Option<usize> {
     };
     let by_step = failure.step.as_deref().and_then(case_of);
     let by_step = || cases.iter().position(|case| Some(case.name.as_str()) == by_step);
-    cases.iter().position(|case| told(case)).or_else(by_step)
+    cases.iter().position(told).or_else(by_step)
 }

@@ -46,6 +46,7 @@ pub(super) struct Stage {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Base {
     Scratch,
+    Image,
     Stage(usize),
 }
 
@@ -66,7 +67,7 @@ pub(super) enum Instruction {
     Run { mounts: Vec<(Option<String>, bool)> },
 }
 
-/// Where the program of `RUN` is from: an image that `./dev engine up` makes.
+/// The base image, which the program of `RUN` is from as well: one that `./dev engine up` makes.
 const BASE: &str = "busybox:1.36";
 
 impl Case {
@@ -85,6 +86,7 @@ impl Case {
         for (number, stage) in self.stages.iter().enumerate() {
             let base = match stage.base {
                 Base::Scratch => "scratch".to_owned(),
+                Base::Image => BASE.to_owned(),
                 Base::Stage(stage) => self.stage_name(stage),
             };
             writeln!(text, "FROM {base} AS {}", self.stage_name(number)).unwrap();

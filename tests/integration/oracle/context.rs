@@ -34,6 +34,7 @@ pub(super) fn seems_broken(case: &Case) -> bool {
         images: &none,
         contexts: &BTreeMap::new(),
         bases: &BTreeMap::new(),
+        built: &BTreeMap::new(),
     };
     let analysis = Dockerfile::parse(case.dockerfile("").as_bytes()).unwrap().analyse(&options).unwrap();
     let (context, rules) = (Context::of(case), rules(case));

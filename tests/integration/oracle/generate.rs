@@ -137,6 +137,7 @@ impl Generator<'_> {
         for number in 0..count {
             let base = match self.random.below(10) {
                 0..3 if number > 0 => Base::Stage(self.random.below(number)),
+                9 => Base::Image,
                 _ => Base::Scratch,
             };
             let mut stage = Stage { base, instructions: Vec::new() };

@@ -10,8 +10,7 @@ use super::session::Session;
 use super::workspace::Workspace;
 use super::{plan, print_release};
 use crate::cli::{BuildArgs, Global};
-use crate::engine::Engine as _;
-use crate::engine::docker::Docker;
+use crate::engine::{AnyEngine, Engine as _};
 use crate::error::Result;
 use crate::plan::{Decision, Head, Plan};
 use crate::ui;
@@ -40,7 +39,7 @@ pub(super) fn build(global: &Global, args: &BuildArgs) -> Result<u8> {
 }
 
 /// An image that was built before gets the local tag again: another branch's may have it.
-async fn name_hits(engine: &Docker, plan: &Plan) -> Result<()> {
+async fn name_hits(engine: &AnyEngine, plan: &Plan) -> Result<()> {
     for image in plan.images.iter().filter(|image| image.decision == Decision::Reuse) {
         engine.tag(&image.key_reference(), &image.repository.tagged(LOCAL_TAG)?).await?;
     }

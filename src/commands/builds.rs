@@ -10,7 +10,7 @@ use super::session::{Session, interrupted};
 use super::workspace::Workspace;
 use crate::cli::Building;
 use crate::config::ImageName;
-use crate::engine::docker::Docker;
+use crate::engine::AnyEngine;
 use crate::error::{Error, Kind, Result};
 use crate::execute::Attempts;
 use crate::execute::events::{Event, ImageOutcome};
@@ -22,7 +22,7 @@ use crate::reference::Digest;
 /// What is to be built, and on what.
 pub(super) struct Builds {
     /// None when nothing is to be built: then no engine is needed.
-    engine: Option<Arc<Docker>>,
+    engine: Option<Arc<AnyEngine>>,
     jobs: Vec<Job>,
     parallel: usize,
     keep_going: bool,

@@ -9,7 +9,8 @@ use tokio::runtime::Runtime;
 
 use super::workspace::Workspace;
 use crate::config::{EnvironmentName, RecordStore};
-use crate::engine::docker::Docker;
+use crate::engine::AnyEngine;
+use crate::engine::endpoint::Environment;
 use crate::error::{Error, Kind, Result};
 use crate::record::{Artifacts, Folder, Store, Stored};
 use crate::registry::{Registry, Settings};
@@ -19,7 +20,7 @@ use crate::registry::{Registry, Settings};
 pub(super) struct Edges {
     runtime: OnceCell<Runtime>,
     registry: OnceCell<Registry>,
-    engine: OnceCell<Arc<Docker>>,
+    engine: OnceCell<Arc<AnyEngine>>,
 }
 
 impl Edges {
@@ -40,17 +41,16 @@ impl Edges {
         get_or_try(&self.registry, || Ok(Registry::new(Settings::from_env())?))
     }
 
-    /// What `DOCKER_HOST` says; empty for the machine's own engine.
+    /// Where the engine is; empty where that cannot be told.
     pub(super) fn engine_name() -> String {
-        std::env::var("DOCKER_HOST").unwrap_or_default()
+        Environment::read().endpoint().map(|endpoint| endpoint.to_string()).unwrap_or_default()
     }
 
-    /// The engine that `DOCKER_HOST` names, else the machine's own.
-    pub(super) fn engine(&self) -> Result<Arc<Docker>> {
+    /// The engine that the process's environment names, else the machine's own.
+    pub(super) fn engine(&self) -> Result<Arc<AnyEngine>> {
         let engine = get_or_try(&self.engine, || {
-            let name = Self::engine_name();
-            let host = (!name.is_empty()).then_some(name.as_str());
-            let engine = self.runtime()?.block_on(Docker::connect(host))?;
+            let endpoint = Environment::read().endpoint()?;
+            let engine = self.runtime()?.block_on(AnyEngine::connect(endpoint))?;
             Ok(Arc::new(engine))
         })?;
         Ok(Arc::clone(engine))
@@ -59,8 +59,7 @@ impl Edges {
     /// The mirrors of Docker Hub that the engine pulls from; none where there is no engine to ask.
     pub(super) fn mirrors(&self) -> Vec<String> {
         let Ok(engine) = self.engine() else { return Vec::new() };
-        let described = self.block_on(async { Ok(engine.describe().await?.mirrors.clone()) });
-        described.unwrap_or_default()
+        self.block_on(async { Ok(engine.mirrors().await?) }).unwrap_or_default()
     }
 
     /// Where the deployments of a workspace are recorded.

@@ -15,13 +15,17 @@ use crate::execute::events::EventSink;
 pub use crate::execute::events::{BuildFailure, StepCount};
 use crate::reference::{Digest, Reference};
 
+mod any;
 mod buildkit;
+pub mod buildkitd;
 mod contexts;
 pub mod docker;
-mod endpoint;
+pub mod endpoint;
 #[cfg(test)]
 pub(crate) mod fake;
 mod transient;
+
+pub use self::any::AnyEngine;
 
 /// One image to build.
 #[derive(Clone)]
@@ -112,6 +116,14 @@ pub enum EngineError {
         /// What the attempt to connect said.
         reason: String,
     },
+    /// What says where the engine is cannot be used.
+    #[error("`{address}` does not lead to an engine: {reason}")]
+    Address {
+        /// An address, or what should hold one.
+        address: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// A step of the build failed.
     #[error("{}", .0.message)]
     Failed(Box<BuildFailure>),
@@ -178,7 +190,11 @@ impl EngineError {
     pub fn is_unusable(&self) -> bool {
         matches!(
             self,
-            Self::Unreachable { .. } | Self::Lost(_) | Self::Unsupported { .. } | Self::NoContexts { .. }
+            Self::Unreachable { .. }
+                | Self::Address { .. }
+                | Self::Lost(_)
+                | Self::Unsupported { .. }
+                | Self::NoContexts { .. }
         )
     }
 }

@@ -19,7 +19,9 @@ use self::fixture::{
     Files, build, digest_at_registry, docker, failure, logs, noise, request, script, unique,
 };
 
+mod bridge;
 mod contexts;
+mod endpoints;
 pub(crate) mod fixture;
 
 #[tokio::test]
@@ -255,7 +257,7 @@ async fn builds_run_in_parallel() {
             let text = script(&format!("/bin/busybox sleep 2; echo {index}"));
             let mut request = request(&format!("parallel-{index}"), &text, &Files::with_busybox());
             request.no_cache = true;
-            let (result, events) = build(&docker, &request).await;
+            let (result, events) = build(&*docker, &request).await;
             result.unwrap();
             assert_eq!(logs(&events), [index.to_string()]);
         }));

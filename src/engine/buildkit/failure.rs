@@ -76,7 +76,7 @@ pub(super) fn is_without_contexts(status: &Status) -> bool {
 }
 
 /// What a lost connection says, cause by cause: gRPC's own word for it is "transport error".
-pub(super) fn lost_reason(status: &Status) -> String {
+pub(in crate::engine) fn lost_reason(status: &Status) -> String {
     let mut reason = status.message().to_owned();
     let mut source = std::error::Error::source(status);
     while let Some(error) = source {

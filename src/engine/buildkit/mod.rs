@@ -40,7 +40,9 @@ mod solve;
 mod source;
 mod transport;
 
+pub(super) use self::failure::lost_reason;
 pub(super) use self::solve::Exporter;
+pub(super) use self::transport::control;
 
 /// What BuildKit calls the steps that bring a result to where it goes.
 const EXPORTS: [&str; 2] = ["exporting to ", "pushing "];
@@ -182,7 +184,8 @@ mod tests {
     #[tokio::test]
     async fn an_engine_without_buildkit_is_unsupported() {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let endpoint = Endpoint::Tcp(listener.local_addr().unwrap().to_string());
+        let address = format!("tcp://{}", listener.local_addr().unwrap());
+        let endpoint = Endpoint::parse(&address, None).unwrap();
         let server = tokio::spawn(async move {
             let (mut stream, _) = listener.accept().await.unwrap();
             let mut request = [0; 4096];

@@ -8,7 +8,7 @@ use bollard_buildkit_proto::moby::buildkit::secrets::v1::secrets_server::Secrets
 use bollard_buildkit_proto::moby::filesync::v1::auth_server::AuthServer;
 use bollard_buildkit_proto::moby::filesync::v1::file_sync_server::FileSyncServer;
 use hyper::server::conn::http2;
-use hyper_util::rt::TokioExecutor;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::service::TowerToHyperService;
 use tonic::service::Routes;
 
@@ -16,7 +16,7 @@ use super::auth::Auth;
 use super::filesync::FileSync;
 use super::health::Health;
 use super::secrets::Secrets;
-use super::unique_id;
+use super::{transport, unique_id};
 use crate::engine::EngineError;
 use crate::engine::endpoint::{Endpoint, Task};
 
@@ -54,14 +54,14 @@ impl Session {
         ];
         let methods = METHODS.iter().map(|method| (*method).to_owned());
         headers.extend(methods.map(|method| ("X-Docker-Expose-Session-Grpc-Method", method)));
-        let Some(stream) = endpoint.upgrade("/session", &headers).await? else { return Ok(None) };
+        let Some(stream) = transport::session(endpoint, &headers).await? else { return Ok(None) };
 
         let routes = Routes::new(HealthServer::new(Health))
             .add_service(AuthServer::new(Auth))
             .add_service(SecretsServer::new(secrets))
             .add_service(FileSyncServer::new(files));
         let connection = http2::Builder::new(TokioExecutor::new())
-            .serve_connection(stream, TowerToHyperService::new(routes));
+            .serve_connection(TokioIo::new(stream), TowerToHyperService::new(routes));
         let server = Task::spawn(async move {
             // A session that breaks fails the build, which says why.
             let _ = connection.await;

@@ -4,7 +4,7 @@ use bollard::query_parameters::TagImageOptionsBuilder;
 use tokio::sync::OnceCell;
 
 use super::buildkit::{self, Exporter};
-use super::endpoint::Endpoint;
+use super::endpoint::{Endpoint, Environment};
 use super::{BuildRequest, Built, Engine, EngineError};
 use crate::config::ImageName;
 use crate::execute::events::EventSink;
@@ -16,9 +16,6 @@ mod push;
 
 pub use info::{EngineInfo, Store};
 
-/// Seconds that a request to the API may take; builds and pushes have no limit.
-const REQUEST_LIMIT: u64 = 120;
-
 /// A connection to dockerd.
 #[derive(Debug)]
 pub struct Docker {
@@ -28,28 +25,22 @@ pub struct Docker {
 }
 
 impl Docker {
-    /// Connects to the engine at `host`, such as `unix:///var/run/docker.sock` or `tcp://127.0.0.1:2375`.
-    ///
-    /// Without `host`, the variable `DOCKER_HOST` says where, and Docker's default socket without that.
-    /// Asks for the engine's version and speaks the newest API that both know.
+    /// Connects to the engine at `host`, such as `unix:///var/run/docker.sock` or `tcp://127.0.0.1:2375`; without
+    /// it, to the one that the [environment](Environment) names.
     pub async fn connect(host: Option<&str>) -> Result<Self, EngineError> {
-        let from_environment = std::env::var("DOCKER_HOST").ok();
-        let endpoint = Endpoint::parse(host.or(from_environment.as_deref()))?;
-        let version = bollard::API_DEFAULT_VERSION;
-        let api = match &endpoint {
-            Endpoint::Unix(path) => {
-                bollard::Docker::connect_with_unix(&path.to_string_lossy(), REQUEST_LIMIT, version)
-            }
-            Endpoint::Tcp(_) if std::env::var_os("DOCKER_TLS_VERIFY").is_some_and(|set| !set.is_empty()) => {
-                return Err(EngineError::Unsupported {
-                    feature: "TLS (`DOCKER_TLS_VERIFY`)".to_owned(),
-                    engine: endpoint.to_string(),
-                    hint: "forward the engine's socket over ssh, and set `DOCKER_HOST` to it".to_owned(),
-                });
-            }
-            Endpoint::Tcp(address) => bollard::Docker::connect_with_http(address, REQUEST_LIMIT, version),
-        };
-        let api = api.map_err(|error| endpoint.unreachable(error))?;
+        let environment = Environment::read();
+        Self::at(match host {
+            Some(host) => environment.docker(host)?,
+            None => environment.endpoint()?,
+        })
+        .await
+    }
+
+    /// Connects to the engine at `endpoint`.
+    ///
+    /// Asks for its version, and speaks the newest API that both know.
+    pub async fn at(endpoint: Endpoint) -> Result<Self, EngineError> {
+        let api = endpoint.api()?;
         let api = api.negotiate_version().await.map_err(|error| endpoint.unreachable(error))?;
         Ok(Self { endpoint, api, info: OnceCell::new() })
     }

@@ -73,7 +73,7 @@ impl Contents for Memory {
     }
 }
 
-fn variable(name: &str) -> String {
+pub(super) fn variable(name: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| panic!("`{name}` is not set: run `./dev engine up`"))
 }
 
@@ -115,11 +115,11 @@ pub(super) fn noise(bytes: usize) -> Vec<u8> {
 
 /// Builds, and gives back what was told on the way.
 pub(crate) async fn build(
-    docker: &Docker,
+    engine: &impl Engine,
     request: &BuildRequest,
 ) -> (Result<Built, EngineError>, Vec<Event>) {
     let (sink, mut events) = EventSink::channel();
-    let result = docker.build(request, &sink).await;
+    let result = engine.build(request, &sink).await;
     drop(sink);
     let mut told = Vec::new();
     while let Some(event) = events.recv().await {

@@ -1,0 +1,74 @@
+//! buildkitd, BuildKit without Docker. Start with [`Buildkitd::connect`].
+//!
+//! It has no store of images to leave one in: what it builds goes to the registry, or into a file.
+
+use bollard_buildkit_proto::moby::buildkit::v1::InfoRequest;
+use tonic::Code;
+
+use super::buildkit::{self, Exporter};
+use super::endpoint::Endpoint;
+use super::{BuildRequest, Built, Engine, EngineError, Output};
+use crate::config::ImageName;
+use crate::execute::events::EventSink;
+use crate::reference::{Digest, Reference};
+
+/// A buildkitd that answered.
+#[derive(Debug)]
+pub struct Buildkitd {
+    endpoint: Endpoint,
+    version: Option<String>,
+}
+
+impl Buildkitd {
+    /// Connects to the buildkitd at `endpoint`, and asks for its version.
+    pub async fn connect(endpoint: Endpoint) -> Result<Self, EngineError> {
+        let control = buildkit::control(&endpoint).await?;
+        let mut control = control.ok_or_else(|| endpoint.unreachable("it does not speak BuildKit"))?;
+        let version = match control.info(InfoRequest {}).await {
+            Ok(info) => info.into_inner().buildkit_version.map(|version| version.version),
+            // Before 0.11 there was nothing to ask.
+            Err(status) if status.code() == Code::Unimplemented => None,
+            Err(status) => return Err(endpoint.unreachable(buildkit::lost_reason(&status))),
+        };
+        Ok(Self { endpoint, version })
+    }
+
+    fn without_store(&self, feature: &str) -> EngineError {
+        EngineError::Unsupported {
+            feature: feature.to_owned(),
+            engine: self.to_string(),
+            hint: "it has no store of images: push them, or use Docker for local builds".to_owned(),
+        }
+    }
+}
+
+impl Engine for Buildkitd {
+    async fn build(&self, request: &BuildRequest, events: &EventSink) -> Result<Built, EngineError> {
+        if request.output == Output::Load {
+            return Err(self.without_store("keeping a built image"));
+        }
+        buildkit::build(&self.endpoint, &self.to_string(), Exporter::Push, request, events).await
+    }
+
+    async fn push(&self, _: &ImageName, _: &Reference, _: &EventSink) -> Result<Digest, EngineError> {
+        Err(self.without_store("pushing an image after its build"))
+    }
+
+    async fn holds(&self, _: &Reference) -> Result<bool, EngineError> {
+        Err(self.without_store("keeping images"))
+    }
+
+    async fn tag(&self, _: &Reference, _: &Reference) -> Result<(), EngineError> {
+        Err(self.without_store("naming images"))
+    }
+}
+
+impl std::fmt::Display for Buildkitd {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("buildkitd")?;
+        match &self.version {
+            Some(version) => write!(formatter, " {}", version.trim_start_matches('v')),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! HTTP to an engine. Start with [`Endpoint::send`].
+//!
+//! Builds need what HTTP clients hide: a connection that stops being HTTP/1.1 after its first answer
+//! ([`Endpoint::upgrade`]). So each exchange has a connection of its own, which ends with it. What only asks goes through
+//! [`Endpoint::api`], which keeps its connections: over ssh each costs a handshake.
+
+use std::error::Error;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bollard::{API_DEFAULT_VERSION, BollardRequest};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::{Bytes, Incoming};
+use hyper::client::conn::http1;
+use hyper::header::{CONNECTION, HOST, HeaderValue, UPGRADE};
+use hyper::rt::{Read, ReadBufCursor, Write};
+use hyper::upgrade::Upgraded;
+use hyper::{Request, Response, StatusCode, Uri};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::{Connected, Connection as Poolable};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+
+use super::{Connection, Endpoint, Task};
+use crate::engine::EngineError;
+
+/// What is kept of an answer that is not the expected one.
+const ERROR_BODY_LIMIT: usize = 64 * 1024;
+/// Seconds that a request to the API may take; builds and pushes have no limit.
+const REQUEST_LIMIT: u64 = 120;
+
+/// The answer to an HTTP request, and the connection that it comes over.
+pub(in crate::engine) struct Answer {
+    /// Status, headers and body.
+    pub(in crate::engine) response: Response<Incoming>,
+    connection: Task,
+}
+
+impl Endpoint {
+    /// Sends `request` over a connection of its own.
+    pub(in crate::engine) async fn send(
+        &self,
+        mut request: Request<Full<Bytes>>,
+    ) -> Result<Answer, EngineError> {
+        let stream = self.connect().await?;
+        let (mut sender, connection) =
+            http1::handshake(TokioIo::new(stream)).await.map_err(|error| self.unreachable(error))?;
+        let connection = Task::spawn(async move {
+            // How it ends is told by the answer.
+            let _ = connection.with_upgrades().await;
+        });
+        // Docker ignores the value, and HTTP/1.1 demands one.
+        request.headers_mut().insert(HOST, HeaderValue::from_static("localhost"));
+        let response = sender.send_request(request).await.map_err(|error| self.broken(&error))?;
+        Ok(Answer { response, connection })
+    }
+
+    /// Turns a connection into the raw stream behind `path`, where both sides then speak HTTP/2.
+    ///
+    /// `None` when the engine has no such path.
+    pub(in crate::engine) async fn upgrade(
+        &self,
+        path: &str,
+        headers: &[(&'static str, String)],
+    ) -> Result<Option<Upgraded>, EngineError> {
+        let mut request = Request::post(path).header(CONNECTION, "Upgrade").header(UPGRADE, "h2c");
+        for (name, value) in headers {
+            request = request.header(*name, value);
+        }
+        let request = request.body(Full::default()).map_err(|error| EngineError::Lost(error.to_string()))?;
+        let answer = self.send(request).await?;
+        match answer.response.status() {
+            StatusCode::SWITCHING_PROTOCOLS => {
+                let upgraded = hyper::upgrade::on(answer.response)
+                    .await
+                    .map_err(|error| EngineError::Lost(error.to_string()))?;
+                Ok(Some(upgraded))
+            }
+            StatusCode::NOT_FOUND => Ok(None),
+            status => {
+                let text = answer.error_text().await;
+                Err(EngineError::Lost(format!("`{path}` answered {status}: {text}")))
+            }
+        }
+    }
+
+    /// A client of Docker's API, which keeps its connections.
+    pub(in crate::engine) fn api(&self) -> Result<bollard::Docker, EngineError> {
+        let endpoint = self.clone();
+        let connector = tower::service_fn(move |_: Uri| {
+            let endpoint = endpoint.clone();
+            Box::pin(async move { endpoint.connect().await.map(|stream| Pooled(TokioIo::new(stream))) })
+        });
+        let client = Client::builder(TokioExecutor::new()).build(connector);
+        let transport = move |request: BollardRequest| {
+            let client = client.clone();
+            async move {
+                let answer = client.request(request).await;
+                answer.map_err(|error| {
+                    io::Error::other(never_there(&error).unwrap_or_else(|| words(&error))).into()
+                })
+            }
+        };
+        // The address is never looked up.
+        bollard::Docker::connect_with_custom_transport(
+            transport,
+            Some("http://localhost"),
+            REQUEST_LIMIT,
+            API_DEFAULT_VERSION,
+        )
+        .map_err(|error| self.unreachable(error))
+    }
+
+    /// The error for a connection that ended before the answer came.
+    fn broken(&self, error: &hyper::Error) -> EngineError {
+        match never_there(error) {
+            Some(reason) => self.unreachable(reason),
+            None => EngineError::Lost(words(error)),
+        }
+    }
+}
+
+/// Why there was no connection at all, if that is what `error` comes from.
+fn never_there(error: &(dyn Error + 'static)) -> Option<String> {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if let Some(EngineError::Unreachable { reason, .. }) = error.downcast_ref() {
+            return Some(reason.clone());
+        }
+        let io = error.downcast_ref::<io::Error>();
+        if let Some(io) = io.filter(|io| io.kind() == io::ErrorKind::NotConnected) {
+            return Some(io.to_string());
+        }
+        cause = error.source();
+    }
+    None
+}
+
+/// What an error and its causes say.
+fn words(error: &(dyn Error + 'static)) -> String {
+    let mut words = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let text = cause.to_string();
+        if !words.contains(&text) {
+            words = format!("{words}: {text}");
+        }
+        source = cause.source();
+    }
+    words
+}
+
+impl Answer {
+    /// The text of an error answer: Docker's `message`, or the body itself, bounded.
+    pub(in crate::engine) async fn error_text(self) -> String {
+        let _connection = self.connection;
+        let body = match Limited::new(self.response.into_body(), ERROR_BODY_LIMIT).collect().await {
+            Ok(body) => body.to_bytes(),
+            Err(error) => return error.to_string(),
+        };
+        let message = serde_json::from_slice::<serde_json::Value>(&body)
+            .ok()
+            .and_then(|answer| Some(answer.get("message")?.as_str()?.to_owned()));
+        message.unwrap_or_else(|| String::from_utf8_lossy(&body).trim().to_owned())
+    }
+}
+
+/// A connection that may be used again.
+struct Pooled(TokioIo<Box<dyn Connection>>);
+
+impl Poolable for Pooled {
+    fn connected(&self) -> Connected {
+        Connected::new()
+    }
+}
+
+impl Read for Pooled {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: ReadBufCursor<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_read(context, buffer)
+    }
+}
+
+impl Write for Pooled {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(context, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(context)
+    }
+}

@@ -1,0 +1,201 @@
+//! Where an engine listens, and what it speaks there. Start with [`Endpoint`].
+//!
+//! | address | what is reached |
+//! | --- | --- |
+//! | `unix:///var/run/docker.sock` | dockerd on this machine |
+//! | `tcp://host:2375`, `http://host:2375` | dockerd, without TLS |
+//! | `tcp://host:2376` with a folder of certificates, `https://host:2376` | dockerd, TLS on both sides |
+//! | `ssh://user@host:22`, `ssh://user@host/run/docker.sock` | dockerd, through `docker system dial-stdio` there |
+//! | `buildkit+unix://`, `buildkit+tcp://`, `buildkit+ssh://` | a buildkitd in the same ways |
+//!
+//! [`locate`] finds the endpoint that a machine is set up for; [`exchange`] speaks HTTP to one.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpStream, UnixStream};
+use tokio::task::JoinHandle;
+
+use self::ssh::Ssh;
+use self::tls::Tls;
+use super::EngineError;
+
+mod exchange;
+mod locate;
+mod ssh;
+mod tls;
+
+pub(super) use self::exchange::Answer;
+pub use self::locate::Environment;
+
+/// A local socket answers at once or never; a remote one within a few round trips.
+const CONNECT_LIMIT: Duration = Duration::from_secs(10);
+
+/// The address of an engine.
+#[derive(Clone, Debug)]
+pub struct Endpoint {
+    protocol: Protocol,
+    transport: Transport,
+}
+
+/// What an engine speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protocol {
+    /// Docker's API, in which BuildKit's is a path.
+    Docker,
+    /// BuildKit's own, which is gRPC.
+    BuildKit,
+}
+
+#[derive(Clone, Debug)]
+enum Transport {
+    Unix(PathBuf),
+    /// Host and port.
+    Tcp(String),
+    /// Host and port, and who we are to each other.
+    Tls(String, Tls),
+    Ssh(Ssh),
+}
+
+/// A task that lives no longer than its owner.
+#[derive(Debug)]
+pub(super) struct Task(JoinHandle<()>);
+
+/// A stream of bytes to an engine.
+pub(super) trait Connection: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Connection for T {}
+
+impl Endpoint {
+    /// Reads an address; `certificates` is a folder with `ca.pem` and, to be known by, `cert.pem` and `key.pem`.
+    ///
+    /// # Errors
+    /// When it is not an address, or the certificates cannot be used.
+    pub fn parse(address: &str, certificates: Option<&Path>) -> Result<Self, EngineError> {
+        let wrong = |reason: String| EngineError::Address { address: address.to_owned(), reason };
+        let (protocol, plain) = match address.strip_prefix("buildkit+") {
+            Some(plain) => (Protocol::BuildKit, plain),
+            None => (Protocol::Docker, address),
+        };
+        let transport = match plain.split_once("://") {
+            Some(("unix", path)) if path.starts_with('/') => Transport::Unix(path.into()),
+            Some((scheme @ ("tcp" | "http" | "https"), host)) => {
+                tcp(protocol, scheme, host, certificates).map_err(wrong)?
+            }
+            Some(("ssh", target)) => Transport::Ssh(Ssh::parse(target, protocol).map_err(wrong)?),
+            _ => {
+                let expected = "expected `unix:///path`, `tcp://host:port` or `ssh://user@host`, \
+                                with `buildkit+` before it for a buildkitd";
+                return Err(wrong(expected.to_owned()));
+            }
+        };
+        Ok(Self { protocol, transport })
+    }
+
+    /// What is spoken there.
+    #[must_use]
+    pub fn protocol(&self) -> Protocol {
+        self.protocol
+    }
+
+    /// A new connection to the engine.
+    pub(super) async fn connect(&self) -> Result<Box<dyn Connection>, EngineError> {
+        tokio::time::timeout(CONNECT_LIMIT, self.open())
+            .await
+            .map_err(|_| self.unreachable("it did not answer within 10 seconds"))?
+            .map_err(|error| self.unreachable(error))
+    }
+
+    async fn open(&self) -> std::io::Result<Box<dyn Connection>> {
+        Ok(match &self.transport {
+            Transport::Unix(path) => Box::new(UnixStream::connect(path).await?),
+            Transport::Tcp(address) => Box::new(tcp_stream(address).await?),
+            Transport::Tls(address, tls) => Box::new(tls.connect(tcp_stream(address).await?).await?),
+            Transport::Ssh(ssh) => Box::new(ssh.connect()?),
+        })
+    }
+
+    /// The error for an engine that does not answer.
+    pub(super) fn unreachable(&self, reason: impl std::fmt::Display) -> EngineError {
+        EngineError::Unreachable { endpoint: self.to_string(), reason: reason.to_string() }
+    }
+}
+
+/// An address of host and port, with TLS where there are certificates or the scheme asks for it.
+fn tcp(
+    protocol: Protocol,
+    scheme: &str,
+    host: &str,
+    certificates: Option<&Path>,
+) -> Result<Transport, String> {
+    let host = host.trim_end_matches('/');
+    if host.is_empty() || host.contains(['/', '@', '?', '#', ' ']) {
+        return Err("expected a host and a port after `://`".to_owned());
+    }
+    let certificates = match (scheme, certificates) {
+        ("http", _) => None,
+        ("https", None) => {
+            return Err("TLS needs a folder with `ca.pem`, `cert.pem` and `key.pem`".to_owned());
+        }
+        (_, certificates) => certificates,
+    };
+    let has_port = host.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
+    let port = match (protocol, certificates) {
+        (Protocol::BuildKit, _) => 1234,
+        (Protocol::Docker, Some(_)) => 2376,
+        (Protocol::Docker, None) => 2375,
+    };
+    let address = if has_port { host.to_owned() } else { format!("{host}:{port}") };
+    let Some(folder) = certificates else {
+        // Docker's `tcp://` has always meant "without TLS"; who writes BuildKit's is asked to say so.
+        if protocol == Protocol::BuildKit && scheme != "http" && !is_loopback(&address) {
+            let hint = "name the folder of the certificates, or write `buildkit+http://` to go without TLS: \
+                        logins and secrets then travel in the clear";
+            return Err(format!("it is on another machine; {hint}"));
+        }
+        return Ok(Transport::Tcp(address));
+    };
+    let name = address.rsplit_once(':').map_or(&*address, |(name, _)| name);
+    let tls = Tls::read(folder, name.trim_matches(['[', ']']))?;
+    Ok(Transport::Tls(address, tls))
+}
+
+fn is_loopback(address: &str) -> bool {
+    let host = address.rsplit_once(':').map_or(address, |(host, _)| host).trim_matches(['[', ']']);
+    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}
+
+async fn tcp_stream(address: &str) -> std::io::Result<TcpStream> {
+    let stream = TcpStream::connect(address).await?;
+    stream.set_nodelay(true)?;
+    Ok(stream)
+}
+
+impl std::fmt::Display for Endpoint {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.protocol == Protocol::BuildKit {
+            formatter.write_str("buildkit+")?;
+        }
+        match &self.transport {
+            Transport::Unix(path) => write!(formatter, "unix://{}", path.display()),
+            Transport::Tcp(address) | Transport::Tls(address, _) => write!(formatter, "tcp://{address}"),
+            Transport::Ssh(ssh) => write!(formatter, "ssh://{ssh}"),
+        }
+    }
+}
+
+impl Task {
+    /// Runs `future` until it ends or the guard is dropped.
+    pub(super) fn spawn(future: impl Future<Output = ()> + Send + 'static) -> Self {
+        Self(tokio::spawn(future))
+    }
+}
+
+impl Drop for Task {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -29,6 +29,7 @@ fn fields() -> KeyFields {
         secrets: BTreeMap::new(),
         contexts: BTreeMap::from([(String::new(), "2".repeat(40))]),
         paths: None,
+        attestations: BTreeMap::new(),
         images: BTreeMap::new(),
     }
 }

@@ -47,6 +47,9 @@ pub struct KeyFields {
     pub contexts: BTreeMap<String, String>,
     /// The digest (hex) of the declared inputs (`paths`) outside what the Dockerfile copies.
     pub paths: Option<String>,
+    /// What is attested of the image (`provenance`, `sbom`), with what makes it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub attestations: BTreeMap<String, String>,
     /// The keys of the images of `build.toml` that this one is built from, by image name.
     pub images: BTreeMap<String, ImageKey>,
 }
@@ -67,6 +70,7 @@ impl KeyFields {
             secrets,
             contexts,
             paths,
+            attestations,
             images,
         } = self;
         let platforms: BTreeSet<&String> = platforms.iter().collect();
@@ -85,6 +89,10 @@ impl KeyFields {
         encoder.field("secrets").map(secrets);
         encoder.field("contexts").map(contexts);
         encoder.field("paths").option(paths.as_deref());
+        // Without any there is no field: it came later, and no key was to change for it.
+        if !attestations.is_empty() {
+            encoder.field("attestations").map(attestations);
+        }
         encoder.field("images").count(images.len());
         for (name, ImageKey(key)) in images {
             encoder.text(name).bytes(key);

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use bstr::ByteSlice;
 use dtbuild_cache::key::ImageKey;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -86,10 +87,12 @@ fn request(
     let context = snapshot.ok_or_else(|| {
         Error::new(Kind::Usage, format!("the context `{}` is gone from {files}", image.context))
     })?;
+    let dockerfile = pinned(source, gathered, &workspace.config)?;
+    let source_date_epoch = source_date_epoch(workspace, &dockerfile, files)?;
     Ok(BuildRequest {
         image: planned.name.clone(),
         context,
-        dockerfile: pinned(source, gathered, &workspace.config)?.into(),
+        dockerfile: dockerfile.into(),
         dockerfile_path: image.dockerfile.clone(),
         target: image.target.clone(),
         args: source.args.clone(),
@@ -97,6 +100,8 @@ fn request(
         platforms: source.platforms.iter().cloned().map(Platform).collect(),
         labels: labels(workspace, planned, files)?,
         secrets: image.secrets.clone(),
+        options: image.options.clone(),
+        source_date_epoch,
         no_cache,
         names: names(planned, purpose)?,
         output: if purpose == Purpose::Publish { Output::Push } else { Output::Load },
@@ -121,6 +126,18 @@ fn pinned(source: &Source, gathered: &Gathered, config: &Config) -> Result<Vec<u
         }
     }
     source.pin(&replacements)
+}
+
+/// The commit's time, so that two builds of it are the same image also in the times that it carries.
+///
+/// A Dockerfile that reads it has it as an argument like any other: it would enter the image without being in its key.
+fn source_date_epoch(workspace: &Workspace, dockerfile: &[u8], files: Files) -> Result<Option<i64>> {
+    match files {
+        Files::Commit(commit) if !dockerfile.contains_str("SOURCE_DATE_EPOCH") => {
+            Ok(Some(workspace.repository.commit_time(commit)?))
+        }
+        _ => Ok(None),
+    }
 }
 
 /// The OCI's labels for a commit; a working tree has none, as they would make a lie of its content.

@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::{BasePolicy, Source};
+use super::{BasePolicy, Network, Provenance, Source};
 
 /// The images of a repository and the environments that they go to.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -78,6 +78,25 @@ pub struct ImageTable {
     #[serde(default)]
     #[schemars(with = "Vec<SecretTable>")]
     pub secrets: Vec<Spanned<SecretTable>>,
+    /// Ssh agents for `RUN --mount=type=ssh`: the user's own, which `SSH_AUTH_SOCK` names.
+    #[serde(default)]
+    #[schemars(with = "Vec<SshTable>")]
+    pub ssh: Vec<Spanned<SshTable>>,
+    /// The network of `RUN`: `none`, or the machine's own as `host`; the engine's default when left out.
+    pub network: Option<Network>,
+    /// Caches to look for steps in, as `docker buildx` has them written: `type=registry,ref=REPOSITORY:TAG`.
+    #[serde(default)]
+    #[schemars(with = "Vec<String>")]
+    pub cache_from: Vec<Spanned<String>>,
+    /// Caches to bring steps to: `type=inline`, `type=registry,ref=REPOSITORY:TAG,mode=max`, `type=gha`.
+    #[serde(default)]
+    #[schemars(with = "Vec<String>")]
+    pub cache_to: Vec<Spanned<String>>,
+    /// Attest how the image was built: `min`, or `max` with every step and argument.
+    pub provenance: Option<Provenance>,
+    /// Attest what is in the image: `true`, or the name of the image that finds out.
+    #[schemars(with = "Option<SbomValue>")]
+    pub sbom: Option<Spanned<SbomValue>>,
     /// Where the files come from when a commit is built: `commit` (git's objects) or `worktree` (the disk).
     #[serde(default)]
     pub source: Source,
@@ -95,6 +114,26 @@ pub struct SecretTable {
     pub file: Option<String>,
     /// A version of your own: images are rebuilt when it changes. The value never enters a key.
     pub version: Option<String>,
+}
+
+/// An ssh agent.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SshTable {
+    /// The id that the Dockerfile names; `default` where it names none.
+    pub id: String,
+    /// A version of your own: images are rebuilt when it changes. The keys never enter a key.
+    pub version: Option<String>,
+}
+
+/// Whether, or with what, the content of an image is listed.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum SbomValue {
+    /// With BuildKit's own scanner, or not at all.
+    Switch(bool),
+    /// With this image.
+    Generator(String),
 }
 
 /// An environment.

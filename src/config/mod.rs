@@ -11,6 +11,7 @@ mod error;
 pub mod file;
 pub mod lock;
 pub mod name;
+mod options;
 #[cfg(test)]
 mod tests;
 mod validate;
@@ -20,6 +21,7 @@ pub(crate) use error::nearest;
 
 pub use lock::Lock;
 pub use name::{EnvironmentName, ImageName, NameError};
+pub use options::{BuildOptions, CacheEntry, Network, Provenance, SshAgent};
 
 /// The name of the file at the repository's root.
 pub const FILE_NAME: &str = "build.toml";
@@ -82,6 +84,8 @@ pub struct Image {
     pub ignore: Option<Globs>,
     /// Secrets for `RUN --mount=type=secret`.
     pub secrets: Vec<SecretSource>,
+    /// Agents, network, caches and attestations.
+    pub options: BuildOptions,
     /// Whether the files come from the commit or from the disk.
     pub source: Source,
     /// The line of `build.toml` that names the context.

@@ -23,7 +23,7 @@ pub(super) struct Validator<'a> {
     pub(super) registry: Option<&'a str>,
 }
 
-type Result<T> = std::result::Result<T, ConfigError>;
+pub(super) type Result<T> = std::result::Result<T, ConfigError>;
 
 impl Validator<'_> {
     pub(super) fn config(&self, file: File) -> Result<Config> {
@@ -62,7 +62,7 @@ impl Validator<'_> {
             .hint("write a host, its port if it has one, and a path in lower case: `localhost:5000/team`"))
     }
 
-    fn error(&self, place: &Spanned<impl Sized>, message: impl Into<String>) -> ConfigError {
+    pub(super) fn error(&self, place: &Spanned<impl Sized>, message: impl Into<String>) -> ConfigError {
         ConfigError::new(self.file, message).at(self.text, place.span().start)
     }
 
@@ -98,6 +98,7 @@ impl Validator<'_> {
             table.platforms.iter().map(|platform| self.platform(platform)).collect::<Result<_>>()?;
         platforms.sort();
         platforms.dedup();
+        let options = self.options(&table)?;
         Ok(Image {
             repository,
             context,
@@ -108,6 +109,7 @@ impl Validator<'_> {
             paths: self.globs(&table.paths)?,
             ignore: self.globs(&table.ignore)?,
             secrets: table.secrets.into_iter().map(|secret| self.secret(secret)).collect::<Result<_>>()?,
+            options,
             source: table.source,
             context_line: self.line(&table.context),
             dockerfile_line: self.line(table.dockerfile.as_ref().unwrap_or(&table.context)),

@@ -5,6 +5,7 @@
 use bollard_buildkit_proto::moby::buildkit::v1::InfoRequest;
 use tonic::Code;
 
+use super::abilities::Abilities;
 use super::buildkit::{self, Exporter};
 use super::endpoint::Endpoint;
 use super::{BuildRequest, Built, Engine, EngineError, Output};
@@ -47,6 +48,7 @@ impl Engine for Buildkitd {
         if request.output == Output::Load {
             return Err(self.without_store("keeping a built image"));
         }
+        Abilities::BUILDKITD.check(request, &self.to_string())?;
         buildkit::build(&self.endpoint, &self.to_string(), Exporter::Push, request, events).await
     }
 

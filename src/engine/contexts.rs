@@ -7,7 +7,7 @@ use bstr::BString;
 use dtbuild_cache::snapshot::Snapshot;
 
 use super::{BuildRequest, EngineError, Output};
-use crate::config::Platform;
+use crate::config::{BuildOptions, Platform};
 use crate::reference::{Reference, Repository};
 
 /// The repository of the images that folders become. It is no registry: they are never pushed.
@@ -112,6 +112,8 @@ impl BuildRequest {
             platforms: self.platforms.clone(),
             labels: BTreeMap::new(),
             secrets: Vec::new(),
+            options: BuildOptions::default(),
+            source_date_epoch: self.source_date_epoch,
             no_cache: false,
             names: vec![folder.image.clone()],
             output: Output::Load,

@@ -273,7 +273,8 @@ pub(crate) fn request(image: &str) -> BuildRequest {
         platforms: Vec::new(),
         labels: BTreeMap::new(),
         secrets: Vec::new(),
-
+        options: crate::config::BuildOptions::default(),
+        source_date_epoch: None,
         no_cache: false,
         names: vec![format!("localhost/{image}:key").parse().expect("a reference")],
         output: Output::Push,

@@ -10,11 +10,12 @@ use bstr::BString;
 use dtbuild_cache::snapshot::Snapshot;
 
 pub use self::contexts::{ContextFolder, Contexts, NamedContext};
-use crate::config::{ImageName, Platform, SecretSource};
+use crate::config::{BuildOptions, ImageName, Platform, SecretSource};
 use crate::execute::events::EventSink;
 pub use crate::execute::events::{BuildFailure, StepCount};
 use crate::reference::{Digest, Reference};
 
+mod abilities;
 mod any;
 mod buildkit;
 pub mod buildkitd;
@@ -48,6 +49,10 @@ pub struct BuildRequest {
     pub labels: BTreeMap<String, String>,
     /// Secrets that `RUN --mount=type=secret` may ask for.
     pub secrets: Vec<SecretSource>,
+    /// Agents, network, caches and attestations.
+    pub options: BuildOptions,
+    /// Seconds since 1970 that stand for the time of the build in the image; none for the engine's clock.
+    pub source_date_epoch: Option<i64>,
     /// Whether to run every step again.
     pub no_cache: bool,
     /// The names that the image gets.
@@ -149,6 +154,14 @@ pub enum EngineError {
         /// The secret's id.
         id: String,
         /// What is missing; never the value.
+        reason: String,
+    },
+    /// There is no ssh agent to forward.
+    #[error("cannot forward the ssh agent `{id}`: {reason}; start one with `ssh-agent` and add a key to it")]
+    SshAgent {
+        /// The agent's id.
+        id: String,
+        /// What is missing.
         reason: String,
     },
     /// The context changed or could not be read while it was sent.

@@ -57,11 +57,18 @@ fn inputs(image: &ImageFacts) -> Vec<Reason> {
 
 fn settings(old: &KeyFields, new: &KeyFields) -> Vec<Reason> {
     let shown = |value: &Option<String>| value.clone().unwrap_or_else(|| "default".to_owned());
+    let attestations = |fields: &KeyFields| {
+        let attested =
+            fields.attestations.iter().map(|(name, by)| format!("{name} {by}").trim_end().to_owned());
+        let attested: Vec<String> = attested.collect();
+        if attested.is_empty() { "none".to_owned() } else { attested.join(", ") }
+    };
     let platforms = |fields: &KeyFields| fields.platforms.join(", ");
     [
         ("target", shown(&old.target), shown(&new.target)),
         ("platforms", platforms(old), platforms(new)),
         ("network", shown(&old.network), shown(&new.network)),
+        ("attestations", attestations(old), attestations(new)),
     ]
     .into_iter()
     .filter(|(_, old, new)| old != new)

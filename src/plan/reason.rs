@@ -42,7 +42,7 @@ pub enum Reason {
         /// Its path.
         path: String,
     },
-    /// The target stage, the platforms or the network mode changed.
+    /// The target stage, the platforms, the network mode or what is attested changed.
     SettingChanged {
         /// Which one, as `build.toml` names it.
         setting: String,

@@ -32,6 +32,7 @@ fn fields(tree: &str) -> KeyFields {
         secrets: BTreeMap::new(),
         contexts: [(String::new(), tree.to_owned())].into(),
         paths: None,
+        attestations: BTreeMap::new(),
         images: BTreeMap::new(),
     }
 }

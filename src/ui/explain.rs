@@ -135,6 +135,8 @@ fn fields(view: &ImageView<'_>) -> Vec<(&'static str, String)> {
         }
     };
     rows.extend(fields.secrets.iter().map(|(id, version)| ("secret", secret(id, version))));
+    let attested = |name: &str, by: &str| format!("{name} {}", text::name(by)).trim_end().to_owned();
+    rows.extend(fields.attestations.iter().map(|(name, by)| ("attestation", attested(name, by))));
     rows.extend(fields.contexts.iter().map(|(name, id)| {
         ("context", format!("{} {}", text::name(name), text::short_hex(id)).trim_start().to_owned())
     }));

@@ -134,6 +134,7 @@ pub(super) fn planned(name: &str, decision: Decision, reasons: Vec<Reason>) -> P
         secrets: BTreeMap::new(),
         contexts: BTreeMap::new(),
         paths: None,
+        attestations: BTreeMap::new(),
         images: BTreeMap::new(),
     };
     PlannedImage {

@@ -23,6 +23,7 @@ mod bridge;
 mod contexts;
 mod endpoints;
 pub(crate) mod fixture;
+mod options;
 
 #[tokio::test]
 async fn engine_describes_itself() {

@@ -20,6 +20,7 @@ fn fields() -> KeyFields {
         secrets: map(&[("npm", "2026-11")]),
         contexts: map(&[("", "4b825dc642cb6eb9a060e54bf8d69288fbee4904")]),
         paths: None,
+        attestations: BTreeMap::new(),
         images: BTreeMap::from([("base".to_owned(), ImageKey::from_bytes([7; 32]))]),
     }
 }
@@ -51,6 +52,8 @@ fn every_field_alters_the_key() {
             fields.contexts.insert("shared".to_owned(), "00".to_owned());
         }),
         ("paths", |fields| fields.paths = Some(String::new())),
+        ("attestation", |fields| fields.attestations = map(&[("provenance", "min")])),
+        ("attestation's mode", |fields| fields.attestations = map(&[("provenance", "max")])),
         ("image's key", |fields| {
             fields.images.insert("base".to_owned(), ImageKey::from_bytes([8; 32]));
         }),
@@ -112,7 +115,8 @@ prop_compose! {
     fn any_fields()(
         (dockerfile, target, network, paths) in (text(), option::of(text()), option::of(text()), option::of(text())),
         platforms in vec(text(), 0..3),
-        (args, bases, secrets, contexts) in (
+        (args, bases, secrets, contexts, attestations) in (
+            btree_map(text(), text(), 0..3),
             btree_map(text(), text(), 0..3),
             btree_map(text(), text(), 0..3),
             btree_map(text(), text(), 0..3),
@@ -122,7 +126,8 @@ prop_compose! {
     ) -> KeyFields {
         let platforms = platforms.into_iter().collect::<BTreeSet<_>>().into_iter().collect();
         KeyFields {
-            schema: SCHEMA, dockerfile, target, platforms, network, args, bases, secrets, contexts, paths, images,
+            schema: SCHEMA, dockerfile, target, platforms, network, args, bases, secrets, contexts, paths,
+            attestations, images,
         }
     }
 }

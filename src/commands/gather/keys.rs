@@ -54,18 +54,23 @@ fn of_image(
     let secret = |secret: &crate::config::SecretSource| {
         (secret.id.clone(), secret.version.clone().unwrap_or_default())
     };
+    // The prefix keeps an agent apart from a secret of the same id.
+    let agent = |agent: &crate::config::SshAgent| {
+        (format!("ssh:{}", agent.id), agent.version.clone().unwrap_or_default())
+    };
     let image_key = |need: &ImageName| Some((need.to_string(), known.get(need)?.key));
     let fields = KeyFields {
         schema: SCHEMA,
         dockerfile: source.dockerfile_digest.clone(),
         target: image.target.clone(),
         platforms: source.platforms.clone(),
-        network: None,
+        network: image.options.network.map(|network| network.as_str().to_owned()),
         args: source.args.clone(),
         bases: source.bases().map(base).collect(),
-        secrets: image.secrets.iter().map(secret).collect(),
+        secrets: image.secrets.iter().map(secret).chain(image.options.ssh.iter().map(agent)).collect(),
         contexts: [(String::new(), selected.digest.to_string())].into(),
         paths: paths.map(|id| id.to_string()),
+        attestations: image.options.attestations(),
         images: source.dependencies.iter().filter_map(image_key).collect(),
     };
     Ok(Keyed { key: fields.key(), fields, selection: selected.selection })

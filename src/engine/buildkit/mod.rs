@@ -21,6 +21,7 @@ use self::filesync::FileSync;
 use self::progress::Progress;
 use self::secrets::Secrets;
 use self::session::Session;
+use self::ssh::Agents;
 use super::endpoint::Endpoint;
 use super::transient::is_transient;
 use super::{BuildRequest, Built, EngineError, Output};
@@ -28,6 +29,7 @@ use crate::execute::events::EventSink;
 use crate::reference::Digest;
 
 mod auth;
+mod cache;
 mod failure;
 mod filesync;
 mod folder;
@@ -38,6 +40,7 @@ mod secrets;
 mod session;
 mod solve;
 mod source;
+mod ssh;
 mod transport;
 
 pub(super) use self::failure::lost_reason;
@@ -63,10 +66,11 @@ pub(super) async fn build(
         hint: "use Docker 20.10 or newer".to_owned(),
     };
     let secrets = Secrets::read(&request.secrets).await?;
+    let agents = Agents::find(&request.options.ssh).await?;
     let fault = Arc::new(OnceLock::new());
     let files = FileSync { folders: folders(request), fault: Arc::clone(&fault) };
     let control = transport::control(endpoint).await?.ok_or_else(without)?;
-    let session = Session::open(endpoint, shared_key(request), files, secrets.clone()).await?;
+    let session = Session::open(endpoint, shared_key(request), files, (secrets.clone(), agents)).await?;
     let session = session.ok_or_else(without)?;
 
     let mut progress = Progress::new(request.image.clone(), events.clone(), secrets.clone());

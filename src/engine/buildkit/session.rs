@@ -7,6 +7,7 @@ use bollard_buildkit_proto::health::health_server::HealthServer;
 use bollard_buildkit_proto::moby::buildkit::secrets::v1::secrets_server::SecretsServer;
 use bollard_buildkit_proto::moby::filesync::v1::auth_server::AuthServer;
 use bollard_buildkit_proto::moby::filesync::v1::file_sync_server::FileSyncServer;
+use bollard_buildkit_proto::moby::sshforward::v1::ssh_server::SshServer;
 use hyper::server::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::service::TowerToHyperService;
@@ -16,15 +17,18 @@ use super::auth::Auth;
 use super::filesync::FileSync;
 use super::health::Health;
 use super::secrets::Secrets;
+use super::ssh::Agents;
 use super::{transport, unique_id};
 use crate::engine::EngineError;
 use crate::engine::endpoint::{Endpoint, Task};
 
 /// The methods that the engine may call; it compares without regard to case.
-const METHODS: [&str; 4] = [
+const METHODS: [&str; 6] = [
     "/moby.filesync.v1.FileSync/DiffCopy",
     "/moby.filesync.v1.Auth/Credentials",
     "/moby.buildkit.secrets.v1.Secrets/GetSecret",
+    "/moby.sshforward.v1.SSH/CheckAgent",
+    "/moby.sshforward.v1.SSH/ForwardAgent",
     "/grpc.health.v1.Health/Check",
 ];
 
@@ -44,7 +48,7 @@ impl Session {
         endpoint: &Endpoint,
         shared_key: String,
         files: FileSync,
-        secrets: Secrets,
+        (secrets, agents): (Secrets, Agents),
     ) -> Result<Option<Self>, EngineError> {
         let id = unique_id();
         let mut headers = vec![
@@ -59,6 +63,7 @@ impl Session {
         let routes = Routes::new(HealthServer::new(Health))
             .add_service(AuthServer::new(Auth))
             .add_service(SecretsServer::new(secrets))
+            .add_service(SshServer::new(agents))
             .add_service(FileSyncServer::new(files));
         let connection = http2::Builder::new(TokioExecutor::new())
             .serve_connection(TokioIo::new(stream), TowerToHyperService::new(routes));

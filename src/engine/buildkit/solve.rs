@@ -4,8 +4,9 @@ use std::collections::HashMap;
 
 use bollard_buildkit_proto::moby::buildkit::v1::{CacheOptions, SolveRequest};
 
+use super::cache;
 use super::folder::DOCKERFILE;
-use crate::config::Platform;
+use crate::config::{BuildOptions, Network, Platform};
 use crate::engine::{BuildRequest, NamedContext, Output};
 
 /// Where the result of a build goes on its engine.
@@ -45,7 +46,15 @@ pub(super) fn solve_request(
         exporter_deprecated: if exporter == Exporter::Push { "image" } else { "moby" }.to_owned(),
         exporter_attrs_deprecated: output,
         // BuildKit of Docker 20.10 reads it without looking whether it is there.
-        cache: Some(CacheOptions::default()),
+        cache: Some(CacheOptions {
+            exports: cache::exports(&request.options.cache_to, variable),
+            ..CacheOptions::default()
+        }),
+        entitlements: if request.options.network == Some(Network::Host) {
+            vec!["network.host".to_owned()]
+        } else {
+            Vec::new()
+        },
         ..SolveRequest::default()
     }
 }
@@ -60,6 +69,10 @@ fn attributes(request: &BuildRequest) -> HashMap<String, String> {
     if !request.platforms.is_empty() {
         let platforms: Vec<&str> = request.platforms.iter().map(Platform::as_str).collect();
         attributes.insert("platform".to_owned(), platforms.join(","));
+    }
+    attributes.extend(options(&request.options));
+    if let Some(seconds) = request.source_date_epoch {
+        attributes.insert("build-arg:SOURCE_DATE_EPOCH".to_owned(), seconds.to_string());
     }
     if request.no_cache {
         // An empty list of stages means all.
@@ -87,9 +100,30 @@ pub(super) fn local_name(name: &str) -> String {
     format!("context:{name}")
 }
 
+/// The attributes of what an image's options ask for.
+fn options(options: &BuildOptions) -> impl Iterator<Item = (String, String)> {
+    let network =
+        options.network.map(|network| ("force-network-mode".to_owned(), network.as_str().to_owned()));
+    let imports = cache::imports(&options.cache_from, variable);
+    // BuildKit knows the import of a cache as an attribute alone; the field of the request does nothing.
+    let imports = imports.map(|imports| ("cache-imports".to_owned(), imports));
+    let provenance =
+        options.provenance.map(|mode| ("attest:provenance".to_owned(), format!("mode={}", mode.as_str())));
+    let sbom = options.sbom.as_ref().map(|generator| {
+        let generator = Some(generator).filter(|name| !name.is_empty());
+        ("attest:sbom".to_owned(), generator.map(|name| format!("generator={name}")).unwrap_or_default())
+    });
+    [network, imports, provenance, sbom].into_iter().flatten()
+}
+
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Provenance;
     use crate::engine::fake;
 
     #[test]
@@ -100,8 +134,16 @@ mod tests {
         request.labels.insert("l".to_owned(), "2".to_owned());
         request.platforms = vec![Platform("linux/amd64".to_owned()), Platform("linux/arm64".to_owned())];
         request.no_cache = true;
+        request.source_date_epoch = Some(7);
+        request.options.network = Some(Network::Host);
+        request.options.provenance = Some(Provenance::Max);
+        request.options.sbom = Some(String::new());
         let attributes = attributes(&request);
         let expected = [
+            ("build-arg:SOURCE_DATE_EPOCH", "7"),
+            ("force-network-mode", "host"),
+            ("attest:provenance", "mode=max"),
+            ("attest:sbom", ""),
             ("filename", "Dockerfile"),
             ("target", "run"),
             ("build-arg:A", "1"),

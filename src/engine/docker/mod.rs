@@ -3,6 +3,7 @@
 use bollard::query_parameters::TagImageOptionsBuilder;
 use tokio::sync::OnceCell;
 
+use super::abilities::Abilities;
 use super::buildkit::{self, Exporter};
 use super::endpoint::{Endpoint, Environment};
 use super::{BuildRequest, Built, Engine, EngineError};
@@ -53,14 +54,10 @@ impl Docker {
     /// Builds `request` as it is.
     async fn solve(&self, request: &BuildRequest, events: &EventSink) -> Result<Built, EngineError> {
         let info = self.describe().await?;
-        if request.platforms.len() > 1 && info.store != Store::Containerd {
-            return Err(EngineError::Unsupported {
-                feature: "building for several platforms at once".to_owned(),
-                engine: info.to_string(),
-                hint: "turn on its containerd image store, or declare one platform".to_owned(),
-            });
-        }
-        let exporter = Exporter::of(request.output, info.store == Store::Containerd);
+        let is_containerd = info.store == Store::Containerd;
+        let abilities = if is_containerd { Abilities::CONTAINERD } else { Abilities::GRAPH_DRIVER };
+        abilities.check(request, &info.to_string())?;
+        let exporter = Exporter::of(request.output, is_containerd);
         buildkit::build(&self.endpoint, &info.to_string(), exporter, request, events).await
     }
 }

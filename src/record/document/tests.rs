@@ -18,6 +18,7 @@ fn deployment(id: usize, outcome: Outcome) -> Deployment {
         secrets: BTreeMap::new(),
         contexts: BTreeMap::new(),
         paths: None,
+        attestations: BTreeMap::new(),
         images: BTreeMap::new(),
     };
     let image = DeployedImage {

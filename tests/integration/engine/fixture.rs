@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bstr::BString;
+use dtbuild::config::BuildOptions;
 use dtbuild::engine::docker::Docker;
 use dtbuild::engine::{BuildRequest, Built, Contexts, Engine, EngineError, Output};
 use dtbuild::execute::events::{Event, EventSink};
@@ -99,6 +100,8 @@ pub(crate) fn request(image: &str, dockerfile: &str, files: &Files) -> BuildRequ
         platforms: Vec::new(),
         labels: BTreeMap::new(),
         secrets: Vec::new(),
+        options: BuildOptions::default(),
+        source_date_epoch: None,
         no_cache: false,
         names: vec![unique(image)],
         output: Output::Load,

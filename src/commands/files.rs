@@ -48,14 +48,20 @@ impl Files {
         self.folder(repository, folder)?.map(|folder| folder.digest(filter)).transpose()
     }
 
-    /// What of a folder passes a filter, as a build is sent it; none when the folder is not there.
+    /// What of a folder passes a filter, as a build is sent it that reads what `reads` says; none when the folder
+    /// is not there. Of what is not read, what cannot be had is left out.
     pub(super) fn snapshot(
         &self,
         repository: &Repository,
         folder: &BStr,
         filter: &impl Filter,
+        reads: impl Fn(&BStr) -> bool,
     ) -> Result<Option<Snapshot>> {
-        self.folder(repository, folder)?.map(|folder| folder.snapshot(filter)).transpose()
+        let Some(folder) = self.folder(repository, folder)? else { return Ok(None) };
+        Ok(Some(match folder {
+            Folder::Commit(tree) => tree.snapshot_reading(filter, reads)?,
+            Folder::Disk(tree) => tree.snapshot_reading(filter, reads)?,
+        }))
     }
 }
 

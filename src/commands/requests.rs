@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use bstr::ByteSlice;
+use bstr::{BStr, ByteSlice};
 use dtbuild_cache::key::ImageKey;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -83,7 +83,10 @@ fn request(
     let source = gathered.source(&planned.name)?;
     let image = source.declared(&workspace.config)?;
     let files = source.files;
-    let snapshot = files.snapshot(&workspace.repository, image.context.as_ref(), &source.inputs.rules)?;
+    let selection = gathered.selection(&planned.name);
+    let reads = |path: &BStr| selection.is_none_or(|selection| selection.contains(path));
+    let context = image.context.as_ref();
+    let snapshot = files.snapshot(&workspace.repository, context, &source.inputs.rules, reads)?;
     let context = snapshot.ok_or_else(|| {
         Error::new(Kind::Usage, format!("the context `{}` is gone from {files}", image.context))
     })?;

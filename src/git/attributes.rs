@@ -9,13 +9,13 @@ use gix::attrs::{Search, StateRef};
 
 use super::diff::join;
 use super::objects::Objects;
-use super::{GitError, paths};
+use super::{GitError, lfs, paths};
 
 const FILE: &str = ".gitattributes";
 
 /// Names of the filters that change files on checkout, by the repository's configuration.
 ///
-/// Git LFS is none of them: its pointers are told by their text, wherever LFS is set up or not.
+/// Git LFS is none of them: its files are had without its program, wherever it is set up or not.
 #[derive(Clone, Default)]
 pub(super) struct Drivers(Vec<String>);
 
@@ -27,33 +27,34 @@ impl Drivers {
             let name = section.header().subsection_name()?.to_string();
             let programs = ["smudge", "process"].into_iter().filter_map(|key| section.value(key));
             let runs = programs.into_iter().any(|program| !program.is_empty() && program != "cat");
-            (runs && name != "lfs").then_some(name)
+            (runs && name != lfs::FILTER).then_some(name)
         });
         Self(active.collect())
     }
+
+    /// Whether there is none.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether a filter of this name changes files.
+    pub(super) fn contains(&self, name: &str) -> bool {
+        self.0.iter().any(|driver| driver == name)
+    }
 }
 
-/// Finds the files of a commit that a checkout passes through a program.
+/// Tells which filter a file of a commit passes through on checkout.
 ///
 /// Attributes of the machine are left aside: a commit is the same everywhere.
-pub(super) struct CheckoutFilters<'a> {
-    drivers: &'a Drivers,
+pub(super) struct CheckoutFilters {
     search: Search,
     collection: MetadataCollection,
     outcome: Outcome,
 }
 
-impl<'a> CheckoutFilters<'a> {
-    /// Reads the attributes that apply to `folder` of the tree `top`; none where no filter is set up.
-    pub(super) fn read(
-        drivers: &'a Drivers,
-        objects: &Objects,
-        top: ContentId,
-        folder: &BStr,
-    ) -> Result<Option<Self>, GitError> {
-        if drivers.0.is_empty() {
-            return Ok(None);
-        }
+impl CheckoutFilters {
+    /// Reads the attributes that apply to `folder` of the tree `top`.
+    pub(super) fn read(objects: &Objects, top: ContentId, folder: &BStr) -> Result<Self, GitError> {
         let mut files = above(objects, top, folder)?;
         files.extend(below(objects, top, folder)?);
         let mut collection = MetadataCollection::default();
@@ -69,24 +70,18 @@ impl<'a> CheckoutFilters<'a> {
                 .add_patterns_buffer(text, source, Some(Path::new("")), &mut collection, top_level)
                 .map_err(unreadable)?;
         }
-        Ok(Some(Self { drivers, search, collection, outcome: Outcome::default() }))
+        Ok(Self { search, collection, outcome: Outcome::default() })
     }
 
-    /// Fails if a checkout holds something else than git stores for the file at `path`.
-    pub(super) fn check(&mut self, path: &BStr) -> Result<(), GitError> {
+    /// The filter of the file at `path`, by the name in `.gitattributes`.
+    pub(super) fn of_file(&mut self, path: &BStr) -> Option<String> {
         self.outcome.initialize_with_selection(&self.collection, ["filter"]);
         let case = gix::glob::pattern::Case::Sensitive;
         self.search.pattern_matching_relative_path(path, case, Some(false), &mut self.outcome);
-        let filter = self.outcome.iter_selected().find_map(|found| match found.assignment.state {
+        self.outcome.iter_selected().find_map(|found| match found.assignment.state {
             StateRef::Value(value) => Some(value.as_bstr().to_string()),
             _ => None,
-        });
-        match filter {
-            Some(filter) if self.drivers.0.contains(&filter) => {
-                Err(GitError::Filtered { path: path.to_owned(), filter })
-            }
-            _ => Ok(()),
-        }
+        })
     }
 }
 

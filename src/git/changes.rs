@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use bstr::{BString, ByteSlice as _};
+use bstr::{BStr, BString, ByteSlice as _};
 use dtbuild_cache::tree::{ContentId, Kind};
 use gix::status::{Item, Submodule, UntrackedFiles};
 
 use super::disk::{self, Stat};
+use super::lfs::Pointer;
 use super::objects::Objects;
 use super::{GitError, Repository, paths};
 use crate::plan::{ChangeStatus, ChangedPath};
@@ -98,8 +99,10 @@ impl OnDisk {
 
     /// Whether git would store just this.
     fn holds(&self, kind: Kind, id: ContentId, objects: &Objects) -> bool {
-        let found = || disk::identify(&self.path, self.kind, &self.stat, objects.hash(), &mut Vec::new());
-        self.kind == kind && found().is_ok_and(|found| found == id)
+        let pointer = objects.size(&id, BStr::new("")).is_ok_and(Pointer::may_have);
+        let file = (self.kind, &self.stat);
+        let found = || disk::identify(&self.path, file, pointer, objects.hash(), &mut Vec::new());
+        self.kind == kind && found().is_ok_and(|found| found.contain(id))
     }
 }
 

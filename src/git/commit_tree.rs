@@ -1,23 +1,29 @@
 //! A folder of a commit, read from git's objects and never from the disk.
 //!
-//! A build of a commit sees what git stores: line endings and `$Id$` are not converted. Where a checkout
-//! would hold something else altogether (LFS, encryption), [`CommitTree::snapshot`] refuses.
+//! A build of a commit sees what git stores: line endings, encodings and `$Id$` are not converted. What Git LFS
+//! keeps is sent from where it was fetched to, submodules from their own objects. Where neither is here, or a
+//! checkout would run another filter, [`CommitTree::snapshot`] refuses.
 
-use std::io::{self, Cursor, Read};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::cell::{Ref, RefCell};
+use std::sync::Arc;
 
 use bstr::{BStr, BString, ByteSlice as _};
-use dtbuild_cache::snapshot::{Contents, Snapshot, SnapshotEntry};
+use dtbuild_cache::snapshot::{Snapshot, SnapshotEntry};
 use dtbuild_cache::tree::{self, ContentId, Filter, Kind, Node, Tree};
 
 use super::attributes::{CheckoutFilters, Drivers};
+use super::commit_contents::{CommitContents, Origin};
 use super::diff::join;
+use super::lfs::{self, Pointer, Stored};
 use super::objects::Objects;
-use super::snapshot::{is_pointer_size, lfs_pointer};
+use super::paths::Location;
+use super::snapshot::Expanded;
+use super::submodules::{Submodules, rest};
 use super::{CommitId, GitError, Repository, paths};
 
 /// A folder of a commit. Every id in it is known; only tree objects are read to list it.
 pub struct CommitTree {
+    repository: Repository,
     objects: Objects,
     /// The commit's own tree.
     top: ContentId,
@@ -25,20 +31,52 @@ pub struct CommitTree {
     root: ContentId,
     /// The folder's path in the commit.
     folder: BString,
+    /// The path of the repository, where it is a submodule: so that users are told whole paths.
+    prefix: BString,
     drivers: Drivers,
+    /// Read when they are first asked for.
+    filters: RefCell<Option<CheckoutFilters>>,
+    submodules: Submodules<Self>,
 }
 
 impl Repository {
     /// The folder at `folder` of the commit, empty for all of it; none where there is no such folder.
-    /// Links are followed as long as they stay in the repository.
+    /// Links are followed as long as they stay in the repository; it may be in a submodule.
     ///
     /// # Errors
-    /// When an object is missing, or a link leads out of the repository.
+    /// When an object or a submodule's commit is missing, or a link leads out of the repository.
     pub fn commit_tree(&self, commit: CommitId, folder: &BStr) -> Result<Option<CommitTree>, GitError> {
+        self.commit_tree_in(commit, folder, BStr::new(""))
+    }
+
+    fn commit_tree_in(
+        &self,
+        commit: CommitId,
+        folder: &BStr,
+        prefix: &BStr,
+    ) -> Result<Option<CommitTree>, GitError> {
         let (objects, top) = (self.objects(), self.tree_of(commit)?);
-        let Some((Kind::Folder, root)) = paths::find(&objects, top, folder)? else { return Ok(None) };
-        let drivers = Drivers::of(&self.inner);
-        Ok(Some(CommitTree { objects, top, root, folder: paths::clean(folder), drivers }))
+        let root = match paths::locate(&objects, top, folder)? {
+            Location::Found(Kind::Folder, root) => root,
+            Location::Inside(gitlink) => {
+                let (path, commit) = (gitlink.path.as_bstr(), gitlink.commit);
+                let repository = self.submodule(top, path, commit, prefix)?;
+                let prefix = join(prefix, path);
+                return repository.commit_tree_in(CommitId(commit), gitlink.rest.as_bstr(), prefix.as_bstr());
+            }
+            Location::Found(..) | Location::Nowhere => return Ok(None),
+        };
+        Ok(Some(CommitTree {
+            repository: self.clone(),
+            objects,
+            top,
+            root,
+            folder: paths::clean(folder),
+            prefix: prefix.to_owned(),
+            drivers: Drivers::of(&self.inner),
+            filters: RefCell::default(),
+            submodules: Submodules::default(),
+        }))
     }
 }
 
@@ -61,48 +99,160 @@ impl CommitTree {
     /// The files of the folder that `filter` lets through, as a build is to see them.
     ///
     /// # Errors
-    /// When an object is missing, or when a file cannot be had from git's objects: a submodule, an LFS
-    /// pointer, a file behind a filter.
+    /// When an object is missing, or when the content of a file cannot be had: what was not fetched of a
+    /// submodule or by Git LFS, a file behind another filter.
     pub fn snapshot<F: Filter>(&self, filter: &F) -> Result<Snapshot, GitError> {
-        let mut filters =
-            CheckoutFilters::read(&self.drivers, &self.objects, self.top, self.folder.as_bstr())?;
-        let mut entries = Vec::new();
-        tree::walk(self, filter, |path, node| {
-            let place = join(self.folder.as_bstr(), path);
-            match &mut filters {
-                Some(filters) if is_file(node.kind) => filters.check(place.as_bstr())?,
-                _ => {}
-            }
-            let null = ContentId::null(self.objects.hash());
-            let id = if node.kind == Kind::Folder { null } else { self.identify(path, node)? };
-            entries.push(self.entry(path, place.as_bstr(), node.kind, id)?);
-            Ok(())
-        })?;
-        let contents = Arc::new(ObjectContents { objects: Mutex::new(self.objects.clone()) });
-        Ok(Snapshot { entries: entries.into(), contents })
+        self.snapshot_reading(filter, |_| true)
     }
 
-    /// The entry of `path`, which is at `place` in the commit.
-    fn entry(&self, path: &BStr, place: &BStr, kind: Kind, id: ContentId) -> Result<SnapshotEntry, GitError> {
-        let (mut size, mut link, mut buffer) = (0, None, Vec::new());
-        match kind {
+    /// The same for a build that reads the paths for which `reads` holds and no others: of the others, those
+    /// whose content cannot be had are left out.
+    ///
+    /// # Errors
+    /// As for [`CommitTree::snapshot`], for what is read.
+    pub fn snapshot_reading<F: Filter>(
+        &self,
+        filter: &F,
+        reads: impl Fn(&BStr) -> bool,
+    ) -> Result<Snapshot, GitError> {
+        let (mut entries, mut contents) = (Vec::new(), CommitContents::default());
+        tree::walk(&Expanded(self), filter, |path, node| {
+            match self.entry(path, node) {
+                Ok((entry, origin)) => {
+                    if is_file(entry.kind) {
+                        contents.add(&entry.path, origin, |repository| self.objects_of(repository.as_bstr()));
+                    }
+                    entries.push(entry);
+                }
+                Err(error) if error.is_of_content() && !reads(path) => {}
+                Err(error) => return Err(error),
+            }
+            Ok(())
+        })?;
+        Ok(Snapshot { entries: entries.into(), contents: Arc::new(contents) })
+    }
+
+    /// The entry of `path`, and where its content is.
+    fn entry(&self, path: &BStr, node: &Node) -> Result<(SnapshotEntry, Origin), GitError> {
+        if let Some(end) = self.submodules.above(path) {
+            let (submodule, folder) = (self.opened(path[..end].as_bstr())?, path[..end].as_bstr());
+            let (mut entry, mut origin) = submodule.entry(rest(path, end), node)?;
+            entry.path = path.to_owned();
+            origin.repository = if origin.repository.is_empty() {
+                folder.to_owned()
+            } else {
+                join(folder, origin.repository.as_bstr())
+            };
+            return Ok((entry, origin));
+        }
+        let place = self.place(path);
+        let (mut size, mut link, mut lfs, mut buffer) = (0, None, None, Vec::new());
+        let id = match node.kind {
+            Kind::Folder => ContentId::null(self.objects.hash()),
+            _ => self.identify(path, node)?,
+        };
+        match node.kind {
             Kind::Folder => {}
-            Kind::Submodule => return Err(GitError::Submodule { path: place.to_owned() }),
+            Kind::Submodule => return Err(self.unopened(path)),
             Kind::Symlink => {
-                let text = self.objects.read(&id, gix::objs::Kind::Blob, place, &mut buffer)?;
+                let text = self.objects.read(&id, gix::objs::Kind::Blob, place.as_bstr(), &mut buffer)?;
                 size = text.len() as u64;
                 link = Some(BString::from(text));
             }
             Kind::File | Kind::Executable => {
-                size = self.objects.size(&id, place)?;
-                if is_pointer_size(size)
-                    && lfs_pointer(self.objects.read(&id, gix::objs::Kind::Blob, place, &mut buffer)?)
-                {
-                    return Err(GitError::LfsPointer { path: place.to_owned() });
-                }
+                size = self.objects.size(&id, place.as_bstr())?;
+                lfs = self.kept_by_lfs(path, id, size)?;
+                size = lfs.as_ref().map_or(size, |stored| stored.pointer.size);
             }
         }
-        Ok(SnapshotEntry { path: path.to_owned(), kind, id, size, link })
+        let entry = SnapshotEntry { path: path.to_owned(), kind: node.kind, id, size, link };
+        Ok((entry, Origin { repository: BString::default(), lfs }))
+    }
+
+    /// What Git LFS keeps of the file at `path`, where the blob `id` of `size` bytes is a pointer. Fails if a
+    /// checkout holds something that cannot be had.
+    fn kept_by_lfs(&self, path: &BStr, id: ContentId, size: u64) -> Result<Option<Stored>, GitError> {
+        let (place, mut buffer) = (self.place(path), Vec::new());
+        let pointer = if Pointer::may_have(size) {
+            Pointer::parse(self.objects.read(&id, gix::objs::Kind::Blob, place.as_bstr(), &mut buffer)?)
+        } else {
+            None
+        };
+        if pointer.is_none() && self.drivers.is_empty() {
+            return Ok(None);
+        }
+        let filter = self.filter_of(path)?;
+        let Some(pointer) = pointer else {
+            return match filter {
+                Some(filter) if self.drivers.contains(&filter) => {
+                    Err(GitError::Filtered { path: place, filter })
+                }
+                _ => Ok(None),
+            };
+        };
+        match filter {
+            Some(filter) if filter == lfs::FILTER && pointer.extended => {
+                return Err(GitError::Filtered { path: place, filter });
+            }
+            Some(filter) if filter == lfs::FILTER => {}
+            Some(filter) if self.drivers.contains(&filter) => {
+                return Err(GitError::Filtered { path: place, filter });
+            }
+            _ => return Err(GitError::StrayPointer { path: place }),
+        }
+        let file = lfs::Store::of(&self.repository.inner).file(&pointer);
+        let complete = file.metadata().is_ok_and(|found| found.is_file() && found.len() == pointer.size);
+        if pointer.size > 0 && !complete {
+            return Err(GitError::LfsMissing { path: place, repository: self.prefix.clone() });
+        }
+        Ok(Some(Stored { pointer, file }))
+    }
+
+    /// The filter of the file at `path`, as the commit's `.gitattributes` have it.
+    fn filter_of(&self, path: &BStr) -> Result<Option<String>, GitError> {
+        let mut filters = self.filters.borrow_mut();
+        let known = match filters.take() {
+            Some(known) => known,
+            None => CheckoutFilters::read(&self.objects, self.top, self.folder.as_bstr())?,
+        };
+        Ok(filters.insert(known).of_file(join(self.folder.as_bstr(), path).as_bstr()))
+    }
+
+    /// The path of `path` in the outermost repository, for what is told to the user.
+    fn place(&self, path: &BStr) -> BString {
+        join(self.prefix.as_bstr(), join(self.folder.as_bstr(), path).as_bstr())
+    }
+
+    /// The submodule at `path`, which was listed.
+    fn opened(&self, path: &BStr) -> Result<Ref<'_, Self>, GitError> {
+        self.submodules.get(path, |commit| {
+            let gone =
+                || GitError::MissingObject { id: ContentId::null(self.hash_kind()), path: self.place(path) };
+            let commit = commit.ok_or_else(gone)?;
+            let link = join(self.folder.as_bstr(), path);
+            let repository =
+                self.repository.submodule(self.top, link.as_bstr(), commit, self.prefix.as_bstr())?;
+            let prefix = self.place(path);
+            let opened = repository.commit_tree_in(CommitId(commit), BStr::new(""), prefix.as_bstr())?;
+            opened.ok_or_else(gone)
+        })
+    }
+
+    /// Why the submodule at `path` cannot be looked into.
+    fn unopened(&self, path: &BStr) -> GitError {
+        match self.opened(path) {
+            Err(error) => error,
+            Ok(_) => GitError::Changed { path: self.place(path) },
+        }
+    }
+
+    /// The objects of the submodule at `path`, itself in others or not; empty for the repository's own.
+    fn objects_of(&self, path: &BStr) -> Objects {
+        let opened = self.submodules.at_or_above(path).and_then(|end| {
+            let submodule = self.opened(path[..end].as_bstr()).ok()?;
+            Some(submodule.objects_of(rest(path, end)))
+        });
+        opened.unwrap_or_else(|| self.objects.clone())
     }
 }
 
@@ -114,7 +264,9 @@ impl Tree for CommitTree {
     }
 
     fn list(&self, path: &BStr, id: Option<ContentId>) -> Result<Vec<Node>, GitError> {
-        let place = join(self.folder.as_bstr(), path);
+        if let Some(end) = self.submodules.at_or_above(path) {
+            return self.opened(path[..end].as_bstr())?.list(rest(path, end), id);
+        }
         let id = match id {
             Some(id) => id,
             None if path.is_empty() => self.root,
@@ -123,7 +275,24 @@ impl Tree for CommitTree {
                 _ => return Ok(Vec::new()),
             },
         };
-        paths::nodes(&self.objects, id, place.as_bstr())
+        let nodes = paths::nodes(&self.objects, id, self.place(path).as_bstr())?;
+        for node in nodes.iter().filter(|node| node.kind == Kind::Submodule) {
+            if let Some(commit) = node.id {
+                self.submodules.note(join(path, node.name.as_bstr()), commit);
+            }
+        }
+        Ok(nodes)
+    }
+
+    fn opens(&self, path: &BStr) -> Result<bool, GitError> {
+        if let Some(end) = self.submodules.above(path) {
+            return self.opened(path[..end].as_bstr())?.opens(rest(path, end));
+        }
+        match self.opened(path) {
+            Ok(_) => Ok(true),
+            Err(GitError::Submodule { .. }) => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     fn identify(&self, path: &BStr, node: &Node) -> Result<ContentId, GitError> {
@@ -132,11 +301,14 @@ impl Tree for CommitTree {
             None => paths::find(&self.objects, self.root, path)?.map(|(_, id)| id),
         };
         let null = ContentId::null(self.objects.hash());
-        known.ok_or_else(|| GitError::MissingObject { id: null, path: join(self.folder.as_bstr(), path) })
+        known.ok_or_else(|| GitError::MissingObject { id: null, path: self.place(path) })
     }
 
     fn link(&self, path: &BStr, node: &Node) -> Result<BString, GitError> {
-        let (id, place) = (self.identify(path, node)?, join(self.folder.as_bstr(), path));
+        if let Some(end) = self.submodules.above(path) {
+            return self.opened(path[..end].as_bstr())?.link(rest(path, end), node);
+        }
+        let (id, place) = (self.identify(path, node)?, self.place(path));
         let mut buffer = Vec::new();
         Ok(self.objects.read(&id, gix::objs::Kind::Blob, place.as_bstr(), &mut buffer)?.into())
     }
@@ -144,21 +316,4 @@ impl Tree for CommitTree {
 
 fn is_file(kind: Kind) -> bool {
     matches!(kind, Kind::File | Kind::Executable)
-}
-
-/// The contents of a commit's files.
-struct ObjectContents {
-    /// Cloned by every reader: a handle is made for one thread.
-    objects: Mutex<Objects>,
-}
-
-impl Contents for ObjectContents {
-    fn open(&self, entry: &SnapshotEntry) -> io::Result<Box<dyn Read + Send>> {
-        let objects = self.objects.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let mut content = Vec::new();
-        objects
-            .read(&entry.id, gix::objs::Kind::Blob, entry.path.as_bstr(), &mut content)
-            .map_err(io::Error::other)?;
-        Ok(Box::new(Cursor::new(content)))
-    }
 }

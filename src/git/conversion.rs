@@ -7,11 +7,22 @@ use gix::worktree::Stack;
 use gix::worktree::stack::state::attributes::Source;
 
 use super::index::Index;
-use super::{GitError, Repository};
+use super::{GitError, Repository, lfs};
 
 /// The attributes that change bytes on checkout. Those of line endings are not among them: what they
 /// change has another size, which is how it is told.
 const ATTRIBUTES: [&str; 3] = ["filter", "ident", "working-tree-encoding"];
+
+/// What attributes do to a file on checkout.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Conversion {
+    /// Nothing but line endings.
+    None,
+    /// Git LFS puts the file in the place of its pointer.
+    Lfs,
+    /// Its bytes can be others than git's.
+    Other,
+}
 
 /// Answers for paths of the working tree, fastest when they come folder by folder.
 pub(super) struct Conversions {
@@ -21,7 +32,7 @@ pub(super) struct Conversions {
 }
 
 impl Conversions {
-    pub(super) fn of(repository: &Repository, index: &Index) -> Result<Self, GitError> {
+    pub(super) fn read(repository: &Repository, index: &Index) -> Result<Self, GitError> {
         let stack = repository
             .inner
             .attributes_only(index.state(), Source::WorktreeThenIdMapping)
@@ -31,21 +42,16 @@ impl Conversions {
         Ok(Self { stack, outcome, objects: repository.inner.objects.clone() })
     }
 
-    /// Whether an attribute of the file at `path` can make its bytes differ from git's.
-    pub(super) fn apply(&mut self, path: &BStr) -> Result<bool, GitError> {
+    /// What attributes do to the file at `path` on checkout.
+    pub(super) fn of_file(&mut self, path: &BStr) -> Result<Conversion, GitError> {
         self.look_up(path)?;
-        Ok(self
-            .outcome
-            .iter_selected()
-            .any(|found| matches!(found.assignment.state, StateRef::Set | StateRef::Value(_))))
-    }
-
-    /// Whether the file at `path` is one that Git LFS keeps.
-    pub(super) fn is_lfs(&mut self, path: &BStr) -> Result<bool, GitError> {
-        self.look_up(path)?;
-        Ok(self.outcome.iter_selected().any(
-            |found| matches!(found.assignment.state, StateRef::Value(value) if value.as_bstr() == "lfs"),
-        ))
+        let found =
+            self.outcome.iter_selected().fold(Conversion::None, |found, next| match next.assignment.state {
+                StateRef::Value(value) if value.as_bstr() == lfs::FILTER => Conversion::Lfs,
+                StateRef::Set | StateRef::Value(_) if found == Conversion::None => Conversion::Other,
+                _ => found,
+            });
+        Ok(found)
     }
 
     fn look_up(&mut self, path: &BStr) -> Result<(), GitError> {

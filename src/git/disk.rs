@@ -11,6 +11,9 @@ use dtbuild_cache::stat;
 use dtbuild_cache::tree::{ContentId, Kind};
 use gix::hash::Hasher;
 use gix::objs::encode::loose_header;
+use sha2::{Digest as _, Sha256};
+
+use super::lfs::Pointer;
 
 /// How much is read at once.
 const CHUNK: usize = 1024 * 1024;
@@ -104,24 +107,75 @@ pub(super) fn holds_something(folder: &Path) -> io::Result<bool> {
     folders.iter().try_fold(false, |found, folder| Ok(found || holds_something(folder)?))
 }
 
-/// The content id of the file or link at `path`, which was listed with `stat`.
+/// The content ids of a file.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ids {
+    /// The blob of its bytes.
+    pub(super) bytes: ContentId,
+    /// The blob of the pointer that Git LFS would store; none where it would store the bytes.
+    pub(super) pointer: Option<ContentId>,
+}
+
+impl Ids {
+    /// Whether either of them is `id`.
+    pub(super) fn contain(&self, id: ContentId) -> bool {
+        self.bytes == id || self.pointer == Some(id)
+    }
+}
+
+/// Takes in the bytes of a file to tell its content ids.
+pub(super) struct Digester {
+    hash: gix::hash::Kind,
+    size: u64,
+    blob: Hasher,
+    lfs: Option<Sha256>,
+    /// The bytes, where they may be a pointer.
+    text: Vec<u8>,
+}
+
+impl Digester {
+    /// For a file of `size` bytes, which Git LFS keeps or not.
+    pub(super) fn new(hash: gix::hash::Kind, size: u64, lfs: bool) -> Self {
+        Self { hash, size, blob: start(hash, size), lfs: lfs.then(Sha256::new), text: Vec::new() }
+    }
+
+    pub(super) fn update(&mut self, bytes: &[u8]) {
+        self.blob.update(bytes);
+        if let Some(lfs) = &mut self.lfs {
+            lfs.update(bytes);
+            if Pointer::may_have(self.size) {
+                self.text.extend_from_slice(bytes);
+            }
+        }
+    }
+
+    pub(super) fn finish(self) -> io::Result<Ids> {
+        let bytes = self.blob.try_finalize().map_err(io::Error::other)?;
+        // Git LFS stores pointers and empty files as they are.
+        let kept = self.lfs.filter(|_| self.size > 0 && Pointer::parse(&self.text).is_none());
+        let pointer = kept.map(|lfs| blob_id(self.hash, Pointer::to(lfs, self.size).text().as_bytes()));
+        Ok(Ids { bytes, pointer: pointer.transpose()? })
+    }
+}
+
+/// The content ids of the file or link at `path`, which was listed with `stat`; Git LFS keeps it or not.
 pub(super) fn identify(
     path: &Path,
-    kind: Kind,
-    stat: &Stat,
+    (kind, stat): (Kind, &Stat),
+    lfs: bool,
     hash: gix::hash::Kind,
     buffer: &mut Vec<u8>,
-) -> Result<ContentId, Failure> {
+) -> Result<Ids, Failure> {
     if kind == Kind::Symlink {
         let text = read_link(path)?;
-        return Ok(blob_id(hash, text.as_bytes())?);
+        return Ok(Ids { bytes: blob_id(hash, text.as_bytes())?, pointer: None });
     }
     // What is open must be what was listed: so no link that took its place is followed.
     let mut file = File::open(path)?;
     if Stat::from(&file.metadata()?) != *stat {
         return Err(Failure::Changed);
     }
-    let mut hasher = start(hash, stat.size);
+    let mut digester = Digester::new(hash, stat.size, lfs);
     let mut left = stat.size;
     // One byte more, so that a file that grew is noticed with the first read.
     let wanted = usize::try_from(stat.size).map_or(CHUNK, |size| size.saturating_add(1).min(CHUNK));
@@ -130,7 +184,7 @@ pub(super) fn identify(
     }
     loop {
         let count = file.read(buffer)?;
-        hasher.update(&buffer[..count]);
+        digester.update(&buffer[..count]);
         left = left.checked_sub(count as u64).ok_or(Failure::Changed)?;
         if count == 0 {
             break;
@@ -139,7 +193,7 @@ pub(super) fn identify(
     if left > 0 || Stat::from(&file.metadata()?) != *stat {
         return Err(Failure::Changed);
     }
-    hasher.try_finalize().map_err(|source| Failure::Io(io::Error::other(source)))
+    Ok(digester.finish()?)
 }
 
 /// The text of a symbolic link.
@@ -148,7 +202,7 @@ pub(super) fn read_link(path: &Path) -> io::Result<BString> {
 }
 
 /// A hasher for a blob of `size` bytes.
-pub(super) fn start(hash: gix::hash::Kind, size: u64) -> Hasher {
+fn start(hash: gix::hash::Kind, size: u64) -> Hasher {
     let mut hasher = gix::hash::hasher(hash);
     hasher.update(&loose_header(gix::objs::Kind::Blob, size));
     hasher

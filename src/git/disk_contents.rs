@@ -1,5 +1,6 @@
 //! The bytes of a working tree's snapshot, checked while they are sent.
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::PathBuf;
@@ -7,19 +8,20 @@ use std::path::PathBuf;
 use bstr::{BString, ByteSlice as _};
 use dtbuild_cache::snapshot::{Contents, SnapshotEntry};
 use dtbuild_cache::tree::ContentId;
-use gix::hash::Hasher;
 
-use super::disk;
+use super::disk::Digester;
 
 /// The files below a folder of the disk.
 pub(super) struct DiskContents {
     root: PathBuf,
     hash: gix::hash::Kind,
+    /// The files that Git LFS keeps: their id is that of a pointer to the bytes.
+    lfs: HashSet<BString>,
 }
 
 impl DiskContents {
-    pub(super) fn new(root: PathBuf, hash: gix::hash::Kind) -> Self {
-        Self { root, hash }
+    pub(super) fn new(root: PathBuf, hash: gix::hash::Kind, lfs: HashSet<BString>) -> Self {
+        Self { root, hash, lfs }
     }
 }
 
@@ -35,7 +37,7 @@ impl Contents for DiskContents {
             path: entry.path.clone(),
             left: entry.size,
             expected: entry.id,
-            hasher: Some(disk::start(self.hash, entry.size)),
+            digester: Some(Digester::new(self.hash, entry.size, self.lfs.contains(&entry.path))),
         };
         if entry.size == 0 {
             reader.finish()?;
@@ -51,16 +53,15 @@ struct VerifyingReader {
     left: u64,
     expected: ContentId,
     /// None once the content is verified.
-    hasher: Option<Hasher>,
+    digester: Option<Digester>,
 }
 
 impl VerifyingReader {
     /// Checks that the file ends here, and that its content is the expected one.
     fn finish(&mut self) -> io::Result<()> {
-        let Some(hasher) = self.hasher.take() else { return Ok(()) };
+        let Some(digester) = self.digester.take() else { return Ok(()) };
         let grown = self.file.read(&mut [0])? > 0;
-        let id = hasher.try_finalize().map_err(io::Error::other)?;
-        if grown || id != self.expected { Err(changed(&self.path)) } else { Ok(()) }
+        if grown || !digester.finish()?.contain(self.expected) { Err(changed(&self.path)) } else { Ok(()) }
     }
 }
 
@@ -71,10 +72,10 @@ impl Read for VerifyingReader {
         }
         let limit = usize::try_from(self.left).map_or(buffer.len(), |left| left.min(buffer.len()));
         let count = self.file.read(&mut buffer[..limit])?;
-        let Some(hasher) = self.hasher.as_mut().filter(|_| count > 0) else {
+        let Some(digester) = self.digester.as_mut().filter(|_| count > 0) else {
             return Err(changed(&self.path));
         };
-        hasher.update(&buffer[..count]);
+        digester.update(&buffer[..count]);
         self.left -= count as u64;
         if self.left == 0 {
             self.finish()?;

@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
-use bstr::BString;
+use bstr::{BStr, BString, ByteSlice as _};
 use dtbuild_cache::tree::{self, ContentId};
 
 use super::CommitId;
@@ -128,12 +128,36 @@ pub enum GitError {
         /// How many are allowed.
         limit: u64,
     },
-    /// A build would see a pointer instead of a file.
+    /// A build would be sent a pointer from the disk instead of the file.
     #[error(
-        "`{path}` is a Git LFS pointer here, not the file; run `git lfs pull` and build the disk \
-         with `source = \"worktree\"`, or leave it out with `.dockerignore`"
+        "`{path}` is a Git LFS pointer on the disk, not the file; run `{} lfs pull`, or leave it out with \
+         `.dockerignore`",
+        git(repository)
     )]
     LfsPointer {
+        /// The file.
+        path: BString,
+        /// The submodule that it is in; empty for the repository itself.
+        repository: BString,
+    },
+    /// A build needs a content that Git LFS did not fetch.
+    #[error(
+        "what Git LFS keeps of `{path}` is not in this clone; run `{} lfs fetch`, or leave the file out with \
+         `.dockerignore`",
+        git(repository)
+    )]
+    LfsMissing {
+        /// The file.
+        path: BString,
+        /// The submodule that it is in; empty for the repository itself.
+        repository: BString,
+    },
+    /// A pointer that no checkout would replace.
+    #[error(
+        "`{path}` is a Git LFS pointer, but no `.gitattributes` of the commit gives it `filter=lfs`; add that, \
+         build the disk with `source = \"worktree\"`, or leave the file out with `.dockerignore`"
+    )]
+    StrayPointer {
         /// The file.
         path: BString,
     },
@@ -148,14 +172,25 @@ pub enum GitError {
         /// The name of the filter, from `.gitattributes`.
         filter: String,
     },
-    /// A build would need files of another repository.
+    /// A build needs files of a submodule that are not on this machine.
     #[error(
-        "`{path}` is a submodule, whose files are not part of this repository; leave it out with \
-         `.dockerignore`, or make its files part of the repository"
+        "commit `{commit}` of the submodule `{path}` is not on this machine; run `{} submodule update --init {}`{}, \
+         or leave it out with `.dockerignore`",
+        git(repository), inside(path, repository), if *cloned {
+            format!(", or `git -C {path} fetch origin {commit}` for another commit than the one checked out")
+        } else {
+            String::new()
+        }
     )]
     Submodule {
         /// Its path.
         path: BString,
+        /// The submodule that it is in; empty for the repository itself.
+        repository: BString,
+        /// Its commit.
+        commit: ContentId,
+        /// Whether its repository is there, without the commit.
+        cloned: bool,
     },
     /// A file or folder of the working tree cannot be read.
     #[error("failed to read `{}`; make it readable, or leave it out with `.dockerignore`", path.display())]
@@ -259,7 +294,30 @@ impl From<tree::Error<GitError>> for GitError {
     }
 }
 
+/// The `git` program in a submodule, or in the repository itself.
+fn git(repository: &BString) -> String {
+    if repository.is_empty() { "git".to_owned() } else { format!("git -C {repository}") }
+}
+
+/// A path from the root of the repository that it is in.
+fn inside<'a>(path: &'a BString, repository: &BString) -> &'a BStr {
+    let rest = path.strip_prefix(repository.as_slice()).unwrap_or(path);
+    rest.strip_prefix(b"/").unwrap_or(rest).as_bstr()
+}
+
 impl GitError {
+    /// Whether a content cannot be had from where a build takes it, so that the build can be only without it.
+    pub(super) fn is_of_content(&self) -> bool {
+        matches!(
+            self,
+            Self::LfsPointer { .. }
+                | Self::LfsMissing { .. }
+                | Self::StrayPointer { .. }
+                | Self::Filtered { .. }
+                | Self::Submodule { .. }
+        )
+    }
+
     pub(super) fn unreadable(path: impl Into<PathBuf>, source: io::Error) -> Self {
         Self::Open { path: path.into(), source: source.into() }
     }

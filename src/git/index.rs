@@ -52,6 +52,12 @@ impl Index {
         self.entry(path).filter(|entry| entry.mode == Mode::COMMIT).map(|entry| entry.id)
     }
 
+    /// The blob that git has of the file at `path`, whether or not it is what the disk has.
+    pub(super) fn blob(&self, path: &BStr) -> Option<ContentId> {
+        let is_file = |entry: &&Entry| matches!(entry.mode, Mode::FILE | Mode::FILE_EXECUTABLE);
+        self.entry(path).filter(is_file).map(|entry| entry.id)
+    }
+
     /// Whether git has the file at `path` as executable.
     pub(super) fn is_executable(&self, path: &BStr) -> bool {
         self.entry(path).is_some_and(|entry| entry.mode == Mode::FILE_EXECUTABLE)
@@ -59,12 +65,24 @@ impl Index {
 
     /// Whether git has anything below the folder at `path`, or the folder itself as a sparse one.
     pub(super) fn has_below(&self, path: &BStr) -> bool {
+        self.below(path).next().is_some()
+    }
+
+    /// The submodules below the folder at `path`.
+    pub(super) fn submodules_below(&self, path: &BStr) -> impl Iterator<Item = &BStr> {
+        let submodules = self.below(path).filter(|entry| entry.mode == Mode::COMMIT);
+        submodules.map(|entry| entry.path(&self.state))
+    }
+
+    fn below(&self, path: &BStr) -> impl Iterator<Item = &Entry> {
         let mut prefix = BString::from(path);
         if !prefix.is_empty() {
             prefix.push(b'/');
         }
         let start = self.state.entries().partition_point(|entry| entry.path(&self.state) < prefix);
-        self.state.entries().get(start).is_some_and(|entry| entry.path(&self.state).starts_with(&prefix))
+        self.state.entries()[start..]
+            .iter()
+            .take_while(move |entry| entry.path(&self.state).starts_with(&prefix))
     }
 
     /// The blob that git last saw in the file at `path`, if nothing happened to it since.

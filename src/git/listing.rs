@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use bstr::{BStr, BString, ByteSlice as _};
-use dtbuild_cache::tree::{ContentId, Kind};
+use dtbuild_cache::tree::Kind;
 
 use super::GitError;
 use super::diff::join;
@@ -25,6 +25,8 @@ pub(super) struct Listing {
     pub(super) root: PathBuf,
     /// Its path in the repository.
     pub(super) folder: BString,
+    /// The path of the repository, where it is a submodule: so that users are told whole paths.
+    pub(super) prefix: BString,
     /// Whether the disk keeps the executable bit.
     pub(super) executable_bit: bool,
     pub(super) index: Index,
@@ -50,7 +52,7 @@ impl Listing {
         let folder = self.disk_path(path);
         let unreadable = |source| GitError::Unreadable { path: folder.clone(), source };
         if !folder.symlink_metadata().map_err(unreadable)?.is_dir() {
-            return Err(GitError::Changed { path: self.place(path) });
+            return Err(GitError::Changed { path: self.shown(path) });
         }
         let mut items = Vec::new();
         for entry in fs::read_dir(&folder).map_err(unreadable)? {
@@ -78,10 +80,13 @@ impl Listing {
         } else if kind.is_symlink() {
             Kind::Symlink
         } else if kind.is_dir() {
-            if self.index.submodule(place().as_bstr()).is_some() {
-                Kind::Submodule
             // One that cannot be looked into matters only if it is built.
-            } else if disk::holds_something(&entry.path()).unwrap_or(true) {
+            let holds_something = || disk::holds_something(&entry.path()).unwrap_or(true);
+            if self.index.submodule(place().as_bstr()).is_some() {
+                // Files without a repository are what a build gets, whatever git has in their place.
+                let repository = entry.path().join(".git").symlink_metadata().is_ok();
+                if repository || !holds_something() { Kind::Submodule } else { Kind::Folder }
+            } else if holds_something() || self.holds_submodule(place().as_bstr()) {
                 Kind::Folder
             } else {
                 return Ok(None);
@@ -96,6 +101,16 @@ impl Listing {
         Ok(Some(Item { name, kind, stat, special: disk::special(metadata.file_type()) }))
     }
 
+    /// Whether there is a submodule below the folder at `place` of the repository, checked out or not.
+    fn holds_submodule(&self, place: &BStr) -> bool {
+        let inside = |path: &BStr| match path.strip_prefix(self.folder.as_slice()) {
+            Some(rest) if !self.folder.is_empty() => rest.strip_prefix(b"/").unwrap_or(rest).to_owned(),
+            _ => path.to_vec(),
+        };
+        let mut paths = self.index.submodules_below(place).map(inside);
+        paths.any(|path| self.disk_path(path.as_bstr()).symlink_metadata().is_ok_and(|found| found.is_dir()))
+    }
+
     /// What the file or link at `path` was when it was listed.
     pub(super) fn file(&self, path: &BStr) -> Result<(Kind, Stat), GitError> {
         let (folder, name) = match path.rfind_byte(b'/') {
@@ -105,24 +120,21 @@ impl Listing {
         let items = self.items(folder)?;
         // Whoever asks got the path from the listing.
         let found = items.binary_search_by(|item| item.name.as_bstr().cmp(name));
-        let item = &items[found.map_err(|_| GitError::Changed { path: self.place(path) })?];
+        let item = &items[found.map_err(|_| GitError::Changed { path: self.shown(path) })?];
         match item.special {
-            Some(what) => Err(GitError::SpecialFile { path: self.place(path), what }),
+            Some(what) => Err(GitError::SpecialFile { path: self.shown(path), what }),
             None => Ok((item.kind, item.stat)),
         }
-    }
-
-    /// The commit that is checked out in the submodule at `path`; the pinned one where none is.
-    pub(super) fn submodule(&self, path: &BStr) -> Option<ContentId> {
-        let options = gix::open::Options::default().bail_if_untrusted(true);
-        let repository = options.open(self.disk_path(path)).ok().map(|opened| opened.to_thread_local());
-        let head = repository.and_then(|repository| Some(repository.head_id().ok()?.detach()));
-        head.or_else(|| self.index.submodule(self.place(path).as_bstr()))
     }
 
     /// The path in the repository of `path` in this folder.
     pub(super) fn place(&self, path: &BStr) -> BString {
         join(self.folder.as_bstr(), path)
+    }
+
+    /// The path of `path` in the outermost repository, for what is told to the user.
+    pub(super) fn shown(&self, path: &BStr) -> BString {
+        join(self.prefix.as_bstr(), self.place(path).as_bstr())
     }
 
     pub(super) fn disk_path(&self, path: &BStr) -> PathBuf {

@@ -7,17 +7,22 @@
 //! - [`CommitTree`] and [`WorkingTree`] are the two sources of an input tree: they list a folder for its
 //!   digest, and turn it into the [`Snapshot`](dtbuild_cache::snapshot::Snapshot) that a build is sent.
 //!
-//! The same content has the same ids in both: a clean checkout has the digest of its commit.
+//! The same content has the same ids in both: a clean checkout has the digest of its commit. A file that Git LFS
+//! keeps has the id of its pointer, a submodule that of its commit.
 
 mod attributes;
 mod changes;
+mod commit_contents;
 mod commit_tree;
 mod conversion;
 mod diff;
 mod disk;
 mod disk_contents;
+mod disk_submodules;
 mod error;
 mod index;
+mod known;
+mod lfs;
 mod listing;
 mod objects;
 mod open;
@@ -26,6 +31,7 @@ mod reading;
 mod remote;
 mod resolve;
 mod snapshot;
+mod submodules;
 mod working_tree;
 
 pub use commit_tree::CommitTree;

@@ -58,6 +58,36 @@ impl Repository {
         Ok(Self { inner, root })
     }
 
+    /// Opens the repository whose checkout or git folder `dir` is, on the terms of [`Repository::discover`].
+    pub(super) fn at(dir: &Path) -> Result<Self, GitError> {
+        Self::open(dir, gix::open::Options::default(), true)
+    }
+
+    /// Opens the git folder `dir` for its objects: its work tree need not be there, nor belong to the user.
+    pub(super) fn at_git_folder(dir: &Path) -> Result<Self, GitError> {
+        Self::at(dir).or_else(|error| {
+            // A work tree that is not there counts as somebody else's; whose the folder itself is was asked here.
+            let owned = gix::sec::identity::is_path_owned_by_current_user(dir).unwrap_or(false);
+            if !owned || !matches!(error, GitError::ForeignOwner { .. }) {
+                return Err(error);
+            }
+            // It is trusted for objects alone, large ones too.
+            let unlimited = ["gitoxide.objects.allocLimitIfReducedTrust=0"];
+            Self::open(dir, gix::open::Options::default().config_overrides(unlimited), false)
+        })
+    }
+
+    fn open(dir: &Path, options: gix::open::Options, strict: bool) -> Result<Self, GitError> {
+        let options = options.bail_if_untrusted(strict).lossy_config(true);
+        let inner = gix::ThreadSafeRepository::open_opts(dir, options)
+            .map_err(|source| opening_error(dir.to_owned(), source))?
+            .to_thread_local();
+        check_format(&inner)?;
+        // The work tree of a submodule that is not checked out is not there.
+        let root = inner.workdir().and_then(|root| root.canonicalize().ok());
+        Ok(Self { inner, root })
+    }
+
     /// The root of the work tree: absolute, without symbolic links.
     ///
     /// # Errors

@@ -21,9 +21,15 @@ impl Repository {
     /// # Errors
     /// When an object is missing, a link leads out of the repository, or the file has more than 16 MiB.
     pub fn read_file(&self, commit: CommitId, path: &BStr) -> Result<Option<Vec<u8>>, GitError> {
-        let objects = self.objects();
-        let Some((Kind::File | Kind::Executable, id)) = find(&objects, self.tree_of(commit)?, path)? else {
-            return Ok(None);
+        let (objects, top) = (self.objects(), self.tree_of(commit)?);
+        let id = match locate(&objects, top, path)? {
+            Location::Found(Kind::File | Kind::Executable, id) => id,
+            Location::Inside(gitlink) => {
+                let repository =
+                    self.submodule(top, gitlink.path.as_bstr(), gitlink.commit, BStr::new(""))?;
+                return repository.read_file(CommitId(gitlink.commit), gitlink.rest.as_bstr());
+            }
+            Location::Found(..) | Location::Nowhere => return Ok(None),
         };
         let size = objects.size(&id, path)?;
         if size > LIMIT {
@@ -64,25 +70,55 @@ impl Repository {
     }
 }
 
-/// What is at `path` of the tree `root`, links followed.
+/// Where a path of a tree leads.
+pub(super) enum Location {
+    /// To nothing.
+    Nowhere,
+    /// To this.
+    Found(Kind, ContentId),
+    /// Into a submodule, or to its root.
+    Inside(Gitlink),
+}
+
+/// A path in a submodule.
+pub(super) struct Gitlink {
+    /// The submodule.
+    pub(super) path: BString,
+    pub(super) commit: ContentId,
+    /// The path from its root.
+    pub(super) rest: BString,
+}
+
+/// What is at `path` of the tree `root`, links followed; a submodule is not looked into.
 pub(super) fn find(
     objects: &Objects,
     root: ContentId,
     path: &BStr,
 ) -> Result<Option<(Kind, ContentId)>, GitError> {
+    Ok(match locate(objects, root, path)? {
+        Location::Found(kind, id) => Some((kind, id)),
+        Location::Inside(gitlink) if gitlink.rest.is_empty() => Some((Kind::Submodule, gitlink.commit)),
+        Location::Inside(_) | Location::Nowhere => None,
+    })
+}
+
+/// Where `path` of the tree `root` leads, links followed.
+pub(super) fn locate(objects: &Objects, root: ContentId, path: &BStr) -> Result<Location, GitError> {
     let mut pending: Vec<BString> = components(path);
-    let mut above: Vec<ContentId> = Vec::new();
+    let mut above: Vec<(ContentId, BString)> = Vec::new();
     let mut folder = root;
     let mut links = 0;
     while let Some(name) = pending.pop() {
         if name == ".." {
             let leaves = || GitError::LeavesRepository { path: path.to_owned(), link: "..".into() };
-            folder = above.pop().ok_or_else(leaves)?;
+            folder = above.pop().ok_or_else(leaves)?.0;
             continue;
         }
-        let Some((kind, id)) = entry(objects, folder, name.as_bstr(), path)? else { return Ok(None) };
+        let Some((kind, id)) = entry(objects, folder, name.as_bstr(), path)? else {
+            return Ok(Location::Nowhere);
+        };
         match kind {
-            Kind::Folder => above.push(std::mem::replace(&mut folder, id)),
+            Kind::Folder => above.push((std::mem::replace(&mut folder, id), name)),
             Kind::Symlink => {
                 links += 1;
                 if links > LINKS {
@@ -95,14 +131,20 @@ pub(super) fn find(
                 }
                 pending.extend(components(link));
             }
-            Kind::Submodule if !pending.is_empty() => {
-                return Err(GitError::Submodule { path: path.to_owned() });
+            Kind::Submodule => {
+                let names = above.into_iter().map(|(_, name)| name).chain([name]);
+                pending.reverse();
+                return Ok(Location::Inside(Gitlink {
+                    path: bstr::join("/", names.collect::<Vec<_>>()).into(),
+                    commit: id,
+                    rest: bstr::join("/", pending).into(),
+                }));
             }
-            _ if pending.is_empty() => return Ok(Some((kind, id))),
-            _ => return Ok(None),
+            _ if pending.is_empty() => return Ok(Location::Found(kind, id)),
+            _ => return Ok(Location::Nowhere),
         }
     }
-    Ok(Some((Kind::Folder, folder)))
+    Ok(Location::Found(Kind::Folder, folder))
 }
 
 /// What is at `path` of the tree `root`, no links followed.

@@ -21,6 +21,10 @@ pub(super) struct Unread {
     pub(super) place: BString,
     pub(super) kind: Kind,
     pub(super) stat: Stat,
+    /// Whether Git LFS keeps it.
+    pub(super) lfs: bool,
+    /// The blob that git's index has of it.
+    pub(super) indexed: Option<ContentId>,
 }
 
 /// The content ids of the files below `root`, in the order in which the threads come by them.
@@ -66,8 +70,12 @@ pub(super) fn identify_one(
     buffer: &mut Vec<u8>,
 ) -> Result<ContentId, GitError> {
     let path = root.join(file.path.to_path_lossy());
-    disk::identify(&path, file.kind, &file.stat, hash, buffer).map_err(|failure| match failure {
+    let ids = disk::identify(&path, (file.kind, &file.stat), file.lfs, hash, buffer);
+    let ids = ids.map_err(|failure| match failure {
         Failure::Io(source) => GitError::Unreadable { path, source },
         Failure::Changed => GitError::Changed { path: file.place.clone() },
-    })
+    })?;
+    // What was committed before the attribute was set stays as it is until somebody changes it.
+    let unconverted = file.indexed == Some(ids.bytes);
+    Ok(ids.pointer.filter(|_| !unconverted).unwrap_or(ids.bytes))
 }

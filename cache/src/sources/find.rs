@@ -45,7 +45,7 @@ impl<'a, T: Tree> Finder<'a, T> {
     /// What `source` reads.
     pub(super) fn find(&mut self, source: &Source) -> Result<Reads, Error<T::Error>> {
         let pattern = Pattern::new(source);
-        let reads = Reads { pattern, whole: false, taken: BTreeSet::new(), widened: None };
+        let reads = Reads { pattern, whole: false, taken: BTreeSet::new(), found: false, widened: None };
         let mut search = Search { reads, open: Vec::new(), seen: HashSet::new() };
         search
             .go(Way { folder: BString::default(), names: Vec::new(), next: 0, links: BTreeSet::new() }, None);
@@ -85,8 +85,8 @@ impl<'a, T: Tree> Finder<'a, T> {
             let inside = |way: Way| Way { folder: path.clone(), ..way };
             match (node.kind, &component) {
                 (Kind::Folder, Component::Any) => search.go(inside(way.clone()), node.id),
-                // The commit of a submodule stands for all that is in it.
-                (Kind::Submodule, _) => search.take(path, &way.links),
+                (Kind::Submodule, Component::Any) => self.enter(search, inside(way.clone()))?,
+                (Kind::Submodule, _) => self.enter(search, inside(way.after()))?,
                 // What is below a link is not below the folder that it is in.
                 (_, Component::Any) => {}
                 (Kind::Folder, _) => search.go(inside(way.after()), node.id),
@@ -101,6 +101,27 @@ impl<'a, T: Tree> Finder<'a, T> {
                     }
                 }
             }
+        }
+        Ok(())
+    }
+
+    /// Looks into the submodule that is the folder of `way`.
+    ///
+    /// Its commit stands for all that is in it, so that a machine on which it is not checked out has the same
+    /// key; but where it can be looked into, it is known whether the source is there, and where links lead.
+    fn enter(&self, search: &mut Search, way: Way) -> Result<(), Error<T::Error>> {
+        let path = way.folder.clone();
+        let opens = self.tree.opens(path.as_bstr());
+        let opens = opens.map_err(|source| Error::Read { path: path.clone(), source })?;
+        search.reads.taken.extend(way.links.iter().cloned().chain([path]));
+        let inside = search.component(&way).is_some();
+        if inside {
+            search.reads.widened = search.reads.widened.or(Some(Widening::Submodule));
+        }
+        if inside && opens {
+            search.go(way, None);
+        } else {
+            search.reads.found = true;
         }
         Ok(())
     }
@@ -143,6 +164,7 @@ impl Search {
 
     fn take(&mut self, path: BString, links: &BTreeSet<BString>) {
         self.reads.taken.extend(links.iter().cloned().chain([path]));
+        self.reads.found = true;
     }
 
     fn take_folder(&mut self, way: Way) {

@@ -58,6 +58,9 @@ pub enum Widening {
     /// A link whose text goes down and up again.
     #[error("the text of a link on its way goes down and up again, so the whole context counts")]
     Winding,
+    /// A path in a submodule.
+    #[error("it is in a submodule, all of which counts by its commit")]
+    Submodule,
     /// Links without end.
     #[error("too many links are on its way, so the whole context counts")]
     Links,
@@ -78,6 +81,8 @@ struct Reads {
     pattern: Pattern,
     whole: bool,
     taken: BTreeSet<BString>,
+    /// Whether what it names is there, as far as that can be told.
+    found: bool,
     widened: Option<Widening>,
 }
 
@@ -113,7 +118,7 @@ impl Selection {
 
     /// The sources, by their place in the list, that are one path each, and one that is not in the tree.
     pub fn missing(&self) -> impl Iterator<Item = usize> {
-        let missing = |reads: &Reads| !reads.whole && reads.taken.is_empty() && reads.pattern.is_plain();
+        let missing = |reads: &Reads| !reads.whole && !reads.found && reads.pattern.is_plain();
         self.reads.iter().enumerate().filter(move |(_, reads)| missing(reads)).map(|(index, _)| index)
     }
 

@@ -271,3 +271,22 @@ proptest! {
         prop_assert_eq!(digest(&left, &find(&left, &sources)).unwrap(), id);
     }
 }
+
+#[test]
+fn submodule_counts_whole_for_a_source_in_it() {
+    let tree = || {
+        let submodule = Item::Leaf(Kind::Submodule, vec![7; 20]);
+        Memory::new(Item::Folder(
+            [("a".into(), Item::Leaf(Kind::File, vec![])), ("sub".into(), submodule)].into(),
+        ))
+    };
+    for (path, widened) in
+        [("sub", None), ("sub/x/y", Some(Widening::Submodule)), ("s*/x", Some(Widening::Submodule))]
+    {
+        let selection = Selection::find(&tree(), &[copy(path)]).unwrap();
+        assert_eq!(tree().walked(&selection), ["sub"], "{path}");
+        assert_eq!(selection.widened().map(|(_, why)| why).next(), widened, "{path}");
+        // It cannot be looked into, so nothing is known to be missing.
+        assert_eq!(selection.missing().count(), 0, "{path}");
+    }
+}

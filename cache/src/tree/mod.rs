@@ -74,6 +74,16 @@ pub trait Tree {
     /// When the folder cannot be read.
     fn list(&self, path: &BStr, id: Option<ContentId>) -> Result<Vec<Node>, Self::Error>;
 
+    /// Whether the submodule at `path` can be looked into: `list` then takes its path and those in it, as if
+    /// it were a folder.
+    ///
+    /// # Errors
+    /// When that cannot be told.
+    fn opens(&self, path: &BStr) -> Result<bool, Self::Error> {
+        let _ = path;
+        Ok(false)
+    }
+
     /// The content id of the file, link or submodule `node` at `path`, reading it if that is needed.
     ///
     /// # Errors

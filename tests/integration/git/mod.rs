@@ -2,8 +2,13 @@
 
 mod changes;
 mod commit_tree;
+mod conversions;
 mod diff;
 mod filters;
+mod lfs;
+mod odd_paths;
 mod open;
 mod rules;
+mod sides;
+mod submodules;
 mod working_tree;

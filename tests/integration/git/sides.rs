@@ -1,0 +1,68 @@
+//! The two sources of an input tree: a commit, and the disk.
+
+use std::collections::BTreeMap;
+use std::io::{self, Read as _};
+
+use bstr::{BStr, BString};
+use dtbuild::git::{GitError, Repository};
+use dtbuild_cache::snapshot::Snapshot;
+use dtbuild_cache::tree::{ContentId, Filter, Kind};
+
+use crate::support::repo::TestRepo;
+
+/// The files of a build: what they are and hold; a link holds its text.
+pub(crate) type Sent = BTreeMap<BString, (Kind, Vec<u8>)>;
+
+pub(crate) fn commit_digest(repo: &TestRepo, filter: &impl Filter) -> ContentId {
+    let opened = Repository::discover(repo.root()).unwrap();
+    let head = opened.resolve("HEAD").unwrap();
+    opened.commit_tree(head, BStr::new("")).unwrap().unwrap().digest(filter).unwrap()
+}
+
+pub(crate) fn disk_digest(repo: &TestRepo, filter: &impl Filter) -> ContentId {
+    let opened = Repository::discover(repo.root()).unwrap();
+    opened.working_tree(BStr::new("")).unwrap().unwrap().digest(filter).unwrap()
+}
+
+pub(crate) fn commit_snapshot(repo: &TestRepo, filter: &impl Filter) -> Result<Snapshot, GitError> {
+    let opened = Repository::discover(repo.root()).unwrap();
+    let head = opened.resolve("HEAD").unwrap();
+    opened.commit_tree(head, BStr::new("")).unwrap().unwrap().snapshot(filter)
+}
+
+pub(crate) fn disk_snapshot(repo: &TestRepo, filter: &impl Filter) -> Result<Snapshot, GitError> {
+    let opened = Repository::discover(repo.root()).unwrap();
+    opened.working_tree(BStr::new("")).unwrap().unwrap().snapshot(filter)
+}
+
+/// What a build is sent of a snapshot.
+pub(crate) fn sent(snapshot: &Snapshot) -> io::Result<Sent> {
+    let entry = |entry: &dtbuild_cache::snapshot::SnapshotEntry| {
+        let mut content = Vec::new();
+        match (&entry.link, entry.kind) {
+            (Some(link), _) => content.extend_from_slice(link),
+            (None, Kind::Folder) => {}
+            _ => drop(snapshot.contents.open(entry)?.read_to_end(&mut content)?),
+        }
+        assert_eq!(entry.size, content.len() as u64, "{entry:?}");
+        Ok((entry.path.clone(), (entry.kind, content)))
+    };
+    snapshot.entries.iter().map(entry).collect()
+}
+
+/// The paths of the files that are sent.
+pub(crate) fn files(sent: &Sent) -> Vec<String> {
+    let files = sent.iter().filter(|(_, (kind, _))| *kind != Kind::Folder);
+    files.map(|(path, _)| path.to_string()).collect()
+}
+
+/// Asserts that the commit and the disk have one key and send one content, which is given back.
+#[track_caller]
+pub(crate) fn agree(repo: &TestRepo, filter: &impl Filter) -> Sent {
+    assert_eq!(commit_digest(repo, filter), disk_digest(repo, filter));
+    let (commit, disk) = (commit_snapshot(repo, filter).unwrap(), disk_snapshot(repo, filter).unwrap());
+    assert_eq!(commit.entries, disk.entries);
+    let sent_of_commit = sent(&commit).unwrap();
+    assert_eq!(sent_of_commit, sent(&disk).unwrap());
+    sent_of_commit
+}

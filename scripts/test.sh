@@ -14,10 +14,10 @@ if [[ ${CI:-} == true ]]; then trap engine_down EXIT; fi
 if [[ ${1:-} == oracle ]]; then
   shift
   while (($# > 0)); do
-    case $1 in
-      --mutations) export ORACLE_MUTATIONS=$2 ;;
-      --seed) export ORACLE_SEED=$2 ;;
-      --seconds) export ORACLE_SECONDS=$2 ;;
+    case $1=${2:-} in
+      --mutations=[0-9]*) export ORACLE_MUTATIONS=$2 ;;
+      --seed=[0-9]*) export ORACLE_SEED=$2 ;;
+      --seconds=[0-9]*) export ORACLE_SECONDS=$2 ;;
       *)
         echo "usage: ./dev test oracle [--mutations N] [--seed S] [--seconds T]" >&2
         exit 2
@@ -25,7 +25,7 @@ if [[ ${1:-} == oracle ]]; then
     esac
     shift 2
   done
-  set -- --package dtbuild --test integration oracle:: -- --nocapture
+  set -- --test integration oracle:: -- --nocapture
 fi
 
 # What does not compile is said before minutes go into an engine.

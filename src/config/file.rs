@@ -141,7 +141,8 @@ pub enum SbomValue {
 #[serde(deny_unknown_fields)]
 pub struct EnvironmentTable {
     /// The branch that goes to this environment: `dtbuild` without `--env` on it means this one.
-    pub branch: Option<String>,
+    #[schemars(with = "Option<String>")]
+    pub branch: Option<Spanned<String>>,
     /// Its images; all when left out.
     #[schemars(with = "Option<Vec<String>>")]
     pub images: Option<Vec<Spanned<String>>>,

@@ -19,7 +19,7 @@ use std::fmt;
 
 use serde::de::value::MapAccessDeserializer;
 use serde::{Deserialize, Deserializer, de};
-use toml::Value;
+use toml::{Spanned, Value};
 
 use super::error::ConfigError;
 use crate::reference::Digest;
@@ -76,11 +76,11 @@ pub struct LockedConfig {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct LockFile {
-    version: u32,
+    version: Spanned<u32>,
     #[serde(default)]
     platforms: BTreeSet<String>,
     #[serde(default)]
-    bases: BTreeMap<String, LockedBase>,
+    bases: BTreeMap<Spanned<String>, LockedBase>,
 }
 
 /// An entry that is more than a digest.
@@ -102,23 +102,28 @@ impl Lock {
     pub fn parse(text: &str) -> Result<Self, ConfigError> {
         let file: LockFile =
             toml::from_str(text).map_err(|error| ConfigError::from_toml(FILE_NAME, text, &error))?;
-        if !(1..=VERSION).contains(&file.version) {
-            return Err(ConfigError::new(FILE_NAME, format!("version {} is not known", file.version)).hint(
-                format!("this dtbuild reads versions 1 to {VERSION}; use the one that wrote the file"),
-            ));
+        let version = *file.version.get_ref();
+        if !(1..=VERSION).contains(&version) {
+            return Err(ConfigError::new(FILE_NAME, format!("version {version} is not known"))
+                .at(text, file.version.span().start)
+                .hint(format!(
+                    "this dtbuild reads versions 1 to {VERSION}; use the one that wrote the file"
+                )));
         }
         let own = |name: &str| name.split_once('@').map(|(_, digest)| digest.to_owned());
         let differs =
             |base: &LockedBase, name: &str| own(name).is_some_and(|own| own != base.digest.as_str());
-        if let Some((name, _)) = file.bases.iter().find(|(name, base)| differs(base, name)) {
+        if let Some((name, _)) = file.bases.iter().find(|(name, base)| differs(base, name.get_ref())) {
             return Err(ConfigError::new(
                 FILE_NAME,
-                format!("`{name}` has another digest than its name says"),
+                format!("`{}` has another digest than its name says", name.get_ref()),
             )
+            .at(text, name.span().start)
             .hint("run `dtbuild lock` on a file without that line"));
         }
-        let platforms = if file.version == 1 { BTreeSet::new() } else { file.platforms };
-        Ok(Self { platforms, bases: file.bases })
+        let platforms = if version == 1 { BTreeSet::new() } else { file.platforms };
+        let bases = file.bases.into_iter().map(|(name, base)| (name.into_inner(), base)).collect();
+        Ok(Self { platforms, bases })
     }
 
     /// What is fixed of the configuration of the base image `name` for a platform, if its digest is this one.
@@ -284,9 +289,12 @@ mod tests {
 
     #[test]
     fn what_is_no_lock_is_refused_with_its_place() {
-        assert!(Lock::parse("version = 9\n").unwrap_err().to_string().contains("version 9"));
+        let error = Lock::parse("# written by a newer one\nversion = 9\n").unwrap_err();
+        assert_eq!(error.to_string(), "build.lock:2: version 9 is not known");
         let other = format!("version = 2\n[bases]\n\"a@sha256:{}\" = \"{}\"\n", "cd".repeat(32), digest());
-        assert!(Lock::parse(&other).unwrap_err().to_string().contains("another digest than its name says"));
+        let error = Lock::parse(&other).unwrap_err();
+        assert!(error.to_string().contains("another digest than its name says"), "{error}");
+        assert_eq!(error.line, Some(3), "{error}");
         for entry in ["\"sha256:1\"", "1", "{ digest = \"sha256:1\" }", "{ onbuild = [] }"] {
             let error = Lock::parse(&format!("version = 2\n[bases]\n\"a\" = {entry}\n")).unwrap_err();
             assert_eq!(error.line, Some(3), "{error}");

@@ -108,7 +108,26 @@ fn every_mistake_is_named_with_its_line_and_a_hint() {
 }
 
 #[test]
-fn two_environments_cannot_follow_one_branch() {
-    let text = format!("{MINIMAL}[environments.a]\nbranch = \"x\"\n[environments.b]\nbranch = \"x\"\n");
-    assert!(parse(&text).unwrap_err().message.contains("`a` and `b` follow one branch"));
+fn the_later_of_two_that_cannot_be_together_is_named_however_it_is_written() {
+    let environments = "[environments]\nb = { branch = \"x\" }\na.branch = \"x\"\n";
+    let images = "[images.api]\ncontext = \"api\"\nrepository = \"r.example/a\"\n[images.\"a-b\"]\n\
+                  context = \"b\"\nrepository = \"r.example/a\"\n";
+    let first = MINIMAL.lines().count();
+    for (added, line, message) in [
+        (environments, 3, "environments `a` and `b` follow one branch, `x`"),
+        (images, 4, "images `a-b` and `api` have one repository, `r.example/a`"),
+    ] {
+        let error = parse(&format!("{MINIMAL}{added}")).unwrap_err();
+        assert_eq!((error.message.as_str(), error.line), (message, Some(first + line)));
+    }
+}
+
+#[test]
+fn every_error_has_a_line() {
+    for text in
+        ["", "#", "[project]\n", "[images]\n", "images = 1", "\u{feff}", "a = \"\\u0\"", "[[project]]"]
+    {
+        assert!(parse(text).unwrap_err().line.is_some(), "{text:?}");
+        assert!(Lock::parse(text).unwrap_err().line.is_some(), "{text:?}");
+    }
 }

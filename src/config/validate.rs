@@ -30,20 +30,26 @@ impl Validator<'_> {
         let project = self.parse::<ImageName>(&file.project.name)?.to_string();
         let registry = self.registry(&file.project.registry)?;
         let mut images = BTreeMap::new();
+        let mut places = Vec::new();
         for (name, table) in file.images {
             let parsed: ImageName = self.parse(&name)?;
             let image = self.image(&name, table, &registry)?;
+            places.push((name.span().start, parsed.clone(), image.repository.clone()));
             images.insert(parsed, image);
         }
-        self.repositories_differ(&images)?;
+        self.repositories_differ(places)?;
         let mut environments = BTreeMap::new();
+        let mut branches = Vec::new();
         for (name, table) in file.environments {
             let parsed: EnvironmentName = self.parse(&name)?;
+            if let Some(branch) = &table.branch {
+                branches.push((branch.span().start, parsed.clone(), branch.get_ref().clone()));
+            }
             let environment = self.environment(&name, table, &images)?;
             environments.insert(parsed, environment);
         }
-        self.branches_differ(&environments)?;
-        let records = self.records(&file.records, &registry)?;
+        self.branches_differ(branches)?;
+        let records = self.records(&file.records, &file.project.registry, &registry)?;
         Ok(Config { project, bases: file.project.bases, records, images, environments })
     }
 
@@ -156,7 +162,7 @@ impl Validator<'_> {
             Globs::new([value.get_ref()]).map_err(|error| self.error(value, error.to_string()))?;
         }
         let globs = Globs::new(values.iter().map(Spanned::get_ref));
-        globs.map(Some).map_err(|error| ConfigError::new(self.file, error.to_string()))
+        globs.map(Some).map_err(|error| self.error(&values[0], error.to_string()))
     }
 
     fn secret(&self, secret: Spanned<SecretTable>) -> Result<SecretSource> {
@@ -198,7 +204,8 @@ impl Validator<'_> {
             return Err(self.error(tag, "tags that start with `key-` name images by their content key"));
         }
         let deploy = table.deploy.map(|deploy| self.deploy(deploy)).transpose()?;
-        Ok(Environment { branch: table.branch, images: members, tag: tag.get_ref().clone(), deploy })
+        let branch = table.branch.map(Spanned::into_inner);
+        Ok(Environment { branch, images: members, tag: tag.get_ref().clone(), deploy })
     }
 
     fn declared(&self, name: &Spanned<String>, images: &BTreeMap<ImageName, Image>) -> Result<ImageName> {
@@ -233,7 +240,12 @@ impl Validator<'_> {
         Ok(Deploy { trigger, paths })
     }
 
-    fn records(&self, table: &RecordsTable, registry: &str) -> Result<RecordStore> {
+    fn records(
+        &self,
+        table: &RecordsTable,
+        written: &Spanned<String>,
+        registry: &str,
+    ) -> Result<RecordStore> {
         match table.store {
             StoreKind::Folder => {
                 let folder = match &table.folder {
@@ -247,45 +259,44 @@ impl Validator<'_> {
                 None => format!("{registry}/dtbuild-records")
                     .parse()
                     .map(RecordStore::Registry)
-                    .map_err(|error| ConfigError::new(self.file, format!("[project] registry: {error}"))),
+                    .map_err(|error| self.error(written, error.to_string())),
             },
         }
     }
 
-    fn repositories_differ(&self, images: &BTreeMap<ImageName, Image>) -> Result<()> {
-        let mut seen: BTreeMap<&Repository, &ImageName> = BTreeMap::new();
-        for (name, image) in images {
-            if let Some(other) = seen.insert(&image.repository, name) {
-                let message =
-                    format!("images `{other}` and `{name}` have one repository, `{}`", image.repository);
-                return Err(self
-                    .at_the_later(message, [other, name])
+    /// Each image's place, name and repository: in the order of the file, the later of two is the one at fault.
+    fn repositories_differ(&self, mut images: Vec<(usize, ImageName, Repository)>) -> Result<()> {
+        images.sort_by_key(|image| image.0);
+        let mut seen: BTreeMap<Repository, ImageName> = BTreeMap::new();
+        for (place, name, repository) in images {
+            if let Some(other) = seen.insert(repository.clone(), name.clone()) {
+                let [first, second] = in_order(&other, &name);
+                let message = format!("images `{first}` and `{second}` have one repository, `{repository}`");
+                return Err(ConfigError::new(self.file, message)
+                    .at(self.text, place)
                     .hint("give one of them another `repository`"));
             }
         }
         Ok(())
     }
 
-    fn branches_differ(&self, environments: &BTreeMap<EnvironmentName, Environment>) -> Result<()> {
-        let mut seen: BTreeMap<&str, &EnvironmentName> = BTreeMap::new();
-        for (name, environment) in environments {
-            let Some(branch) = environment.branch.as_deref() else { continue };
-            if let Some(other) = seen.insert(branch, name) {
-                let message = format!("environments `{other}` and `{name}` follow one branch, `{branch}`");
+    /// Each branch's place, its environment and its name.
+    fn branches_differ(&self, mut branches: Vec<(usize, EnvironmentName, String)>) -> Result<()> {
+        branches.sort_by_key(|branch| branch.0);
+        let mut seen: BTreeMap<String, EnvironmentName> = BTreeMap::new();
+        for (place, name, branch) in branches {
+            if let Some(other) = seen.insert(branch.clone(), name.clone()) {
+                let [first, second] = in_order(&other, &name);
+                let message = format!("environments `{first}` and `{second}` follow one branch, `{branch}`");
                 return Err(ConfigError::new(self.file, message)
+                    .at(self.text, place)
                     .hint("leave `branch` out of one of them and name it with `--env`"));
             }
         }
         Ok(())
     }
+}
 
-    /// An error at that of two images whose table comes later: it is the one that was added.
-    fn at_the_later(&self, message: String, images: [&ImageName; 2]) -> ConfigError {
-        let error = ConfigError::new(self.file, message);
-        let header = |image: &ImageName| self.text.find(&format!("[images.{image}]"));
-        match images.into_iter().filter_map(header).max() {
-            Some(offset) => error.at(self.text, offset),
-            None => error,
-        }
-    }
+fn in_order<'a, T: Ord>(one: &'a T, other: &'a T) -> [&'a T; 2] {
+    if one <= other { [one, other] } else { [other, one] }
 }

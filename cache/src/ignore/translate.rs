@@ -27,6 +27,11 @@ enum Comparison {
 
 /// Compiles the cleaned `pattern`, without its `!`.
 pub(super) fn compile(pattern: &[u8]) -> Result<Automaton, Reason> {
+    program(pattern).map(Automaton::new)
+}
+
+/// What `pattern` means, before it is made fast.
+pub(super) fn program(pattern: &[u8]) -> Result<Program, Reason> {
     let (comparison, expression) = translate(pattern);
     let (ast, unit) = match comparison {
         Comparison::Exact => (Ast::Concat(vec![Ast::Begin, literal(pattern), Ast::End]), Unit::Byte),
@@ -37,8 +42,7 @@ pub(super) fn compile(pattern: &[u8]) -> Result<Automaton, Reason> {
         Comparison::Suffix => (suffix(&pattern[2..]), Unit::Byte),
         Comparison::Expression => (syntax::parse(&expression).map_err(Reason::Expression)?, Unit::Rune),
     };
-    let program = Program::compile(&ast, unit).ok_or(Reason::TooLarge)?;
-    Ok(Automaton::new(program))
+    Program::compile(&ast, unit).ok_or(Reason::TooLarge)
 }
 
 /// Matches paths that end in `suffix`; one that starts with a slash also matches at the path's start.

@@ -9,6 +9,7 @@ mod deploy;
 mod engine;
 mod flow;
 mod git;
+mod ignore;
 mod inputs;
 mod oracle;
 mod record;

@@ -29,7 +29,7 @@ mod engine;
 mod generate;
 mod keys;
 mod mutation;
-mod random;
+pub(crate) mod random;
 mod shrink;
 mod tally;
 
@@ -55,7 +55,7 @@ struct Trial {
     show: bool,
 }
 
-fn number(name: &str, otherwise: usize) -> usize {
+pub(crate) fn number(name: &str, otherwise: usize) -> usize {
     std::env::var(name).ok().map_or(otherwise, |text| text.parse().unwrap())
 }
 

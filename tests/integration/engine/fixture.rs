@@ -74,7 +74,7 @@ impl Contents for Memory {
     }
 }
 
-pub(super) fn variable(name: &str) -> String {
+pub(crate) fn variable(name: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| panic!("`{name}` is not set: run `./dev engine up`"))
 }
 

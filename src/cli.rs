@@ -7,6 +7,7 @@ use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::config::{EnvironmentName, ImageName};
+use crate::engine::{Archive, ArchiveKind};
 use crate::ui::ProgressMode;
 
 /// Builds, pushes and deploys only the container images that a commit really changed.
@@ -178,6 +179,8 @@ Examples:
   dtbuild build                build every image whose inputs on the disk have not been built yet
   dtbuild build api db         the same for two images and what they are built from
   dtbuild build --dry-run      say what would be built
+  dtbuild build api -o type=docker,dest=api.tar
+                               the same for one image, and into a file for `docker load`
 
 Each image is named {repository}:local, and by its content key.")]
 pub struct BuildArgs {
@@ -190,9 +193,30 @@ pub struct BuildArgs {
     /// Build even what the engine's store has, running every step again
     #[arg(long)]
     pub force: bool,
+    /// Write the one image that is named into a file besides: type=oci,dest=FILE or type=docker,dest=FILE
+    #[arg(long, short = 'o', value_name = "WHERE", value_parser = archive, requires = "images", conflicts_with = "dry_run")]
+    pub output: Option<Archive>,
     /// Only say what would be built, and why
     #[arg(long, short = 'n')]
     pub dry_run: bool,
+}
+
+/// Reads `type=oci,dest=FILE`, as `docker buildx build --output` does.
+fn archive(text: &str) -> Result<Archive, String> {
+    let mut kind = None;
+    let mut path = None;
+    for field in text.split(',') {
+        match field.split_once('=') {
+            Some(("type", "oci")) => kind = Some(ArchiveKind::Oci),
+            Some(("type", "docker")) => kind = Some(ArchiveKind::Docker),
+            Some(("dest", file)) if !file.is_empty() => path = Some(PathBuf::from(file)),
+            _ => return Err(format!("`{field}` is neither `type=oci`, `type=docker` nor `dest=FILE`")),
+        }
+    }
+    match (kind, path) {
+        (Some(kind), Some(path)) => Ok(Archive { kind, path }),
+        _ => Err("expected `type=oci,dest=FILE` or `type=docker,dest=FILE`".to_owned()),
+    }
 }
 
 /// `dtbuild deploy`.

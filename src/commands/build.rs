@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 
 use super::builds::Builds;
 use super::edges::Edges;
-use super::gather::{self, Query};
+use super::gather::{self, Gathered, Query};
 use super::requests::{LOCAL_TAG, Purpose};
 use super::session::Session;
 use super::workspace::Workspace;
-use super::{plan, print_release};
+use super::{plan, print_release, requests};
 use crate::cli::{BuildArgs, Global};
-use crate::engine::{AnyEngine, Engine as _};
-use crate::error::Result;
+use crate::engine::{AnyEngine, Archive, BuildRequest, Engine as _, Output};
+use crate::error::{Error, Kind, Result};
 use crate::plan::{Decision, Head, Plan};
 use crate::ui;
 
@@ -19,6 +19,9 @@ use crate::ui;
 pub(super) fn build(global: &Global, args: &BuildArgs) -> Result<u8> {
     let edges = Edges::default();
     let workspace = Workspace::on_disk(global)?;
+    if args.output.is_some() && args.images.len() != 1 {
+        return Err(Error::new(Kind::Usage, "`--output` is for one image").hint("name it alone"));
+    }
     let query = Query::local(&workspace, &args.images, args.force)?;
     let gathered = gather::gather(&edges, &workspace, &query, None)?;
     let plan = Plan::decide(&gathered.facts)?;
@@ -30,12 +33,37 @@ pub(super) fn build(global: &Global, args: &BuildArgs) -> Result<u8> {
     let session = Session::start(&edges, global, &workspace)?;
     session.announce(&plan);
     let engine = edges.engine()?;
+    let export = export(global, &workspace, &gathered, &plan, args)?;
     let built = edges.block_on(async {
         builds.run(&plan, &session).await?;
-        name_hits(&engine, &plan).await
+        name_hits(&engine, &plan).await?;
+        // All of its steps are there by now.
+        if let Some(request) = &export {
+            engine.build(request, &session.events).await?;
+        }
+        Ok(())
     });
     session.finish(built)?;
     show(global, &plan)
+}
+
+/// The build that writes the named image into a file, where that is asked for.
+fn export(
+    global: &Global,
+    workspace: &Workspace,
+    gathered: &Gathered,
+    plan: &Plan,
+    args: &BuildArgs,
+) -> Result<Option<BuildRequest>> {
+    let Some(archive) = &args.output else { return Ok(None) };
+    let named = plan.images.iter().find(|image| args.images.contains(&image.name));
+    let request = named.map(|image| requests::request(workspace, gathered, image, Purpose::Local, false));
+    let request = request.transpose()?;
+    // As if started there.
+    let path =
+        global.directory.as_ref().map_or_else(|| archive.path.clone(), |from| from.join(&archive.path));
+    let output = Output::File(Archive { kind: archive.kind, path });
+    Ok(request.map(|request| BuildRequest { output, ..request }))
 }
 
 /// An image that was built before gets the local tag again: another branch's may have it.

@@ -10,7 +10,7 @@ use time::format_description::well_known::Rfc3339;
 use super::files::Files;
 use super::gather::{Gathered, Source};
 use super::workspace::Workspace;
-use crate::config::{Config, ImageName, Platform};
+use crate::config::{Config, Image, ImageName, Platform};
 use crate::engine::{BuildRequest, Contexts, Output};
 use crate::error::{Error, Kind, Result};
 use crate::execute::scheduler::Job;
@@ -64,6 +64,13 @@ pub(super) fn jobs(
     Ok(jobs)
 }
 
+/// A name for a context and what a Dockerfile reads of it: the engine fetches what it needs, so images that need the
+/// same can share one copy of it, and those that do not would undo each other's.
+fn context_name(config: &Config, source: &Source, image: &Image) -> String {
+    let reads: Vec<&str> = source.inputs.reads().into_iter().collect();
+    format!("{}\0{}\0{}", config.project, image.context, reads.join("\0"))
+}
+
 /// The names that a build of the image gets.
 fn names(image: &PlannedImage, purpose: Purpose) -> Result<Vec<Reference>> {
     let mut names = vec![image.key_reference()];
@@ -73,7 +80,8 @@ fn names(image: &PlannedImage, purpose: Purpose) -> Result<Vec<Reference>> {
     Ok(names)
 }
 
-fn request(
+/// The build of one image of a plan.
+pub(super) fn request(
     workspace: &Workspace,
     gathered: &Gathered,
     planned: &PlannedImage,
@@ -95,6 +103,7 @@ fn request(
     Ok(BuildRequest {
         image: planned.name.clone(),
         context,
+        context_name: Some(context_name(&workspace.config, source, image)),
         dockerfile: dockerfile.into(),
         dockerfile_path: image.dockerfile.clone(),
         target: image.target.clone(),

@@ -3,7 +3,7 @@
 //! Engines drop silently what they cannot do: an image comes out that is not what was asked for. So what a request
 //! needs is held against what its engine can, before anything is built.
 
-use super::{BuildRequest, EngineError};
+use super::{ArchiveKind, BuildRequest, EngineError, Output};
 
 /// What to do on an engine that lacks something.
 const HINT: &str = "use Docker with the containerd image store, or a buildkitd";
@@ -13,6 +13,8 @@ const HINT: &str = "use Docker with the containerd image store, or a buildkitd";
 pub(super) struct Abilities {
     /// Images with several manifests: for several platforms, or with attestations.
     indexes: bool,
+    /// OCI layouts.
+    layouts: bool,
     /// The kinds of cache that steps can be brought to; none for all.
     cache_exports: Option<&'static [&'static str]>,
     /// The kinds of cache that steps can be looked for in; none for all.
@@ -21,16 +23,22 @@ pub(super) struct Abilities {
 
 impl Abilities {
     /// dockerd with a graph driver as its store.
-    pub(super) const GRAPH_DRIVER: Self =
-        Self { indexes: false, cache_exports: Some(&["inline"]), cache_imports: Some(&["registry"]) };
+    pub(super) const GRAPH_DRIVER: Self = Self {
+        indexes: false,
+        layouts: false,
+        cache_exports: Some(&["inline"]),
+        cache_imports: Some(&["registry"]),
+    };
     /// dockerd with containerd's store.
     pub(super) const CONTAINERD: Self = Self {
         indexes: true,
+        layouts: true,
         cache_exports: Some(&["inline", "registry", "gha"]),
         cache_imports: Some(&["registry", "gha"]),
     };
     /// A buildkitd.
-    pub(super) const BUILDKITD: Self = Self { indexes: true, cache_exports: None, cache_imports: None };
+    pub(super) const BUILDKITD: Self =
+        Self { indexes: true, layouts: true, cache_exports: None, cache_imports: None };
 
     /// Refuses what `engine` would leave out.
     pub(super) fn check(self, request: &BuildRequest, engine: &str) -> Result<(), EngineError> {
@@ -44,6 +52,10 @@ impl Abilities {
             format!("`provenance` of `{}`", request.image)
         } else if options.sbom.is_some() && !self.indexes {
             format!("`sbom` of `{}`", request.image)
+        } else if !self.layouts
+            && matches!(&request.output, Output::File(file) if file.kind == ArchiveKind::Oci)
+        {
+            "an OCI layout (`type=oci`)".to_owned()
         } else if let Some(entry) = export {
             format!("`cache_to` with `type={}` of `{}`", entry.kind, request.image)
         } else if let Some(entry) = import {

@@ -6,7 +6,7 @@ use bollard_buildkit_proto::moby::buildkit::v1::InfoRequest;
 use tonic::Code;
 
 use super::abilities::Abilities;
-use super::buildkit::{self, Exporter};
+use super::buildkit::{self, BuildKit, Exporter};
 use super::endpoint::Endpoint;
 use super::{BuildRequest, Built, Engine, EngineError, Output};
 use crate::config::ImageName;
@@ -16,7 +16,7 @@ use crate::reference::{Digest, Reference};
 /// A buildkitd that answered.
 #[derive(Debug)]
 pub struct Buildkitd {
-    endpoint: Endpoint,
+    buildkit: BuildKit,
     version: Option<String>,
 }
 
@@ -31,7 +31,7 @@ impl Buildkitd {
             Err(status) if status.code() == Code::Unimplemented => None,
             Err(status) => return Err(endpoint.unreachable(buildkit::lost_reason(&status))),
         };
-        Ok(Self { endpoint, version })
+        Ok(Self { buildkit: BuildKit::new(endpoint), version })
     }
 
     fn without_store(&self, feature: &str) -> EngineError {
@@ -49,7 +49,8 @@ impl Engine for Buildkitd {
             return Err(self.without_store("keeping a built image"));
         }
         Abilities::BUILDKITD.check(request, &self.to_string())?;
-        buildkit::build(&self.endpoint, &self.to_string(), Exporter::Push, request, events).await
+        let exporter = Exporter::of(&request.output, true);
+        self.buildkit.build(&self.to_string(), exporter, request, events).await
     }
 
     async fn push(&self, _: &ImageName, _: &Reference, _: &EventSink) -> Result<Digest, EngineError> {

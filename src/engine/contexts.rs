@@ -104,6 +104,7 @@ impl BuildRequest {
         Self {
             image: self.image.clone(),
             context: folder.files.clone(),
+            context_name: None,
             dockerfile: Arc::from(&b"FROM scratch\nCOPY . /\n"[..]),
             // Under this name the engine keeps its copy of the folder.
             dockerfile_path: BString::from(format!("{} (context {name})", self.dockerfile_path)),

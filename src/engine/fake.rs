@@ -266,6 +266,7 @@ pub(crate) fn request(image: &str) -> BuildRequest {
     BuildRequest {
         image: name(image),
         context: Snapshot { entries: Arc::new([]), contents: Arc::new(Nothing) },
+        context_name: None,
         dockerfile: Arc::from(&b"FROM scratch\n"[..]),
         dockerfile_path: BString::from(format!("{image}/Dockerfile")),
         target: None,

@@ -4,6 +4,7 @@
 //! the repository. Engines report what happens as [`Event`](crate::execute::events::Event)s.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use bstr::BString;
@@ -35,6 +36,9 @@ pub struct BuildRequest {
     pub image: ImageName,
     /// The files of the context, `.dockerignore` applied.
     pub context: Snapshot,
+    /// What names the context and what of it is read. Builds with the same name that run at one time are sent it once.
+    /// None for a context that no other image has.
+    pub context_name: Option<String>,
     /// The bytes of the Dockerfile as it is to be built: base images pinned.
     pub dockerfile: Arc<[u8]>,
     /// The Dockerfile's path as the user knows it, for messages.
@@ -64,12 +68,38 @@ pub struct BuildRequest {
 }
 
 /// Where a built image goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Output {
     /// Into the engine's image store, under the request's names.
     Load,
     /// To the registry, under the request's names.
     Push,
+    /// Into a file.
+    File(Archive),
+}
+
+/// A file that holds an image.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Archive {
+    /// What it is written as.
+    pub kind: ArchiveKind,
+    /// Where it is put, when it is whole.
+    pub path: PathBuf,
+}
+
+/// How an image is written into a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ArchiveKind {
+    /// A tar of an OCI image layout.
+    Oci,
+    /// What `docker load` takes.
+    Docker,
+}
+
+impl Archive {
+    fn unwritable(&self, error: &std::io::Error) -> EngineError {
+        EngineError::File { path: self.path.clone(), reason: error.to_string() }
+    }
 }
 
 /// A build that succeeded.
@@ -154,6 +184,14 @@ pub enum EngineError {
         /// The secret's id.
         id: String,
         /// What is missing; never the value.
+        reason: String,
+    },
+    /// The image cannot be put where it is to go.
+    #[error("cannot write `{}`: {reason}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
         reason: String,
     },
     /// There is no ssh agent to forward.

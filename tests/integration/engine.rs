@@ -19,11 +19,13 @@ use self::fixture::{
     Files, build, digest_at_registry, docker, failure, logs, noise, request, script, unique,
 };
 
+mod archives;
 mod bridge;
 mod contexts;
 mod endpoints;
 pub(crate) mod fixture;
 mod options;
+mod sharing;
 
 #[tokio::test]
 async fn engine_describes_itself() {

@@ -1,5 +1,6 @@
 //! The inputs of an image: which files enter its key, and which changed paths are among them.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use bstr::{BStr, BString, ByteSlice as _};
@@ -68,6 +69,11 @@ impl Inputs {
         let (ignore, paths) = (image.ignore.clone(), image.paths.clone());
         let (context, dockerfile) = (image.context.clone(), image.dockerfile.clone());
         Ok(Self { context, rules, ignore_file, ignore, paths, dockerfile, reads })
+    }
+
+    /// The paths of the context that the Dockerfile reads, as it writes them, sorted.
+    pub(crate) fn reads(&self) -> BTreeSet<&str> {
+        self.reads.paths()
     }
 
     /// Finds what the Dockerfile reads of the context, and identifies it.

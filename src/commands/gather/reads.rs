@@ -1,5 +1,7 @@
 //! What a Dockerfile reads of its context, for all platforms together. Start with [`Reads`].
 
+use std::collections::BTreeSet;
+
 use bstr::BStr;
 use dtbuild_cache::sources::{self, Reading, Selection};
 
@@ -45,6 +47,11 @@ impl Reads {
             sources::Source { path: source.path.clone(), reading }
         };
         self.sources.iter().map(source).collect()
+    }
+
+    /// The paths of the sources, sorted.
+    pub(super) fn paths(&self) -> BTreeSet<&str> {
+        self.sources.iter().map(|source| source.path.as_str()).collect()
     }
 
     pub(super) fn source(&self, index: usize) -> Option<&Source> {

@@ -4,21 +4,20 @@
 //! the order of the walk; the receiver asks for contents by number; data comes in chunks, an empty one ends a file;
 //! `FIN` goes back and forth.
 
-use std::collections::BTreeMap;
 use std::io::Read;
-use std::sync::{Arc, OnceLock};
 
 use bollard_buildkit_proto::fsutil::types::Packet;
 use bollard_buildkit_proto::fsutil::types::packet::PacketType;
 use bollard_buildkit_proto::moby::filesync::v1::file_sync_server;
 use bstr::BString;
-use dtbuild_cache::snapshot::{Snapshot, SnapshotEntry};
+use dtbuild_cache::snapshot::SnapshotEntry;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::metadata::MetadataMap;
 use tonic::{Request, Response, Status, Streaming};
 
 use super::folder::{Selection, stat};
+use super::folders::Folders;
 
 /// The size that fsutil's own sender uses.
 const CHUNK: usize = 32 * 1024;
@@ -28,9 +27,7 @@ const WAITING: usize = 64;
 /// Sends folders to the engine.
 pub(super) struct FileSync {
     /// The folders by the name that the frontend asks for.
-    pub(super) folders: BTreeMap<String, Snapshot>,
-    /// Why sending failed: the engine's own words for it lose the cause.
-    pub(super) fault: Arc<OnceLock<String>>,
+    pub(super) folders: Folders,
 }
 
 type Packets = mpsc::Sender<Result<Packet, Status>>;
@@ -51,15 +48,16 @@ impl file_sync_server::FileSync for FileSync {
         request: Request<Streaming<Packet>>,
     ) -> Result<Response<Self::DiffCopyStream>, Status> {
         let name = values(request.metadata(), "dir-name").into_iter().flatten().next().unwrap_or_default();
+        let name = name.to_string();
         let folder = self
             .folders
-            .get(name.to_string().as_str())
+            .get(&name)
             .ok_or_else(|| Status::not_found(format!("no folder `{name}` in this session")))?;
         // Include and exclude patterns only narrow what is sent, and `.dockerignore` is applied already.
         let paths = values(request.metadata(), "followpaths").unwrap_or_default();
         let (packets, stream) = mpsc::channel(WAITING);
-        let transfer = Transfer { selection: Selection::new(folder.clone(), &paths), packets };
-        tokio::spawn(transfer.serve(request.into_inner(), Arc::clone(&self.fault)));
+        let transfer = Transfer { selection: Selection::new(folder, &paths), packets };
+        tokio::spawn(transfer.serve(request.into_inner(), self.folders.clone(), name));
         Ok(Response::new(ReceiverStream::new(stream)))
     }
 
@@ -73,7 +71,7 @@ impl file_sync_server::FileSync for FileSync {
 
 impl Transfer {
     /// Answers the receiver's packets until it has what it wants or goes away.
-    async fn serve(self, incoming: Streaming<Packet>, fault: Arc<OnceLock<String>>) {
+    async fn serve(self, incoming: Streaming<Packet>, folders: Folders, name: String) {
         let packets = self.packets.clone();
         let (requests, queue) = mpsc::unbounded_channel();
         let listen = listen(incoming, requests, self.selection.len());
@@ -89,7 +87,7 @@ impl Transfer {
                 let _ = packets.send(Ok(control(PacketType::PacketFin))).await;
             }
             Ok(Err(reason)) => {
-                let _ = fault.set(reason.clone());
+                folders.fail(&name, &reason);
                 let error = Packet { data: reason.clone().into_bytes(), ..control(PacketType::PacketErr) };
                 let _ = packets.send(Ok(error)).await;
                 let _ = packets.send(Err(Status::aborted(reason))).await;

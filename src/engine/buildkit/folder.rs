@@ -24,6 +24,8 @@ const EPOCH: i64 = 946_684_800;
 const SECONDS: u64 = 1 << 28;
 const NANOSECONDS: i64 = 1_000_000_000;
 
+/// The name that the engine has for the main context, always.
+pub(super) const CONTEXT: &str = "context";
 /// The name under which the Dockerfile is sent, whatever the user calls it.
 pub(super) const DOCKERFILE: &str = "Dockerfile";
 

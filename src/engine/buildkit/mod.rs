@@ -1,49 +1,54 @@
-//! A client of BuildKit, as far as dtbuild needs one. Start with [`build`].
+//! A client of BuildKit, as far as dtbuild needs one. Start with [`BuildKit`].
 //!
 //! A build takes two connections: on one we ask for a solve and follow its status ([`transport`], [`solve`],
-//! [`progress`]), on the other the engine fetches files, logins and secrets from us ([`session`]). Both belong to
-//! the future of [`build`]: dropping it hangs up, and BuildKit cancels what nobody waits for.
+//! [`progress`]), on the other the engine fetches files, logins and secrets from us ([`session`]). The first belongs
+//! to the future of [`BuildKit::build`]: dropping it hangs up, and BuildKit cancels what nobody waits for. The second is
+//! shared ([`sessions`]).
 
-use std::collections::BTreeMap;
 use std::hash::{BuildHasher, RandomState};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bollard_buildkit_proto::moby::buildkit::v1::control_client::ControlClient;
 use bollard_buildkit_proto::moby::buildkit::v1::{SolveRequest, SolveResponse, StatusRequest};
-use dtbuild_cache::snapshot::Snapshot;
 use tokio::sync::oneshot;
 use tonic::Status;
 use tonic::transport::Channel;
 
 use self::failure::Dockerfile;
-use self::filesync::FileSync;
+use self::filesend::FileReceiver;
+use self::folders::Folders;
 use self::progress::Progress;
 use self::secrets::Secrets;
-use self::session::Session;
+use self::sessions::{Sessions, Terms};
+use self::solve::Locals;
 use self::ssh::Agents;
 use super::endpoint::Endpoint;
 use super::transient::is_transient;
-use super::{BuildRequest, Built, EngineError, Output};
+use super::{Archive, BuildRequest, Built, EngineError, Output};
 use crate::execute::events::EventSink;
 use crate::reference::Digest;
 
 mod auth;
 mod cache;
 mod failure;
+mod filesend;
 mod filesync;
 mod folder;
+mod folders;
 mod health;
 mod lines;
 mod progress;
 mod secrets;
 mod session;
+mod sessions;
 mod solve;
 mod source;
 mod ssh;
 mod transport;
 
 pub(super) use self::failure::lost_reason;
+pub(super) use self::filesend::PendingFile;
 pub(super) use self::solve::Exporter;
 pub(super) use self::transport::control;
 
@@ -52,51 +57,110 @@ const EXPORTS: [&str; 2] = ["exporting to ", "pushing "];
 /// How long the last log lines may come after the build's end.
 const STATUS_GRACE: Duration = Duration::from_secs(1);
 
-/// Builds `request` on the BuildKit at `endpoint`; `engine` names it in errors.
-pub(super) async fn build(
-    endpoint: &Endpoint,
-    engine: &str,
-    exporter: Exporter,
-    request: &BuildRequest,
-    events: &EventSink,
-) -> Result<Built, EngineError> {
-    let without = || EngineError::Unsupported {
-        feature: "building with BuildKit (`/grpc`)".to_owned(),
-        engine: engine.to_owned(),
-        hint: "use Docker 20.10 or newer".to_owned(),
-    };
-    let secrets = Secrets::read(&request.secrets).await?;
-    let agents = Agents::find(&request.options.ssh).await?;
-    let fault = Arc::new(OnceLock::new());
-    let files = FileSync { folders: folders(request), fault: Arc::clone(&fault) };
-    let control = transport::control(endpoint).await?.ok_or_else(without)?;
-    let session = Session::open(endpoint, shared_key(request), files, (secrets.clone(), agents)).await?;
-    let session = session.ok_or_else(without)?;
+/// A BuildKit, and what its builds share.
+#[derive(Debug)]
+pub(super) struct BuildKit {
+    endpoint: Endpoint,
+    sessions: Sessions,
+}
 
-    let mut progress = Progress::new(request.image.clone(), events.clone(), secrets.clone());
-    let asked = solve::solve_request(request, exporter, &unique_id(), &session.id);
-    let answer = run(control, asked, &mut progress).await;
-    progress.finish();
-    match answer {
-        Ok(answer) => built(&answer, exporter, &progress),
-        Err(status) => Err(match fault.get() {
-            Some(reason) => EngineError::Context(reason.clone()),
-            None if failure::is_without_contexts(&status) => {
-                EngineError::NoContexts { engine: engine.to_owned() }
+impl BuildKit {
+    /// The BuildKit at `endpoint`. Nothing is connected before it is needed.
+    pub(super) fn new(endpoint: Endpoint) -> Self {
+        Self { endpoint, sessions: Sessions::default() }
+    }
+
+    /// Builds `request`; `engine` names it in errors.
+    pub(super) async fn build(
+        &self,
+        engine: &str,
+        exporter: Exporter,
+        request: &BuildRequest,
+        events: &EventSink,
+    ) -> Result<Built, EngineError> {
+        let without = || EngineError::Unsupported {
+            feature: "building with BuildKit (`/grpc`)".to_owned(),
+            engine: engine.to_owned(),
+            hint: "use Docker 20.10 or newer".to_owned(),
+        };
+        let secrets = Secrets::read(&request.secrets).await?;
+        let agents = Agents::find(&request.options.ssh).await?;
+        let incoming = Incoming::of(&request.output)?;
+        let receiver = incoming.as_ref().map(Incoming::receiver).transpose()?;
+        let (context, files) = (context_name(request), request.context.clone());
+        let terms = Terms { context, files, secrets: secrets.clone(), agents, receiver };
+        let control = transport::control(&self.endpoint).await?.ok_or_else(without)?;
+        let shared = self.sessions.join(&self.endpoint, &terms).await?;
+        let session = shared.as_ref().and_then(|shared| shared.get()).ok_or_else(without)?;
+        let locals = offer(request, &session.folders);
+
+        let mut progress = Progress::new(request.image.clone(), events.clone(), secrets.clone());
+        let asked = solve::solve_request(request, exporter, (&unique_id(), &session.id, &locals));
+        let answer = run(control, asked, &mut progress).await;
+        progress.finish();
+        match answer {
+            Ok(answer) => {
+                incoming.map_or(Ok(()), Incoming::keep)?;
+                built(&answer, exporter, &progress)
             }
-            None if failure::is_lost(&status) => EngineError::Lost(failure::lost_reason(&status)),
-            None => failed(&status, request, &progress, &secrets),
-        }),
+            Err(status) => Err(match session.folders.fault(locals.all()) {
+                Some(reason) => EngineError::Context(reason),
+                None if failure::is_without_contexts(&status) => {
+                    EngineError::NoContexts { engine: engine.to_owned() }
+                }
+                None if failure::is_lost(&status) => EngineError::Lost(failure::lost_reason(&status)),
+                None => failed(&status, request, &progress, &secrets),
+            }),
+        }
     }
 }
 
-/// The folders that the engine may fetch, by the names that it asks for.
-fn folders(request: &BuildRequest) -> BTreeMap<String, Snapshot> {
+/// The file that a build is to send.
+struct Incoming<'a> {
+    archive: &'a Archive,
+    file: PendingFile,
+}
+
+impl<'a> Incoming<'a> {
+    fn of(output: &'a Output) -> Result<Option<Self>, EngineError> {
+        let Output::File(archive) = output else { return Ok(None) };
+        let file = PendingFile::open(&archive.path).map_err(|error| archive.unwritable(&error))?;
+        Ok(Some(Self { archive, file }))
+    }
+
+    fn receiver(&self) -> Result<FileReceiver, EngineError> {
+        self.file.receiver().map_err(|error| self.archive.unwritable(&error))
+    }
+
+    fn keep(self) -> Result<(), EngineError> {
+        self.file.keep(&self.archive.path).map_err(|error| self.archive.unwritable(&error))
+    }
+}
+
+/// Lets the engine fetch the folders of a build; the names that they got.
+fn offer(request: &BuildRequest, folders: &Folders) -> Locals {
+    let of_image = short_hash(&[request.image.as_str().as_bytes(), &request.dockerfile_path]);
     let dockerfile = folder::dockerfile(Arc::clone(&request.dockerfile));
-    let own = [("context".to_owned(), request.context.clone()), ("dockerfile".to_owned(), dockerfile)];
-    let named =
-        request.contexts.folders().map(|(name, folder)| (solve::local_name(name), folder.files.clone()));
-    own.into_iter().chain(named).collect()
+    let named = request.contexts.folders().map(|(name, folder)| {
+        (name.to_owned(), folders.add(&format!("context:{name}-{of_image}"), &folder.files))
+    });
+    Locals { dockerfile: folders.add(&format!("dockerfile-{of_image}"), &dockerfile), named: named.collect() }
+}
+
+/// What the engine keeps its copy of the context under, on every checkout.
+fn context_name(request: &BuildRequest) -> String {
+    match &request.context_name {
+        Some(name) => short_hash(&[name.as_bytes()]),
+        None => short_hash(&[request.image.as_str().as_bytes(), &request.dockerfile_path]),
+    }
+}
+
+fn short_hash(parts: &[&[u8]]) -> String {
+    let mut hasher = blake3::Hasher::new();
+    for part in parts {
+        hasher.update(part).update(b"\0");
+    }
+    hasher.finalize().to_hex()[..32].to_owned()
 }
 
 /// The error for a build that the engine could not finish.
@@ -164,13 +228,6 @@ fn built(answer: &SolveResponse, exporter: Exporter, progress: &Progress) -> Res
     Ok(Built { pushed: Some(pushed), steps })
 }
 
-/// What the engine keeps its copy of the context under: the same for every build of an image, on every checkout.
-fn shared_key(request: &BuildRequest) -> String {
-    let mut hasher = blake3::Hasher::new();
-    hasher.update(request.image.as_str().as_bytes()).update(b"\0").update(&request.dockerfile_path);
-    format!("dtbuild-{}", &hasher.finalize().to_hex()[..32])
-}
-
 /// An id that no other build on the engine has.
 fn unique_id() -> String {
     // Each `RandomState` has keys of its own from the system's source of randomness.
@@ -199,7 +256,8 @@ mod tests {
         });
         let events = EventSink::channel().0;
         let request = fake::request("api");
-        let error = build(&endpoint, "podman 4.3.1", Exporter::Moby, &request, &events).await.unwrap_err();
+        let building = BuildKit::new(endpoint);
+        let error = building.build("podman 4.3.1", Exporter::Moby, &request, &events).await.unwrap_err();
         assert!(matches!(error, EngineError::Unsupported { .. }), "{error}");
         assert!(error.to_string().contains("not supported by podman 4.3.1"), "{error}");
         assert!(server.await.unwrap().starts_with("POST /grpc HTTP/1.1"));

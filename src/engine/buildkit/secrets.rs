@@ -23,7 +23,7 @@ const SHORTEST_REDACTED: usize = 6;
 const REDACTED: &str = "***";
 
 /// The values of a build's secrets by id.
-#[derive(Clone, Default)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub(super) struct Secrets(Arc<BTreeMap<String, Vec<u8>>>);
 
 impl Secrets {

@@ -1,11 +1,12 @@
 //! The session of a build: a connection on which the engine calls *us*. Start with [`Session`].
 //!
-//! It is opened beside the control connection, and BuildKit finds it by its id. A session can serve
-//! several builds of one context; today each build opens its own.
+//! It is opened beside the control connection, and BuildKit finds it by its id. It serves all builds that
+//! [join](super::sessions) it.
 
 use bollard_buildkit_proto::health::health_server::HealthServer;
 use bollard_buildkit_proto::moby::buildkit::secrets::v1::secrets_server::SecretsServer;
 use bollard_buildkit_proto::moby::filesync::v1::auth_server::AuthServer;
+use bollard_buildkit_proto::moby::filesync::v1::file_send_server::FileSendServer;
 use bollard_buildkit_proto::moby::filesync::v1::file_sync_server::FileSyncServer;
 use bollard_buildkit_proto::moby::sshforward::v1::ssh_server::SshServer;
 use hyper::server::conn::http2;
@@ -15,9 +16,10 @@ use tonic::service::Routes;
 
 use super::auth::Auth;
 use super::filesync::FileSync;
+use super::folder::CONTEXT;
+use super::folders::Folders;
 use super::health::Health;
-use super::secrets::Secrets;
-use super::ssh::Agents;
+use super::sessions::Terms;
 use super::{transport, unique_id};
 use crate::engine::EngineError;
 use crate::engine::endpoint::{Endpoint, Task};
@@ -32,45 +34,62 @@ const METHODS: [&str; 6] = [
     "/grpc.health.v1.Health/Check",
 ];
 
+/// What it may call besides when it is to send a file.
+const FILE_METHOD: &str = "/moby.filesync.v1.FileSend/DiffCopy";
+/// BuildKit sends a file in pieces of 3 MiB at most.
+const MESSAGE_LIMIT: usize = 16 << 20;
+
 /// An open session; dropping it hangs up.
 pub(super) struct Session {
     /// What a build names the session by.
     pub(super) id: String,
-    _server: Task,
+    /// What may be fetched.
+    pub(super) folders: Folders,
+    server: Task,
 }
 
 impl Session {
     /// Opens a session with the engine; `None` when the engine has no sessions.
     ///
-    /// Builds with the same `shared_key` update the engine's copy of the folders that the last of them sent,
-    /// rather than sending all of them again.
-    pub(super) async fn open(
-        endpoint: &Endpoint,
-        shared_key: String,
-        files: FileSync,
-        (secrets, agents): (Secrets, Agents),
-    ) -> Result<Option<Self>, EngineError> {
+    /// The engine updates its copy of a folder that has the same name and was sent by a session for the same context,
+    /// rather than taking all of it again.
+    pub(super) async fn open(endpoint: &Endpoint, terms: Terms) -> Result<Option<Self>, EngineError> {
         let id = unique_id();
         let mut headers = vec![
             ("X-Docker-Expose-Session-Uuid", id.clone()),
             ("X-Docker-Expose-Session-Name", "dtbuild".to_owned()),
-            ("X-Docker-Expose-Session-Sharedkey", shared_key),
+            ("X-Docker-Expose-Session-Sharedkey", terms.context.clone()),
         ];
-        let methods = METHODS.iter().map(|method| (*method).to_owned());
+        let receiving = terms.receiver.as_ref().map(|_| &FILE_METHOD);
+        let methods = METHODS.iter().chain(receiving).map(|method| (*method).to_owned());
         headers.extend(methods.map(|method| ("X-Docker-Expose-Session-Grpc-Method", method)));
         let Some(stream) = transport::session(endpoint, &headers).await? else { return Ok(None) };
 
+        let folders = Folders::default();
+        folders.add(CONTEXT, &terms.files);
+        let files = FileSync { folders: folders.clone() };
         let routes = Routes::new(HealthServer::new(Health))
             .add_service(AuthServer::new(Auth))
-            .add_service(SecretsServer::new(secrets))
-            .add_service(SshServer::new(agents))
+            .add_service(SecretsServer::new(terms.secrets))
+            .add_service(SshServer::new(terms.agents))
             .add_service(FileSyncServer::new(files));
+        let routes = match terms.receiver {
+            Some(receiver) => {
+                routes.add_service(FileSendServer::new(receiver).max_decoding_message_size(MESSAGE_LIMIT))
+            }
+            None => routes,
+        };
         let connection = http2::Builder::new(TokioExecutor::new())
             .serve_connection(TokioIo::new(stream), TowerToHyperService::new(routes));
         let server = Task::spawn(async move {
             // A session that breaks fails the build, which says why.
             let _ = connection.await;
         });
-        Ok(Some(Self { id, _server: server }))
+        Ok(Some(Self { id, folders, server }))
+    }
+
+    /// Whether the engine can still call.
+    pub(super) fn is_alive(&self) -> bool {
+        self.server.is_running()
     }
 }

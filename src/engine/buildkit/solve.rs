@@ -1,13 +1,13 @@
 //! What BuildKit is asked to do. Start with [`solve_request`].
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use bollard_buildkit_proto::moby::buildkit::v1::{CacheOptions, SolveRequest};
 
 use super::cache;
-use super::folder::DOCKERFILE;
+use super::folder::{CONTEXT, DOCKERFILE};
 use crate::config::{BuildOptions, Network, Platform};
-use crate::engine::{BuildRequest, NamedContext, Output};
+use crate::engine::{ArchiveKind, BuildRequest, NamedContext, Output};
 
 /// Where the result of a build goes on its engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,21 +16,51 @@ pub(crate) enum Exporter {
     Moby,
     /// To the registry.
     Push,
+    /// To us, as a file.
+    File(ArchiveKind),
 }
 
 impl Exporter {
-    /// The exporter that does what `output` asks, or the next best on an engine that cannot push by itself.
-    pub(crate) fn of(output: Output, can_push: bool) -> Self {
-        if output == Output::Push && can_push { Self::Push } else { Self::Moby }
+    /// The exporter that does what `output` asks, or the next best on an engine that has dockerd's own alone.
+    pub(crate) fn of(output: &Output, is_complete: bool) -> Self {
+        match output {
+            Output::Push if is_complete => Self::Push,
+            Output::File(archive) if is_complete => Self::File(archive.kind),
+            _ => Self::Moby,
+        }
+    }
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Moby => "moby",
+            Self::Push => "image",
+            Self::File(ArchiveKind::Oci) => "oci",
+            Self::File(ArchiveKind::Docker) => "docker",
+        }
     }
 }
 
-/// The build `reference` of `request`, with the files of `session`.
+/// The names of a build's folders in its session.
+#[derive(Debug, Default)]
+pub(super) struct Locals {
+    /// Of the folder with the Dockerfile.
+    pub(super) dockerfile: String,
+    /// Of the named contexts, by their names.
+    pub(super) named: BTreeMap<String, String>,
+}
+
+impl Locals {
+    /// All of the names, that of the main context included.
+    pub(super) fn all(&self) -> impl Iterator<Item = &str> {
+        [CONTEXT, &self.dockerfile].into_iter().chain(self.named.values().map(String::as_str))
+    }
+}
+
+/// The build `reference` of `request`, with the folders `locals` of `session`.
 pub(super) fn solve_request(
     request: &BuildRequest,
     exporter: Exporter,
-    reference: &str,
-    session: &str,
+    (reference, session, locals): (&str, &str, &Locals),
 ) -> SolveRequest {
     let names: Vec<String> = request.names.iter().map(ToString::to_string).collect();
     let mut output = HashMap::from([("name".to_owned(), names.join(","))]);
@@ -41,9 +71,9 @@ pub(super) fn solve_request(
         r#ref: reference.to_owned(),
         session: session.to_owned(),
         frontend: "dockerfile.v0".to_owned(),
-        frontend_attrs: attributes(request),
+        frontend_attrs: attributes(request, locals),
         // The plural field is not known to all engines.
-        exporter_deprecated: if exporter == Exporter::Push { "image" } else { "moby" }.to_owned(),
+        exporter_deprecated: exporter.as_str().to_owned(),
         exporter_attrs_deprecated: output,
         // BuildKit of Docker 20.10 reads it without looking whether it is there.
         cache: Some(CacheOptions {
@@ -59,8 +89,11 @@ pub(super) fn solve_request(
     }
 }
 
-fn attributes(request: &BuildRequest) -> HashMap<String, String> {
-    let mut attributes = HashMap::from([("filename".to_owned(), DOCKERFILE.to_owned())]);
+fn attributes(request: &BuildRequest, locals: &Locals) -> HashMap<String, String> {
+    let mut attributes = HashMap::from([
+        ("filename".to_owned(), DOCKERFILE.to_owned()),
+        ("dockerfilekey".to_owned(), locals.dockerfile.clone()),
+    ]);
     attributes.extend(request.args.iter().map(|(name, value)| (format!("build-arg:{name}"), value.clone())));
     attributes.extend(request.labels.iter().map(|(name, value)| (format!("label:{name}"), value.clone())));
     if let Some(target) = &request.target {
@@ -80,7 +113,7 @@ fn attributes(request: &BuildRequest) -> HashMap<String, String> {
     }
     attributes.extend(request.contexts.named.iter().map(|(name, context)| {
         let origin = match context {
-            NamedContext::Folder(_) => format!("local:{}", local_name(name)),
+            NamedContext::Folder(_) => format!("local:{}", locals.named.get(name).unwrap_or(name)),
             NamedContext::Image(reference) => format!("docker-image://{reference}"),
             NamedContext::Remote(url) => url.clone(),
         };
@@ -93,11 +126,6 @@ fn attributes(request: &BuildRequest) -> HashMap<String, String> {
         attributes.insert("frontend.caps".to_owned(), needs.to_owned());
     }
     attributes
-}
-
-/// The name by which the engine asks for the folder that is the context `name`.
-pub(super) fn local_name(name: &str) -> String {
-    format!("context:{name}")
 }
 
 /// The attributes of what an image's options ask for.
@@ -138,8 +166,10 @@ mod tests {
         request.options.network = Some(Network::Host);
         request.options.provenance = Some(Provenance::Max);
         request.options.sbom = Some(String::new());
-        let attributes = attributes(&request);
+        let locals = Locals { dockerfile: "d".to_owned(), ..Locals::default() };
+        let attributes = attributes(&request, &locals);
         let expected = [
+            ("dockerfilekey", "d"),
             ("build-arg:SOURCE_DATE_EPOCH", "7"),
             ("force-network-mode", "host"),
             ("attest:provenance", "mode=max"),
@@ -166,7 +196,8 @@ mod tests {
         named.insert("lib".to_owned(), NamedContext::Folder(folder));
         named.insert("kit".to_owned(), NamedContext::Image("localhost/kit:1".to_owned()));
         named.insert("src".to_owned(), NamedContext::Remote("https://a.example/b.git#c".to_owned()));
-        let attributes = attributes(&request);
+        let named = [("lib".to_owned(), "context:lib".to_owned())].into();
+        let attributes = attributes(&request, &Locals { named, ..Locals::default() });
         for (name, value) in [
             ("context:lib", "local:context:lib"),
             ("context:kit", "docker-image://localhost/kit:1"),
@@ -180,7 +211,9 @@ mod tests {
     #[test]
     fn an_engine_that_cannot_push_loads() {
         let request = fake::request("api");
-        let solve = |output, can_push| solve_request(&request, Exporter::of(output, can_push), "r", "s");
+        let solve = |output, can_push| {
+            solve_request(&request, Exporter::of(&output, can_push), ("r", "s", &Locals::default()))
+        };
         let load = solve(Output::Push, false);
         assert_eq!(load.exporter_deprecated, "moby");
         assert!(!load.exporter_attrs_deprecated.contains_key("push"));

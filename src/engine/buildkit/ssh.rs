@@ -32,7 +32,7 @@ const ALLOWED: [u8; 2] = [11, 13];
 const REFUSED: [u8; 5] = [0, 0, 0, 1, 5];
 
 /// The agents of a build by id: all of them the user's own.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Agents {
     ids: Arc<BTreeSet<String>>,
     socket: PathBuf,

@@ -4,9 +4,9 @@ use bollard::query_parameters::TagImageOptionsBuilder;
 use tokio::sync::OnceCell;
 
 use super::abilities::Abilities;
-use super::buildkit::{self, Exporter};
+use super::buildkit::{BuildKit, Exporter};
 use super::endpoint::{Endpoint, Environment};
-use super::{BuildRequest, Built, Engine, EngineError};
+use super::{BuildRequest, Built, Engine, EngineError, Output};
 use crate::config::ImageName;
 use crate::execute::events::EventSink;
 use crate::reference::{Digest, Reference};
@@ -14,6 +14,7 @@ use crate::reference::{Digest, Reference};
 mod contexts;
 mod info;
 mod push;
+mod save;
 
 pub use info::{EngineInfo, Store};
 
@@ -23,6 +24,7 @@ pub struct Docker {
     endpoint: Endpoint,
     api: bollard::Docker,
     info: OnceCell<EngineInfo>,
+    buildkit: BuildKit,
 }
 
 impl Docker {
@@ -43,7 +45,8 @@ impl Docker {
     pub async fn at(endpoint: Endpoint) -> Result<Self, EngineError> {
         let api = endpoint.api()?;
         let api = api.negotiate_version().await.map_err(|error| endpoint.unreachable(error))?;
-        Ok(Self { endpoint, api, info: OnceCell::new() })
+        let buildkit = BuildKit::new(endpoint.clone());
+        Ok(Self { endpoint, api, info: OnceCell::new(), buildkit })
     }
 
     /// What the engine says of itself; asked once.
@@ -57,8 +60,16 @@ impl Docker {
         let is_containerd = info.store == Store::Containerd;
         let abilities = if is_containerd { Abilities::CONTAINERD } else { Abilities::GRAPH_DRIVER };
         abilities.check(request, &info.to_string())?;
-        let exporter = Exporter::of(request.output, is_containerd);
-        buildkit::build(&self.endpoint, &info.to_string(), exporter, request, events).await
+        let exporter = Exporter::of(&request.output, is_containerd);
+        if let (Output::File(archive), Exporter::Moby) = (&request.output, exporter) {
+            let request = BuildRequest { output: Output::Load, ..request.clone() };
+            let built = self.buildkit.build(&info.to_string(), exporter, &request, events).await?;
+            if let Some(name) = request.names.first() {
+                save::save(&self.endpoint, name, archive).await?;
+            }
+            return Ok(built);
+        }
+        self.buildkit.build(&info.to_string(), exporter, request, events).await
     }
 }
 

@@ -189,6 +189,11 @@ impl Task {
     pub(super) fn spawn(future: impl Future<Output = ()> + Send + 'static) -> Self {
         Self(tokio::spawn(future))
     }
+
+    /// Whether it has not ended yet.
+    pub(super) fn is_running(&self) -> bool {
+        !self.0.is_finished()
+    }
 }
 
 impl Drop for Task {

@@ -93,6 +93,7 @@ pub(crate) fn request(image: &str, dockerfile: &str, files: &Files) -> BuildRequ
     BuildRequest {
         image: image.parse().unwrap(),
         context: files.snapshot().0,
+        context_name: None,
         dockerfile: Arc::from(dockerfile.as_bytes()),
         dockerfile_path: format!("{image}/Dockerfile").into(),
         target: None,

@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod bases;
+mod credentials;
 mod fetched;
 mod keys;
 mod lock;

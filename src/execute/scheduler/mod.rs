@@ -209,7 +209,13 @@ impl<E: Engine> Run<'_, E> {
             }
             match (job.push.get(image), &built.pushed) {
                 (Some(reference), None) => self.push(name, image.clone(), reference.clone(), number),
-                (_, digest) => self.state.finish(image.clone(), JobOutcome::Done { digest: digest.clone() }),
+                (_, digest) => {
+                    if let Some(digest) = digest.clone() {
+                        let (image, milliseconds) = (image.clone(), milliseconds(started));
+                        self.scheduler.events.send(Event::PushFinished { image, digest, milliseconds });
+                    }
+                    self.state.finish(image.clone(), JobOutcome::Done { digest: digest.clone() });
+                }
             }
         }
     }

@@ -25,6 +25,7 @@ pub mod docker;
 pub mod endpoint;
 #[cfg(test)]
 pub(crate) mod fake;
+mod lines;
 mod transient;
 
 pub use self::any::AnyEngine;

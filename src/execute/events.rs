@@ -107,6 +107,11 @@ pub enum Event {
         /// Which attempt comes next, from 2.
         attempt: u32,
     },
+    /// Something about the run that its reader is to know; said once.
+    Notice {
+        /// What, in one line.
+        text: String,
+    },
     /// An environment's tag was moved to an image of the release.
     TagMoved {
         /// Which image.

@@ -195,6 +195,7 @@ mod tests {
         api | pushed sha256:0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f in 0.9s
         api | built in 5.1s: 2 steps, 1 cached
         ::endgroup::
+        run | note: podman 4.3.1 has no BuildKit
         api | registry.example.com/datatube/api:staging is now sha256:0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f
         ::group::deploy: staging
         deploy | to staging with ansible

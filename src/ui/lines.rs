@@ -97,6 +97,7 @@ impl Lines {
             Event::Retrying { image, reason, attempt } => {
                 about(image, format!("attempt {attempt} follows: {}", text::one_line(reason)))
             }
+            Event::Notice { text } => vec![line(Subject::Run, format!("note: {}", text::one_line(text)))],
             Event::TagMoved { image, reference, digest } => {
                 about(image, format!("{reference} is now {digest}"))
             }

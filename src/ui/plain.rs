@@ -106,6 +106,7 @@ mod tests {
         api    | attempt 2 follows: connection reset
         api    | pushed sha256:0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f in 0.9s
         api    | built in 5.1s: 2 steps, 1 cached
+        run    | note: podman 4.3.1 has no BuildKit
         api    | registry.example.com/datatube/api:staging is now sha256:0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f
         deploy | to staging with ansible
         deploy |   TASK [sites : render]

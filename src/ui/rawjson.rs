@@ -93,6 +93,7 @@ mod tests {
             | Event::PushFailed { .. }
             | Event::BuilderLost { .. }
             | Event::Retrying { .. }
+            | Event::Notice { .. }
             | Event::TagMoved { .. }
             | Event::DeployStarted { .. }
             | Event::DeployLog { .. }

@@ -60,11 +60,9 @@ pub(super) fn run() -> Vec<Event> {
         Event::RunStarted {
             environment: Some(environment.clone()),
             commit: Some("a1b2c3d4e5f60718293a4b5c6d7e8f9001122334".into()),
-            images: vec![
-                outline("client", Decision::Build, 1),
-                outline("api", Decision::Build, 2),
-                outline("db", Decision::Keep, 3),
-            ],
+            images: [("client", Decision::Build, 1), ("api", Decision::Build, 2), ("db", Decision::Keep, 3)]
+                .map(|(name, decision, byte)| outline(name, decision, byte))
+                .into(),
         },
         Event::ImageFinished { image: image("db"), outcome: ImageOutcome::Kept, milliseconds: 0 },
         Event::ImageStarted { image: client(), builder: None },
@@ -94,6 +92,7 @@ pub(super) fn run() -> Vec<Event> {
             outcome: ImageOutcome::Built { steps: StepCount { total: 2, cached: 1 } },
             milliseconds: 5_100,
         },
+        Event::Notice { text: "podman 4.3.1 has no BuildKit".into() },
         Event::TagMoved { image: image("api"), reference: reference("api:staging"), digest },
         Event::DeployStarted { environment, trigger: "ansible".into() },
         Event::DeployLog { line: "TASK [sites : render]".into() },

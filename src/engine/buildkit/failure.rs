@@ -6,11 +6,11 @@ use prost::Message;
 use serde::Deserialize;
 use tonic::{Code, Status};
 
-use super::lines::printable;
 use super::progress::{Progress, is_numbered};
 use super::secrets::Secrets;
 use super::source::{line_of_base, line_of_step};
 use crate::engine::BuildFailure;
+use crate::engine::lines::printable;
 
 /// Characters of a message; the engine repeats a failed command, however long it is.
 const MESSAGE_LIMIT: usize = 600;

@@ -3,7 +3,7 @@
 //! The engine keeps the copy of a folder that the last build sent, and asks only for files whose stat differs
 //! from that copy's: type, permissions, owner, size, modification time, link. *Equal stats with different
 //! contents would build stale files.* A [`Snapshot`] has no times, so each file gets one that is made from its
-//! content id ([`modified`]): other content, other time; the same content, the same time on every machine.
+//! content id ([`time_of`]): other content, other time; the same content, the same time on every machine.
 //! BuildKit's own cache leaves times out of its checksums, so they cannot cause a rebuild.
 
 use std::sync::Arc;
@@ -121,8 +121,13 @@ pub(super) fn stat(entry: &SnapshotEntry) -> Result<Stat, String> {
         Kind::Symlink => i64::try_from(stat.linkname.len()).unwrap_or(i64::MAX),
         _ => i64::try_from(entry.size).map_err(|_| format!("`{}` is too large", entry.path))?,
     };
-    stat.mod_time = if entry.kind == Kind::Folder { EPOCH * NANOSECONDS } else { modified(&entry.id) };
+    stat.mod_time = modified(entry);
     Ok(stat)
+}
+
+/// The time that an entry has in images, in nanoseconds since 1970: a file's is made from its content.
+pub(in crate::engine) fn modified(entry: &SnapshotEntry) -> i64 {
+    if entry.kind == Kind::Folder { EPOCH * NANOSECONDS } else { time_of(&entry.id) }
 }
 
 /// The modification time of a file with this content, in nanoseconds since 1970.
@@ -131,7 +136,7 @@ pub(super) fn stat(entry: &SnapshotEntry) -> Result<Stat, String> {
 /// image layers keep no more, and servers in an image (nginx, for one) tell browsers by size and second
 /// whether a file changed: with one constant time, a same-size change would never reach a visitor.
 /// Nanoseconds are never 0, which file sync takes for "rounded".
-fn modified(id: &ContentId) -> i64 {
+fn time_of(id: &ContentId) -> i64 {
     let digest = blake3::hash(id.as_bytes());
     let mut words = digest
         .as_bytes()
@@ -209,14 +214,14 @@ mod tests {
 
     #[test]
     fn other_content_has_another_time_in_the_past() {
-        let times = (0..1000_u32).map(|number| modified(&id_of(&number.to_le_bytes())));
+        let times = (0..1000_u32).map(|number| time_of(&id_of(&number.to_le_bytes())));
         let times: std::collections::BTreeSet<i64> = times.collect();
         assert_eq!(times.len(), 1000);
         let seconds: std::collections::BTreeSet<i64> = times.iter().map(|time| time / NANOSECONDS).collect();
         assert_eq!(seconds.len(), 1000, "a layer keeps whole seconds");
         assert!(seconds.iter().all(|second| (EPOCH..EPOCH + (1 << 28)).contains(second)));
         assert!(times.iter().all(|time| time % NANOSECONDS != 0));
-        assert_eq!(modified(&id_of(b"x")), 1_118_099_223_454_244_637, "the same on every machine");
+        assert_eq!(time_of(&id_of(b"x")), 1_118_099_223_454_244_637, "the same on every machine");
     }
 
     #[test]

@@ -37,7 +37,6 @@ mod filesync;
 mod folder;
 mod folders;
 mod health;
-mod lines;
 mod progress;
 mod secrets;
 mod session;
@@ -49,7 +48,9 @@ mod transport;
 
 pub(super) use self::failure::lost_reason;
 pub(super) use self::filesend::PendingFile;
+pub(super) use self::folder::modified;
 pub(super) use self::solve::Exporter;
+pub(super) use self::source::line_of_instruction;
 pub(super) use self::transport::control;
 
 /// What BuildKit calls the steps that bring a result to where it goes.

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, VecDeque};
 
 use bollard_buildkit_proto::moby::buildkit::v1::{StatusResponse, Vertex, VertexLog};
 
-use super::lines::{Lines, printable};
 use super::secrets::Secrets;
 use crate::config::ImageName;
 use crate::engine::StepCount;
+use crate::engine::lines::{Lines, printable};
 use crate::execute::events::{Event, EventSink, StepState};
 
 /// Lines that a failed step is reported with.

@@ -41,6 +41,23 @@ pub(super) fn line_of_step(dockerfile: &[u8], name: &str) -> Option<usize> {
     keyword.eq_ignore_ascii_case(&found.keyword).then_some(found.line)
 }
 
+/// The line (from 1) of an instruction by its number (from 1) in a stage, `FROM` being the first, as engines without
+/// BuildKit count. `total` and `command` are what the engine says of it: they must be the file's.
+pub(in crate::engine) fn line_of_instruction(
+    dockerfile: &[u8],
+    stage: usize,
+    number: usize,
+    totals: [usize; 2],
+    command: &str,
+) -> Option<usize> {
+    let instructions = instructions(&String::from_utf8_lossy(dockerfile));
+    let stages = stages(&instructions);
+    let body = stages.get(stage.checked_sub(1)?).filter(|body| totals.contains(&body.len()))?;
+    let found = body.get(number.checked_sub(1)?)?;
+    let keyword = command.split_whitespace().next()?;
+    keyword.eq_ignore_ascii_case(&found.keyword).then_some(found.line)
+}
+
 /// The line (from 1) of the first `FROM` of the image that BuildKit calls `image`.
 pub(super) fn line_of_base(dockerfile: &[u8], image: &str) -> Option<usize> {
     let instructions = instructions(&String::from_utf8_lossy(dockerfile));
@@ -158,6 +175,20 @@ RUN true
         for (name, line) in cases {
             assert_eq!(line_of_step(DOCKERFILE, name), line, "{name}");
         }
+    }
+
+    #[test]
+    fn an_instruction_is_found_by_its_number() {
+        let line = |stage, (number, total): (usize, usize), command| {
+            line_of_instruction(DOCKERFILE, stage, number, [total, total - 1], command)
+        };
+        assert_eq!(line(1, (1, 5), "FROM node:1 AS build"), Some(3));
+        assert_eq!(line(1, (5, 5), "RUN npm ci"), Some(11));
+        assert_eq!(line(3, (2, 2), "RUN true"), Some(16));
+        assert_eq!(line(3, (2, 3), "RUN true"), Some(16));
+        assert_eq!(line(3, (2, 4), "RUN true"), None);
+        assert_eq!(line(3, (2, 2), "COPY a b"), None);
+        assert_eq!(line(4, (1, 1), "FROM x"), None);
     }
 
     #[test]

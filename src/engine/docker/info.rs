@@ -30,6 +30,12 @@ pub enum Store {
 }
 
 impl EngineInfo {
+    /// Whether it builds with BuildKit. Podman has Docker's API, but answers 404 where BuildKit would be.
+    #[must_use]
+    pub fn has_buildkit(&self) -> bool {
+        self.name != "podman"
+    }
+
     /// Asks the engine behind `api`.
     pub(super) async fn ask(api: &bollard::Docker) -> Result<Self, EngineError> {
         let (version, info) = tokio::try_join!(api.version(), api.info()).map_err(|error| lost(&error))?;
@@ -37,6 +43,8 @@ impl EngineInfo {
         let is_podman = components.iter().any(|component| component.name.contains("Podman"));
         let registries = info.registry_config.unwrap_or_default();
         let indexes = registries.index_configs.unwrap_or_default();
+        let of_hub = indexes.get("docker.io").and_then(|index| index.mirrors.clone()).unwrap_or_default();
+        let mirrors = registries.mirrors.filter(|mirrors| !mirrors.is_empty()).unwrap_or(of_hub);
         let insecure = indexes.into_iter().filter(|(_, index)| index.secure == Some(false));
         let mut insecure_registries: Vec<String> = insecure.map(|(host, _)| host).collect();
         insecure_registries.sort();
@@ -54,7 +62,7 @@ impl EngineInfo {
             } else {
                 Store::GraphDriver(info.driver.unwrap_or_default())
             },
-            mirrors: registries.mirrors.unwrap_or_default(),
+            mirrors: mirrors.into_iter().map(as_url).collect(),
             insecure_registries,
             platform: format!(
                 "{}/{}",
@@ -65,12 +73,37 @@ impl EngineInfo {
     }
 }
 
+/// A mirror as a URL: podman leaves the scheme out, and speaks to this machine's without TLS.
+fn as_url(mirror: String) -> String {
+    if mirror.contains("://") {
+        return mirror;
+    }
+    let host = mirror.split('/').next().unwrap_or_default();
+    format!("{}://{mirror}", if super::push::is_loopback(host) { "http" } else { "https" })
+}
+
 impl std::fmt::Display for EngineInfo {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(formatter, "{} {}", self.name, self.version)?;
         match &self.store {
             Store::GraphDriver(driver) => write!(formatter, " ({driver})"),
             Store::Containerd => write!(formatter, " (containerd store)"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mirrors_are_urls() {
+        for (mirror, url) in [
+            ("http://127.0.0.1:5000/", "http://127.0.0.1:5000/"),
+            ("127.0.0.1:5000", "http://127.0.0.1:5000"),
+            ("mirror.example/hub", "https://mirror.example/hub"),
+        ] {
+            assert_eq!(as_url(mirror.to_owned()), url);
         }
     }
 }

@@ -1,4 +1,6 @@
-//! Docker: dockerd with its BuildKit. Start with [`Docker::connect`].
+//! Docker: dockerd with its BuildKit, and what speaks its API without one. Start with [`Docker::connect`].
+
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bollard::query_parameters::TagImageOptionsBuilder;
 use tokio::sync::OnceCell;
@@ -8,9 +10,10 @@ use super::buildkit::{BuildKit, Exporter};
 use super::endpoint::{Endpoint, Environment};
 use super::{BuildRequest, Built, Engine, EngineError, Output};
 use crate::config::ImageName;
-use crate::execute::events::EventSink;
+use crate::execute::events::{Event, EventSink};
 use crate::reference::{Digest, Reference};
 
+mod classic;
 mod contexts;
 mod info;
 mod push;
@@ -25,6 +28,8 @@ pub struct Docker {
     api: bollard::Docker,
     info: OnceCell<EngineInfo>,
     buildkit: BuildKit,
+    /// Whether it was said that the engine has no BuildKit.
+    noticed: AtomicBool,
 }
 
 impl Docker {
@@ -46,7 +51,7 @@ impl Docker {
         let api = endpoint.api()?;
         let api = api.negotiate_version().await.map_err(|error| endpoint.unreachable(error))?;
         let buildkit = BuildKit::new(endpoint.clone());
-        Ok(Self { endpoint, api, info: OnceCell::new(), buildkit })
+        Ok(Self { endpoint, api, info: OnceCell::new(), buildkit, noticed: AtomicBool::new(false) })
     }
 
     /// What the engine says of itself; asked once.
@@ -57,6 +62,12 @@ impl Docker {
     /// Builds `request` as it is.
     async fn solve(&self, request: &BuildRequest, events: &EventSink) -> Result<Built, EngineError> {
         let info = self.describe().await?;
+        if !info.has_buildkit() {
+            if !self.noticed.swap(true, Ordering::Relaxed) {
+                events.send(Event::Notice { text: classic::notice(info) });
+            }
+            return classic::build(&self.api, info, request, events).await;
+        }
         let is_containerd = info.store == Store::Containerd;
         let abilities = if is_containerd { Abilities::CONTAINERD } else { Abilities::GRAPH_DRIVER };
         abilities.check(request, &info.to_string())?;
@@ -96,11 +107,15 @@ impl Engine for Docker {
     }
 
     async fn tag(&self, source: &Reference, name: &Reference) -> Result<(), EngineError> {
-        let tag = name.tag().ok_or_else(|| EngineError::Lost(format!("`{name}` is not a tag")))?;
-        let repository = name.repository().to_string();
-        let options = TagImageOptionsBuilder::new().repo(&repository).tag(tag).build();
-        self.api.tag_image(&source.to_string(), Some(options)).await.map_err(|error| lost(&error))
+        tag(&self.api, source, name).await
     }
+}
+
+async fn tag(api: &bollard::Docker, source: &Reference, name: &Reference) -> Result<(), EngineError> {
+    let tag = name.tag().ok_or_else(|| EngineError::Lost(format!("`{name}` is not a tag")))?;
+    let repository = name.repository().to_string();
+    let options = TagImageOptionsBuilder::new().repo(&repository).tag(tag).build();
+    api.tag_image(&source.to_string(), Some(options)).await.map_err(|error| lost(&error))
 }
 
 /// The error for a request that the engine could not answer.

@@ -78,7 +78,10 @@ pub(super) async fn push(
     let tag = reference.tag().ok_or_else(|| failed("only tags can be pushed; give it one".to_owned()))?;
     let login = stored_login(reference.repository().registry()).await;
     let login = login.map_err(|error| failed(error.to_string()))?;
-    let request = Request::post(format!("/images/{}/push?tag={tag}", reference.repository()))
+    let repository = reference.repository();
+    // Docker speaks to registries of this machine without TLS; podman does when it is told so.
+    let plain = if is_loopback(repository.registry()) { "&tlsVerify=false" } else { "" };
+    let request = Request::post(format!("/images/{repository}/push?tag={tag}{plain}"))
         .header("X-Registry-Auth", registry_auth(login.as_ref()))
         .body(Full::<Bytes>::default())
         .map_err(|error| failed(error.to_string()))?;
@@ -90,6 +93,16 @@ pub(super) async fn push(
     follower.follow(&mut answer).await.map_err(&failed)?;
     follower.tell();
     follower.digest.ok_or_else(|| failed("the engine did not tell the digest".to_owned()))
+}
+
+/// Whether a registry is on this machine: `localhost:5000`, `127.0.0.1:5000`, `[::1]:5000`.
+pub(super) fn is_loopback(registry: &str) -> bool {
+    let host = match registry.rsplit_once(':') {
+        Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
+        _ => registry,
+    };
+    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<std::net::IpAddr>();
+    host == "localhost" || address.is_ok_and(|address| address.is_loopback())
 }
 
 /// The header that carries a login: URL-safe base64 of JSON, `{}` to push anonymously.
@@ -178,6 +191,21 @@ impl Follower<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_registries_of_this_machine_do_without_tls() {
+        for (registry, loopback) in [
+            ("localhost", true),
+            ("localhost:5000", true),
+            ("127.0.0.1:5000", true),
+            ("[::1]:5000", true),
+            ("localhost.example.com", false),
+            ("10.0.0.1:5000", false),
+            ("r.example", false),
+        ] {
+            assert_eq!(is_loopback(registry), loopback, "{registry}");
+        }
+    }
 
     #[test]
     fn an_answer_is_read_line_by_line() {

@@ -224,6 +224,9 @@ impl Renderer for Tty {
             Event::Retrying { image, reason, attempt } => {
                 self.row(image).set_doing(&format!("attempt {attempt} follows: {}", text::one_line(reason)));
             }
+            Event::Notice { text } => {
+                let _ = self.bars.println(format!("note: {}", text::one_line(text)));
+            }
             Event::DeployStarted { environment, trigger } => {
                 let mut row = self.added(DEPLOYMENT);
                 row.start(&format!("{environment} with {}", text::name(trigger)));

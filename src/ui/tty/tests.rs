@@ -62,6 +62,7 @@ fn failures_stand_above_the_lines_at_the_end() {
       | npm error code EUSAGE
       | npm error the lock file is out of date
       hint      run `dtbuild build client` to reproduce it locally
+    note: podman 4.3.1 has no BuildKit
     deployment to staging failed: `ansible-playbook` ended with exit code 2
       last lines
       | TASK [sites : render]

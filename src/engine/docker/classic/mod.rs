@@ -1,0 +1,236 @@
+//! Builds on engines that have Docker's API but no BuildKit: podman. Start with [`build`].
+//!
+//! The whole context goes as an archive, at every build, and the engine knows neither secrets nor several platforms:
+//! what it would drop in silence is refused before anything is sent.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use bollard::auth::DockerCredentials;
+use bollard::errors::Error;
+use bollard::models::BuildInfo;
+use bollard::query_parameters::{BuildImageOptions, BuildImageOptionsBuilder};
+use futures_util::StreamExt as _;
+
+use self::archive::Archive;
+use self::output::Output;
+use super::info::EngineInfo;
+use crate::config::Network;
+use crate::credentials::{Login, stored_login};
+use crate::engine::{BuildRequest, Built, EngineError};
+use crate::execute::events::EventSink;
+use crate::reference::Reference;
+
+mod archive;
+mod output;
+
+/// How long an engine may take to receive a context: as good as no limit, since a build has none either.
+const LIMIT: Duration = Duration::from_hours(24);
+
+/// What its user is to know of an engine without BuildKit, once.
+pub(super) fn notice(engine: &EngineInfo) -> String {
+    format!(
+        "{engine} has no BuildKit, so builds go through its classic API: every build sends its whole context; secrets \
+         and several platforms need Docker 20.10 or newer, or a buildkitd"
+    )
+}
+
+/// Builds `request`, and leaves the image in the engine's store.
+pub(super) async fn build(
+    api: &bollard::Docker,
+    engine: &EngineInfo,
+    request: &BuildRequest,
+    events: &EventSink,
+) -> Result<Built, EngineError> {
+    check(engine, request)?;
+    let credentials = credentials(&request.dockerfile).await?;
+    let fault = Arc::new(OnceLock::new());
+    let archive = Archive::new(request.context.clone(), Arc::clone(&request.dockerfile));
+    let options = options(request, &archive.name);
+    let body = bollard::body_try_stream(archive.stream(Arc::clone(&fault)));
+    let api = api.clone().with_timeout(LIMIT);
+    let mut answer = std::pin::pin!(api.build_image(options, Some(credentials), Some(body)));
+    let mut output = Output::new(&request.image, events);
+    while let Some(message) = answer.next().await {
+        let error = match message {
+            Ok(BuildInfo { error_detail: Some(detail), .. }) => {
+                detail.message.unwrap_or_else(|| "it does not say why".to_owned())
+            }
+            Ok(message) => {
+                output.take(message.stream.as_deref().unwrap_or_default());
+                continue;
+            }
+            Err(_) if fault.get().is_some() => break,
+            Err(Error::DockerStreamError { error }) => error,
+            Err(Error::DockerResponseServerError { message, .. }) => message,
+            Err(error) => return Err(super::lost(&error)),
+        };
+        return Err(EngineError::Failed(Box::new(output.fail(&error, request))));
+    }
+    if let Some(reason) = fault.get() {
+        return Err(EngineError::Context(reason.clone()));
+    }
+    let steps = output.finish();
+    if let [built, others @ ..] = &*request.names {
+        for name in others {
+            super::tag(&api, built, name).await?;
+        }
+    }
+    Ok(Built { pushed: None, steps })
+}
+
+/// Refuses what the engine would drop in silence.
+fn check(engine: &EngineInfo, request: &BuildRequest) -> Result<(), EngineError> {
+    if !request.contexts.named.is_empty() {
+        return Err(EngineError::NoContexts { engine: engine.to_string() });
+    }
+    let options = &request.options;
+    let refused = [
+        (request.platforms.len() > 1, "building for several platforms at once"),
+        (!request.secrets.is_empty(), "giving secrets to a build"),
+        (!options.ssh.is_empty(), "giving ssh agents to a build"),
+        (!options.cache_from.is_empty(), "`cache_from`"),
+        (!options.cache_to.is_empty(), "`cache_to`"),
+        (options.provenance.is_some(), "`provenance`"),
+        (options.sbom.is_some(), "`sbom`"),
+    ];
+    match refused.into_iter().find(|(asked, _)| *asked) {
+        None => Ok(()),
+        Some((_, feature)) => Err(EngineError::Unsupported {
+            feature: feature.to_owned(),
+            engine: engine.to_string(),
+            hint: "build this image on an engine with BuildKit: Docker 20.10 or newer, or a buildkitd"
+                .to_owned(),
+        }),
+    }
+}
+
+fn options(request: &BuildRequest, dockerfile: &str) -> BuildImageOptions {
+    let map = |pairs: &std::collections::BTreeMap<String, String>| -> HashMap<String, String> {
+        pairs.iter().map(|(name, value)| (name.clone(), value.clone())).collect()
+    };
+    let mut options = BuildImageOptionsBuilder::new()
+        .dockerfile(dockerfile)
+        .nocache(request.no_cache)
+        .rm(true)
+        .forcerm(true)
+        .buildargs(&map(&request.args))
+        .labels(&map(&request.labels));
+    if let Some(name) = request.names.first() {
+        options = options.t(&name.to_string());
+    }
+    if let Some(target) = &request.target {
+        options = options.target(target);
+    }
+    if let Some(platform) = request.platforms.first() {
+        options = options.platform(platform.as_str());
+    }
+    if let Some(network) = request.options.network {
+        options = options.networkmode(match network {
+            Network::None => "none",
+            Network::Host => "host",
+        });
+    }
+    options.build()
+}
+
+/// The logins of the registries that the Dockerfile names, for the engine to pull from.
+async fn credentials(dockerfile: &[u8]) -> Result<HashMap<String, DockerCredentials>, EngineError> {
+    let mut found = HashMap::new();
+    for host in registries(dockerfile) {
+        let login = stored_login(&host).await.map_err(|error| EngineError::Lost(error.to_string()))?;
+        let serveraddress = Some(host.clone());
+        let credentials = match login {
+            None => continue,
+            Some(Login::Password { username, password }) => DockerCredentials {
+                username: Some(username),
+                password: Some(password),
+                serveraddress,
+                ..DockerCredentials::default()
+            },
+            Some(Login::IdentityToken(token)) => DockerCredentials {
+                identitytoken: Some(token),
+                serveraddress,
+                ..DockerCredentials::default()
+            },
+        };
+        found.insert(host, credentials);
+    }
+    Ok(found)
+}
+
+/// The registries of the images in `FROM` and `--from=`; a login that none of them needs stays here.
+fn registries(dockerfile: &[u8]) -> BTreeSet<String> {
+    let text = String::from_utf8_lossy(dockerfile);
+    let images = text.lines().flat_map(|line| {
+        let mut words = line.split_whitespace();
+        let is_from = words.next().is_some_and(|word| word.eq_ignore_ascii_case("FROM"));
+        let base = words.find(|word| !word.starts_with("--")).filter(|_| is_from);
+        let copied = line
+            .split([' ', '\t', ','])
+            .filter_map(|word| word.strip_prefix("--from=").or_else(|| word.strip_prefix("from=")));
+        base.into_iter().chain(copied)
+    });
+    // A name may have a tag and a digest.
+    let name = |image: &str| image.split('@').next().unwrap_or_default().to_owned();
+    let registry =
+        |image: &str| Some(name(image).parse::<Reference>().ok()?.repository().registry().to_owned());
+    images.filter_map(registry).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Platform, Provenance, SecretSource, SecretValue, SshAgent};
+    use crate::engine::docker::Store;
+    use crate::engine::fake;
+
+    fn podman() -> EngineInfo {
+        EngineInfo {
+            name: "podman".to_owned(),
+            version: "4.3.1".to_owned(),
+            store: Store::GraphDriver("overlay".to_owned()),
+            mirrors: Vec::new(),
+            insecure_registries: Vec::new(),
+            platform: "linux/amd64".to_owned(),
+        }
+    }
+
+    #[test]
+    fn what_would_be_dropped_is_refused() {
+        assert!(check(&podman(), &fake::request("api")).is_ok());
+        let mut platforms = fake::request("api");
+        platforms.platforms = vec![Platform("linux/amd64".to_owned()), Platform("linux/arm64".to_owned())];
+        let mut secret = fake::request("api");
+        let value = SecretValue::Env("TOKEN".to_owned());
+        secret.secrets = vec![SecretSource { id: "token".to_owned(), value, version: None }];
+        let mut agent = fake::request("api");
+        agent.options.ssh = vec![SshAgent { id: "default".to_owned(), version: None }];
+        let mut provenance = fake::request("api");
+        provenance.options.provenance = Some(Provenance::Min);
+        let refused = [
+            (platforms, "several platforms"),
+            (secret, "secrets"),
+            (agent, "ssh agents"),
+            (provenance, "`provenance`"),
+        ];
+        for (request, says) in refused {
+            let error = check(&podman(), &request).unwrap_err();
+            assert!(error.is_unusable());
+            let text = error.to_string();
+            assert!(text.contains(says) && text.contains("not supported by podman 4.3.1"), "{text}");
+            assert!(text.contains("Docker 20.10 or newer"), "{text}");
+        }
+    }
+
+    #[test]
+    fn only_registries_of_the_dockerfile_get_logins() {
+        let text = b"FROM --platform=linux/amd64 r.example/a:1@sha256:1 AS x
+COPY --from=copied.example/b /a /b
+RUN --mount=type=bind,from=bound.example:5000/c,target=/c echo from.example/d
+";
+        let found: Vec<String> = registries(text).into_iter().collect();
+        assert_eq!(found, ["bound.example:5000", "copied.example", "r.example"]);
+    }
+}

@@ -1,0 +1,319 @@
+//! What an engine without BuildKit prints during a build, told as events. Start with [`Output`].
+//!
+//! All of it is one stream of text: `STEP 2/5: COPY . /app` begins a step (`[1/2] STEP 2/5: ...` with several stages,
+//! `Step 2/5 : ...` on old engines), `--> Using cache 1f8a...` says that the engine had it, the rest is what it printed.
+
+use std::collections::VecDeque;
+
+use crate::config::ImageName;
+use crate::engine::buildkit::line_of_instruction;
+use crate::engine::lines::{Lines, printable};
+use crate::engine::{BuildFailure, BuildRequest, StepCount};
+use crate::execute::events::{Event, EventSink, StepState};
+
+/// Lines that a failed step is reported with.
+const LOG_TAIL: usize = 20;
+/// Characters of a step's name and of a message; an inlined script can be one.
+const NAME_LIMIT: usize = 1000;
+const MESSAGE_LIMIT: usize = 600;
+/// The instructions that make a layer: BuildKit counts these alone.
+const COUNTED: [&str; 4] = ["RUN", "COPY", "ADD", "WORKDIR"];
+
+/// Follows one build.
+pub(super) struct Output<'a> {
+    image: &'a ImageName,
+    events: &'a EventSink,
+    lines: Lines,
+    step: Option<Step>,
+    count: StepCount,
+    tail: VecDeque<String>,
+}
+
+/// A step under way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Step {
+    name: String,
+    command: String,
+    /// Which stage, from 1.
+    stage: usize,
+    /// Its number in the stage, and how many there are.
+    number: (usize, usize),
+    cached: bool,
+}
+
+/// What a line of the engine says of the step under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Marker {
+    Cached,
+    Done,
+}
+
+impl<'a> Output<'a> {
+    /// Nothing has happened yet.
+    pub(super) fn new(image: &'a ImageName, events: &'a EventSink) -> Self {
+        let (step, tail) = (None, VecDeque::new());
+        Self { image, events, lines: Lines::default(), step, count: StepCount::default(), tail }
+    }
+
+    /// Takes what the engine printed next.
+    pub(super) fn take(&mut self, text: &str) {
+        // The engine's own lines come apart from what a step printed, whose last line may have no end.
+        let first = text.lines().next().unwrap_or_default();
+        if Step::of(first).is_some() || is_commit(first) || marker(first).is_some() {
+            self.end_line();
+        }
+        let mut done = Vec::new();
+        self.lines.push(text.as_bytes(), |line| done.push(line));
+        for line in done {
+            self.line(line);
+        }
+    }
+
+    /// The build is over, and all went well.
+    pub(super) fn finish(mut self) -> StepCount {
+        self.end_line();
+        self.end_step(StepState::Done);
+        self.count
+    }
+
+    /// The build is over: `error` is what the engine says of it.
+    pub(super) fn fail(mut self, error: &str, request: &BuildRequest) -> BuildFailure {
+        self.end_line();
+        let step = self.step.clone();
+        self.end_step(StepState::Failed);
+        let text = printable(&error.lines().collect::<Vec<_>>().join(" "));
+        let cause = cause(text.trim(), step.as_ref());
+        let exit_code = cause.rsplit_once("exit status ").and_then(|(_, code)| code.trim().parse().ok());
+        let line = step.as_ref().and_then(|step| {
+            let (number, total) = step.number;
+            // Labels are instructions at the end of the last stage.
+            let totals = [total, total.saturating_sub(request.labels.len())];
+            line_of_instruction(&request.dockerfile, step.stage, number, totals, &step.command)
+        });
+        let place = match line {
+            Some(line) => format!("{}:{line}", request.dockerfile_path),
+            None => request.dockerfile_path.to_string(),
+        };
+        let what = match (&step, exit_code) {
+            (Some(step), Some(code)) => format!("`{}` exited with code {code}", step.command),
+            (Some(step), None) => format!("`{}` failed: {cause}", step.command),
+            (None, _) => cause,
+        };
+        let message = format!("{place}: {what}").chars().take(MESSAGE_LIMIT).collect();
+        let log = self.tail.into_iter().collect();
+        BuildFailure { message, step: step.map(|step| step.name), line, exit_code, log }
+    }
+
+    fn end_line(&mut self) {
+        let mut last = None;
+        self.lines.finish(|line| last = Some(line));
+        if let Some(line) = last {
+            self.line(line);
+        }
+    }
+
+    fn line(&mut self, line: String) {
+        if let Some(step) = Step::of(&line) {
+            self.end_step(StepState::Done);
+            self.tail.clear();
+            self.count.total += usize::from(step.is_counted());
+            self.tell(&step, StepState::Started);
+            self.step = Some(step);
+            return;
+        }
+        let Some(step) = &mut self.step else { return };
+        match marker(&line) {
+            Some(Marker::Cached) => {
+                step.cached = true;
+                self.end_step(StepState::Cached);
+            }
+            Some(Marker::Done) => self.end_step(StepState::Done),
+            // What follows the last step is the engine's own: the image is named.
+            None if is_commit(&line) => self.end_step(StepState::Done),
+            None => {
+                if self.tail.len() == LOG_TAIL {
+                    self.tail.pop_front();
+                }
+                self.tail.push_back(line.clone());
+                let (image, step) = (self.image.clone(), step.name.clone());
+                self.events.send(Event::ImageLog { image, step, line });
+            }
+        }
+    }
+
+    fn end_step(&mut self, state: StepState) {
+        let Some(step) = self.step.take() else { return };
+        self.count.cached += usize::from(step.cached && step.is_counted());
+        self.tell(&step, state);
+    }
+
+    fn tell(&self, step: &Step, state: StepState) {
+        let (image, step) = (self.image.clone(), step.name.clone());
+        self.events.send(Event::ImageStep { image, step, state });
+    }
+}
+
+impl Step {
+    /// The step that a line begins.
+    fn of(line: &str) -> Option<Self> {
+        let (stages, rest) = staged(line);
+        let rest = rest.strip_prefix("STEP ").or_else(|| rest.strip_prefix("Step "))?;
+        let (number, command) = rest.split_once(':')?;
+        let number = fraction(number.trim())?;
+        let command: String = command.trim().chars().take(NAME_LIMIT).collect();
+        let place = match stages {
+            Some((stage, stages)) => format!("stage {stage} of {stages} {}/{}", number.0, number.1),
+            None => format!("{}/{}", number.0, number.1),
+        };
+        let (name, stage) = (format!("[{place}] {command}"), stages.map_or(1, |(stage, _)| stage));
+        Some(Self { name, command, stage, number, cached: false })
+    }
+
+    fn is_counted(&self) -> bool {
+        let keyword = self.command.split_whitespace().next().unwrap_or_default();
+        COUNTED.iter().any(|counted| counted.eq_ignore_ascii_case(keyword))
+    }
+}
+
+/// Which stage of how many a line is about, and the rest of it: `[1/2] STEP ...`.
+fn staged(line: &str) -> (Option<(usize, usize)>, &str) {
+    let parts = line.strip_prefix('[').and_then(|rest| rest.split_once("] "));
+    match parts.and_then(|(stages, rest)| Some((fraction(stages)?, rest))) {
+        Some((stages, rest)) => (Some(stages), rest),
+        None => (None, line),
+    }
+}
+
+/// Whether the engine says that the last step is over.
+fn is_commit(line: &str) -> bool {
+    staged(line).1.starts_with("COMMIT ")
+}
+
+/// `2/5`.
+fn fraction(text: &str) -> Option<(usize, usize)> {
+    let (part, whole) = text.split_once('/')?;
+    Some((part.parse().ok()?, whole.parse().ok()?))
+}
+
+/// What a line says of the step under way: `--> Using cache 1f8a...`, or `--> 1f8a...` at its end.
+fn marker(line: &str) -> Option<Marker> {
+    let said = line.trim_start().trim_start_matches('-').strip_prefix("> ")?.trim();
+    let is_id = said.len() >= 8 && said.bytes().all(|byte| byte.is_ascii_hexdigit());
+    match said {
+        _ if said.starts_with("Using cache") => Some(Marker::Cached),
+        _ if is_id => Some(Marker::Done),
+        _ => None,
+    }
+}
+
+/// The engine's text without the step that it repeats, and without its own insides.
+fn cause(text: &str, step: Option<&Step>) -> String {
+    let text = text.strip_prefix("error ").unwrap_or(text);
+    let repeated = step.map(|step| format!("building at STEP \"{}\": ", step.command));
+    let rest = repeated.as_deref().and_then(|repeated| text.strip_prefix(repeated));
+    let rest =
+        rest.or_else(|| text.strip_prefix("building at STEP ")?.split_once("\": ").map(|(_, rest)| rest));
+    let rest = rest.unwrap_or(text);
+    rest.split_once(" &imagebuilder.").map_or(rest, |(rest, _)| rest).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::fake;
+
+    /// What is told of this text, one line per event.
+    fn told(text: &[&str], end: Option<&str>) -> (Vec<String>, Option<BuildFailure>, StepCount) {
+        let (sink, mut events) = EventSink::channel();
+        let mut request = fake::request("api");
+        request.dockerfile = (*b"# x\nFROM scratch\nCOPY a b\nRUN x\n").into();
+        let mut output = Output::new(&request.image, &sink);
+        for piece in text {
+            output.take(piece);
+        }
+        let (failure, count) = match end {
+            None => (None, output.finish()),
+            Some(error) => (Some(output.fail(error, &request)), StepCount::default()),
+        };
+        let mut told = Vec::new();
+        while let Ok(event) = events.try_recv() {
+            told.push(match event {
+                Event::ImageStep { step, state, .. } => format!("{step} {state:?}"),
+                Event::ImageLog { step, line, .. } => format!("{step}> {line}"),
+                other => format!("{other:?}"),
+            });
+        }
+        (told, failure, count)
+    }
+
+    #[test]
+    fn steps_begin_print_and_end() {
+        let text = [
+            "STEP 1/3: FROM scratch\n",
+            "STEP 2/3: COPY a b\n--> Using cache 1229c6db79324a\n--> 1229c6db793\n",
+            "STEP 3/3: RUN x\n",
+            "one\ntw",
+            "o\n--> not an id\nno end",
+            "COMMIT r/api:1\n--> ed16c37ca0f\nSuccessfully tagged r/api:1\n",
+        ];
+        let (told, _, count) = told(&text, None);
+        let expected = [
+            "[1/3] FROM scratch Started",
+            "[1/3] FROM scratch Done",
+            "[2/3] COPY a b Started",
+            "[2/3] COPY a b Cached",
+            "[3/3] RUN x Started",
+            "[3/3] RUN x> one",
+            "[3/3] RUN x> two",
+            "[3/3] RUN x> --> not an id",
+            "[3/3] RUN x> no end",
+            "[3/3] RUN x Done",
+        ];
+        assert_eq!(told, expected);
+        assert_eq!(count, StepCount { total: 2, cached: 1 });
+    }
+
+    #[test]
+    fn a_failed_step_names_its_line_and_keeps_its_log() {
+        let text = ["STEP 1/3: FROM scratch\nSTEP 2/3: COPY a b\nSTEP 3/3: RUN x\nlast words"];
+        let error = "error building at STEP \"RUN x\": while running runtime: exit status 7\n";
+        let (told, failure, _) = told(&text, Some(error));
+        let failure = failure.unwrap();
+        assert_eq!(told.last().unwrap(), "[3/3] RUN x Failed");
+        assert_eq!(failure.message, "api/Dockerfile:4: `RUN x` exited with code 7");
+        assert_eq!((failure.line, failure.exit_code), (Some(4), Some(7)));
+        assert_eq!(
+            (failure.step.as_deref(), failure.log),
+            (Some("[3/3] RUN x"), vec!["last words".to_owned()])
+        );
+    }
+
+    #[test]
+    fn the_end_of_several_stages_is_not_the_step_s() {
+        let text =
+            ["[2/2] STEP 1/2: FROM scratch\n[2/2] STEP 2/2: RUN x\n", "no end", "[2/2] COMMIT r/api:1\n"];
+        let (told, ..) = told(&text, None);
+        assert_eq!(told[3..], ["[stage 2 of 2 2/2] RUN x> no end", "[stage 2 of 2 2/2] RUN x Done"]);
+    }
+
+    #[test]
+    fn the_insides_of_an_engine_are_not_told() {
+        let error =
+            "building at STEP \"RUM \": Build error: Unknown instruction: \"RUM\" &imagebuilder.Step{Env:[]}";
+        assert_eq!(cause(error, None), "Build error: Unknown instruction: \"RUM\"");
+        assert_eq!(cause("no step", None), "no step");
+    }
+
+    #[test]
+    fn stages_and_old_engines_are_understood() {
+        let step = Step::of("[2/3] STEP 1/4: FROM a AS b").unwrap();
+        assert_eq!(
+            (step.stage, step.number, step.name.as_str()),
+            (2, (1, 4), "[stage 2 of 3 1/4] FROM a AS b")
+        );
+        assert_eq!(Step::of("Step 2/4 : RUN x").unwrap().name, "[2/4] RUN x");
+        for other in ["STEP", "STEP x: y", "[x] STEP 1/2: y", "a STEP 1/2: y"] {
+            assert_eq!(Step::of(other), None, "{other}");
+        }
+    }
+}

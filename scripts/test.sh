@@ -2,6 +2,7 @@
 # ./dev test [ARGS]: every test, against a real engine and a real registry. ARGS go to `cargo test`; without
 # any, the reference stack is deployed too, by the demo, which checks all that it claims.
 # ./dev test oracle [--mutations N] [--seed S] [--seconds T]: keys against BuildKit alone, with its figures.
+# ./dev test engines [ARGS]: the tests of builds on every engine, each the same: docs/engines.md is what they find.
 # The engine stays up for the next time; under CI=true it is taken down, whatever the outcome.
 
 # shellcheck source=scripts/lib.sh
@@ -28,8 +29,31 @@ if [[ ${1:-} == oracle ]]; then
   set -- --test integration oracle:: -- --nocapture
 fi
 
+# All engines at once would wait for one another: one after the other.
+test_engines() {
+  local entry less failed=()
+  bash scripts/engine.sh up all
+  # shellcheck source=/dev/null
+  source "$engine/env"
+  for entry in "first=$DOCKER_HOST" "28=$DTBUILD_TEST_ENGINE_28" \
+    "28-containerd=$DTBUILD_TEST_ENGINE_28_CONTAINERD" "podman=$DTBUILD_TEST_ENGINE_PODMAN"; do
+    less=()
+    # What podman cannot do, and its refusals, are in docs/engines.md and in engine::.
+    [[ $entry != podman=* ]] || less=(--skip flow::secrets --skip ctrl_c_in_a_build_ends_it_at_the_engine_too)
+    say "test: engine ${entry%%=*}"
+    DOCKER_HOST=${entry#*=} cargo test --workspace --locked --test integration -- engine:: flow:: "${less[@]}" "$@" \
+      || failed+=("${entry%%=*}")
+  done
+  ((${#failed[@]} == 0)) || fail "tests failed on: ${failed[*]}"
+}
+
 # What does not compile is said before minutes go into an engine.
 cargo build --workspace --all-targets --locked
+if [[ ${1:-} == engines ]]; then
+  shift
+  test_engines "$@"
+  exit
+fi
 bash scripts/engine.sh up
 # shellcheck source=/dev/null
 source "$engine/env"

@@ -16,7 +16,7 @@ use dtbuild::reference::Reference;
 use dtbuild_cache::tree::Kind;
 
 use self::fixture::{
-    Files, build, digest_at_registry, docker, failure, logs, noise, request, script, unique,
+    Files, build, digest_at_registry, docker, failure, has_buildkit, logs, noise, request, script, unique,
 };
 
 mod archives;
@@ -24,6 +24,7 @@ mod bridge;
 mod contexts;
 mod endpoints;
 pub(crate) mod fixture;
+mod matrix;
 mod options;
 mod sharing;
 
@@ -31,10 +32,11 @@ mod sharing;
 async fn engine_describes_itself() {
     let docker = docker().await;
     let info = docker.describe().await.unwrap();
-    assert_eq!(info.name, "docker");
+    assert_eq!(info.name, if info.has_buildkit() { "docker" } else { "podman" });
     assert!(info.version.starts_with(|c: char| c.is_ascii_digit()), "{info:?}");
     assert!(info.platform.starts_with("linux/"), "{info:?}");
-    assert!(info.insecure_registries.iter().any(|range| range == "127.0.0.0/8"), "{info:?}");
+    let loopback = info.insecure_registries.iter().any(|range| range == "127.0.0.0/8");
+    assert_eq!(loopback, info.has_buildkit(), "{info:?}");
 }
 
 #[tokio::test]
@@ -67,15 +69,15 @@ async fn context_arrives_as_it_was_hashed() {
     let docker = docker().await;
     let (result, events) = build(&docker, &request).await;
     assert!(result.is_ok(), "{result:?}\n{}", logs(&events).join("\n"));
-    assert_eq!(result.unwrap().steps.total, 3);
+    // A step that another build does at the same time is told under that one's name, too.
+    assert!(result.unwrap().steps.total >= 3, "{events:?}");
     assert!(docker.holds(&request.names[0]).await.unwrap());
 
     assert!(fetched.swap(0, Ordering::Relaxed) > 30 << 20);
 
     let (result, _) = build(&docker, &request).await;
-    let steps = result.unwrap().steps;
-    assert_eq!(steps.cached, steps.total);
-    assert_eq!(fetched.load(Ordering::Relaxed), 0);
+    assert!(result.unwrap().steps.cached >= 3);
+    assert_eq!(fetched.load(Ordering::Relaxed) == 0, has_buildkit(&docker).await);
 }
 
 #[tokio::test]
@@ -101,7 +103,7 @@ async fn only_what_is_copied_is_fetched() {
         let (result, events) = build(&docker, &request).await;
         result.unwrap();
         assert_eq!(logs(&events), ["spacesutf8src"]);
-        assert_eq!(fetched.load(Ordering::Relaxed) > 8 << 20, all);
+        assert_eq!(fetched.load(Ordering::Relaxed) > 8 << 20, all || !has_buildkit(&docker).await);
     }
 }
 
@@ -132,11 +134,12 @@ async fn unchanged_build_is_cached_even_from_another_checkout() {
     first.unwrap();
     let (second, events) = build(&docker, &request).await;
     let steps = second.unwrap().steps;
-    assert_eq!((steps.total, steps.cached), (3, 3), "{events:?}");
+    // A step that another build does at the same time is told under that one's name, too.
+    assert!(steps.total >= 3 && steps.cached >= 3, "{events:?}");
     let cached = events.iter().filter(|event| {
         matches!(event, Event::ImageStep { state: StepState::Cached, step, .. } if !step.contains("[internal]"))
     });
-    assert_eq!(cached.count(), 3);
+    assert!(cached.count() >= 3);
 }
 
 #[tokio::test]
@@ -149,7 +152,9 @@ async fn failed_step_names_line_exit_code_and_log() {
     let (result, events) = build(&docker, &failing).await;
     let failure = failure(result);
     assert_eq!((failure.line, failure.exit_code), (Some(6), Some(7)), "{failure:?}");
-    assert!(failure.step.as_deref().unwrap().starts_with("[3/3] RUN "), "{failure:?}");
+    // Without BuildKit, `FROM scratch` is a step.
+    let step = if has_buildkit(&docker).await { "[3/3] RUN " } else { "[4/4] RUN " };
+    assert!(failure.step.as_deref().unwrap().starts_with(step), "{failure:?}");
     assert_eq!(failure.log, ["first", "no end"]);
     assert!(failure.message.starts_with("failing/Dockerfile:6: `RUN "), "{failure:?}");
     assert!(failure.message.ends_with("exited with code 7"), "{failure:?}");
@@ -174,7 +179,7 @@ async fn other_failures_name_their_line() {
         let (result, _) = build(&docker, &request("cases", text, &Files::with_busybox())).await;
         let failure = failure(result);
         assert_eq!(failure.line, Some(line), "{failure:?}");
-        assert!(failure.message.contains(says), "{failure:?}");
+        assert!(failure.message.to_lowercase().contains(says), "{failure:?}");
     }
 }
 
@@ -207,6 +212,10 @@ async fn secret_is_mounted_and_never_told() {
     request.secrets =
         vec![SecretSource { id: "token".to_owned(), value: SecretValue::File(path), version: None }];
     let (result, events) = build(&docker, &request).await;
+    if !has_buildkit(&docker).await {
+        assert!(matches!(result, Err(EngineError::Unsupported { .. })), "{result:?}");
+        return;
+    }
     let mut all = String::new();
     for event in &events {
         writeln!(all, "{event:?}").unwrap();
@@ -228,22 +237,32 @@ async fn dropped_build_ends_on_the_engine() {
     let mut request =
         request("cancelled", &script(&format!("/bin/busybox sleep {mark}")), &Files::with_busybox());
     request.no_cache = true;
-    let runs = || {
+    let running = || {
         let processes = std::fs::read_dir("/proc").unwrap().flatten();
-        let mut lines = processes.filter_map(|process| std::fs::read(process.path().join("cmdline")).ok());
-        lines.any(|line| line.starts_with(b"/bin/busybox\0sleep\0") && line.contains_str(&mark))
+        let mut processes = processes.filter(|process| {
+            let line = std::fs::read(process.path().join("cmdline")).unwrap_or_default();
+            line.starts_with(b"/bin/busybox\0sleep\0") && line.contains_str(&mark)
+        });
+        processes.find_map(|process| process.file_name().to_str()?.parse::<i32>().ok())
     };
+    let has_buildkit = has_buildkit(&docker).await;
     let building = tokio::spawn(async move {
         let _ = build(&docker, &request).await;
     });
     let start = Instant::now();
-    while !runs() {
-        assert!(start.elapsed() < Duration::from_secs(30), "the step did not start");
+    while running().is_none() {
+        assert!(start.elapsed() < Duration::from_mins(1), "the step did not start");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    let dropped = Instant::now();
     building.abort();
-    while runs() {
+    assert!(building.await.unwrap_err().is_cancelled());
+    if !has_buildkit {
+        // It has no way to end a step under way: the user's wait ends, and the step when it will.
+        let step = rustix::process::Pid::from_raw(running().unwrap()).unwrap();
+        rustix::process::kill_process(step, rustix::process::Signal::KILL).unwrap();
+    }
+    let dropped = Instant::now();
+    while running().is_some() {
         assert!(dropped.elapsed() < Duration::from_secs(2), "the step still runs");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
@@ -252,23 +271,30 @@ async fn dropped_build_ends_on_the_engine() {
 #[tokio::test(flavor = "multi_thread")]
 async fn builds_run_in_parallel() {
     let docker = Arc::new(docker().await);
-    let start = Instant::now();
+    let (sink, mut events) = EventSink::channel();
     let mut tasks = Vec::new();
     for index in 0..4 {
-        let docker = Arc::clone(&docker);
+        let (docker, sink) = (Arc::clone(&docker), sink.clone());
         tasks.push(tokio::spawn(async move {
-            let text = script(&format!("/bin/busybox sleep 2; echo {index}"));
+            let text = script(&format!("echo begin; /bin/busybox sleep 3; echo end || echo {index}"));
             let mut request = request(&format!("parallel-{index}"), &text, &Files::with_busybox());
             request.no_cache = true;
-            let (result, events) = build(&*docker, &request).await;
-            result.unwrap();
-            assert_eq!(logs(&events), [index.to_string()]);
+            docker.build(&request, &sink).await.unwrap();
         }));
     }
     for task in tasks {
         task.await.unwrap();
     }
-    assert!(start.elapsed() < Duration::from_secs(8));
+    drop(sink);
+    let mut lines = Vec::new();
+    while let Some(event) = events.recv().await {
+        if let Event::ImageLog { line, .. } = event {
+            lines.push(line);
+        }
+    }
+    assert_eq!(lines.len(), 8);
+    let begun = lines.iter().take_while(|line| *line == "begin").count();
+    assert!(begun > 1, "one after the other: {lines:?}");
 }
 
 #[tokio::test]
@@ -318,8 +344,9 @@ async fn push_tells_the_digest_of_the_registry() {
             last = (sent, total);
         }
     }
-    // An engine that pushes in the build tells of it as a step.
-    assert!(last.0 == last.1 && (built_and_pushed || last.0 > 4 << 20), "{last:?}");
+    // An engine that pushes in the build tells of it as a step; podman says nothing on the way.
+    let silent = built_and_pushed || !has_buildkit(&docker).await;
+    assert!(last.0 == last.1 && (silent || last.0 > 4 << 20), "{last:?}");
 
     let absent = name.repository().tagged("absent").unwrap();
     let error = docker.push(&request.image, &absent, &EventSink::channel().0).await.unwrap_err();

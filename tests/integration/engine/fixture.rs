@@ -82,6 +82,20 @@ pub(crate) async fn docker() -> Docker {
     Docker::connect(Some(&variable("DOCKER_HOST"))).await.expect("the engine answers")
 }
 
+/// Whether the engine builds with BuildKit; those that do not can less.
+pub(super) async fn has_buildkit(docker: &Docker) -> bool {
+    docker.describe().await.unwrap().has_buildkit()
+}
+
+/// What the engine says of an image of its store.
+pub(super) async fn image(name: &Reference) -> bollard::models::ImageInspect {
+    let host = variable("DOCKER_HOST");
+    let socket = host.strip_prefix("unix://").expect("the engine for tests has a socket");
+    let api = bollard::Docker::connect_with_unix(socket, 60, bollard::API_DEFAULT_VERSION).unwrap();
+    let api = api.negotiate_version().await.unwrap();
+    api.inspect_image(&name.to_string()).await.unwrap()
+}
+
 /// Names that no other test and no earlier run uses.
 pub(crate) fn unique(name: &str) -> Reference {
     let registry = variable("DTBUILD_TEST_REGISTRY");

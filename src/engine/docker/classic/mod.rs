@@ -18,7 +18,7 @@ use self::output::Output;
 use super::info::EngineInfo;
 use crate::config::Network;
 use crate::credentials::{Login, stored_login};
-use crate::engine::{BuildRequest, Built, EngineError};
+use crate::engine::{BuildRequest, Built, EngineError, Output as Goal};
 use crate::execute::events::EventSink;
 use crate::reference::Reference;
 
@@ -94,6 +94,7 @@ fn check(engine: &EngineInfo, request: &BuildRequest) -> Result<(), EngineError>
         (!options.cache_to.is_empty(), "`cache_to`"),
         (options.provenance.is_some(), "`provenance`"),
         (options.sbom.is_some(), "`sbom`"),
+        (matches!(request.output, Goal::File(_)), "writing an image to a file"),
     ];
     match refused.into_iter().find(|(asked, _)| *asked) {
         None => Ok(()),

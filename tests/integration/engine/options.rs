@@ -61,8 +61,12 @@ impl Drop for Agent {
 
 /// A repository whose image asks for an agent.
 fn asking() -> TestRepo {
-    let dockerfile = "FROM busybox:1.36\n\
-        RUN --mount=type=ssh,id=team [ -S \"$SSH_AUTH_SOCK\" ] && echo it is there: $SSH_AUTH_SOCK\n";
+    // The engine has no such step from an earlier run.
+    let mark = unique("agent").tag().unwrap().to_owned();
+    let dockerfile = format!(
+        "FROM busybox:1.36\n\
+         RUN --mount=type=ssh,id=team [ -S \"$SSH_AUTH_SOCK\" ] && echo {mark} is there: $SSH_AUTH_SOCK\n"
+    );
     let config =
         CONFIG.replace("context = \"app\"", "context = \"app\"\nssh = [{ id = \"team\", version = \"1\" }]");
     TestRepo::new().file("build.toml", config).file("app/Dockerfile", dockerfile).commit("first")
@@ -76,7 +80,7 @@ fn a_step_gets_the_agent_that_it_asks_for() {
     let agent = Agent::start();
     let ran = dtbuild.clone().variable("SSH_AUTH_SOCK", agent.socket()).run(["build", "--progress", "plain"]);
     let ran = ran.succeeds();
-    assert!(ran.stderr.contains("it is there: /"), "{}", ran.stderr);
+    assert!(ran.stderr.contains(" is there: /"), "{}", ran.stderr);
     assert_eq!(dtbuild.plan_of_disk()["images"][0]["decision"], "reuse");
     repo.write(
         "build.toml",

@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use toml::Spanned;
 
+use super::builders::BuilderTable;
 use super::{BasePolicy, Network, Provenance, Source};
 
 /// The images of a repository and the environments that they go to.
@@ -26,6 +27,9 @@ pub struct File {
     /// Where the deployments are recorded.
     #[serde(default)]
     pub records: RecordsTable,
+    /// The engines that build what is published; the one that the machine has when none are declared.
+    #[serde(default)]
+    pub builders: Vec<BuilderTable>,
 }
 
 /// What all images share.

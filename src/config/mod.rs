@@ -7,6 +7,7 @@ use dtbuild_cache::globs::Globs;
 
 use crate::reference::Repository;
 
+mod builders;
 mod error;
 pub mod file;
 pub mod lock;
@@ -16,6 +17,7 @@ mod options;
 mod tests;
 mod validate;
 
+pub use builders::Builder;
 pub use error::ConfigError;
 pub(crate) use error::nearest;
 
@@ -39,6 +41,8 @@ pub struct Config {
     pub images: BTreeMap<ImageName, Image>,
     /// The environments by name.
     pub environments: BTreeMap<EnvironmentName, Environment>,
+    /// The engines that build what is published; the machine's own when there are none.
+    pub builders: Vec<Builder>,
 }
 
 /// How the digest of a base image is found that `build.lock` does not name.

@@ -50,7 +50,8 @@ impl Validator<'_> {
         }
         self.branches_differ(branches)?;
         let records = self.records(&file.records, &file.project.registry, &registry)?;
-        Ok(Config { project, bases: file.project.bases, records, images, environments })
+        let builders = self.builders(file.builders)?;
+        Ok(Config { project, bases: file.project.bases, records, images, environments, builders })
     }
 
     /// Where images are pushed to. It is checked on its own, so that no image gets the blame for it.
@@ -139,7 +140,7 @@ impl Validator<'_> {
         Ok(parts.join("/").into())
     }
 
-    fn platform(&self, value: &Spanned<String>) -> Result<Platform> {
+    pub(super) fn platform(&self, value: &Spanned<String>) -> Result<Platform> {
         let text = value.get_ref();
         let parts: Vec<&str> = text.split('/').collect();
         let word = |part: &&str| {

@@ -258,6 +258,7 @@ fn failure(image: &ImageName) -> BuildFailure {
         line: Some(2),
         exit_code: Some(1),
         log: vec!["it was told to fail".to_owned()],
+        passing: false,
     }
 }
 

@@ -225,10 +225,14 @@ pub enum EngineError {
 }
 
 impl EngineError {
-    /// Whether the same request may succeed a moment later. A failed step never is.
+    /// Whether the same request may succeed a moment later. A failed command never is.
     #[must_use]
     pub fn is_transient(&self) -> bool {
-        matches!(self, Self::Lost(_) | Self::Push { transient: true, .. })
+        match self {
+            Self::Lost(_) | Self::Push { transient: true, .. } => true,
+            Self::Failed(failure) => failure.passing,
+            _ => false,
+        }
     }
 
     /// Whether the engine is gone, so that only another one can help.

@@ -223,6 +223,10 @@ pub struct BuildFailure {
     pub exit_code: Option<i32>,
     /// The failing step's last lines.
     pub log: Vec<String>,
+    /// Whether the same build may succeed a moment later: a base image could not be fetched. What a command of
+    /// the Dockerfile does is never tried again.
+    #[serde(skip)]
+    pub passing: bool,
 }
 
 /// Where events go. Cheap to clone; sending never waits and never fails.

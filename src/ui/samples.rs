@@ -26,6 +26,7 @@ pub(super) fn changed(path: &str) -> ChangedPath {
 
 pub(super) fn build_failure() -> BuildFailure {
     BuildFailure {
+        passing: false,
         message: "process `npm ci` did not complete".into(),
         step: Some("[build 2/4] RUN npm ci".into()),
         line: Some(12),

@@ -11,6 +11,7 @@ use super::secrets::Secrets;
 use super::source::{line_of_base, line_of_step};
 use crate::engine::BuildFailure;
 use crate::engine::lines::printable;
+use crate::engine::transient::is_transient;
 
 /// Characters of a message; the engine repeats a failed command, however long it is.
 const MESSAGE_LIMIT: usize = 600;
@@ -126,6 +127,7 @@ pub(super) fn explain(
         line,
         exit_code,
         log: step.map(super::progress::Step::log).unwrap_or_default(),
+        passing: fetches(name) && is_transient(&text),
     }
 }
 
@@ -161,6 +163,13 @@ fn base_message(image: &str, text: &str) -> String {
         "can the engine reach the registry?"
     };
     format!("cannot get the base image `{image}`: {text}; {hint}")
+}
+
+/// Whether the step fetches a base image.
+fn fetches(name: &str) -> bool {
+    let pulls = |rest: &str| rest.starts_with("FROM ");
+    name.starts_with("[internal] load metadata for ")
+        || is_numbered(name) && name.split_once("] ").is_some_and(|(_, instruction)| pulls(instruction))
 }
 
 /// The number after `exit code: `, as BuildKit's executors write it.
@@ -226,6 +235,20 @@ mod tests {
             let failure = explained(&Status::unknown(text), b"FROM scratch\nRUM x\n");
             assert_eq!(failure.line, Some(2));
             assert_eq!(failure.message, "api/Dockerfile:2: unknown instruction: RUM");
+        }
+    }
+
+    #[test]
+    fn only_what_fetches_a_base_image_is_tried_again() {
+        for (step, fetching) in [
+            ("[internal] load metadata for docker.io/library/node:22", true),
+            ("[build 1/5] FROM docker.io/library/node:22@sha256:ab", true),
+            ("[1/2] FROM busybox", true),
+            ("[2/5] RUN curl https://example.com", false),
+            ("[internal] load build context", false),
+            ("FROM", false),
+        ] {
+            assert_eq!(fetches(step), fetching, "{step}");
         }
     }
 

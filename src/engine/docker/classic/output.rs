@@ -8,6 +8,7 @@ use std::collections::VecDeque;
 use crate::config::ImageName;
 use crate::engine::buildkit::line_of_instruction;
 use crate::engine::lines::{Lines, printable};
+use crate::engine::transient::is_transient;
 use crate::engine::{BuildFailure, BuildRequest, StepCount};
 use crate::execute::events::{Event, EventSink, StepState};
 
@@ -99,9 +100,11 @@ impl<'a> Output<'a> {
             (Some(step), None) => format!("`{}` failed: {cause}", step.command),
             (None, _) => cause,
         };
+        let fetching = step.as_ref().is_some_and(|step| step.command.starts_with("FROM "));
+        let passing = fetching && exit_code.is_none() && is_transient(&text);
         let message = format!("{place}: {what}").chars().take(MESSAGE_LIMIT).collect();
         let log = self.tail.into_iter().collect();
-        BuildFailure { message, step: step.map(|step| step.name), line, exit_code, log }
+        BuildFailure { message, step: step.map(|step| step.name), line, exit_code, log, passing }
     }
 
     fn end_line(&mut self) {

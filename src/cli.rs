@@ -124,9 +124,9 @@ pub struct Selection {
 /// How to build.
 #[derive(Debug, Args)]
 pub struct Building {
-    /// How many images to build at a time
-    #[arg(long, short = 'j', value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..))]
-    pub jobs: u16,
+    /// How many images to build at a time [default: 4, or what the builders of build.toml take together]
+    #[arg(long, short = 'j', value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub jobs: Option<u16>,
     /// After a failure, still build the images that do not depend on the failed one
     #[arg(long, short = 'k')]
     pub keep_going: bool,

@@ -1,8 +1,8 @@
-//! The builds of a plan on the engine. Start with [`Builds`].
+//! The builds of a plan on its builders. Start with [`Builds`].
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
+use super::builders::Builders;
 use super::edges::Edges;
 use super::gather::Gathered;
 use super::requests::{self, Purpose};
@@ -10,11 +10,9 @@ use super::session::{Session, interrupted};
 use super::workspace::Workspace;
 use crate::cli::Building;
 use crate::config::ImageName;
-use crate::engine::AnyEngine;
 use crate::error::{Error, Kind, Result};
 use crate::execute::Attempts;
 use crate::execute::events::{Event, ImageOutcome};
-use crate::execute::pool::Builder;
 use crate::execute::scheduler::{Job, JobOutcome, Scheduler};
 use crate::plan::{Decision, Plan};
 use crate::reference::Digest;
@@ -22,14 +20,13 @@ use crate::reference::Digest;
 /// What is to be built, and on what.
 pub(super) struct Builds {
     /// None when nothing is to be built: then no engine is needed.
-    engine: Option<Arc<AnyEngine>>,
+    builders: Option<Builders>,
     jobs: Vec<Job>,
-    parallel: usize,
     keep_going: bool,
 }
 
 impl Builds {
-    /// Prepares the builds of a plan: the engine is reached, the files are listed.
+    /// Prepares the builds of a plan: the engines are reached, the files are listed.
     pub(super) fn prepare(
         edges: &Edges,
         workspace: &Workspace,
@@ -39,8 +36,9 @@ impl Builds {
     ) -> Result<Self> {
         let no_cache = gathered.facts.request.force;
         let jobs = requests::jobs(workspace, gathered, plan, purpose, no_cache)?;
-        let engine = if jobs.is_empty() { None } else { Some(edges.engine()?) };
-        Ok(Self { engine, jobs, parallel: usize::from(building.jobs), keep_going: building.keep_going })
+        let reach = || Builders::reach(edges, workspace, purpose, building.jobs);
+        let builders = if jobs.is_empty() { None } else { Some(reach()?) };
+        Ok(Self { builders, jobs, keep_going: building.keep_going })
     }
 
     /// Builds, and pushes where that is the purpose; the digests of what was pushed.
@@ -57,16 +55,12 @@ impl Builds {
             let image = image.name.clone();
             session.events.send(Event::ImageFinished { image, outcome, milliseconds: 0 });
         }
-        let Some(engine) = &self.engine else { return Ok(BTreeMap::new()) };
-        let builder = Builder {
-            name: Edges::engine_name(),
-            engine: Arc::clone(engine),
-            platforms: Vec::new(),
-            jobs: self.parallel,
-        };
+        let Some(builders) = &self.builders else { return Ok(BTreeMap::new()) };
+        builders.announce(&session.events);
+        let (builders, jobs) = builders.pool();
         let scheduler = Scheduler {
-            builders: vec![builder],
-            jobs: self.parallel,
+            builders,
+            jobs,
             keep_going: self.keep_going,
             events: session.events.clone(),
             cancel: session.cancel.clone(),

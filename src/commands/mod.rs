@@ -8,6 +8,7 @@ use crate::error::{Error, Result};
 use crate::ui::{self, wants_colour};
 
 mod build;
+mod builders;
 mod builds;
 mod deploy;
 mod edges;

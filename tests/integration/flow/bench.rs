@@ -259,11 +259,15 @@ impl Ran {
         self.stderr.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
     }
 
+    /// The events of one kind.
+    pub(super) fn events_of(&self, event: &str) -> Vec<Value> {
+        self.events().into_iter().filter(|line| line["event"] == event).collect()
+    }
+
     /// The images of one kind of event.
     pub(super) fn images(&self, event: &str) -> Vec<String> {
-        let events = self.events();
-        let events = events.iter().filter(|line| line["event"] == event);
-        let mut images: Vec<String> = events.map(|line| text(&line["image"]).to_owned()).collect();
+        let events = self.events_of(event);
+        let mut images: Vec<String> = events.iter().map(|line| text(&line["image"]).to_owned()).collect();
         images.sort();
         images
     }

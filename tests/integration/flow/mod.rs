@@ -3,6 +3,7 @@
 //! Start with [`bench::Bench`].
 
 mod bench;
+mod builders;
 mod failures;
 mod gate;
 mod kills;

@@ -82,6 +82,8 @@ pub enum Command {
     Inputs(InputsArgs),
     /// Write the digests of the base images into build.lock
     Lock(LockArgs),
+    /// Look at what a run needs: engine, registries, credentials, git, build.toml; say what will not work
+    Doctor,
 }
 
 /// What every command has.

@@ -44,6 +44,19 @@ pub(crate) fn docker_folder() -> Option<PathBuf> {
     named.map(PathBuf::from).or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".docker")))
 }
 
+/// Where the login for the registry at `host` is kept, in words; none where nothing is.
+pub(crate) fn source(folder: &Path, host: &str) -> Option<String> {
+    let path = folder.join("config.json");
+    let config: serde_json::Value = serde_json::from_slice(&std::fs::read(&path).ok()?).ok()?;
+    let key = server_key(host);
+    let helper = config["credHelpers"][key].as_str().or_else(|| config["credsStore"].as_str());
+    let shown = path.display();
+    match helper.filter(|helper| !helper.is_empty()) {
+        Some(helper) => Some(format!("`docker-credential-{helper}`, which `{shown}` names")),
+        None => config["auths"].get(key).map(|_| format!("`{shown}`")),
+    }
+}
+
 /// The login for the registry at `host` in this user's configuration; none to ask anonymously.
 pub(crate) async fn stored_login(host: &str) -> Result<Option<Login>, LoginError> {
     match docker_folder() {
@@ -144,6 +157,21 @@ mod tests {
                 "{host}"
             );
         }
+    }
+
+    #[test]
+    fn the_source_of_a_login_is_named_without_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let told = |config: &str| {
+            std::fs::write(folder.path().join("config.json"), config).unwrap();
+            source(folder.path(), "r.example")
+                .map(|told| told.replace(&folder.path().display().to_string(), ""))
+        };
+        assert_eq!(told(r#"{"auths":{"r.example":{"auth":"bWU6cHc="}}}"#).unwrap(), "`/config.json`");
+        let helped = told(r#"{"auths":{"r.example":{}},"credHelpers":{"r.example":"pass"}}"#).unwrap();
+        assert_eq!(helped, "`docker-credential-pass`, which `/config.json` names");
+        assert!(told(r#"{"credsStore":"pass"}"#).is_some());
+        assert_eq!((told("{}"), told("damaged")), (None, None));
     }
 
     #[tokio::test]

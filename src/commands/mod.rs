@@ -11,6 +11,7 @@ mod build;
 mod builders;
 mod builds;
 mod deploy;
+mod doctor;
 mod edges;
 mod explain;
 mod files;
@@ -48,6 +49,7 @@ fn dispatch(cli: &Cli) -> Result<u8> {
         Some(Command::Explain(args)) => explain::explain(global, args),
         Some(Command::Inputs(args)) => inputs::inputs(global, args),
         Some(Command::Lock(args)) => lock::lock(global, args),
+        Some(Command::Doctor) => doctor::doctor(global),
     }
 }
 

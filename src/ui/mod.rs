@@ -10,6 +10,7 @@ use std::io::{self, IsTerminal, Write};
 use crate::config::Config;
 use crate::execute::events::Event;
 
+pub mod doctor;
 pub mod error;
 pub mod explain;
 pub mod inputs;

@@ -3,6 +3,7 @@
 mod bad_input;
 mod bases;
 mod credentials;
+mod doctor;
 mod fetched;
 mod keys;
 mod lock;

@@ -1,0 +1,264 @@
+//! `dtbuild doctor`: what a run would need, looked at before it is needed.
+//!
+//! It is for where things are broken: nothing that fails keeps the rest from being looked at.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use super::edges::Edges;
+use super::print;
+use super::workspace::Workspace;
+use crate::cli::Global;
+use crate::config::{Config, ImageName};
+use crate::credentials;
+use crate::engine::AnyEngine;
+use crate::engine::docker::{EngineInfo, Store};
+use crate::error::{Error, Kind, Result};
+use crate::git::Repository;
+use crate::reference::Repository as ImageRepository;
+use crate::ui;
+use crate::ui::doctor::{Finding, State};
+
+/// A tag that nobody has: the registry's answer is what counts.
+const PROBE: &str = "dtbuild-doctor";
+
+/// Runs `dtbuild doctor`.
+pub(super) fn doctor(global: &Global) -> Result<u8> {
+    let edges = Edges::default();
+    let mut findings = Vec::new();
+    let in_repository = repository(global, &mut findings);
+    let workspace = if in_repository { declared(global, &mut findings) } else { None };
+    let config = workspace.as_ref().map(|workspace| &workspace.config);
+    engine(&edges, config, &mut findings);
+    if let Some(config) = config {
+        registries(&edges, config, &mut findings);
+    }
+    print(|out, styled| {
+        if global.json {
+            ui::doctor::write_findings_json(out, &findings)
+        } else {
+            ui::doctor::write_findings(out, &findings, styled)
+        }
+    })?;
+    let broken = findings.iter().any(|finding| finding.state == State::Broken);
+    Ok(if broken { Kind::Environment as u8 } else { 0 })
+}
+
+/// What an error says, as a finding.
+fn failed(about: &'static str, error: &Error) -> Finding {
+    let causes = error.causes.iter().map(|cause| format!(": {cause}"));
+    Finding::broken(about, format!("{}{}", error.message, causes.collect::<String>()), error.hint.clone())
+}
+
+/// Git itself, the clone and what is in it; whether there is a repository.
+fn repository(global: &Global, findings: &mut Vec<Finding>) -> bool {
+    match said(&["--version"]) {
+        Some(version) => findings.push(Finding::good("git", version)),
+        None => findings.push(Finding::note(
+            "git",
+            "there is no `git` program",
+            "install it: dtbuild reads repositories by itself, but cannot fetch what a clone lacks",
+        )),
+    }
+    let directory = global.directory.as_deref().unwrap_or_else(|| ".".as_ref());
+    let repository = match Repository::discover(directory) {
+        Ok(repository) => repository,
+        Err(error) => {
+            findings.push(failed("repository", &error.into()));
+            return false;
+        }
+    };
+    match repository.root() {
+        Ok(root) => {
+            findings.push(Finding::good("repository", root.display().to_string()));
+            contents(root, findings);
+        }
+        Err(error) => findings.push(failed("repository", &error.into())),
+    }
+    match repository.head() {
+        Ok(Some(head)) => {
+            let branch = head.branch.map_or("HEAD is detached".to_owned(), |branch| format!("on `{branch}`"));
+            findings.push(Finding::good("commit", format!("{}, {branch}", head.commit.short())));
+        }
+        Ok(None) => findings.push(Finding::note(
+            "commit",
+            "the repository has no commits yet",
+            "commit first; `dtbuild build` builds what is on the disk without one",
+        )),
+        Err(error) => findings.push(failed("commit", &error.into())),
+    }
+    if repository.is_shallow() {
+        findings.push(Finding::note(
+            "history",
+            "the clone is shallow",
+            "nothing to do: keys need one commit alone; what changed since the last deployment may not be told",
+        ));
+    }
+    true
+}
+
+/// What of a work tree needs more than git's objects.
+fn contents(root: &Path, findings: &mut Vec<Finding>) {
+    let holds = |name: &str, text: &str| {
+        std::fs::read(root.join(name)).is_ok_and(|bytes| String::from_utf8_lossy(&bytes).contains(text))
+    };
+    if holds(".gitmodules", "[submodule") {
+        findings.push(Finding::note(
+            "submodules",
+            "the repository has submodules",
+            "check them out where an image's context holds one: `git submodule update --init --recursive`",
+        ));
+    }
+    if holds(".gitattributes", "filter=lfs") {
+        let fix = match said(&["lfs", "version"]) {
+            Some(_) => "fetch the contents that images need: `git lfs pull`",
+            None => "install `git-lfs`, then `git lfs pull`: images need the contents",
+        };
+        findings.push(Finding::note("lfs", "files are kept in Git LFS", fix));
+    }
+}
+
+/// The first line that `git` prints; none where it cannot be run, or fails.
+fn said(arguments: &[&str]) -> Option<String> {
+    let output = Command::new("git").args(arguments).stdin(Stdio::null()).output().ok()?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    output.status.success().then(|| text.lines().next().unwrap_or_default().to_owned())
+}
+
+/// `build.toml` and `build.lock`, as they are on the disk.
+fn declared(global: &Global, findings: &mut Vec<Finding>) -> Option<Workspace> {
+    let workspace = match Workspace::on_disk(global) {
+        Ok(workspace) => workspace,
+        Err(error) => {
+            findings.push(failed("build.toml", &error));
+            return None;
+        }
+    };
+    let Config { images, environments, .. } = &workspace.config;
+    let counted = format!("images: {}, environments: {}", images.len(), environments.len());
+    findings.push(Finding::good("build.toml", counted));
+    if workspace.lock.bases.is_empty() {
+        let found = "no base image is locked";
+        let fix = "`dtbuild lock` writes their digests, so that no plan asks the registries for them";
+        findings.push(Finding::note("build.lock", found, fix));
+    } else {
+        let counted = format!("base images: {}", workspace.lock.bases.len());
+        findings.push(Finding::good("build.lock", counted));
+    }
+    Some(workspace)
+}
+
+/// The engine, and what the declared images ask of it.
+fn engine(edges: &Edges, config: Option<&Config>, findings: &mut Vec<Finding>) {
+    let described = edges.engine().and_then(|engine| match &*engine {
+        AnyEngine::Docker(docker) => edges.block_on(async { Ok(Some(docker.describe().await?.clone())) }),
+        AnyEngine::Buildkitd(_) => Ok(None),
+    });
+    match described {
+        Ok(Some(info)) => {
+            findings.extend(abilities(&info));
+            findings.extend(config.into_iter().flat_map(|config| demands(&info, config)));
+        }
+        Ok(None) => {
+            let found = format!(
+                "buildkitd at {}: pushes in the build, several platforms at once",
+                Edges::engine_name()
+            );
+            findings.push(Finding::good("engine", found));
+        }
+        Err(error) => findings.push(failed("engine", &error)),
+    }
+}
+
+fn abilities(info: &EngineInfo) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let mut parts = info.version.split('.').map(|part| part.parse::<u32>().unwrap_or_default());
+    let version = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+    if !info.has_buildkit() {
+        findings.push(Finding::note(
+            "engine",
+            format!("{info}: no BuildKit; it builds without secrets, for one platform at a time"),
+            "for these, name Docker 20.10 or newer by `DOCKER_HOST`",
+        ));
+    } else if version < (20, 10) {
+        let fix = "install Docker 20.10 or newer".to_owned();
+        findings.push(Finding::broken("engine", format!("{info}: too old"), Some(fix)));
+    } else {
+        let features = if info.store == Store::Containerd {
+            "BuildKit; pushes in the build, several platforms at once"
+        } else {
+            "BuildKit; pushes through the API, one platform at a time"
+        };
+        findings.push(Finding::good("engine", format!("{info}, {}: {features}", info.platform)));
+    }
+    if !info.mirrors.is_empty() {
+        findings.push(Finding::good("mirrors", info.mirrors.join(", ")));
+    }
+    findings
+}
+
+/// What declared images need and the engine has not.
+fn demands<'a>(info: &'a EngineInfo, config: &'a Config) -> impl Iterator<Item = Finding> + 'a {
+    let several = info.store != Store::Containerd;
+    let names = |wanted: fn(&crate::config::Image) -> bool| -> Vec<String> {
+        let images = config.images.iter().filter(|(_, image)| wanted(image));
+        images.map(|(name, _): (&ImageName, _)| format!("`{name}`")).collect()
+    };
+    let platforms = names(|image| image.platforms.len() > 1);
+    let secrets = names(|image| !image.secrets.is_empty());
+    let fix = "turn on the engine's containerd image store, or declare one platform";
+    let first = (several && !platforms.is_empty()).then(|| {
+        let found = format!("{info} builds for one platform at a time, and not {}", platforms.join(", "));
+        Finding::broken("platforms", found, Some(fix.to_owned()))
+    });
+    let second = (!info.has_buildkit() && !secrets.is_empty()).then(|| {
+        let found = format!("{info} gives builds no secrets, and does not build {}", secrets.join(", "));
+        Finding::broken("secrets", found, Some("name Docker 20.10 or newer by `DOCKER_HOST`".to_owned()))
+    });
+    first.into_iter().chain(second)
+}
+
+/// The registries that images are pushed to: who is known there, and whether they answer.
+fn registries(edges: &Edges, config: &Config, findings: &mut Vec<Finding>) {
+    let mut hosts: BTreeMap<&str, &ImageRepository> = BTreeMap::new();
+    for image in config.images.values() {
+        hosts.entry(image.repository.registry()).or_insert(&image.repository);
+    }
+    for (host, repository) in hosts {
+        findings.push(login(edges, host));
+        let asked = edges.registry().and_then(|registry| {
+            let probe = repository.tagged(PROBE)?;
+            edges.block_on(async { Ok(registry.digest(&probe).await?) })
+        });
+        findings.push(match asked {
+            Ok(_) => Finding::good(
+                "registry",
+                format!("{host} answers; whether it may be pushed to, a push shows"),
+            ),
+            Err(error) => failed("registry", &error),
+        });
+    }
+}
+
+/// Where the credentials for a registry come from, and whether they can be had.
+fn login(edges: &Edges, host: &str) -> Finding {
+    let source = credentials::docker_folder().and_then(|folder| credentials::source(&folder, host));
+    let found = edges.block_on(async {
+        let login = credentials::stored_login(host).await;
+        login.map_err(|error| Error::new(Kind::Environment, error.to_string()))
+    });
+    match (found, source) {
+        (Err(error), _) => failed("credentials", &error),
+        (Ok(Some(_)), Some(source)) => Finding::good("credentials", format!("for {host}: from {source}")),
+        (Ok(Some(_)), None) => Finding::good("credentials", format!("for {host}")),
+        (Ok(None), _) => Finding::note(
+            "credentials",
+            format!("none for {host}: it is asked anonymously"),
+            format!("`docker login {host}`, if it wants to know who asks"),
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests;

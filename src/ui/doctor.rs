@@ -1,0 +1,132 @@
+//! What `dtbuild doctor` found. Start with [`Finding`].
+
+use std::io::{self, Write};
+
+use serde::Serialize;
+
+use super::style::Palette;
+use super::text;
+
+/// The JSON form's version: it changes when a reader of the last one would be misled.
+const VERSION: u32 = 1;
+
+/// One thing that was looked at.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// What it is about: `engine`, `git`, `registry`, ...
+    pub about: &'static str,
+    /// Whether it will do.
+    pub state: State,
+    /// What was found; never a secret.
+    pub found: String,
+    /// What to do about it, where there is something to do.
+    pub fix: Option<String>,
+}
+
+/// Whether a thing will do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum State {
+    /// It will.
+    Good,
+    /// It will, and its user is to know something of it.
+    Note,
+    /// Something that the project needs will not work.
+    Broken,
+}
+
+#[derive(Serialize)]
+struct Json<'a> {
+    version: u32,
+    broken: bool,
+    findings: &'a [Finding],
+}
+
+impl Finding {
+    /// What is as it should be.
+    #[must_use]
+    pub fn good(about: &'static str, found: impl Into<String>) -> Self {
+        Self { about, state: State::Good, found: found.into(), fix: None }
+    }
+
+    /// What works, and is to be known.
+    #[must_use]
+    pub fn note(about: &'static str, found: impl Into<String>, fix: impl Into<String>) -> Self {
+        Self { about, state: State::Note, found: found.into(), fix: Some(fix.into()) }
+    }
+
+    /// What will not work. Many messages say what to do in themselves.
+    #[must_use]
+    pub fn broken(about: &'static str, found: impl Into<String>, fix: Option<String>) -> Self {
+        Self { about, state: State::Broken, found: found.into(), fix }
+    }
+}
+
+/// Writes one line per finding, what to do below it, and the outcome.
+pub fn write_findings(out: &mut impl Write, findings: &[Finding], styled: bool) -> io::Result<()> {
+    let palette = Palette::new(styled);
+    let width = findings.iter().map(|finding| finding.about.len()).max().unwrap_or_default();
+    for finding in findings {
+        let mark = match finding.state {
+            State::Good => palette.good("ok    "),
+            State::Note => palette.busy("note  "),
+            State::Broken => palette.bad("broken"),
+        };
+        writeln!(out, "{mark}  {:<width$}  {}", finding.about, text::one_line(&finding.found))?;
+        if let Some(fix) = &finding.fix {
+            writeln!(out, "        {:<width$}  {} {}", "", palette.dim("hint:"), text::one_line(fix))?;
+        }
+    }
+    let broken = findings.iter().filter(|finding| finding.state == State::Broken).count();
+    match broken {
+        0 => writeln!(out, "\neverything that was looked at will do"),
+        1 => writeln!(out, "\n1 thing will not work"),
+        _ => writeln!(out, "\n{broken} things will not work"),
+    }
+}
+
+/// Writes the findings as one JSON object.
+pub fn write_findings_json(out: &mut impl Write, findings: &[Finding]) -> io::Result<()> {
+    let broken = findings.iter().any(|finding| finding.state == State::Broken);
+    serde_json::to_writer_pretty(&mut *out, &Json { version: VERSION, broken, findings })?;
+    writeln!(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn findings() -> Vec<Finding> {
+        vec![
+            Finding::good("engine", "docker 28.5.2 (overlay2)"),
+            Finding::note("git", "the clone is shallow", "nothing needs to be done"),
+            Finding::broken("build.toml", "there is no\u{1b}[2J build.toml", Some("write one".to_owned())),
+        ]
+    }
+
+    #[test]
+    fn findings_are_lines_with_what_to_do() {
+        let mut out = Vec::new();
+        write_findings(&mut out, &findings(), false).unwrap();
+        let expected = "\
+ok      engine      docker 28.5.2 (overlay2)
+note    git         the clone is shallow
+                    hint: nothing needs to be done
+broken  build.toml  there is no build.toml
+                    hint: write one
+
+1 thing will not work
+";
+        assert_eq!(String::from_utf8(out).unwrap(), expected);
+    }
+
+    #[test]
+    fn json_has_the_same() {
+        let mut out = Vec::new();
+        write_findings_json(&mut out, &findings()).unwrap();
+        let json: serde_json::Value = serde_json::from_slice(&out).unwrap();
+        assert_eq!((&json["version"], &json["broken"]), (&1.into(), &true.into()));
+        assert_eq!(json["findings"][1]["state"], "note");
+        assert_eq!(json["findings"][0]["fix"], serde_json::Value::Null);
+    }
+}

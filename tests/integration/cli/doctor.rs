@@ -1,0 +1,83 @@
+//! `dtbuild doctor`, where all is well and where nothing is.
+
+use std::path::Path;
+
+use crate::support::dtbuild::Dtbuild;
+use crate::support::repo::TestRepo;
+
+fn repo() -> TestRepo {
+    TestRepo::new()
+        .file(
+            "build.toml",
+            "[project]\nname = \"p\"\nregistry = \"r.invalid/p\"\n\n[images.app]\ncontext = \"app\"\n",
+        )
+        .file("app/Dockerfile", "FROM scratch\nCOPY a /\n")
+        .file("app/a", "a")
+        .commit("first")
+}
+
+/// What is said of each thing: `engine good`.
+fn states(dtbuild: &Dtbuild) -> (Option<i32>, Vec<String>) {
+    let ended = dtbuild.run(["doctor", "--json"]);
+    let json: serde_json::Value = serde_json::from_str(&ended.stdout).unwrap();
+    let word = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
+    let findings = json["findings"].as_array().unwrap().iter();
+    let states = findings.map(|finding| format!("{} {}", word(&finding["about"]), word(&finding["state"])));
+    (
+        ended.code,
+        states.filter(|state| !state.starts_with("engine") && !state.starts_with("mirrors")).collect(),
+    )
+}
+
+#[test]
+fn a_project_that_works_has_nothing_broken() {
+    let repo = repo();
+    let dtbuild = Dtbuild::new(&repo);
+    let (code, states) = states(&dtbuild);
+    let expected = [
+        "git good",
+        "repository good",
+        "commit good",
+        "build.toml good",
+        "build.lock note",
+        "credentials note",
+        "registry good",
+    ];
+    assert_eq!((code, states), (Some(0), expected.map(str::to_owned).to_vec()));
+    let told = dtbuild.run(["doctor"]).succeeds().stdout;
+    assert!(told.contains("everything that was looked at will do"), "{told}");
+}
+
+#[test]
+fn without_engine_repository_or_registry_the_rest_is_looked_at() {
+    let repo = repo();
+    let dtbuild = Dtbuild::new(&repo).variable("DOCKER_HOST", "unix:///nonexistent/docker.sock");
+    let ended = dtbuild.clone().pushing_to("127.0.0.1:9/p").run(["doctor"]);
+    assert_eq!(ended.code, Some(3), "{}", ended.stdout);
+    for text in ["broken  engine", "cannot reach the engine", "broken  registry", "2 things will not work"] {
+        assert!(ended.stdout.contains(text), "no `{text}` in:\n{}", ended.stdout);
+    }
+    let nowhere = dtbuild.at(Path::new("/")).run(["doctor"]);
+    assert_eq!(nowhere.code, Some(3));
+    assert!(nowhere.stdout.contains("not in a git repository"), "{}", nowhere.stdout);
+    assert!(nowhere.stdout.contains("broken  engine"), "{}", nowhere.stdout);
+
+    let broken = repo.file("build.toml", "[project]\nnme = \"p\"\n");
+    let ended = Dtbuild::new(&broken).run(["doctor"]);
+    assert_eq!(ended.code, Some(3));
+    assert!(ended.stdout.contains("broken  build.toml"), "{}", ended.stdout);
+}
+
+#[test]
+fn credentials_are_named_by_where_they_come_from_and_never_shown() {
+    let repo = repo();
+    let folder = tempfile::tempdir().unwrap();
+    let dtbuild = Dtbuild::new(&repo).variable("DOCKER_CONFIG", folder.path().as_os_str());
+    let host = dtbuild.registry().split('/').next().unwrap().to_owned();
+    // "me:opensesame"
+    let config = format!(r#"{{"auths":{{"{host}":{{"auth":"bWU6b3BlbnNlc2FtZQ=="}}}}}}"#);
+    std::fs::write(folder.path().join("config.json"), config).unwrap();
+    let told = dtbuild.run(["doctor"]).stdout;
+    assert!(told.contains(&format!("for {host}: from `")) && told.contains("config.json`"), "{told}");
+    assert!(!told.contains("opensesame") && !told.contains("bWU6"), "{told}");
+}

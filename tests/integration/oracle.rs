@@ -1,5 +1,5 @@
 //! Keys against BuildKit as the oracle: random contexts, `.dockerignore`s, Dockerfiles and build arguments; one
-//! thing is changed, and where BuildKit then makes another image, the key must differ.
+//! thing after the other is changed, and where BuildKit then makes another image, the key must differ.
 //!
 //! The keys are the program's own, of a repository with an image per case. BuildKit builds many cases at once,
 //! each in stages and a folder of its own; a step that it does not have in its cache makes another image. Where
@@ -14,6 +14,7 @@
 use std::time::{Duration, Instant};
 
 use self::case::Case;
+use self::chain::Chain;
 use self::context::seems_broken;
 use self::engine::Oracle;
 use self::generate::{Features, Generator};
@@ -24,6 +25,7 @@ use self::tally::Tally;
 use crate::engine::fixture::unique;
 
 mod case;
+mod chain;
 mod context;
 mod engine;
 mod generate;
@@ -34,13 +36,13 @@ mod shrink;
 mod tally;
 
 /// How many cases one build holds.
-const BATCH: usize = 50;
+const BATCH: usize = 100;
 
-/// A case before and after a change.
+/// How often a case is changed.
+const CHANGES: usize = 5;
+
+/// A change, and the case after it.
 struct Change {
-    before: Case,
-    /// The key before.
-    key: String,
     mutation: Mutation,
     after: Case,
 }
@@ -69,13 +71,16 @@ async fn oracle_finds_no_missed_rebuild() {
     println!("seed {seed}, {wanted} changes, engine {version}, {features:?}");
     let mut random = Random(seed as u64);
     let (mut tally, start) = (Tally::default(), Instant::now());
-    let mut batch = 0;
+    let (mut rounds, mut chains) = (0, Vec::new());
     while tally.all < wanted && start.elapsed() < limit {
-        batch += 1;
-        let from = if batch % 4 == 0 { From::Commit } else { From::Disk };
-        let mut generator = Generator { random: &mut random, features };
-        trial.batch(&mut generator, from, &mut tally).await;
-        if batch % 20 == 0 {
+        if rounds % CHANGES == 0 {
+            let mut generator = Generator { random: &mut random, features };
+            chains = trial.draw(&mut generator, &mut tally).await;
+        }
+        rounds += 1;
+        let from = if rounds % 4 == 0 { From::Commit } else { From::Disk };
+        trial.change(&mut chains, &mut random, from, &mut tally).await;
+        if rounds % 20 == 0 {
             println!("after {} s: {tally}", start.elapsed().as_secs());
         }
     }
@@ -97,7 +102,7 @@ async fn missed_rebuild_is_told_as_a_minimal_case() {
         if seems_broken(&case) || case.stages.len() < 2 {
             continue;
         }
-        let (mutation, after) = Mutation::of(&case, generator.random, &mut |_| true);
+        let Some((mutation, after)) = Mutation::draw(&case, generator.random) else { continue };
         let is_content = matches!(mutation, Mutation::Content { .. });
         if is_content && trial.seen_alone(&case, &after).await {
             break (case, mutation);
@@ -126,34 +131,8 @@ impl Trial {
         format!("{}x{}", self.run, self.salts.get())
     }
 
-    /// Tries a batch of changes.
-    async fn batch(&self, generator: &mut Generator<'_>, from: From, tally: &mut Tally) {
-        let changes = self.draw(generator, tally).await;
-        let after: Vec<&Case> = changes.iter().map(|change| &change.after).collect();
-        let keys = self.keys.of(&after, from);
-        let mut open = Vec::new();
-        for (change, key) in changes.iter().zip(keys) {
-            match key {
-                Key::Is(key) => open.push((change, key)),
-                Key::Refused(message) => self.refused(&change.after, &message, tally).await,
-            }
-        }
-        let after: Vec<&Case> = open.iter().map(|(change, _)| &change.after).collect();
-        let outcomes = self.oracle.build(&after).await;
-        let sample = generator.random.below(open.len());
-        for (place, ((change, key), outcome)) in open.into_iter().zip(outcomes).enumerate() {
-            let differs = key != change.key;
-            let mut seen = outcome.ran || outcome.failure.is_some();
-            if seen != differs || place == sample {
-                tally.alone += 1;
-                seen = self.seen_alone(&change.before, &change.after).await;
-            }
-            self.count(change, seen, differs, tally).await;
-        }
-    }
-
-    /// Changes of cases that both the program and the engine build.
-    async fn draw(&self, generator: &mut Generator<'_>, tally: &mut Tally) -> Vec<Change> {
+    /// Cases that both the program and the engine build.
+    async fn draw(&self, generator: &mut Generator<'_>, tally: &mut Tally) -> Vec<Chain> {
         let mut cases = Vec::new();
         while cases.len() < BATCH {
             let case = generator.case(&format!("k{}", cases.len())).salted(&self.salt());
@@ -162,34 +141,77 @@ impl Trial {
             }
         }
         let all: Vec<&Case> = cases.iter().collect();
+        let start = Instant::now();
         let keys = self.keys.of(&all, From::Disk);
+        tally.spent("keys", start);
         let accepted = all.into_iter().zip(keys).filter_map(|(case, key)| match key {
             Key::Is(key) => Some((case, key)),
             Key::Refused(_) => None,
         });
         let (accepted, keys): (Vec<&Case>, Vec<String>) = accepted.unzip();
+        let start = Instant::now();
         let outcomes = self.oracle.build(&accepted).await;
-        let mut changes = Vec::new();
-        // One case that cannot be built after its change is enough in a batch.
-        let mut broken = 0;
+        tally.spent("first builds", start);
+        let mut chains = Vec::new();
         for ((case, key), outcome) in accepted.into_iter().zip(keys).zip(outcomes) {
-            if let Some(failure) = outcome.failure {
-                tally.unbuildable += 1;
-                if self.show {
-                    println!("not built: {failure}\n{case}");
+            match outcome.failure {
+                None => chains.push(Chain::new(case.clone(), key)),
+                Some(failure) => {
+                    tally.unbuildable += 1;
+                    if self.show {
+                        println!("not built: {failure}\n{case}");
+                    }
                 }
-                continue;
             }
-            let mut fits = |after: &Case| {
-                let breaks = seems_broken(after);
-                let fits = !breaks || broken == 0;
-                broken += usize::from(breaks && fits);
-                fits
-            };
-            let (mutation, after) = Mutation::of(case, generator.random, &mut fits);
-            changes.push(Change { before: case.clone(), key, mutation, after });
         }
-        changes
+        chains
+    }
+
+    /// Changes each case once. Those that are then built go on from there, the others from where they were.
+    async fn change(&self, chains: &mut [Chain], random: &mut Random, from: From, tally: &mut Tally) {
+        // One case that cannot be built after its change is enough in a build.
+        let mut broken = 0;
+        let mut fits = |after: &Case| {
+            let breaks = seems_broken(after);
+            let fits = !breaks || broken == 0;
+            broken += usize::from(breaks && fits);
+            fits
+        };
+        let changed = chains.iter_mut().filter_map(|chain| {
+            let (mutation, after) = chain.change(random, &mut fits)?;
+            Some((chain, Change { mutation, after }))
+        });
+        let changed: Vec<(&mut Chain, Change)> = changed.collect();
+        let after: Vec<&Case> = changed.iter().map(|(_, change)| &change.after).collect();
+        let start = Instant::now();
+        let keys = self.keys.of(&after, from);
+        tally.spent("keys", start);
+        let mut open = Vec::new();
+        for ((chain, change), key) in changed.into_iter().zip(keys) {
+            match key {
+                Key::Is(key) => open.push((chain, change, key)),
+                Key::Refused(message) => self.refused(&change.after, &message, tally).await,
+            }
+        }
+        let after: Vec<&Case> = open.iter().map(|(_, change, _)| &change.after).collect();
+        let start = Instant::now();
+        let outcomes = self.oracle.build(&after).await;
+        tally.spent("builds", start);
+        let sample = random.below(open.len());
+        for (place, ((chain, change, key), outcome)) in open.into_iter().zip(outcomes).enumerate() {
+            let (differs, built) = (key != chain.key, outcome.failure.is_none());
+            let mut seen = outcome.ran || !built;
+            if seen != differs || place == sample {
+                tally.alone += 1;
+                let start = Instant::now();
+                seen = self.seen_alone(&chain.case, &change.after).await;
+                tally.spent("builds of one", start);
+            }
+            self.count(&chain.case, &change, (seen, differs), tally).await;
+            if built {
+                (chain.case, chain.key) = (change.after, key);
+            }
+        }
     }
 
     /// Whether what the program refuses to build is what the engine cannot build.
@@ -201,7 +223,7 @@ impl Trial {
         }
     }
 
-    async fn count(&self, change: &Change, seen: bool, differs: bool, tally: &mut Tally) {
+    async fn count(&self, before: &Case, change: &Change, (seen, differs): (bool, bool), tally: &mut Tally) {
         let kind = change.mutation.kind();
         tally.all += 1;
         *tally.kinds.entry(kind).or_default() += 1;
@@ -209,12 +231,12 @@ impl Trial {
         if differs && !seen {
             *tally.needless.entry(kind).or_default() += 1;
             if self.show {
-                println!("needless: {}\n{}", change.mutation, change.before);
+                println!("needless: {}\n{before}", change.mutation);
             }
         }
         if seen && !differs {
             let shows = async |before: &Case, after: &Case| self.is_missed(before, after).await;
-            let case = shrink::smallest(change.before.clone(), &change.mutation, shows).await;
+            let case = shrink::smallest(before.clone(), &change.mutation, shows).await;
             let missed = format!("{}\n{case}", change.mutation);
             println!("missed: {missed}");
             tally.missed.push(missed);

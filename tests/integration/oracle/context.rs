@@ -8,16 +8,29 @@ use bstr::{BStr, BString, ByteSlice as _};
 use dtbuild::dockerfile::{Dockerfile, Options, SourceKind};
 use dtbuild_cache::ignore::Rules;
 use dtbuild_cache::sources::{Reading, Selection, Source};
-use dtbuild_cache::tree::{ContentId, Kind, Node, Tree};
+use dtbuild_cache::tree::{ContentId, Kind, Node, Tree, walk};
 
 use super::case::{Case, Leaf};
 
 /// A case's context, as a tree.
-pub(super) struct Context(pub(super) BTreeMap<String, Leaf>);
+pub(super) struct Context(BTreeMap<String, Leaf>);
 
 /// The rules of a case's `.dockerignore`.
-pub(super) fn rules(case: &Case) -> Rules {
+fn rules(case: &Case) -> Rules {
     Rules::parse(case.ignore_text().unwrap_or_default().as_bytes()).unwrap()
+}
+
+/// What of the case's context is sent to a build: folders have no content.
+pub(super) fn sent(case: &Case) -> BTreeMap<String, Leaf> {
+    let (context, mut sent) = (Context::of(case), BTreeMap::new());
+    walk(&context, &rules(case), |path, node| {
+        let path = path.to_string();
+        let text = context.0.get(&path).map(|(_, text)| text.clone()).unwrap_or_default();
+        sent.insert(path, (node.kind, text));
+        Ok(())
+    })
+    .unwrap();
+    sent
 }
 
 /// Whether the program most likely refuses the case, or the engine cannot build it: a source is not there.

@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
+use dtbuild::config::Network;
 use dtbuild::engine::EngineError;
 use dtbuild::engine::docker::Docker;
 use dtbuild::execute::events::{Event, StepState};
-use dtbuild_cache::tree::{Kind, walk};
+use dtbuild_cache::tree::Kind;
 
-use super::case::Case;
-use super::context::{Context, rules};
+use super::case::{Case, Leaf};
+use super::context::sent;
 use super::generate::Features;
 use crate::engine::fixture::{Files, build, docker, request};
 
@@ -76,6 +77,7 @@ impl Oracle {
             let (files, text, arguments) = together(&open_cases);
             let mut request = request("oracle", &text, &files);
             request.args = arguments;
+            request.options.network = Some(Network::None);
             let (result, events) = build(&self.docker, &request).await;
             let ran = ran(&events);
             for place in &open {
@@ -93,9 +95,12 @@ impl Oracle {
 
     /// Builds one case, whose context is the build's own.
     pub(super) async fn build_alone(&self, case: &Case) -> Outcome {
-        let files = sent(case, "", Files::default());
-        let mut request = request("oracle", &case.dockerfile(""), &files);
+        let files = files_of(case, "", Files::default());
+        // Under a name of its own: the engine keeps the files that it was sent last for a name, and the next
+        // build of many sends what has changed.
+        let mut request = request("oracle-alone", &case.dockerfile(""), &files);
         request.args = case.named_arguments();
+        request.options.network = Some(Network::None);
         request.target = case.target.map(|_| case.target_name());
         let (result, events) = build(&self.docker, &request).await;
         let ran = ran(&events).contains(case.name.as_str());
@@ -124,26 +129,21 @@ fn together(cases: &[&Case]) -> (Files, String, BTreeMap<String, String>) {
         let folder = format!("{}/", case.name);
         stages.push_str(&case.dockerfile(&folder));
         write!(last, " --mount=from={0},target=/c/{0}", case.target_name()).unwrap();
-        files = sent(case, &folder, files);
+        files = files_of(case, &folder, files);
     }
     let arguments = cases.iter().flat_map(|case| case.named_arguments()).collect();
     (files, format!("{stages}{last} [\"/bin/busybox\", \"true\"]\n"), arguments)
 }
 
-/// Adds what of the case's context is sent to a build, below `folder`.
-fn sent(case: &Case, folder: &str, mut files: Files) -> Files {
-    let (context, ignored) = (Context::of(case), rules(case));
+/// The files that are sent to a build of the case, below `folder`, besides `files`.
+fn files_of(case: &Case, folder: &str, mut files: Files) -> Files {
     if !folder.is_empty() {
         files = files.add(folder.trim_end_matches('/'), Kind::Folder, "");
     }
-    walk(&context, &ignored, |path, node| {
-        let path = path.to_string();
-        let bytes = context.0.get(&path).map(|(_, content)| content.clone()).unwrap_or_default();
-        files = std::mem::take(&mut files).add(&format!("{folder}{path}"), node.kind, bytes);
-        Ok(())
-    })
-    .unwrap();
-    files
+    let add = |files: Files, (path, (kind, content)): (String, Leaf)| {
+        files.add(&format!("{folder}{path}"), kind, content)
+    };
+    sent(case).into_iter().fold(files, add)
 }
 
 /// The cases of which a step ran.
@@ -157,9 +157,13 @@ fn ran(events: &[Event]) -> BTreeSet<&str> {
     ran
 }
 
-/// The case of a step: `[k7s1 2/3] COPY ...`.
+/// The case of a step: `[k7s1 2/3] COPY ...`. A base image is no step: it is not always said that it was there.
 fn case_of(step: &str) -> Option<&str> {
-    let (stage, _) = step.strip_prefix('[')?.split_once([' ', ']'])?;
+    let (place, instruction) = step.strip_prefix('[')?.split_once("] ")?;
+    if instruction.starts_with("FROM ") {
+        return None;
+    }
+    let (stage, _) = place.split_once(' ').unwrap_or((place, ""));
     let (name, number) = stage.rsplit_once('s')?;
     number.bytes().all(|byte| byte.is_ascii_digit()).then_some(name)
 }

@@ -1,11 +1,13 @@
 //! Keys as the program itself has them: a repository with an image per case. Start with [`Keys`].
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
 
 use dtbuild_cache::tree::Kind;
 
-use super::case::Case;
+use super::case::{Case, Leaf};
 use crate::support::dtbuild::Dtbuild;
 use crate::support::repo::TestRepo;
 
@@ -13,6 +15,8 @@ use crate::support::repo::TestRepo;
 pub(super) struct Keys {
     repo: TestRepo,
     dtbuild: Dtbuild,
+    /// What the repository holds besides `build.toml`.
+    written: RefCell<BTreeMap<String, Leaf>>,
 }
 
 /// Where the program reads files from.
@@ -34,8 +38,10 @@ pub(super) enum Key {
 impl Keys {
     pub(super) fn new() -> Self {
         let repo = TestRepo::new();
+        // A long run leaves many objects, and git would take its time to pack them.
+        repo.git(["config", "gc.auto", "0"]);
         let dtbuild = Dtbuild::new(&repo);
-        Self { repo, dtbuild }
+        Self { repo, dtbuild, written: RefCell::default() }
     }
 
     /// The keys of `cases`, whose names are all different.
@@ -51,12 +57,13 @@ impl Keys {
                 break;
             }
             self.declare(&open);
+            // With `--force`, nobody is asked which keys there are.
             let ended = match from {
-                From::Disk => self.dtbuild.run(["build", "--dry-run", "--json"]),
+                From::Disk => self.dtbuild.run(["build", "--dry-run", "--json", "--force"]),
                 From::Commit => {
                     self.repo.git(["add", "build.toml"]);
                     self.repo.git(["commit", "--quiet", "--allow-empty", "--message", "x"]);
-                    self.dtbuild.run(["plan", "--env", "staging", "--json"])
+                    self.dtbuild.run(["plan", "--env", "staging", "--json", "--force"])
                 }
             };
             if matches!(ended.code, Some(0 | 10)) {
@@ -80,28 +87,36 @@ impl Keys {
         keys.into_iter().flatten().collect()
     }
 
-    /// Makes the repository hold these cases and no others.
+    /// Makes the repository hold these cases and no others, as somebody who edits it would: what stays is not
+    /// touched, and what changes is written over.
     fn write(&self, cases: &[&Case]) {
-        for entry in fs::read_dir(self.repo.root()).unwrap() {
-            let entry = entry.unwrap();
-            if entry.file_name() == ".git" {
-                continue;
-            }
-            if entry.file_type().unwrap().is_dir() {
-                fs::remove_dir_all(entry.path()).unwrap();
-            } else {
-                fs::remove_file(entry.path()).unwrap();
+        let files: BTreeMap<String, Leaf> = cases.iter().flat_map(|case| case.files()).collect();
+        let old = self.written.replace(files.clone());
+        let is_link = |leaf: &Leaf| leaf.0 == Kind::Symlink;
+        for (path, old) in &old {
+            if files.get(path).is_none_or(|new| new != old && (is_link(new) || is_link(old))) {
+                self.remove(path);
             }
         }
-        for (path, (kind, content)) in cases.iter().flat_map(|case| case.files()) {
+        for (path, (kind, content)) in files.iter().filter(|(path, leaf)| old.get(*path) != Some(leaf)) {
             match kind {
                 Kind::Symlink => {
-                    let path = self.repo.path(&path);
+                    let path = self.repo.path(path);
                     fs::create_dir_all(path.parent().unwrap()).unwrap();
                     std::os::unix::fs::symlink(content, path).unwrap();
                 }
-                Kind::Executable => self.repo.write(&path, content, 0o755),
-                _ => self.repo.write(&path, content, 0o644),
+                Kind::Executable => self.repo.write(path, content, 0o755),
+                _ => self.repo.write(path, content, 0o644),
+            }
+        }
+    }
+
+    /// Removes a file, and the folders that held nothing else.
+    fn remove(&self, path: &str) {
+        fs::remove_file(self.repo.path(path)).unwrap();
+        for (end, _) in path.rmatch_indices('/') {
+            if fs::remove_dir(self.repo.path(&path[..end])).is_err() {
+                break;
             }
         }
     }

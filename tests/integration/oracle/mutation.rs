@@ -69,19 +69,14 @@ const CHOICES: [(usize, Choice); 15] = [
 ];
 
 impl Mutation {
-    /// A change of `case`, and the case after it, which `fits`.
-    pub(super) fn of(case: &Case, random: &mut Random, fits: &mut dyn FnMut(&Case) -> bool) -> (Self, Case) {
-        loop {
-            if let Some(mutation) = Self::draw(case, random)
-                && let Some(after) = mutation.applied(case)
-                && fits(&after)
-            {
-                return (mutation, after);
-            }
-        }
+    /// A change of `case`, and the case after it; none where what was drawn changes nothing, or cannot be.
+    pub(super) fn draw(case: &Case, random: &mut Random) -> Option<(Self, Case)> {
+        let mutation = Self::of(case, random)?;
+        let after = mutation.applied(case)?;
+        Some((mutation, after))
     }
 
-    fn draw(case: &Case, random: &mut Random) -> Option<Self> {
+    fn of(case: &Case, random: &mut Random) -> Option<Self> {
         let paths: Vec<&String> = case.tree.keys().collect();
         let own = paths[random.below(paths.len())].clone();
         let (kind, content) = case.tree[&own].clone();

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::time::{Duration, Instant};
 
 /// The figures of a run.
 #[derive(Debug, Default)]
@@ -24,11 +25,18 @@ pub(super) struct Tally {
     pub(super) kinds: BTreeMap<&'static str, usize>,
     /// Missed rebuilds, as minimal cases.
     pub(super) missed: Vec<String>,
+    /// How long which part took.
+    parts: BTreeMap<&'static str, Duration>,
 }
 
 impl Tally {
     pub(super) fn needless(&self) -> usize {
         self.needless.values().sum()
+    }
+
+    /// Adds the time since `start` to what a part took.
+    pub(super) fn spent(&mut self, part: &'static str, start: Instant) {
+        *self.parts.entry(part).or_default() += start.elapsed();
     }
 }
 
@@ -51,6 +59,9 @@ impl fmt::Display for Tally {
              engine builds); {unbuildable} cases that the engine does not build",
             self.built_though_refused
         )?;
+        let spent = |(part, spent): (&&str, &Duration)| format!("{part} {} s", spent.as_secs());
+        let parts: Vec<String> = self.parts.iter().map(spent).collect();
+        writeln!(formatter, "time: {}", parts.join(", "))?;
         for (kind, count) in &self.kinds {
             let needless = self.needless.get(kind).copied().unwrap_or_default();
             writeln!(formatter, "  {kind}: {count}, needless {needless}")?;

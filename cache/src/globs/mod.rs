@@ -10,7 +10,8 @@ use std::collections::BTreeSet;
 use bstr::{BStr, BString, ByteSlice};
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 
-use crate::tree::{Filter, Kind, Verdict};
+use crate::memo::Asking;
+use crate::tree::{Filter, Identified, Kind, Verdict};
 
 /// A text that is not a glob of the repository.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -40,15 +41,18 @@ pub struct Globs {
     set: GlobSet,
     /// Per glob its leading components without special characters: where it can match, it is below.
     roots: BTreeSet<BString>,
+    /// As they were given.
+    texts: Vec<String>,
 }
 
 impl Globs {
     /// Compiles `globs`. A leading `./` and a trailing `/` mean nothing; `.` is the whole repository.
     pub fn new<G: AsRef<str>>(globs: impl IntoIterator<Item = G>) -> Result<Self, GlobError> {
         let mut set = GlobSetBuilder::new();
-        let mut roots = BTreeSet::new();
+        let (mut roots, mut texts) = (BTreeSet::new(), Vec::new());
         for glob in globs {
             let given = glob.as_ref();
+            texts.push(given.to_owned());
             let syntax = |error: globset::Error| GlobError::Syntax {
                 glob: given.to_owned(),
                 reason: error.kind().to_string(),
@@ -66,7 +70,15 @@ impl Globs {
             glob: error.glob().unwrap_or_default().to_owned(),
             reason: error.kind().to_string(),
         })?;
-        Ok(Self { set, roots })
+        Ok(Self { set, roots, texts })
+    }
+
+    /// Adds all that the globs match by.
+    pub fn identify(&self, asking: &mut Asking) {
+        asking.on_number(self.texts.len());
+        self.texts.iter().for_each(|text| {
+            asking.on(text.as_bytes());
+        });
     }
 
     /// Whether there are no globs.
@@ -201,6 +213,16 @@ impl Filter for GlobFilter {
 
     fn forgotten(&self, state: &Scope) -> bool {
         self.purpose == Use::Exclude && *state == Scope::Taken
+    }
+}
+
+impl Identified for GlobFilter {
+    fn identify(&self, asking: &mut Asking) {
+        let purpose: &[u8] = match self.purpose {
+            Use::Include => b"including globs v1",
+            Use::Exclude => b"excluding globs v1",
+        };
+        self.globs.identify(asking.on(purpose).on(&self.place));
     }
 }
 

@@ -25,10 +25,15 @@ mod program;
 mod syntax;
 mod translate;
 
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+
 use bstr::{BStr, BString, ByteSlice};
 
 use self::automaton::{Automaton, Position};
-use crate::tree::{Filter, Kind, Verdict};
+use crate::memo::Asking;
+use crate::tree::{Filter, Identified, Kind, Verdict};
 
 /// A line of an ignore file that is not a pattern.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -83,6 +88,8 @@ pub struct Rules {
     patterns: Vec<Pattern>,
     /// The exceptions as folders (each with a slash at its end), if all of them are plain paths.
     plain_exceptions: Option<Vec<BString>>,
+    /// The file they were read from.
+    text: BString,
 }
 
 /// What [`Rules`] remember of the folders above: equal states decide alike on equal folders.
@@ -99,7 +106,7 @@ pub struct State {
 impl Rules {
     /// Reads the rules from the bytes of an ignore file.
     pub fn parse(text: &[u8]) -> Result<Self, IgnoreError> {
-        let mut rules = Self { patterns: Vec::new(), plain_exceptions: Some(Vec::new()) };
+        let mut rules = Self { patterns: Vec::new(), plain_exceptions: Some(Vec::new()), text: text.into() };
         for line in lines::read(text)? {
             let error = |reason| IgnoreError::new(line.number, &line.pattern, reason);
             if !check::well_formed(&line.pattern) {
@@ -115,6 +122,19 @@ impl Rules {
             let automaton = translate::compile(&line.pattern).map_err(error)?;
             rules.patterns.push(Pattern { exception: line.exception, automaton });
         }
+        Ok(rules)
+    }
+
+    /// [`parse`](Self::parse), once in a thread for all files of the same text: many images have the same.
+    pub fn shared(text: &[u8]) -> Result<Rc<Self>, IgnoreError> {
+        thread_local! {
+            static READ: RefCell<HashMap<Vec<u8>, Rc<Rules>>> = RefCell::default();
+        }
+        if let Some(rules) = READ.with_borrow(|read| read.get(text).cloned()) {
+            return Ok(rules);
+        }
+        let rules = Rc::new(Self::parse(text)?);
+        READ.with_borrow_mut(|read| read.insert(text.to_owned(), Rc::clone(&rules)));
         Ok(rules)
     }
 
@@ -230,6 +250,12 @@ impl Filter for Rules {
             excluded = !excluded;
         }
         Some(!excluded)
+    }
+}
+
+impl Identified for Rules {
+    fn identify(&self, asking: &mut Asking) {
+        asking.on(b".dockerignore v1").on(&self.text);
     }
 }
 

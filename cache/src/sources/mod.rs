@@ -23,7 +23,8 @@ use std::ops::Bound;
 use bstr::{BStr, BString, ByteSlice};
 
 use self::pattern::Pattern;
-use crate::tree::{Filter, Kind, Tree, Verdict};
+use crate::memo::Asking;
+use crate::tree::{Filter, Identified, Kind, Tree, Verdict};
 
 /// A path that is read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -201,5 +202,16 @@ impl Filter for Selection {
             Scope::Above => None,
             Scope::Nowhere => Some(false),
         }
+    }
+}
+
+impl Identified for Selection {
+    fn identify(&self, asking: &mut Asking) {
+        // The sources do not count: what they take says all.
+        asking.on(b"selection v1").on_number(usize::from(self.whole));
+        asking.on_number(self.taken.len());
+        self.taken.iter().for_each(|path| {
+            asking.on(path);
+        });
     }
 }

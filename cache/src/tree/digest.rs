@@ -7,6 +7,7 @@ use std::cmp::Ordering;
 
 use bstr::{BStr, BString};
 
+use super::remembered::Remembered;
 use super::{ContentId, Error, Filter, Kind, Node, Tree, Verdict, counts, enter, list};
 
 /// The git tree id of what `filter` leaves of `tree`; the empty tree's if that is nothing.
@@ -14,6 +15,15 @@ use super::{ContentId, Error, Filter, Kind, Node, Tree, Verdict, counts, enter, 
 /// Folders of which `filter` takes all are not read if their id is known. The depth of the tree is
 /// not limited: nothing here recurses.
 pub fn digest<T: Tree, F: Filter>(tree: &T, filter: &F) -> Result<ContentId, Error<T::Error>> {
+    digest_with(tree, filter, None)
+}
+
+/// [`digest`], which remembers in `memory` what is left of folders whose id is known.
+pub fn digest_with<T: Tree, F: Filter>(
+    tree: &T,
+    filter: &F,
+    memory: Option<&Remembered<'_>>,
+) -> Result<ContentId, Error<T::Error>> {
     let hash_kind = tree.hash_kind();
     let mut path = BString::default();
     let root = Node { name: BString::default(), kind: Kind::Folder, id: None };
@@ -24,6 +34,8 @@ pub fn digest<T: Tree, F: Filter>(tree: &T, filter: &F) -> Result<ContentId, Err
             enter(&mut path, level.end, node.name.as_ref());
             let (verdict, state) = filter.enter(&level.state, path.as_ref(), node.kind);
             if let Some(left) = without_reading(filter, &node, verdict, &state, hash_kind) {
+                level.take(node, left);
+            } else if let Some(left) = memory.and_then(|memory| memory.recall(path.as_ref(), &node)) {
                 level.take(node, left);
             } else if node.kind == Kind::Folder {
                 let below = Level::open(tree, node, verdict, state, path.as_ref())?;
@@ -44,13 +56,16 @@ pub fn digest<T: Tree, F: Filter>(tree: &T, filter: &F) -> Result<ContentId, Err
             });
         };
         let Level { folder, .. } = std::mem::replace(&mut level, parent);
+        if let Some(memory) = memory {
+            memory.note(path.as_ref(), &folder, left);
+        }
         level.take(folder, left);
     }
 }
 
 /// What a filter leaves of a node.
 #[derive(Clone, Copy)]
-enum Left {
+pub(super) enum Left {
     /// This content.
     Content(ContentId),
     /// Nothing, though the node is in the tree.

@@ -20,13 +20,15 @@ mod digest;
 mod filters;
 #[cfg(test)]
 pub(crate) mod memory;
+mod remembered;
 mod walk;
 
 use bstr::{BStr, BString};
 pub use gix_hash::ObjectId as ContentId;
 
-pub use self::digest::digest;
+pub use self::digest::{digest, digest_with};
 pub use self::filters::{Both, Everything};
+pub use self::remembered::{Identified, Remembered};
 pub use self::walk::walk;
 
 /// What a path is, as far as git and a build can tell.

@@ -101,6 +101,9 @@ pub struct Global {
     /// Print the result as JSON (on stdout)
     #[arg(long, global = true)]
     pub json: bool,
+    /// Of a preview: print where the time went, and the peak memory (on stderr)
+    #[arg(long, global = true)]
+    pub timings: bool,
 }
 
 /// What to plan for.
@@ -150,6 +153,9 @@ pub struct RunArgs {
     /// With --dry-run: exit with 10 when something would be built
     #[arg(long, requires = "dry_run")]
     pub detailed_exitcode: bool,
+    /// With --dry-run: ask neither registries nor engines; what the environment does not run counts as new
+    #[arg(long, requires = "dry_run")]
+    pub offline: bool,
     /// Build, but push, tag and deploy nothing
     #[arg(long)]
     pub no_push: bool,
@@ -172,6 +178,9 @@ pub struct PlanArgs {
     /// Exit with 10 when something would be built
     #[arg(long)]
     pub detailed_exitcode: bool,
+    /// Ask neither registries nor engines; what the environment does not run counts as new
+    #[arg(long)]
+    pub offline: bool,
 }
 
 /// `dtbuild build`.
@@ -201,6 +210,9 @@ pub struct BuildArgs {
     /// Only say what would be built, and why
     #[arg(long, short = 'n')]
     pub dry_run: bool,
+    /// With --dry-run: do not ask the engine; every image counts as new
+    #[arg(long, requires = "dry_run")]
+    pub offline: bool,
 }
 
 /// Reads `type=oci,dest=FILE`, as `docker buildx build --output` does.

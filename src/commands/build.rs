@@ -17,8 +17,8 @@ use crate::ui;
 
 /// Runs `dtbuild build`.
 pub(super) fn build(global: &Global, args: &BuildArgs) -> Result<u8> {
-    let edges = Edges::default();
-    let workspace = Workspace::on_disk(global)?;
+    let edges = Edges::unless(args.offline);
+    let workspace = edges.timings.measure("repository and build.toml", || Workspace::on_disk(global))?;
     if args.output.is_some() && args.images.len() != 1 {
         return Err(Error::new(Kind::Usage, "`--output` is for one image").hint("name it alone"));
     }
@@ -26,7 +26,11 @@ pub(super) fn build(global: &Global, args: &BuildArgs) -> Result<u8> {
     let gathered = gather::gather(&edges, &workspace, &query, None)?;
     let plan = Plan::decide(&gathered.facts)?;
     if args.dry_run {
-        return plan::show(global, &plan, false);
+        let code = edges.timings.measure("printing", || plan::show(global, &plan, false))?;
+        if global.timings {
+            edges.timings.print();
+        }
+        return Ok(code);
     }
     let purpose = (Purpose::Local, &args.building);
     let builds = Builds::prepare(&edges, &workspace, &gathered, &plan, purpose)?;

@@ -3,10 +3,12 @@
 //! A run with nothing to do needs none of it: no runtime, no connection.
 
 use std::cell::OnceCell;
+use std::path::Path;
 use std::sync::Arc;
 
 use tokio::runtime::Runtime;
 
+use super::timings::Timings;
 use super::workspace::Workspace;
 use crate::config::{EnvironmentName, RecordStore};
 use crate::engine::AnyEngine;
@@ -21,9 +23,35 @@ pub(super) struct Edges {
     runtime: OnceCell<Runtime>,
     registry: OnceCell<Registry>,
     engine: OnceCell<Arc<AnyEngine>>,
+    /// Whether nobody is to be asked.
+    offline: bool,
+    /// Where the time goes.
+    pub(super) timings: Timings,
 }
 
 impl Edges {
+    /// None of them, where `offline` says so.
+    pub(super) fn unless(offline: bool) -> Self {
+        Self { offline, ..Self::default() }
+    }
+
+    /// Whether neither registries nor engines are asked.
+    pub(super) fn is_offline(&self) -> bool {
+        self.offline
+    }
+
+    /// Fails where nobody is to be asked.
+    fn online(&self, what: &str) -> Result<()> {
+        if !self.offline {
+            return Ok(());
+        }
+        let message = format!("{what} has to be asked, and `--offline` was given");
+        Err(Error::new(Kind::Environment, message).hint(
+            "`dtbuild lock` keeps the digests of base images in build.lock, and `[records] store = \"folder\"` \
+             what environments run on this machine",
+        ))
+    }
+
     /// Runs a future to its end.
     pub(super) fn block_on<T>(&self, future: impl Future<Output = Result<T>>) -> Result<T> {
         self.runtime()?.block_on(future)
@@ -38,6 +66,7 @@ impl Edges {
 
     /// The registry client.
     pub(super) fn registry(&self) -> Result<&Registry> {
+        self.online("a registry")?;
         get_or_try(&self.registry, || Ok(Registry::new(Settings::from_env())?))
     }
 
@@ -48,6 +77,7 @@ impl Edges {
 
     /// The engine that the process's environment names, else the machine's own.
     pub(super) fn engine(&self) -> Result<Arc<AnyEngine>> {
+        self.online("the engine")?;
         let engine = get_or_try(&self.engine, || {
             let endpoint = Environment::read().endpoint()?;
             let engine = self.runtime()?.block_on(AnyEngine::connect(endpoint))?;
@@ -65,21 +95,26 @@ impl Edges {
     /// Where the deployments of a workspace are recorded.
     pub(super) fn records(&self, workspace: &Workspace) -> Result<Box<dyn Store>> {
         Ok(match &workspace.config.records {
-            RecordStore::Folder(folder) => {
-                let root = workspace.repository.root().map_err(|error| {
-                    Error::from(error)
-                        .hint("or keep the records at the registry: `[records] store = \"registry\"`")
-                })?;
-                Box::new(Folder::new(root.join(folder)))
-            }
+            RecordStore::Folder(folder) => Box::new(Self::folder(workspace, folder)?),
             RecordStore::Registry(repository) => {
                 Box::new(Artifacts::new(self.registry()?.clone(), repository.clone()))
             }
         })
     }
 
+    fn folder(workspace: &Workspace, folder: &Path) -> Result<Folder> {
+        let root = workspace.repository.root().map_err(|error| {
+            Error::from(error).hint("or keep the records at the registry: `[records] store = \"registry\"`")
+        })?;
+        Ok(Folder::new(root.join(folder)))
+    }
+
     /// The record of an environment.
     pub(super) fn read_record(&self, workspace: &Workspace, environment: &EnvironmentName) -> Result<Stored> {
+        // A file is read faster than threads are started.
+        if let RecordStore::Folder(folder) = &workspace.config.records {
+            return Ok(Self::folder(workspace, folder)?.read_now(environment)?);
+        }
         let store = self.records(workspace)?;
         self.block_on(async { Ok(store.read(environment).await?) })
     }

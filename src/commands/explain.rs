@@ -42,6 +42,7 @@ fn of_image(global: &Global, args: &ExplainArgs, image: &ImageName) -> Result<u8
         (query, Some(stored.record))
     };
     query.images.insert(image.clone());
+    query.whole = true;
     let gathered = gather::gather(&edges, &workspace, &query, record.as_ref())?;
     let plan = Plan::decide(&gathered.facts)?;
     let planned = plan.images.iter().find(|planned| planned.name == *image);

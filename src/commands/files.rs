@@ -5,7 +5,7 @@ use std::fmt;
 use bstr::BStr;
 use dtbuild_cache::snapshot::Snapshot;
 use dtbuild_cache::sources::{Selection, Source};
-use dtbuild_cache::tree::{ContentId, Filter};
+use dtbuild_cache::tree::{ContentId, Filter, Identified};
 
 use crate::error::Result;
 use crate::git::{CommitId, CommitTree, GitError, Repository, WorkingTree};
@@ -43,7 +43,7 @@ impl Files {
         &self,
         repository: &Repository,
         folder: &BStr,
-        filter: &impl Filter,
+        filter: &impl Identified,
     ) -> Result<Option<ContentId>> {
         self.folder(repository, folder)?.map(|folder| folder.digest(filter)).transpose()
     }
@@ -91,9 +91,9 @@ impl Folder {
     }
 
     /// The digest of what of it passes a filter.
-    pub(super) fn digest(&self, filter: &impl Filter) -> Result<ContentId> {
+    pub(super) fn digest(&self, filter: &impl Identified) -> Result<ContentId> {
         Ok(match self {
-            Self::Commit(tree) => tree.digest(filter)?,
+            Self::Commit(tree) => tree.remembered_digest(filter)?,
             Self::Disk(tree) => tree.digest(filter)?,
         })
     }

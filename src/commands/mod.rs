@@ -1,7 +1,7 @@
 //! The commands: one file each. They introduce the edges to the core, and turn every error into an
 //! [`Error`](crate::error::Error) with an exit code. Start with [`main`].
 
-use std::io::{self, Write};
+use std::io::{self, BufWriter, Write};
 
 use crate::cli::{Cli, Command, Global};
 use crate::error::{Error, Result};
@@ -24,6 +24,7 @@ mod requests;
 mod run;
 mod session;
 mod status;
+mod timings;
 mod workspace;
 
 /// Runs the program and returns its exit code.
@@ -69,9 +70,10 @@ fn report(error: &Error, json: bool) {
 }
 
 /// Writes a result to stdout. A reader that went away, such as `head`, has what it wanted.
-fn print(write: impl FnOnce(&mut io::StdoutLock<'static>, bool) -> io::Result<()>) -> Result<()> {
+fn print(write: impl FnOnce(&mut BufWriter<io::StdoutLock<'static>>, bool) -> io::Result<()>) -> Result<()> {
     let styled = wants_colour(&io::stdout());
-    let mut out = io::stdout().lock();
+    // Of its own accord stdout writes line by line.
+    let mut out = BufWriter::with_capacity(1 << 16, io::stdout().lock());
     match write(&mut out, styled).and_then(|()| out.flush()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             Err(Error::new(crate::error::Kind::Environment, format!("cannot write the result: {error}")))

@@ -15,17 +15,32 @@ const SOMETHING_TO_BUILD: u8 = 10;
 
 /// Runs `dtbuild plan`.
 pub(super) fn plan(global: &Global, args: &PlanArgs) -> Result<u8> {
-    preview(global, &args.selection, args.detailed_exitcode)
+    preview(global, &args.selection, args.detailed_exitcode, args.offline)
 }
 
 /// Says what a run would do; changes nothing.
-pub(super) fn preview(global: &Global, selection: &Selection, detailed_exitcode: bool) -> Result<u8> {
-    let edges = Edges::default();
-    let workspace = Workspace::at_commit(global, &selection.head)?;
+pub(super) fn preview(
+    global: &Global,
+    selection: &Selection,
+    detailed_exitcode: bool,
+    offline: bool,
+) -> Result<u8> {
+    let edges = Edges::unless(offline);
+    let timings = &edges.timings;
+    let workspace =
+        timings.measure("repository and build.toml", || Workspace::at_commit(global, &selection.head))?;
     let query = Query::release(&workspace, selection)?;
-    let stored = edges.read_record(&workspace, query.environment(&workspace)?.0)?;
+    let environment = query.environment(&workspace)?.0;
+    let stored = timings.measure("record", || edges.read_record(&workspace, environment))?;
     let gathered = gather::gather(&edges, &workspace, &query, Some(&stored.record))?;
-    show(global, &Plan::decide(&gathered.facts)?, detailed_exitcode)
+    let plan = timings.measure("plan", || Plan::decide(&gathered.facts))?;
+    let code = timings.measure("printing", || show(global, &plan, detailed_exitcode))?;
+    if global.timings {
+        timings.print();
+    }
+    // The process ends here: its memory goes with it, faster than piece by piece.
+    std::mem::forget((workspace, query, stored, gathered, plan));
+    Ok(code)
 }
 
 /// Prints a plan and returns the exit code that it means.

@@ -94,7 +94,7 @@ pub(super) fn request(
     let selection = gathered.selection(&planned.name);
     let reads = |path: &BStr| selection.is_none_or(|selection| selection.contains(path));
     let context = image.context.as_ref();
-    let snapshot = files.snapshot(&workspace.repository, context, &source.inputs.rules, reads)?;
+    let snapshot = files.snapshot(&workspace.repository, context, &*source.inputs.rules, reads)?;
     let context = snapshot.ok_or_else(|| {
         Error::new(Kind::Usage, format!("the context `{}` is gone from {files}", image.context))
     })?;

@@ -35,7 +35,7 @@ pub(super) struct Prepared {
 /// Runs the CD step.
 pub(super) fn run(global: &Global, args: &RunArgs) -> Result<u8> {
     if args.dry_run {
-        return plan::preview(global, &args.selection, args.detailed_exitcode);
+        return plan::preview(global, &args.selection, args.detailed_exitcode, args.offline);
     }
     let edges = Edges::default();
     let workspace = Workspace::at_commit(global, &args.selection.head)?;

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use bstr::{BStr, BString, ByteSlice as _};
 use dtbuild_cache::snapshot::{Snapshot, SnapshotEntry};
-use dtbuild_cache::tree::{self, ContentId, Filter, Kind, Node, Tree};
+use dtbuild_cache::tree::{self, ContentId, Filter, Identified, Kind, Node, Remembered, Tree};
 
 use super::attributes::{CheckoutFilters, Drivers};
 use super::commit_contents::{CommitContents, Origin};
@@ -94,6 +94,15 @@ impl CommitTree {
     /// When an object is missing.
     pub fn digest<F: Filter>(&self, filter: &F) -> Result<ContentId, GitError> {
         Ok(tree::digest(self, filter)?)
+    }
+
+    /// [`digest`](Self::digest), with what earlier runs found out about the same folders.
+    ///
+    /// # Errors
+    /// When an object is missing.
+    pub fn remembered_digest<F: Identified>(&self, filter: &F) -> Result<ContentId, GitError> {
+        let remembered = Remembered::new(self.objects.memo(), filter);
+        Ok(tree::digest_with(self, filter, Some(&remembered))?)
     }
 
     /// The files of the folder that `filter` lets through, as a build is to see them.

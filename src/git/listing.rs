@@ -29,7 +29,7 @@ pub(super) struct Listing {
     pub(super) prefix: BString,
     /// Whether the disk keeps the executable bit.
     pub(super) executable_bit: bool,
-    pub(super) index: Index,
+    pub(super) index: Arc<Index>,
     /// By path from the root.
     pub(super) folders: RefCell<HashMap<BString, Arc<[Item]>>>,
 }

@@ -30,6 +30,7 @@ mod paths;
 mod reading;
 mod remote;
 mod resolve;
+mod shared;
 mod snapshot;
 mod submodules;
 mod working_tree;

@@ -1,21 +1,27 @@
 //! Reading git's objects, with errors that name the path they belong to.
 
 use bstr::BStr;
+use dtbuild_cache::memo::Memo;
 use dtbuild_cache::tree::ContentId;
 use gix::objs::{Find as _, Kind, TreeRefIter};
 
-use super::GitError;
+use std::sync::Arc;
+
+use super::shared::{Names, Shared};
+use super::{GitError, Repository, paths};
 
 /// A handle to the object database: cheap to clone, and to send to another thread.
 #[derive(Clone)]
 pub(super) struct Objects {
     database: gix::OdbHandle,
     hash: gix::hash::Kind,
+    shared: Arc<Shared>,
 }
 
 impl Objects {
-    pub(super) fn of(repository: &gix::Repository) -> Self {
-        Self { database: repository.objects.clone(), hash: repository.object_hash() }
+    pub(super) fn of(repository: &Repository) -> Self {
+        let (inner, shared) = (&repository.inner, Arc::clone(&repository.shared));
+        Self { database: inner.objects.clone(), hash: inner.object_hash(), shared }
     }
 
     pub(super) fn hash(&self) -> gix::hash::Kind {
@@ -34,6 +40,23 @@ impl Objects {
             return Ok(TreeRefIter::from_bytes(&[], self.hash));
         }
         Ok(TreeRefIter::from_bytes(self.read(id, Kind::Tree, path, buffer)?, self.hash))
+    }
+
+    /// The names in the tree `id`, read once in a run; `path` is what it is read for.
+    pub(super) fn names(&self, id: ContentId, path: &BStr) -> Result<Names, GitError> {
+        if let Some(names) = self.shared.names(&id) {
+            return Ok(names);
+        }
+        let nodes = paths::nodes(self, id, path)?.into_iter();
+        let names = nodes.filter_map(|node| Some((node.name, (node.kind, node.id?)))).collect();
+        let names = Arc::new(names);
+        self.shared.note(id, &names);
+        Ok(names)
+    }
+
+    /// What earlier runs found out about trees.
+    pub(super) fn memo(&self) -> &Memo {
+        self.shared.memo()
     }
 
     /// The bytes of the object `id`, which must be a `kind`; `path` is what it belongs to.

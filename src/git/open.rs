@@ -1,12 +1,15 @@
 //! Finding and opening the repository of a folder.
 
 use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
 
 use bstr::{BString, ByteVec as _};
+use dtbuild_cache::memo::Memo;
 use gix::sec::trust::Mapping;
 
 use super::GitError;
 use super::objects::Objects;
+use super::shared::Shared;
 
 /// An opened git repository: a checkout, a linked work tree, or a bare one.
 ///
@@ -17,6 +20,7 @@ pub struct Repository {
     pub(super) inner: gix::Repository,
     /// The canonical root of the work tree.
     root: Option<PathBuf>,
+    pub(super) shared: Arc<Shared>,
 }
 
 /// The extensions of a repository's format that change nothing for a reader, or that gix reads.
@@ -55,7 +59,8 @@ impl Repository {
             Some(root) => Some(root.canonicalize().map_err(|source| GitError::unreadable(root, source))?),
             None => None,
         };
-        Ok(Self { inner, root })
+        let shared = Arc::new(Shared::new(inner.common_dir()));
+        Ok(Self { inner, root, shared })
     }
 
     /// Opens the repository whose checkout or git folder `dir` is, on the terms of [`Repository::discover`].
@@ -85,7 +90,8 @@ impl Repository {
         check_format(&inner)?;
         // The work tree of a submodule that is not checked out is not there.
         let root = inner.workdir().and_then(|root| root.canonicalize().ok());
-        Ok(Self { inner, root })
+        let shared = Arc::new(Shared::new(inner.common_dir()));
+        Ok(Self { inner, root, shared })
     }
 
     /// The root of the work tree: absolute, without symbolic links.
@@ -127,8 +133,19 @@ impl Repository {
         self.inner.object_hash()
     }
 
+    /// What earlier runs found out about what commits hold.
+    #[must_use]
+    pub fn memo(&self) -> &Memo {
+        self.shared.memo()
+    }
+
+    /// Keeps what was found out for the next run.
+    pub fn remember(&self) {
+        self.shared.save();
+    }
+
     pub(super) fn objects(&self) -> Objects {
-        Objects::of(&self.inner)
+        Objects::of(self)
     }
 }
 

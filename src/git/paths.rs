@@ -42,6 +42,14 @@ impl Repository {
 }
 
 impl Repository {
+    /// What is at `path` of the commit, empty for its tree, where no link leads there; none where there is nothing.
+    ///
+    /// # Errors
+    /// When an object is missing.
+    pub fn entry(&self, commit: CommitId, path: &BStr) -> Result<Option<(Kind, ContentId)>, GitError> {
+        find_exact(&self.objects(), self.tree_of(commit)?, path)
+    }
+
     /// The content of the file at `path` of the working tree; none where there is no file. Links are followed
     /// as long as they stay in the repository.
     ///
@@ -186,14 +194,7 @@ fn entry(
     name: &BStr,
     path: &BStr,
 ) -> Result<Option<(Kind, ContentId)>, GitError> {
-    let mut buffer = Vec::new();
-    for entry in objects.tree(&folder, path, &mut buffer)? {
-        let entry = entry.map_err(|source| broken(&folder, path, source))?;
-        if entry.filename == name {
-            return Ok(Some((kind(entry.mode.kind()), entry.oid.to_owned())));
-        }
-    }
-    Ok(None)
+    Ok(objects.names(folder, path)?.get(name).copied())
 }
 
 /// All names in the tree `id`, the folder at `path`.

@@ -112,9 +112,11 @@ impl Repository {
 
     /// The id of the commit's tree.
     pub(super) fn tree_of(&self, commit: CommitId) -> Result<ContentId, GitError> {
-        let mut buffer = Vec::new();
-        let mut data = self.commit_data(commit, &mut buffer)?;
-        data.tree_id().map_err(|source| broken_commit(commit, source))
+        self.shared.tree_of(commit, || {
+            let mut buffer = Vec::new();
+            let mut data = self.commit_data(commit, &mut buffer)?;
+            data.tree_id().map_err(|source| broken_commit(commit, source))
+        })
     }
 
     fn commit_data<'a>(

@@ -40,7 +40,7 @@ pub struct WorkingTree {
     pub(super) ids: RefCell<HashMap<BString, ContentId>>,
     pub(super) conversions: RefCell<Conversions>,
     /// What was read before, by any run.
-    pub(super) stats: StatCache,
+    pub(super) stats: Arc<StatCache>,
     pub(super) submodules: Submodules<Self>,
 }
 
@@ -66,7 +66,8 @@ impl Repository {
             Err(error) if disk::is_missing(&error) => return Ok(None),
             Err(source) => return Err(GitError::Unreadable { path, source }),
         };
-        let (index, folder) = (Index::read(self)?, self.prefix(&root)?);
+        let index = self.shared.index(&self.inner.index_path(), || Index::read(self))?;
+        let folder = self.prefix(&root)?;
         for end in folder.find_iter("/").chain([folder.len()]) {
             let submodule = folder[..end].as_bstr();
             let place = self.root()?.join(submodule.to_path_lossy());
@@ -84,7 +85,8 @@ impl Repository {
             index,
             folders: RefCell::default(),
         };
-        let stats = StatCache::load(self.inner.git_dir().join(STATS), self.object_hash());
+        let load = || StatCache::load(self.inner.git_dir().join(STATS), self.object_hash());
+        let stats = self.shared.stats(load);
         Ok(Some(WorkingTree {
             repository: self.clone(),
             listing,

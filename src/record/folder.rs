@@ -30,6 +30,11 @@ impl Folder {
         Self { root }
     }
 
+    /// Reads an environment's record on this thread.
+    pub fn read_now(&self, environment: &EnvironmentName) -> Result<Stored, RecordError> {
+        self.read_record(environment)
+    }
+
     fn record_path(&self, environment: &EnvironmentName) -> PathBuf {
         self.root.join(format!("{environment}.json"))
     }

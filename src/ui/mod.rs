@@ -18,6 +18,7 @@ pub mod plan;
 pub mod reason;
 pub mod release;
 pub mod status;
+pub mod timings;
 
 mod clock;
 mod failure;

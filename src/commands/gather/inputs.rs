@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::rc::Rc;
 
 use bstr::{BStr, BString, ByteSlice as _};
 use dtbuild_cache::globs::{GlobFilter, Globs};
 use dtbuild_cache::ignore::{IgnoreError, Rules};
 use dtbuild_cache::snapshot::Snapshot;
 use dtbuild_cache::sources::Selection;
-use dtbuild_cache::tree::{Both, ContentId, Filter};
+use dtbuild_cache::tree::{Both, ContentId, Identified};
 
 use super::reads::Reads;
 use crate::commands::files::{Files, Folder};
@@ -22,7 +23,7 @@ pub(crate) struct Inputs {
     /// The context's folder.
     context: BString,
     /// What `.dockerignore` keeps out of the context, whatever it is used for.
-    pub(crate) rules: Rules,
+    pub(crate) rules: Rc<Rules>,
     /// The file that the rules were read from, and its text.
     ignore_file: Option<(BString, Vec<u8>)>,
     ignore: Option<Globs>,
@@ -61,7 +62,7 @@ impl Inputs {
         text.extend_from_slice(records_rule(&image.context, records).as_bytes());
         let place =
             ignore_file.as_ref().map_or(FILE_NAME.into(), |(path, _): &(BString, Vec<u8>)| path.clone());
-        let rules = Rules::parse(&text).map_err(|error| {
+        let rules = Rules::shared(&text).map_err(|error| {
             let IgnoreError { line, pattern, reason } = error;
             let message = format!("{place}:{line}: `{pattern}` is not a valid pattern: {reason}");
             Error::new(Kind::Usage, message)
@@ -110,9 +111,9 @@ impl Inputs {
         Ok(selection)
     }
 
-    fn filter<'a>(&'a self, selection: &'a Selection) -> impl Filter + 'a {
+    fn filter<'a>(&'a self, selection: &'a Selection) -> impl Identified + 'a {
         let ignored = |globs: &Globs| GlobFilter::excluding(globs.clone(), self.context.clone());
-        Both(&self.rules, Both(self.ignore.as_ref().map(ignored), selection))
+        Both(&*self.rules, Both(self.ignore.as_ref().map(ignored), selection))
     }
 
     fn folder(&self, repository: &Repository, files: Files, image: (&ImageName, &Image)) -> Result<Folder> {

@@ -3,7 +3,7 @@
 //! In this order: Dockerfiles and what they are built from, base images, keys, the diff, the hits. Only what
 //! the environment does not run already is looked up in the cache.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use dtbuild_cache::key::ImageKey;
 use dtbuild_cache::sources::Selection;
@@ -13,7 +13,7 @@ use super::workspace::Workspace;
 use crate::config::ImageName;
 use crate::error::{Error, Kind, Result};
 use crate::git::CommitId;
-use crate::plan::{ChangedPath, Facts, Head, ImageFacts};
+use crate::plan::{self, ChangedPath, Deployed, Facts, Head, ImageFacts};
 use crate::record::Record;
 use crate::reference::Digest;
 
@@ -24,6 +24,7 @@ mod inputs;
 mod keys;
 mod query;
 mod reads;
+mod remembered;
 mod source;
 mod sources;
 mod written;
@@ -35,6 +36,7 @@ pub(crate) use sources::Sources;
 
 use comparison::Comparison;
 use keys::{Keyed, Keys};
+use remembered::{Answer, Remembered};
 
 /// What was found out: the facts for deciding, and what building needs besides.
 pub(crate) struct Gathered {
@@ -71,23 +73,42 @@ pub(crate) fn gather(
     query: &Query,
     record: Option<&Record>,
 ) -> Result<Gathered> {
+    let timings = &edges.timings;
+    let comparison = timings.measure("diff", || Comparison::make(workspace, query, record))?;
+    let remembered = if query.needs_all() { None } else { Remembered::of(workspace)? };
+    let mut kept = timings.measure("images of earlier runs", || {
+        kept(remembered.as_ref(), query, comparison.current.as_ref())
+    })?;
+    let unknown = query.images.iter().filter(|image| !kept.contains_key(*image)).cloned().collect();
     let mut bases = Bases::locked(edges, workspace);
-    let Sources { order, images: sources } = Sources::read(workspace, &mut bases, &query.images)?;
+    let read = timings.measure("Dockerfiles", || Sources::read(workspace, &mut bases, &unknown))?;
+    let Sources { order, images: sources } = read;
+    // What others are built from was read with them.
+    kept.retain(|image, _| !sources.contains_key(image));
     let bases = bases.into_digests();
-    let keys = keys::fields(workspace, &order, &sources, &bases)?;
-    let comparison = Comparison::make(workspace, query, record)?;
-    let mut images: Vec<ImageFacts> = Vec::with_capacity(order.len());
-    for name in &order {
-        let (source, keyed) = (&sources[name], &keys[name]);
-        images.push(image_facts(workspace, query, name, source, keyed, &comparison.changes)?);
+    let keys = timings.measure("keys", || keys::fields(workspace, &order, &sources, &bases))?;
+    if let Some(remembered) = &remembered {
+        remembered.note(&sources, &keys)?;
     }
-    hits::look_up(edges, query, comparison.current.as_ref(), &mut images)?;
+    let mut images: Vec<ImageFacts> = Vec::with_capacity(order.len() + kept.len());
+    timings.measure("causes", || {
+        for name in &order {
+            let (source, keyed) = (&sources[name], &keys[name]);
+            images.push(image_facts(workspace, query, name, source, keyed, &comparison.changes)?);
+        }
+        Ok::<_, Error>(())
+    })?;
+    let current = comparison.current.as_ref();
+    images.extend(kept.into_iter().filter_map(|(name, answer)| kept_facts(workspace, current, name, answer)));
+    let images = &mut in_order(images)?;
+    timings.measure("look-ups", || hits::look_up(edges, query, current, images))?;
+    timings.measure("memo", || workspace.repository.remember());
     let (deploy_inputs, deploy_changes) = comparison.deploy_inputs(workspace, query)?;
     let facts = Facts {
         environment: query.environment.clone(),
         base: comparison.base,
         head: head(workspace)?,
-        images,
+        images: std::mem::take(images),
         current: comparison.current,
         last_failed: comparison.last_failed,
         deploy_inputs,
@@ -95,6 +116,59 @@ pub(crate) fn gather(
         request: query.request.clone(),
     };
     Ok(Gathered { facts, bases, sources, keys })
+}
+
+/// The images of which an earlier run found out that their key is the one that the environment runs: there is
+/// nothing more to know of them.
+fn kept(
+    remembered: Option<&Remembered<'_>>,
+    query: &Query,
+    current: Option<&Deployed>,
+) -> Result<BTreeMap<ImageName, Answer>> {
+    let mut kept = BTreeMap::new();
+    let (Some(remembered), Some(current)) = (remembered, current) else { return Ok(kept) };
+    for image in &query.images {
+        let Some(running) = current.images.get(image) else { continue };
+        if let Some(answer) = remembered.answer(image)?.filter(|answer| answer.key == running.key) {
+            kept.insert(image.clone(), answer);
+        }
+    }
+    Ok(kept)
+}
+
+fn kept_facts(
+    workspace: &Workspace,
+    current: Option<&Deployed>,
+    name: ImageName,
+    answer: Answer,
+) -> Option<ImageFacts> {
+    let (image, running) = (workspace.config.images.get(&name)?, current?.images.get(&name)?);
+    Some(ImageFacts {
+        name,
+        repository: image.repository.clone(),
+        dockerfile: image.dockerfile.to_string(),
+        key: answer.key,
+        fields: running.fields.clone(),
+        dependencies: answer.dependencies,
+        notes: answer.notes,
+        changes: Vec::new(),
+        stale: Vec::new(),
+        cached: false,
+        digest: None,
+        released: true,
+    })
+}
+
+/// Every image after those that it is built from.
+fn in_order(images: Vec<ImageFacts>) -> Result<Vec<ImageFacts>> {
+    let mut by_name: BTreeMap<ImageName, ImageFacts> =
+        images.into_iter().map(|image| (image.name.clone(), image)).collect();
+    let known = |needs: &BTreeSet<ImageName>| {
+        needs.iter().filter(|need| by_name.contains_key(*need)).cloned().collect()
+    };
+    let needs = by_name.iter().map(|(name, image)| (name.clone(), known(&image.dependencies))).collect();
+    let order = plan::graph::order(&needs)?;
+    Ok(order.into_iter().filter_map(|name| by_name.remove(&name)).collect())
 }
 
 fn image_facts(

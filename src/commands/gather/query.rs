@@ -18,6 +18,8 @@ pub(crate) struct Query {
     pub(crate) base: Option<String>,
     /// What to do with them.
     pub(crate) request: Request,
+    /// Whether all of every image is wanted, not only what a plan needs.
+    pub(crate) whole: bool,
 }
 
 impl Query {
@@ -31,6 +33,7 @@ impl Query {
             environment: Some(name.clone()),
             base: selection.base.clone(),
             request: Request { only, force: selection.force, ..Request::default() },
+            whole: false,
         })
     }
 
@@ -48,7 +51,13 @@ impl Query {
             images,
             base: None,
             request: Request { force, no_deploy, ..Request::default() },
+            whole: false,
         })
+    }
+
+    /// Whether every image has to be read, also those that the environment runs.
+    pub(super) fn needs_all(&self) -> bool {
+        self.whole || self.request.force
     }
 
     /// The environment that the release is to go to, by its name.

@@ -86,6 +86,11 @@ impl Source {
         self.platforms.iter().map(String::as_str).chain(asked).filter_map(normal_platform)
     }
 
+    /// Whether no more could be known of the images that it is built from.
+    pub(super) fn is_known(&self) -> bool {
+        self.analyses.iter().all(|analysis| analysis.unread.is_empty())
+    }
+
     /// What the image's author should know before building it.
     pub(crate) fn notes(&self, selection: &Selection) -> Vec<String> {
         let undeclared = self.analyses.iter().flat_map(|analysis| &analysis.undeclared_args);

@@ -125,7 +125,7 @@ fn platforms(image: &Image) -> Vec<String> {
 }
 
 /// This machine's platform, in the words of the OCI.
-fn machine_platform() -> String {
+pub(super) fn machine_platform() -> String {
     let architecture = match std::env::consts::ARCH {
         "x86_64" => "amd64",
         "aarch64" => "arm64",

@@ -8,5 +8,6 @@ mod fetched;
 mod keys;
 mod lock;
 mod plan;
+mod remembered;
 mod stack;
 mod standing;

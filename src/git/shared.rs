@@ -1,0 +1,123 @@
+//! What is known of trees: by this run, for as long as it lasts, and by earlier ones. Start with [`Shared`].
+
+use std::collections::HashMap;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use bstr::BString;
+use dtbuild_cache::memo::Memo;
+use dtbuild_cache::stat::StatCache;
+use dtbuild_cache::tree::{ContentId, Kind};
+
+use super::index::Index;
+use super::{CommitId, GitError};
+
+/// Where the memo is, from the git folder that linked work trees share.
+const MEMO: &str = "dtbuild/memo";
+
+/// What tells one file of an index from the next: inode, size, time of writing. None where there is no file.
+type IndexFile = Option<(u64, u64, i64, i64)>;
+
+/// The names in a tree.
+pub(super) type Names = Arc<HashMap<BString, (Kind, ContentId)>>;
+
+/// Shared by all handles of a repository.
+pub(super) struct Shared {
+    memo_path: PathBuf,
+    memo: OnceLock<Memo>,
+    /// The trees on the way to contexts, most of which every image asks for.
+    trees: Mutex<HashMap<ContentId, Names>>,
+    /// The trees of commits that were asked for.
+    commits: Mutex<HashMap<CommitId, ContentId>>,
+    /// Git's index and the stat cache: one for all folders of the working tree.
+    index: Mutex<Option<(IndexFile, Arc<Index>)>>,
+    stats: OnceLock<Arc<StatCache>>,
+}
+
+impl Shared {
+    /// Nothing yet; `common` is the git folder that linked work trees share.
+    pub(super) fn new(common: &Path) -> Self {
+        Self {
+            memo_path: common.join(MEMO),
+            memo: OnceLock::new(),
+            trees: Mutex::default(),
+            commits: Mutex::default(),
+            index: Mutex::default(),
+            stats: OnceLock::new(),
+        }
+    }
+
+    /// What earlier runs found out. Opened when it is first asked for.
+    pub(super) fn memo(&self) -> &Memo {
+        self.memo.get_or_init(|| Memo::open(&self.memo_path))
+    }
+
+    /// Keeps what this run found out. What cannot be kept costs the next one time, and nothing else.
+    pub(super) fn save(&self) {
+        if let Some(memo) = self.memo.get() {
+            let _ = memo.save();
+        }
+        if let Some(stats) = self.stats.get() {
+            let _ = stats.save();
+        }
+    }
+
+    /// Git's index; read again only when git wrote it anew.
+    pub(super) fn index(
+        &self,
+        path: &Path,
+        read: impl FnOnce() -> Result<Index, GitError>,
+    ) -> Result<Arc<Index>, GitError> {
+        let file =
+            path.metadata().ok().map(|found| (found.ino(), found.size(), found.mtime(), found.mtime_nsec()));
+        let mut known = self.index.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((of, index)) = &*known
+            && *of == file
+        {
+            return Ok(Arc::clone(index));
+        }
+        let index = Arc::new(read()?);
+        *known = Some((file, Arc::clone(&index)));
+        Ok(index)
+    }
+
+    /// What files of the working tree hashed to.
+    pub(super) fn stats(&self, load: impl FnOnce() -> StatCache) -> Arc<StatCache> {
+        Arc::clone(self.stats.get_or_init(|| Arc::new(load())))
+    }
+
+    pub(super) fn names(&self, tree: &ContentId) -> Option<Names> {
+        self.trees().get(tree).cloned()
+    }
+
+    pub(super) fn note(&self, tree: ContentId, names: &Names) {
+        self.trees().insert(tree, Arc::clone(names));
+    }
+
+    /// The tree of a commit; found out once.
+    pub(super) fn tree_of(
+        &self,
+        commit: CommitId,
+        find: impl FnOnce() -> Result<ContentId, GitError>,
+    ) -> Result<ContentId, GitError> {
+        let known = self.commits.lock().unwrap_or_else(PoisonError::into_inner).get(&commit).copied();
+        if let Some(tree) = known {
+            return Ok(tree);
+        }
+        let tree = find()?;
+        self.commits.lock().unwrap_or_else(PoisonError::into_inner).insert(commit, tree);
+        Ok(tree)
+    }
+
+    fn trees(&self) -> MutexGuard<'_, HashMap<ContentId, Names>> {
+        // Names are inserted whole or not at all.
+        self.trees.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.save();
+    }
+}

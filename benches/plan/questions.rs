@@ -1,0 +1,111 @@
+//! What is asked of a monorepo. Start with [`ask`].
+
+use std::collections::BTreeSet;
+
+use crate::Outcome;
+use crate::environment;
+use crate::monorepo::{BASE, Monorepo};
+use crate::options::Options;
+use crate::report::Report;
+use crate::timing::{Timed, alternate};
+use crate::tools::{self, Dtbuild};
+
+/// Asks all questions of one monorepo.
+pub(crate) fn ask(options: &Options, monorepo: &Monorepo, report: &mut Report) -> Outcome<()> {
+    let dtbuild = Dtbuild::new(&options.dtbuild)?;
+    environment::deploy_base(monorepo, &dtbuild)?;
+    for &changes in &options.changes {
+        monorepo.checkout(&Monorepo::change(changes))?;
+        let case = format!("{}, {changes} changed", monorepo.size);
+        if options.wants("diff") {
+            let mut commands = tools::git(monorepo);
+            commands.insert(0, dtbuild.plan(monorepo));
+            report.compare("diff", &case, &alternate(&commands, options.rounds)?, 1);
+        }
+        if options.wants("cold") {
+            let mut cold = dtbuild.plan(monorepo);
+            cold.name.push_str(", nothing remembered");
+            cold.forget = tools::memory(monorepo);
+            let commands = [cold, tools::git(monorepo).remove(2)];
+            report.compare("cold", &case, &alternate(&commands, options.rounds)?, 1);
+        }
+        if options.wants("peers") && options.peers {
+            peers(options, monorepo, &dtbuild, report, &case)?;
+        }
+    }
+    if options.wants("nothing") {
+        nothing(options, monorepo, &dtbuild, report)?;
+    }
+    if options.wants("worktree") {
+        worktree(options, monorepo, &dtbuild, report)?;
+    }
+    monorepo.checkout(BASE)
+}
+
+/// What the other tools need for the same question; all must give the same answer.
+fn peers(
+    options: &Options,
+    monorepo: &Monorepo,
+    dtbuild: &Dtbuild,
+    report: &mut Report,
+    case: &str,
+) -> Outcome<()> {
+    let modules = monorepo.path.join("node_modules");
+    let folder = options.folder.join("peers");
+    if !modules.exists() {
+        std::os::unix::fs::symlink(folder.join("node_modules"), &modules)?;
+    }
+    let (base, head) = (monorepo.ask_git(["rev-parse", BASE])?, monorepo.ask_git(["rev-parse", "HEAD"])?);
+    let ours = tools::built(&dtbuild.plan(monorepo).output()?)?;
+    let mut commands: Vec<Timed> = vec![dtbuild.plan(monorepo)];
+    for peer in tools::peers(monorepo, &folder, (&base, &head)) {
+        let theirs = peer.affected()?;
+        if theirs != ours {
+            let differ: BTreeSet<_> = theirs.symmetric_difference(&ours).collect();
+            return Err(format!("{} and dtbuild differ, {case}: {differ:?}", peer.timed.name).into());
+        }
+        commands.push(peer.timed);
+    }
+    report.note(&format!("{case}: all name the same {} projects", ours.len()));
+    // They take long, and their figures differ by factors.
+    report.compare("peers", case, &alternate(&commands, options.rounds)?, 0);
+    Ok(())
+}
+
+/// Nothing to do: once the record knows, once the registry has to be asked about every image.
+fn nothing(options: &Options, monorepo: &Monorepo, dtbuild: &Dtbuild, report: &mut Report) -> Outcome<()> {
+    monorepo.checkout(BASE)?;
+    let images = monorepo.size.images;
+    let known = dtbuild.plan(monorepo);
+    dtbuild.registry.asked();
+    known.output()?;
+    report.note(&format!("nothing to do: the registry was asked {} times", dtbuild.registry.asked()));
+    let mut asks = dtbuild.plan(monorepo);
+    asks.name.push_str(", the registry has all keys");
+    asks.arguments.extend(["--env".into(), "other".into()]);
+    asks.arguments.drain(..2);
+    dtbuild.registry.has_all(true);
+    asks.output()?;
+    report.note(&format!("another environment: the registry was asked {} times", dtbuild.registry.asked()));
+    let address = dtbuild.registry.address.to_string();
+    let this = std::env::current_exe()?;
+    let round =
+        Timed::new("a round of HEADs", this, &monorepo.path, ["--round", &address, &images.to_string()]);
+    let figures = alternate(&[known, asks, round], options.rounds)?;
+    dtbuild.registry.has_all(false);
+    report.compare("nothing to do", &monorepo.size.to_string(), &figures, 2);
+    Ok(())
+}
+
+/// The working tree, nothing changed, against git's own look at it and a bare walk.
+fn worktree(options: &Options, monorepo: &Monorepo, dtbuild: &Dtbuild, report: &mut Report) -> Outcome<()> {
+    monorepo.checkout(BASE)?;
+    let this = std::env::current_exe()?;
+    let commands = [
+        dtbuild.command("dtbuild build --dry-run", monorepo, &["build", "--dry-run", "--offline", "--json"]),
+        Timed::new("git status -uall", "git", &monorepo.path, ["status", "--porcelain", "-uall"]),
+        Timed::new("walk with statx", this, &monorepo.path, ["--walk", "packages"]),
+    ];
+    report.compare("worktree", &monorepo.size.to_string(), &alternate(&commands, options.rounds)?, 1);
+    Ok(())
+}

@@ -1,0 +1,111 @@
+//! Whole processes, timed. Start with [`alternate`].
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::Outcome;
+
+/// A command that is timed.
+#[derive(Clone)]
+pub(crate) struct Timed {
+    /// What it is called in the figures.
+    pub(crate) name: String,
+    pub(crate) program: PathBuf,
+    pub(crate) arguments: Vec<OsString>,
+    pub(crate) folder: PathBuf,
+    /// Variables of its environment.
+    pub(crate) variables: Vec<(&'static str, OsString)>,
+    /// A folder or file that is removed before each run, for what is to be measured without it.
+    pub(crate) forget: Vec<PathBuf>,
+}
+
+impl Timed {
+    pub(crate) fn new<A: Into<OsString>>(
+        name: &str,
+        program: impl Into<PathBuf>,
+        folder: impl Into<PathBuf>,
+        arguments: impl IntoIterator<Item = A>,
+    ) -> Self {
+        Self {
+            name: name.to_owned(),
+            program: program.into(),
+            arguments: arguments.into_iter().map(Into::into).collect(),
+            folder: folder.into(),
+            variables: Vec::new(),
+            forget: Vec::new(),
+        }
+    }
+
+    pub(crate) fn with(mut self, name: &'static str, value: impl Into<OsString>) -> Self {
+        self.variables.push((name, value.into()));
+        self
+    }
+
+    pub(crate) fn command(&self) -> Command {
+        let mut command = Command::new(&self.program);
+        command.args(&self.arguments).current_dir(&self.folder).envs(self.variables.iter().cloned());
+        command.stdin(Stdio::null());
+        command
+    }
+
+    /// What it prints; an error when it fails.
+    pub(crate) fn output(&self) -> Outcome<String> {
+        let output =
+            self.command().output().map_err(|error| format!("{}: {error}", self.program.display()))?;
+        if output.status.success() {
+            return Ok(String::from_utf8(output.stdout)?);
+        }
+        let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        Err(format!("{} failed: {out}{err}", self.name).into())
+    }
+
+    fn run(&self) -> Outcome<Duration> {
+        for path in &self.forget {
+            drop(std::fs::remove_dir_all(path));
+            drop(std::fs::remove_file(path));
+        }
+        let mut command = self.command();
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+        let start = Instant::now();
+        let status = command.status()?;
+        let time = start.elapsed();
+        if status.success() { Ok(time) } else { Err(format!("{} failed: {status}", self.name).into()) }
+    }
+}
+
+/// A command's figures.
+pub(crate) struct Figure {
+    pub(crate) name: String,
+    pub(crate) median: Duration,
+    pub(crate) least: Duration,
+}
+
+impl Figure {
+    pub(crate) fn milliseconds(&self) -> f64 {
+        self.median.as_secs_f64() * 1000.0
+    }
+}
+
+/// Runs every command once per round, after a round that does not count.
+pub(crate) fn alternate(commands: &[Timed], rounds: usize) -> Outcome<Vec<Figure>> {
+    let mut times = vec![Vec::with_capacity(rounds); commands.len()];
+    for round in 0..=rounds {
+        for (command, times) in commands.iter().zip(&mut times) {
+            let time = command.run()?;
+            if round > 0 {
+                times.push(time);
+            }
+        }
+    }
+    Ok(commands
+        .iter()
+        .zip(times)
+        .map(|(command, mut times)| {
+            times.sort_unstable();
+            let (median, least) = (times[times.len() / 2], times[0]);
+            Figure { name: command.name.clone(), median, least }
+        })
+        .collect())
+}

@@ -1,0 +1,120 @@
+//! The commands that are compared, each with what it says is affected.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use crate::Outcome;
+use crate::monorepo::{BASE, Monorepo};
+use crate::registry::Registry;
+use crate::timing::Timed;
+
+/// dtbuild, with a registry that it can ask.
+pub(crate) struct Dtbuild {
+    program: PathBuf,
+    pub(crate) registry: Registry,
+}
+
+impl Dtbuild {
+    pub(crate) fn new(program: &Path) -> Outcome<Self> {
+        Ok(Self { program: program.to_owned(), registry: Registry::start()? })
+    }
+
+    /// `dtbuild --dry-run --json` of what is checked out.
+    pub(crate) fn plan(&self, monorepo: &Monorepo) -> Timed {
+        self.command("dtbuild --dry-run", monorepo, &["--env", "staging", "--dry-run", "--offline", "--json"])
+    }
+
+    pub(crate) fn command(&self, name: &str, monorepo: &Monorepo, arguments: &[&str]) -> Timed {
+        Timed::new(name, &self.program, &monorepo.path, arguments)
+            .with("DTBUILD_REGISTRY", format!("{}/bench", self.registry.address))
+            .with("XDG_CACHE_HOME", monorepo.path.join(".git/bench-cache"))
+    }
+}
+
+/// What dtbuild remembers between runs.
+pub(crate) fn memory(monorepo: &Monorepo) -> Vec<PathBuf> {
+    vec![monorepo.path.join(".git/dtbuild"), monorepo.path.join(".git/bench-cache")]
+}
+
+/// The images that a plan builds.
+pub(crate) fn built(plan: &str) -> Outcome<BTreeSet<String>> {
+    let plan: Value = serde_json::from_str(plan)?;
+    let images = plan["images"].as_array().ok_or("the plan has no images")?;
+    let built = images.iter().filter(|image| image["decision"] == "build");
+    Ok(built.filter_map(|image| Some(image["name"].as_str()?.to_owned())).collect())
+}
+
+/// git's own answers, of which that of `git diff` is the measure.
+pub(crate) fn git(monorepo: &Monorepo) -> Vec<Timed> {
+    let git = |name, arguments: &[&str]| Timed::new(name, "git", &monorepo.path, arguments);
+    vec![
+        git("git diff --name-only", &["diff", "--name-only", "--no-renames", BASE, "HEAD"]),
+        git("git diff-tree -r", &["diff-tree", "-r", BASE, "HEAD"]),
+        git("git ls-tree -r", &["ls-tree", "-r", "HEAD"]),
+    ]
+}
+
+/// Another tool: the command, and how its answer is read.
+pub(crate) struct Peer {
+    pub(crate) timed: Timed,
+    read: fn(&Value) -> Vec<&Value>,
+}
+
+impl Peer {
+    /// The projects that it says are affected.
+    pub(crate) fn affected(&self) -> Outcome<BTreeSet<String>> {
+        let text = self.timed.output()?;
+        // Some greet before they answer.
+        let start = text.find(['{', '[']).ok_or_else(|| format!("{} says: {text}", self.timed.name))?;
+        let answer: Value = serde_json::from_str(&text[start..])?;
+        let names = (self.read)(&answer).into_iter().filter_map(Value::as_str);
+        Ok(names.filter(|name| name.starts_with('p')).map(str::to_owned).collect())
+    }
+}
+
+/// turbo, nx and moon, each asked what a change since `base` affects. `folder` has them installed.
+pub(crate) fn peers(monorepo: &Monorepo, folder: &Path, (base, head): (&str, &str)) -> Vec<Peer> {
+    let modules = folder.join("node_modules");
+    let tool = |name: &str, program: &str, arguments: &[&str]| {
+        Timed::new(name, modules.join(".bin").join(program), &monorepo.path, arguments)
+            .with("CI", "1")
+            .with("DO_NOT_TRACK", "1")
+    };
+    let turbo = tool("turbo ls --affected", "turbo", &["ls", "--affected", "--output=json"])
+        .with("TURBO_SCM_BASE", base)
+        .with("TURBO_SCM_HEAD", head)
+        .with("TURBO_TELEMETRY_DISABLED", "1");
+    let range = [format!("--base={base}"), format!("--head={head}")];
+    let nx = |name: &str, daemon: &str| {
+        tool(name, "nx", &["show", "projects", "--affected", "--json", &range[0], &range[1]])
+            .with("NX_DAEMON", daemon)
+            .with("NX_NO_CLOUD", "true")
+            .with("NX_TUI", "false")
+    };
+    let moon = tool(
+        "moon query projects --affected",
+        "moon",
+        &["query", "projects", "--affected", "--downstream", "deep"],
+    )
+    .with("MOON_BASE", base)
+    .with("MOON_HEAD", head)
+    .with("MOON_TELEMETRY", "false");
+    vec![
+        Peer { timed: moon, read: |answer| each(&answer["projects"], "id") },
+        Peer { timed: turbo, read: |answer| each(&answer["packages"]["items"], "name") },
+        Peer {
+            timed: nx("nx affected, daemon", "true"),
+            read: |answer| answer.as_array().into_iter().flatten().collect(),
+        },
+        Peer {
+            timed: nx("nx affected, no daemon", "false"),
+            read: |answer| answer.as_array().into_iter().flatten().collect(),
+        },
+    ]
+}
+
+fn each<'a>(items: &'a Value, field: &str) -> Vec<&'a Value> {
+    items.as_array().into_iter().flatten().map(|item| &item[field]).collect()
+}

@@ -34,7 +34,10 @@ branch = \"other\"
         let name = name(image);
         let _ = write!(build, "\n[images.{name}]\ncontext = \"packages/{name}\"\n");
     }
-    let lock = format!("version = 2\nplatforms = [\"linux/amd64\", \"linux/arm64\"]\n\n[bases]\n\"node:22\" = \"sha256:{}\"\n", "5".repeat(64));
+    let lock = format!(
+        "version = 2\nplatforms = [\"linux/amd64\", \"linux/arm64\"]\n\n[bases]\n\"node:22\" = \"sha256:{}\"\n",
+        "5".repeat(64)
+    );
     let mut files: Vec<(String, String)> = [
         ("package.json", "{\"name\":\"bench\",\"private\":true,\"packageManager\":\"npm@11.0.0\",\"workspaces\":[\"packages/*\"]}\n"),
         ("turbo.json", "{\"tasks\":{\"build\":{\"dependsOn\":[\"^build\"]}}}\n"),

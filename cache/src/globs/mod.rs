@@ -76,9 +76,9 @@ impl Globs {
     /// Adds all that the globs match by.
     pub fn identify(&self, asking: &mut Asking) {
         asking.on_number(self.texts.len());
-        self.texts.iter().for_each(|text| {
+        for text in &self.texts {
             asking.on(text.as_bytes());
-        });
+        }
     }
 
     /// Whether there are no globs.

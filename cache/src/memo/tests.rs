@@ -76,9 +76,9 @@ fn damage_anywhere_is_never_an_answer() {
 fn pieces_of_a_question_do_not_run_together() {
     let ask = |pieces: &[&[u8]]| {
         let mut asking = Asking::new("dtbuild test v1");
-        pieces.iter().for_each(|piece| {
+        for piece in pieces {
             asking.on(piece);
-        });
+        }
         asking.question()
     };
     assert_ne!(ask(&[b"ab", b"c"]), ask(&[b"a", b"bc"]));

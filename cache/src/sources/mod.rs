@@ -210,8 +210,8 @@ impl Identified for Selection {
         // The sources do not count: what they take says all.
         asking.on(b"selection v1").on_number(usize::from(self.whole));
         asking.on_number(self.taken.len());
-        self.taken.iter().for_each(|path| {
+        for path in &self.taken {
             asking.on(path);
-        });
+        }
     }
 }

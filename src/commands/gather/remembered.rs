@@ -189,7 +189,7 @@ fn needs(image: &ImageName, sources: &BTreeMap<ImageName, Source>) -> BTreeSet<I
 /// What of the project any image's key can depend on.
 fn project(config: &Config, lock: &Lock, asking: &mut Asking) {
     // Taken apart by name, so that a new field cannot be forgotten here.
-    let Config { project: _, bases, records, images, environments: _ } = config;
+    let Config { project: _, bases, records, builders: _, images, environments: _ } = config;
     asking.on(format!("{bases:?}").as_bytes()).on(lock.to_string().as_bytes());
     match records {
         RecordStore::Folder(folder) => asking.on(folder.as_os_str().as_encoded_bytes()),

@@ -6,6 +6,7 @@
 
 mod cli;
 mod deploy;
+mod dockerfiles;
 mod engine;
 mod flow;
 mod git;

@@ -75,7 +75,12 @@ impl Contents for Memory {
 }
 
 pub(crate) fn variable(name: &str) -> String {
-    std::env::var(name).unwrap_or_else(|_| panic!("`{name}` is not set: run `./dev engine up`"))
+    let engine = match name {
+        "DTBUILD_TEST_ENGINE_28" | "DTBUILD_TEST_BUILDX" => " 28",
+        "DTBUILD_TEST_ENGINE_28_CONTAINERD" => " 28-containerd",
+        _ => "",
+    };
+    std::env::var(name).unwrap_or_else(|_| panic!("`{name}` is not set: run `./dev engine up{engine}` first"))
 }
 
 pub(crate) async fn docker() -> Docker {

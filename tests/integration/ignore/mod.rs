@@ -25,7 +25,6 @@ mod client;
 mod generate;
 
 #[test]
-#[ignore = "needs Docker 28: `./dev engine up 28`"]
 fn rules_leave_what_buildx_sends() {
     compare(&Client::buildx());
 }
@@ -36,7 +35,6 @@ fn rules_refuse_what_the_machine_s_own_client_refuses() {
 }
 
 #[test]
-#[ignore = "needs Docker 28: `./dev engine up 28`"]
 fn rules_refuse_what_buildx_refuses() {
     refuse(&Client::buildx());
 }

@@ -11,6 +11,9 @@ use serde::{Deserialize, Serialize};
 #[serde(try_from = "String", into = "String")]
 pub struct Repository(String);
 
+/// The longest path of a repository.
+const PATH_LENGTH: usize = 255;
+
 /// The digest of a manifest: `sha256:` and 64 hexadecimal digits.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -68,6 +71,27 @@ impl Repository {
             Some((host, path)) if host.contains(['.', ':']) || host == "localhost" => (host, path),
             _ => ("docker.io", &self.0),
         }
+    }
+
+    /// What makes the text no repository's name, by the grammar that registries share.
+    ///
+    /// It is read by hand: the regular expression for it takes longer to compile than a small plan to be made.
+    fn fault(&self) -> Option<&'static str> {
+        let name = &self.0;
+        if name.contains('@') || name.rsplit('/').next().is_some_and(|last| last.contains(':')) {
+            return Some("it carries a tag or a digest; leave it out");
+        }
+        let (host, path) = self.split();
+        if !is_host(host) {
+            return Some("what stands before its first `/` is not a host");
+        }
+        if path.bytes().any(|byte| byte.is_ascii_uppercase()) {
+            return Some("repository name must be lowercase");
+        }
+        if !path.split('/').all(is_component) {
+            return Some("its path is not letters and digits that `/`, `.`, `_`, `__` or dashes join");
+        }
+        (path.len() > PATH_LENGTH).then_some("its path is longer than 255 characters")
     }
 
     /// The image with `tag` in this repository.
@@ -131,15 +155,34 @@ impl FromStr for Repository {
     type Err = ReferenceError;
 
     fn from_str(name: &str) -> Result<Self, Self::Err> {
-        let invalid = |reason: String| ReferenceError::Repository { name: name.to_owned(), reason };
-        let parsed: oci_spec::distribution::Reference =
-            name.parse().map_err(|error: oci_spec::distribution::ParseError| invalid(error.to_string()))?;
-        let last = name.rsplit('/').next().unwrap_or_default();
-        if parsed.digest().is_some() || last.contains(':') {
-            return Err(invalid("it carries a tag or a digest; leave it out".to_owned()));
+        let repository = Self(name.to_owned());
+        match repository.fault() {
+            None => Ok(repository),
+            Some(reason) => {
+                Err(ReferenceError::Repository { name: name.to_owned(), reason: reason.to_owned() })
+            }
         }
-        Ok(Self(name.to_owned()))
     }
+}
+
+/// Whether this is a host, with or without a port: names joined by dots.
+fn is_host(text: &str) -> bool {
+    let digits = |port: &str| !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
+    let (host, port) = text.split_once(':').map_or((text, None), |(host, port)| (host, Some(port)));
+    let name = |name: &str| {
+        let inside = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+        !name.is_empty() && !name.starts_with('-') && !name.ends_with('-') && name.bytes().all(inside)
+    };
+    port.is_none_or(digits) && host.split('.').all(name)
+}
+
+/// Whether this may stand between the slashes of a path.
+fn is_component(text: &str) -> bool {
+    let separator =
+        |text: &str| matches!(text, "" | "." | "_" | "__") || text.bytes().all(|byte| byte == b'-');
+    let outside = |c: char| !c.is_ascii_lowercase() && !c.is_ascii_digit();
+    let ends_well = !text.is_empty() && !text.starts_with(outside) && !text.ends_with(outside);
+    ends_well && text.split(|c| !outside(c)).all(separator)
 }
 
 impl FromStr for Digest {
@@ -228,6 +271,22 @@ mod tests {
         assert!("example.com/a:b".parse::<Repository>().is_err());
         assert!("example.com/A".parse::<Repository>().is_err());
         assert!("example.com/a/b".parse::<Repository>().is_ok());
+    }
+
+    proptest::proptest! {
+        #![proptest_config(proptest::prelude::ProptestConfig::with_cases(4000))]
+
+        #[test]
+        fn repositories_are_those_of_the_specification(
+            name in "(localhost/|[aB.:1-]{0,6}/)?[aZ0._/:@-]{0,9}"
+        ) {
+            let bare = !name.contains('@') && !name.rsplit('/').next().unwrap().contains(':');
+            // That library takes a host without a dot for one, and then for a part of the path.
+            let host = name.split('/').next().unwrap();
+            let lower = host.contains(['.', ':']) || !host.bytes().any(|byte| byte.is_ascii_uppercase());
+            let expected = bare && lower && name.parse::<oci_spec::distribution::Reference>().is_ok();
+            proptest::prop_assert_eq!(name.parse::<Repository>().is_ok(), expected, "{}", name);
+        }
     }
 
     #[test]

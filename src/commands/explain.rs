@@ -55,7 +55,7 @@ fn of_image(global: &Global, args: &ExplainArgs, image: &ImageName) -> Result<u8
         dockerfile: source.declared(&workspace.config)?.dockerfile.to_string(),
         causes: causes(&gathered, planned)?,
         dependents: dependents(&gathered, image),
-        notes: gathered.selection(image).map(|selection| source.inexact(selection)).unwrap_or_default(),
+        notes: gathered.selections(image).map(|selections| source.inexact(selections)).unwrap_or_default(),
     };
     print(
         |out, styled| {
@@ -67,11 +67,11 @@ fn of_image(global: &Global, args: &ExplainArgs, image: &ImageName) -> Result<u8
 
 /// The reasons, each changed path with what reads it.
 fn causes(gathered: &Gathered, image: &PlannedImage) -> Result<Vec<Cause>> {
-    let inputs = &gathered.source(&image.name)?.inputs;
+    let contexts = &gathered.source(&image.name)?.contexts;
     let readers = |reason: &Reason| -> Vec<Reader> {
-        match (reason, gathered.selection(&image.name)) {
-            (Reason::PathChanged(changed), Some(selection)) => {
-                inputs.readers(selection, changed.path.as_ref()).unwrap_or_default()
+        match (reason, gathered.selections(&image.name)) {
+            (Reason::PathChanged(changed), Some(selections)) => {
+                contexts.readers(selections, changed.path.as_ref()).unwrap_or_default()
             }
             _ => Vec::new(),
         }
@@ -101,9 +101,8 @@ fn of_path(global: &Global, args: &ExplainArgs, path: &str) -> Result<u8> {
     let sources = Sources::read(&workspace, &mut Bases::locked(&edges, &workspace), &all)?;
     let mut images = BTreeMap::new();
     for (name, source) in &sources.images {
-        let declared = (name, source.declared(&workspace.config)?);
-        let selected = source.inputs.select(&workspace.repository, source.files, declared)?;
-        images.insert(name.clone(), source.inputs.readers(&selected.selection, path.as_ref()));
+        let selections = source.contexts.select(&workspace.repository, source.files)?;
+        images.insert(name.clone(), source.contexts.readers(&selections, path.as_ref()));
     }
     let exists = workspace.files.read(&workspace.repository, path.as_ref())?.is_some();
     let view = PathView { path: path.to_string(), files: workspace.files.to_string(), exists, images };

@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 
 use super::edges::Edges;
-use super::gather::{Bases, Sources};
+use super::gather::{Bases, Part, Sources};
 use super::print;
 use super::workspace::Workspace;
 use crate::cli::{Global, InputsArgs};
 use crate::error::Result;
-use crate::ui::inputs::{InputsView, write_inputs, write_inputs_json};
+use crate::ui::inputs::{ContextView, InputsView, write_inputs, write_inputs_json};
 
 /// Runs `dtbuild inputs`.
 pub(super) fn inputs(global: &Global, args: &InputsArgs) -> Result<u8> {
@@ -18,18 +18,21 @@ pub(super) fn inputs(global: &Global, args: &InputsArgs) -> Result<u8> {
     let roots = BTreeSet::from([args.image.clone()]);
     let sources = Sources::read(&workspace, &mut Bases::locked(&edges, &workspace), &roots)?;
     let source = &sources.images[&args.image];
-    let image = (&args.image, source.declared(&workspace.config)?);
-    let selected = source.inputs.select(&workspace.repository, source.files, image)?;
-    let snapshot = source.inputs.snapshot(&workspace.repository, source.files, &selected.selection, image)?;
-    let mut notes = source.notes(&selected.selection);
+    let selections = source.contexts.select(&workspace.repository, source.files)?;
+    let parts = source.contexts.parts(&workspace.repository, source.files, &selections)?;
+    let context = |part: &'_ Part<'_>| ContextView {
+        name: part.name.map(str::to_owned),
+        folder: part.folder.to_owned(),
+        whole: part.whole,
+        digest: part.digest.to_owned(),
+        entries: std::sync::Arc::clone(&part.snapshot.entries),
+    };
+    let mut notes = source.notes(&selections);
     notes.extend(source.stale_notes());
     let view = InputsView {
         image: &args.image,
-        context: &image.1.context,
         files: source.files.to_string(),
-        whole: selected.selection.is_whole(),
-        digest: selected.digest.to_string(),
-        entries: &snapshot.entries,
+        contexts: parts.iter().map(context).collect(),
         notes,
     };
     print(

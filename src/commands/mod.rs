@@ -18,6 +18,7 @@ mod files;
 mod gather;
 mod inputs;
 mod lock;
+mod named;
 mod plan;
 mod release;
 mod requests;

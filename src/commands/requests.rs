@@ -2,17 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use bstr::{BStr, ByteSlice};
+use bstr::ByteSlice;
 use dtbuild_cache::key::ImageKey;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::files::Files;
 use super::gather::{Gathered, Source};
+use super::named::Named;
 use super::workspace::Workspace;
-use crate::config::{Config, Image, ImageName, Platform};
-use crate::engine::{BuildRequest, Contexts, Output};
-use crate::error::{Error, Kind, Result};
+use crate::config::{Config, ContextOrigin, Image, ImageName, Platform};
+use crate::engine::{BuildRequest, Output};
+use crate::error::Result;
 use crate::execute::scheduler::Job;
 use crate::plan::{Plan, PlannedImage};
 use crate::reference::Reference;
@@ -67,7 +68,7 @@ pub(super) fn jobs(
 /// A name for a context and what a Dockerfile reads of it: the engine fetches what it needs, so images that need the
 /// same can share one copy of it, and those that do not would undo each other's.
 fn context_name(config: &Config, source: &Source, image: &Image) -> String {
-    let reads: Vec<&str> = source.inputs.reads().into_iter().collect();
+    let reads: Vec<&str> = source.contexts.main.reads().into_iter().collect();
     format!("{}\0{}\0{}", config.project, image.context, reads.join("\0"))
 }
 
@@ -91,14 +92,13 @@ pub(super) fn request(
     let source = gathered.source(&planned.name)?;
     let image = source.declared(&workspace.config)?;
     let files = source.files;
-    let selection = gathered.selection(&planned.name);
-    let reads = |path: &BStr| selection.is_none_or(|selection| selection.contains(path));
-    let context = image.context.as_ref();
-    let snapshot = files.snapshot(&workspace.repository, context, &*source.inputs.rules, reads)?;
-    let context = snapshot.ok_or_else(|| {
-        Error::new(Kind::Usage, format!("the context `{}` is gone from {files}", image.context))
-    })?;
-    let dockerfile = pinned(source, gathered, &workspace.config)?;
+    let selections = gathered.selections(&planned.name);
+    let context = source.contexts.sent(&workspace.repository, files, selections)?;
+    // Those of the key, also where none are declared: another machine's engine builds for itself.
+    let platforms: Vec<Platform> = source.platforms.iter().cloned().map(Platform).collect();
+    let named = Named::of(workspace, gathered, (source, selections), &platforms)?;
+    let replacements = replacements(source, gathered, &workspace.config);
+    let dockerfile = source.pin(&named.known(replacements.clone()))?;
     let source_date_epoch = source_date_epoch(workspace, &dockerfile, files)?;
     Ok(BuildRequest {
         image: planned.name.clone(),
@@ -108,8 +108,7 @@ pub(super) fn request(
         dockerfile_path: image.dockerfile.clone(),
         target: image.target.clone(),
         args: source.args.clone(),
-        // Those of the key, also where none are declared: another machine's engine builds for itself.
-        platforms: source.platforms.iter().cloned().map(Platform).collect(),
+        platforms,
         labels: labels(workspace, planned, files)?,
         secrets: image.secrets.clone(),
         options: image.options.clone(),
@@ -117,13 +116,13 @@ pub(super) fn request(
         no_cache,
         names: names(planned, purpose)?,
         output: if purpose == Purpose::Publish { Output::Push } else { Output::Load },
-        contexts: Contexts::default(),
+        contexts: named.contexts(source, replacements),
     })
 }
 
-/// The Dockerfile with every base image pinned to the digest that was hashed, and every image of `build.toml`
-/// by its key. This works on every engine, where named contexts and source policies do not.
-fn pinned(source: &Source, gathered: &Gathered, config: &Config) -> Result<Vec<u8>> {
+/// What the Dockerfile is to name instead: every base image by the digest that was hashed, and every image of
+/// `build.toml` by its key. This works on every engine, where named contexts and source policies do not.
+fn replacements(source: &Source, gathered: &Gathered, config: &Config) -> BTreeMap<String, String> {
     let mut replacements: BTreeMap<String, String> = BTreeMap::new();
     for name in source.bases() {
         if let Some(digest) = gathered.bases.get(name).filter(|_| !name.contains('@')) {
@@ -137,7 +136,13 @@ fn pinned(source: &Source, gathered: &Gathered, config: &Config) -> Result<Vec<u
             replacements.insert(word.to_owned(), reference.to_string());
         }
     }
-    source.pin(&replacements)
+    for (_, origin) in source.contexts.others() {
+        if let ContextOrigin::External(name) = origin {
+            // The Dockerfile has the context's name there.
+            replacements.entry(name.clone()).or_insert_with(|| name.clone());
+        }
+    }
+    replacements
 }
 
 /// The commit's time, so that two builds of it are the same image also in the times that it carries.

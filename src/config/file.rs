@@ -58,6 +58,12 @@ pub struct ImageTable {
     /// The Dockerfile, from the repository's root; `{context}/Dockerfile` when left out.
     #[schemars(with = "Option<String>")]
     pub dockerfile: Option<Spanned<String>>,
+    /// Further contexts, by the names that the Dockerfile has for them (`COPY --from=NAME`, `FROM NAME`): a folder
+    /// from the repository's root, `image:NAME` for another image of this file, `docker-image://REFERENCE`, or the
+    /// url of a git repository.
+    #[serde(default)]
+    #[schemars(with = "BTreeMap<String, String>")]
+    pub contexts: BTreeMap<Spanned<String>, Spanned<String>>,
     /// The stage to build; the last one when left out.
     pub target: Option<String>,
     /// The repository to push to; `{project.registry}/{image}` when left out.

@@ -8,6 +8,7 @@ use dtbuild_cache::globs::Globs;
 use crate::reference::Repository;
 
 mod builders;
+mod contexts;
 mod error;
 pub mod file;
 pub mod lock;
@@ -18,6 +19,7 @@ mod tests;
 mod validate;
 
 pub use builders::Builder;
+pub use contexts::{ContextOrigin, NamedContext, NamedContexts};
 pub use error::ConfigError;
 pub(crate) use error::nearest;
 
@@ -76,6 +78,8 @@ pub struct Image {
     pub context: BString,
     /// The Dockerfile's path from the repository's root.
     pub dockerfile: BString,
+    /// Further contexts, by the names that the Dockerfile has for them.
+    pub contexts: NamedContexts,
     /// The stage to build; none for the last.
     pub target: Option<String>,
     /// Build arguments.

@@ -73,6 +73,38 @@ fn every_mistake_is_named_with_its_line_and_a_hint() {
             "images `api` and `client` have one repository",
             "another `repository`",
         ),
+        ("contexts = { Lib = \"lib\" }", 1, "`Lib` cannot name a context", "lower-case"),
+        ("contexts = { scratch = \"lib\" }", 1, "`scratch` means something else", "another name"),
+        ("contexts = { context = \"lib\" }", 1, "`context` means something else", "another name"),
+        ("contexts = { \"a b\" = \"lib\" }", 1, "`a b` cannot name a context", "lower-case"),
+        ("contexts = { a = \"lib\", \"a:latest\" = \"lib\" }", 1, "two contexts are named `a`", ""),
+        ("contexts = { lib = \"../lib\" }", 1, "`../lib` leads out of the repository", "inside"),
+        ("contexts = { lib = \"/lib\" }", 1, "not a path from the repository's root", "relative"),
+        ("contexts = { lib = \"image:client\" }", 1, "`client` cannot be built from itself", ""),
+        ("contexts = { lib = \"image:tools\" }", 1, "no image is named `tools`", "declare it"),
+        ("contexts = { lib = \"image:A\" }", 1, "`A` is not a name", "`image:NAME`"),
+        ("contexts = { lib = \"target:tools\" }", 1, "`target:tools` cannot be a context", "`image:NAME`"),
+        (
+            "contexts = { lib = \"docker-image://A\" }",
+            1,
+            "cannot be a context",
+            "`docker-image://alpine:3.20`",
+        ),
+        (
+            "contexts = { lib = \"oci-layout://a\" }",
+            1,
+            "`oci-layout://a` cannot be a context",
+            "push the layout",
+        ),
+        ("contexts = { lib = \"ssh://git@h/a.git\" }", 1, "cannot be a context", "`git@HOST:PATH`"),
+        ("contexts = { lib = \"https://h/a.tgz\" }", 1, "cannot be a context", "`ADD --checksum=... URL`"),
+        ("contexts = { lib = \"ftp://h/a\" }", 1, "cannot be a context", "it is a folder"),
+        (
+            "[images.api]\ncontext = \"api\"\ncontexts = { c = \"image:cliemt\" }",
+            3,
+            "no image is named `cliemt`",
+            "did you mean `image:client`?",
+        ),
         ("platforms = [\"arm64\"]", 1, "`arm64` is not a platform", "os/architecture"),
         ("paths = [\"a[\"]", 1, "`a[` is not a valid glob", ""),
         ("paths = [\"../**\"]", 1, "leads out of the repository", ""),
@@ -130,4 +162,28 @@ fn every_error_has_a_line() {
         assert!(parse(text).unwrap_err().line.is_some(), "{text:?}");
         assert!(Lock::parse(text).unwrap_err().line.is_some(), "{text:?}");
     }
+}
+
+#[test]
+fn a_context_is_a_folder_an_image_or_a_repository() {
+    let commit = "0f".repeat(20);
+    let text = format!(
+        "{MINIMAL}contexts = {{ shared = \"./libs/shared/\", root = \".\", tools = \"image:tools\",
+  \"docker.io/library/node:22\" = \"docker-image://node:22-slim\", \"a/b:1\" = \"docker-image://a@sha256:{digest}\",
+  git = \"https://example.com/a.git#{commit}:sub\", branch = \"git@example.com:a/b.git#main\" }}
+[images.tools]
+context = \"tools\"
+",
+        digest = "ab".repeat(32)
+    );
+    let contexts = image(&parse(&text).unwrap(), "client").contexts;
+    let origin = |name: &str| contexts[name].origin.clone();
+    assert_eq!(contexts.len(), 7);
+    assert_eq!(origin("shared"), ContextOrigin::Folder("libs/shared".into()));
+    assert_eq!(origin("root"), ContextOrigin::Folder("".into()));
+    assert_eq!(origin("tools"), ContextOrigin::Image("tools".parse().unwrap()));
+    assert_eq!(origin("node:22"), ContextOrigin::External("node:22-slim".to_owned()));
+    assert!(matches!(origin("a/b:1"), ContextOrigin::External(name) if name.starts_with("a@sha256:")));
+    let exact = |name: &str| matches!(origin(name), ContextOrigin::Repository { exact: true, .. });
+    assert_eq!((exact("git"), exact("branch")), (true, false));
 }

@@ -1,6 +1,6 @@
 //! From [`File`] to [`Config`]: names, paths, globs and references are checked, defaults filled in.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use bstr::BString;
@@ -30,10 +30,12 @@ impl Validator<'_> {
         let project = self.parse::<ImageName>(&file.project.name)?.to_string();
         let registry = self.registry(&file.project.registry)?;
         let mut images = BTreeMap::new();
+        let declared: BTreeSet<String> = file.images.keys().map(|name| name.get_ref().clone()).collect();
         let mut places = Vec::new();
         for (name, table) in file.images {
             let parsed: ImageName = self.parse(&name)?;
-            let image = self.image(&name, table, &registry)?;
+            let contexts = self.contexts(&name, &table.contexts, &declared)?;
+            let image = Image { contexts, ..self.image(&name, table, &registry)? };
             places.push((name.span().start, parsed.clone(), image.repository.clone()));
             images.insert(parsed, image);
         }
@@ -73,7 +75,7 @@ impl Validator<'_> {
         ConfigError::new(self.file, message).at(self.text, place.span().start)
     }
 
-    fn line(&self, place: &Spanned<String>) -> usize {
+    pub(super) fn line(&self, place: &Spanned<String>) -> usize {
         error::line_of(self.text, place.span().start)
     }
 
@@ -110,6 +112,7 @@ impl Validator<'_> {
             repository,
             context,
             dockerfile,
+            contexts: BTreeMap::new(),
             target: table.target,
             args: table.args,
             platforms,
@@ -124,7 +127,7 @@ impl Validator<'_> {
     }
 
     /// A path inside the repository, without `.` and trailing slashes; empty for the root.
-    fn path(&self, value: &Spanned<String>) -> Result<BString> {
+    pub(super) fn path(&self, value: &Spanned<String>) -> Result<BString> {
         let path = value.get_ref();
         if path.starts_with('/') || path.contains('\\') || path.contains('\0') {
             return Err(self

@@ -42,7 +42,11 @@ pub(super) fn causes(facts: &Facts, image: &ImageFacts, current: Option<&Deploye
     reasons.extend(secrets.map(|(id, _, _)| Reason::SecretChanged { id: id.clone() }));
     let images = differing(&old.images, &new.images).filter_map(|(name, _, _)| name.parse().ok());
     reasons.extend(images.map(|image| Reason::DependencyChanged { image }));
-    if old.contexts != new.contexts || old.paths != new.paths {
+    let contexts = || differing(&old.contexts, &new.contexts);
+    reasons.extend(contexts().filter_map(|(name, old, new)| context(name, old, new)));
+    let is_named =
+        |(name, old, new): (&String, Option<&String>, Option<&String>)| context(name, old, new).is_some();
+    if contexts().any(|differing| !is_named(differing)) || old.paths != new.paths {
         reasons.extend(inputs(image));
     }
     reasons
@@ -53,6 +57,20 @@ fn inputs(image: &ImageFacts) -> Vec<Reason> {
     let paths = image.changes.iter().filter(|change| change.path != image.dockerfile.as_str());
     let reasons: Vec<Reason> = paths.cloned().map(Reason::PathChanged).collect();
     if reasons.is_empty() { vec![Reason::InputsChanged] } else { reasons }
+}
+
+/// A named context that is something else than before; none where only what is in it differs.
+fn context(name: &str, old: Option<&String>, new: Option<&String>) -> Option<Reason> {
+    let is_folder = |id: &String| id.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if name.is_empty() || old.zip(new).is_some_and(|(old, new)| is_folder(old) && is_folder(new)) {
+        return None;
+    }
+    let shown = |id: Option<&String>| match id {
+        None => String::new(),
+        Some(id) if is_folder(id) => "a folder".to_owned(),
+        Some(id) => id.clone(),
+    };
+    Some(Reason::SettingChanged { setting: format!("contexts.{name}"), old: shown(old), new: shown(new) })
 }
 
 fn settings(old: &KeyFields, new: &KeyFields) -> Vec<Reason> {

@@ -21,8 +21,12 @@ pub enum Reader {
     IgnoreFile,
     /// The image's `paths` in `build.toml`.
     Paths,
-    /// It cannot be told what the Dockerfile reads, so the whole context counts.
-    Context,
+    /// All of a context counts: the Dockerfile copies it, stands on it, or cannot be told to read less.
+    Context {
+        /// The context's name; none for the main one.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        name: Option<String>,
+    },
 }
 
 /// Why a file is no input of an image.

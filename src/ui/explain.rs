@@ -137,8 +137,10 @@ fn fields(view: &ImageView<'_>) -> Vec<(&'static str, String)> {
     rows.extend(fields.secrets.iter().map(|(id, version)| ("secret", secret(id, version))));
     let attested = |name: &str, by: &str| format!("{name} {}", text::name(by)).trim_end().to_owned();
     rows.extend(fields.attestations.iter().map(|(name, by)| ("attestation", attested(name, by))));
+    // A folder has a digest; of anything else the key has what build.toml says of it.
+    let context = |id: &str| if is_digest(id) { text::short_hex(id) } else { text::name(id).into_owned() };
     rows.extend(fields.contexts.iter().map(|(name, id)| {
-        ("context", format!("{} {}", text::name(name), text::short_hex(id)).trim_start().to_owned())
+        ("context", format!("{} {}", text::name(name), context(id)).trim_start().to_owned())
     }));
     rows.extend(fields.paths.as_ref().map(|id| ("paths", text::short_hex(id))));
     rows.extend(
@@ -221,6 +223,10 @@ pub fn write_path_json(out: &mut impl Write, view: &PathView) -> io::Result<()> 
     writeln!(out)
 }
 
+fn is_digest(id: &str) -> bool {
+    id.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
 fn reader_words(reader: &Reader) -> String {
     match reader {
         Reader::Instruction { file, line, instruction } => {
@@ -229,7 +235,10 @@ fn reader_words(reader: &Reader) -> String {
         Reader::Dockerfile => "its Dockerfile".to_owned(),
         Reader::IgnoreFile => "says what of its context is ignored".to_owned(),
         Reader::Paths => "`paths` in build.toml".to_owned(),
-        Reader::Context => "its whole context counts".to_owned(),
+        Reader::Context { name: None } => "its whole context counts".to_owned(),
+        Reader::Context { name: Some(name) } => {
+            format!("its whole context `{}` counts", text::name(name))
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! The files that an image's key covers. Start with [`write_inputs`]; programs read [`write_inputs_json`].
 
 use std::io::{self, Write};
+use std::sync::Arc;
 
 use bstr::BString;
 use dtbuild_cache::snapshot::SnapshotEntry;
@@ -19,36 +20,56 @@ const VERSION: u32 = 1;
 pub struct InputsView<'a> {
     /// Which image.
     pub image: &'a ImageName,
-    /// Its context's folder.
-    pub context: &'a BString,
     /// Where the files are: a commit, or the working tree.
     pub files: String,
-    /// Whether the whole context counts.
-    pub whole: bool,
-    /// The digest of the inputs, as it enters the key.
-    pub digest: String,
-    /// The folders, files and links.
-    pub entries: &'a [SnapshotEntry],
+    /// What is read of each context, the main one first.
+    pub contexts: Vec<ContextView>,
     /// What is not exact.
     pub notes: Vec<String>,
+}
+
+/// What is read of a context.
+pub struct ContextView {
+    /// Its name; none for the main one.
+    pub name: Option<String>,
+    /// Its folder.
+    pub folder: BString,
+    /// Whether all of it counts.
+    pub whole: bool,
+    /// The digest of what is read, as it enters the key.
+    pub digest: String,
+    /// The folders, files and links.
+    pub entries: Arc<[SnapshotEntry]>,
 }
 
 #[derive(Serialize)]
 struct Json<'a> {
     version: u32,
     image: &'a ImageName,
-    context: String,
     files: &'a str,
-    whole: bool,
-    digest: &'a str,
+    #[serde(flatten)]
+    main: Option<ContextJson<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    contexts: Vec<ContextJson<'a>>,
     bytes: u64,
-    inputs: Vec<Input>,
+    inputs: Vec<Input<'a>>,
     notes: &'a [String],
 }
 
 #[derive(Serialize)]
-struct Input {
+struct ContextJson<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<&'a str>,
+    context: String,
+    whole: bool,
+    digest: &'a str,
+}
+
+#[derive(Serialize)]
+struct Input<'a> {
     path: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    context: Option<&'a str>,
     kind: &'static str,
     bytes: u64,
     id: String,
@@ -57,6 +78,17 @@ struct Input {
 }
 
 impl InputsView<'_> {
+    /// What has a content, with its context.
+    fn inputs(&self) -> impl Iterator<Item = (&ContextView, &SnapshotEntry)> {
+        self.contexts.iter().flat_map(|context| context.inputs().map(move |entry| (context, entry)))
+    }
+
+    fn bytes(&self) -> u64 {
+        self.inputs().map(|(_, entry)| entry.size).sum()
+    }
+}
+
+impl ContextView {
     /// What has a content: all but the folders, and folders in which nothing is left.
     fn inputs(&self) -> impl Iterator<Item = &SnapshotEntry> {
         let next = self.entries.iter().skip(1).map(Some).chain([None]);
@@ -71,34 +103,33 @@ impl InputsView<'_> {
             .map(|(entry, _)| entry)
     }
 
-    fn bytes(&self) -> u64 {
-        self.entries.iter().map(|entry| entry.size).sum()
-    }
-
     /// A path from the repository's root.
     fn path(&self, entry: &SnapshotEntry) -> String {
-        let path = if self.context.is_empty() {
+        let path = if self.folder.is_empty() {
             entry.path.to_string()
         } else {
-            format!("{}/{}", self.context, entry.path)
+            format!("{}/{}", self.folder, entry.path)
         };
         if entry.kind == Kind::Folder { path + "/" } else { path }
+    }
+
+    fn json(&self) -> ContextJson<'_> {
+        let (name, context) = (self.name.as_deref(), self.folder.to_string());
+        ContextJson { name, context, whole: self.whole, digest: &self.digest }
     }
 }
 
 /// Writes the inputs for people: a line per file, the total, what is not exact.
 pub fn write_inputs(out: &mut impl Write, view: &InputsView<'_>, styled: bool) -> io::Result<()> {
     let palette = Palette::new(styled);
-    let all = if view.whole { ", the whole context" } else { "" };
-    writeln!(out, "{}", palette.bold(format!("{}: the inputs in {}{all}", view.image, view.files)))?;
-    for entry in view.inputs() {
-        let id =
-            if entry.kind == Kind::Folder { String::new() } else { text::short_hex(&entry.id.to_string()) };
-        let path = text::name(&view.path(entry)).into_owned();
-        let link = entry.link.as_ref().map(|link| format!(" -> {}", text::name(&link.to_string())));
-        let link = link.unwrap_or_default();
-        let (kind, size) = (kind(entry.kind), text::bytes(entry.size));
-        writeln!(out, "  {kind:<10}  {size:>8}  {:<12}  {path}{link}", palette.dim(id))?;
+    for context in &view.contexts {
+        let all = if context.whole { ", the whole context" } else { "" };
+        let heading = match &context.name {
+            None => format!("{}: the inputs in {}{all}", view.image, view.files),
+            Some(name) => format!("from the context `{}`{all}", text::name(name)),
+        };
+        writeln!(out, "{}", palette.bold(heading))?;
+        context.inputs().try_for_each(|entry| write_input(out, context, entry, palette))?;
     }
     for note in &view.notes {
         writeln!(out, "note: {}", text::one_line(note))?;
@@ -107,24 +138,38 @@ pub fn write_inputs(out: &mut impl Write, view: &InputsView<'_>, styled: bool) -
     writeln!(out, "{}", palette.bold(total))
 }
 
+fn write_input(
+    out: &mut impl Write,
+    context: &ContextView,
+    entry: &SnapshotEntry,
+    palette: Palette,
+) -> io::Result<()> {
+    let id = if entry.kind == Kind::Folder { String::new() } else { text::short_hex(&entry.id.to_string()) };
+    let path = text::name(&context.path(entry)).into_owned();
+    let link = entry.link.as_ref().map(|link| format!(" -> {}", text::name(&link.to_string())));
+    let link = link.unwrap_or_default();
+    let (kind, size) = (kind(entry.kind), text::bytes(entry.size));
+    writeln!(out, "  {kind:<10}  {size:>8}  {:<12}  {path}{link}", palette.dim(id))
+}
+
 /// Writes the inputs for programs: one JSON object.
 pub fn write_inputs_json(out: &mut impl Write, view: &InputsView<'_>) -> io::Result<()> {
-    let input = |entry: &SnapshotEntry| Input {
-        path: view.path(entry),
+    let inputs = view.inputs().map(|(context, entry)| Input {
+        path: context.path(entry),
+        context: context.name.as_deref(),
         kind: kind(entry.kind),
         bytes: entry.size,
         id: if entry.kind == Kind::Folder { String::new() } else { entry.id.to_string() },
         link: entry.link.as_ref().map(ToString::to_string),
-    };
+    });
     let json = Json {
         version: VERSION,
         image: view.image,
-        context: view.context.to_string(),
         files: &view.files,
-        whole: view.whole,
-        digest: &view.digest,
+        main: view.contexts.first().map(ContextView::json),
+        contexts: view.contexts.iter().skip(1).map(ContextView::json).collect(),
         bytes: view.bytes(),
-        inputs: view.inputs().map(input).collect(),
+        inputs: inputs.collect(),
         notes: &view.notes,
     };
     serde_json::to_writer_pretty(&mut *out, &json)?;

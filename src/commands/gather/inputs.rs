@@ -18,8 +18,19 @@ use crate::error::{Error, Kind, Result};
 use crate::git::Repository;
 use crate::plan::{Reader, Unread};
 
-/// What of the repository can alter an image.
+/// Where a context is.
+pub(super) struct Place {
+    /// Its folder, from the repository's root.
+    pub(super) folder: BString,
+    /// What it is, for messages.
+    pub(super) what: String,
+    /// The line of `build.toml` that names the folder.
+    pub(super) line: usize,
+}
+
+/// What of a context can alter an image.
 pub(crate) struct Inputs {
+    place: Place,
     /// The context's folder.
     context: BString,
     /// What `.dockerignore` keeps out of the context, whatever it is used for.
@@ -42,34 +53,62 @@ pub(crate) struct Selected {
 }
 
 impl Inputs {
-    /// Reads the image's `.dockerignore`: `{dockerfile}.dockerignore`, else the context's own.
-    pub(crate) fn read(
+    /// Reads the `.dockerignore` of the main context: `{dockerfile}.dockerignore`, else the context's own.
+    pub(super) fn read(
         repository: &Repository,
         files: Files,
-        image: &Image,
+        (name, image): (&ImageName, &Image),
         records: &RecordStore,
         reads: Reads,
     ) -> Result<Self> {
         let of_dockerfile = BString::from([image.dockerfile.as_slice(), b".dockerignore"].concat());
         let of_context = join(&image.context, ".dockerignore");
+        let what = format!("the context of `{name}`");
+        let place = Place { folder: image.context.clone(), what, line: image.context_line };
+        let ignore_files = [of_dockerfile, of_context];
+        let this = Self::over(repository, files, place, (&ignore_files, records), reads)?;
+        let (ignore, paths) = (image.ignore.clone(), image.paths.clone());
+        Ok(Self { ignore, paths, dockerfile: image.dockerfile.clone(), ..this })
+    }
+
+    /// Reads the `.dockerignore` of a named context: the one in its folder.
+    pub(super) fn of_context(
+        repository: &Repository,
+        files: Files,
+        image: &Image,
+        place: Place,
+        records: &RecordStore,
+        reads: Reads,
+    ) -> Result<Self> {
+        let ignore_files = [join(&place.folder, ".dockerignore")];
+        let this = Self::over(repository, files, place, (&ignore_files, records), reads)?;
+        Ok(Self { ignore: image.ignore.clone(), ..this })
+    }
+
+    fn over(
+        repository: &Repository,
+        files: Files,
+        place: Place,
+        (ignore_files, records): (&[BString], &RecordStore),
+        reads: Reads,
+    ) -> Result<Self> {
         let (mut text, mut ignore_file) = (Vec::new(), None);
-        for path in [of_dockerfile, of_context] {
+        for path in ignore_files.iter().cloned() {
             if let Some(found) = files.read(repository, path.as_bstr())? {
                 (text, ignore_file) = (found.clone(), Some((path, found)));
                 break;
             }
         }
-        text.extend_from_slice(records_rule(&image.context, records).as_bytes());
-        let place =
+        text.extend_from_slice(records_rule(&place.folder, records).as_bytes());
+        let file =
             ignore_file.as_ref().map_or(FILE_NAME.into(), |(path, _): &(BString, Vec<u8>)| path.clone());
         let rules = Rules::shared(&text).map_err(|error| {
             let IgnoreError { line, pattern, reason } = error;
-            let message = format!("{place}:{line}: `{pattern}` is not a valid pattern: {reason}");
+            let message = format!("{file}:{line}: `{pattern}` is not a valid pattern: {reason}");
             Error::new(Kind::Usage, message)
         })?;
-        let (ignore, paths) = (image.ignore.clone(), image.paths.clone());
-        let (context, dockerfile) = (image.context.clone(), image.dockerfile.clone());
-        Ok(Self { context, rules, ignore_file, ignore, paths, dockerfile, reads })
+        let (context, dockerfile) = (place.folder.clone(), BString::default());
+        Ok(Self { place, context, rules, ignore_file, ignore: None, paths: None, dockerfile, reads })
     }
 
     /// The paths of the context that the Dockerfile reads, as it writes them, sorted.
@@ -78,27 +117,38 @@ impl Inputs {
     }
 
     /// Finds what the Dockerfile reads of the context, and identifies it.
-    pub(crate) fn select(
-        &self,
-        repository: &Repository,
-        files: Files,
-        image: (&ImageName, &Image),
-    ) -> Result<Selected> {
-        let folder = self.folder(repository, files, image)?;
+    pub(super) fn select(&self, repository: &Repository, files: Files) -> Result<Selected> {
+        let folder = self.folder(repository, files)?;
         let selection = self.selection(&folder, files)?;
         let digest = folder.digest(&self.filter(&selection))?;
         Ok(Selected { selection, digest })
     }
 
     /// The files of the context that the key covers.
-    pub(crate) fn snapshot(
+    pub(super) fn snapshot(
         &self,
         repository: &Repository,
         files: Files,
         selection: &Selection,
-        image: (&ImageName, &Image),
     ) -> Result<Snapshot> {
-        self.folder(repository, files, image)?.snapshot(&self.filter(selection))
+        self.folder(repository, files)?.snapshot(&self.filter(selection))
+    }
+
+    /// The context as a build is sent it that reads `selection`; all of it where none is given.
+    pub(super) fn sent(
+        &self,
+        repository: &Repository,
+        files: Files,
+        selection: Option<&Selection>,
+    ) -> Result<Snapshot> {
+        let reads = |path: &BStr| selection.is_none_or(|selection| selection.contains(path));
+        let sent = files.snapshot(repository, self.context.as_bstr(), &*self.rules, reads)?;
+        sent.ok_or_else(|| no_folder(files, &self.place).into())
+    }
+
+    /// The context's folder, from the repository's root.
+    pub(super) fn folder_path(&self) -> &BStr {
+        self.context.as_bstr()
     }
 
     /// What the Dockerfile reads of the context, before anything is ignored.
@@ -116,8 +166,8 @@ impl Inputs {
         Both(&*self.rules, Both(self.ignore.as_ref().map(ignored), selection))
     }
 
-    fn folder(&self, repository: &Repository, files: Files, image: (&ImageName, &Image)) -> Result<Folder> {
-        files.folder(repository, self.context.as_bstr())?.ok_or_else(|| no_context(files, image).into())
+    fn folder(&self, repository: &Repository, files: Files) -> Result<Folder> {
+        files.folder(repository, self.context.as_bstr())?.ok_or_else(|| no_folder(files, &self.place).into())
     }
 
     /// Checks that what the Dockerfile names is there: a build would fail.
@@ -157,13 +207,8 @@ impl Inputs {
         files.digest(repository, BStr::new(""), &Both(&filter, ignored))
     }
 
-    /// Whether a changed path can be a cause of another key.
-    pub(crate) fn contains(&self, selection: &Selection, path: &BStr) -> bool {
-        self.readers(selection, path).is_ok()
-    }
-
     /// What makes a path an input, or why nothing does. The path need not be there.
-    pub(crate) fn readers(
+    pub(super) fn readers(
         &self,
         selection: &Selection,
         path: &BStr,
@@ -195,7 +240,7 @@ impl Inputs {
     }
 
     /// What of the context's digest is not exact, or why more counts than is read.
-    pub(crate) fn notes(&self, selection: &Selection) -> Vec<String> {
+    pub(super) fn notes(&self, selection: &Selection) -> Vec<String> {
         self.reads.notes(selection)
     }
 
@@ -227,10 +272,16 @@ fn records_rule(context: &BString, records: &RecordStore) -> String {
     if line.is_empty() { line } else { format!("\n/{line}\n") }
 }
 
-/// What is told when there is no such folder.
+/// What is told when there is no such main context.
 pub(crate) fn no_context(files: Files, (name, image): (&ImageName, &Image)) -> ConfigError {
-    let message = format!("the context of `{name}`, `{}`, is not a folder of {files}", image.context);
-    ConfigError::on_line(FILE_NAME, image.context_line, message)
+    let what = format!("the context of `{name}`");
+    no_folder(files, &Place { folder: image.context.clone(), what, line: image.context_line })
+}
+
+/// What is told when there is no such folder.
+fn no_folder(files: Files, place: &Place) -> ConfigError {
+    let message = format!("{}, `{}`, is not a folder of {files}", place.what, place.folder);
+    ConfigError::on_line(FILE_NAME, place.line, message)
         .hint("paths are from the repository's root; is the folder committed?")
 }
 

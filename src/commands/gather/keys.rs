@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use dtbuild_cache::key::{ImageKey, KeyFields, SCHEMA};
-use dtbuild_cache::sources::Selection;
 
+use super::contexts::Selections;
 use super::source::Source;
 use crate::commands::workspace::Workspace;
 use crate::config::ImageName;
@@ -17,8 +17,8 @@ pub(crate) struct Keyed {
     pub(crate) key: ImageKey,
     /// What it was taken from.
     pub(crate) fields: KeyFields,
-    /// What of the context is read.
-    pub(crate) selection: Selection,
+    /// What of the contexts is read.
+    pub(crate) selections: Selections,
 }
 
 /// The images' keys.
@@ -34,21 +34,20 @@ pub(crate) fn fields(
     let mut keys = Keys::new();
     for name in order {
         let Some(source) = sources.get(name) else { continue };
-        keys.insert(name.clone(), of_image(workspace, name, source, bases, &keys)?);
+        keys.insert(name.clone(), of_image(workspace, source, bases, &keys)?);
     }
     Ok(keys)
 }
 
 fn of_image(
     workspace: &Workspace,
-    name: &ImageName,
     source: &Source,
     bases: &BTreeMap<String, Digest>,
     known: &Keys,
 ) -> Result<Keyed> {
     let image = source.declared(&workspace.config)?;
-    let selected = source.inputs.select(&workspace.repository, source.files, (name, image))?;
-    let paths = source.inputs.paths_digest(&workspace.repository, source.files)?;
+    let selections = source.contexts.select(&workspace.repository, source.files)?;
+    let paths = source.contexts.main.paths_digest(&workspace.repository, source.files)?;
     // A base whose digest nobody asked for is keyed by its name: the digest is left empty.
     let base = |name: &str| (name.to_owned(), bases.get(name).map(ToString::to_string).unwrap_or_default());
     let secret = |secret: &crate::config::SecretSource| {
@@ -68,10 +67,10 @@ fn of_image(
         args: source.args.clone(),
         bases: source.bases().map(base).collect(),
         secrets: image.secrets.iter().map(secret).chain(image.options.ssh.iter().map(agent)).collect(),
-        contexts: [(String::new(), selected.digest.to_string())].into(),
+        contexts: selections.digests.clone(),
         paths: paths.map(|id| id.to_string()),
         attestations: image.options.attestations(),
         images: source.dependencies.iter().filter_map(image_key).collect(),
     };
-    Ok(Keyed { key: fields.key(), fields, selection: selected.selection })
+    Ok(Keyed { key: fields.key(), fields, selections })
 }

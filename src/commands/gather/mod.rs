@@ -6,7 +6,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use dtbuild_cache::key::ImageKey;
-use dtbuild_cache::sources::Selection;
 
 use super::edges::Edges;
 use super::workspace::Workspace;
@@ -19,6 +18,7 @@ use crate::reference::Digest;
 
 mod bases;
 mod comparison;
+mod contexts;
 mod hits;
 mod inputs;
 mod keys;
@@ -30,6 +30,7 @@ mod sources;
 mod written;
 
 pub(crate) use bases::Bases;
+pub(crate) use contexts::{Part, Selections};
 pub(crate) use query::Query;
 pub(crate) use source::Source;
 pub(crate) use sources::Sources;
@@ -60,9 +61,9 @@ impl Gathered {
         self.keys.get(image).map(|keyed| keyed.key)
     }
 
-    /// What of its context an image of the plan reads.
-    pub(crate) fn selection(&self, image: &ImageName) -> Option<&Selection> {
-        self.keys.get(image).map(|keyed| &keyed.selection)
+    /// What of its contexts an image of the plan reads.
+    pub(crate) fn selections(&self, image: &ImageName) -> Option<&Selections> {
+        self.keys.get(image).map(|keyed| &keyed.selections)
     }
 }
 
@@ -180,8 +181,8 @@ fn image_facts(
     changes: &[ChangedPath],
 ) -> Result<ImageFacts> {
     let image = source.declared(&workspace.config)?;
-    let of_inputs =
-        changes.iter().filter(|change| source.inputs.contains(&keyed.selection, change.path.as_ref()));
+    let selections = &keyed.selections;
+    let is_input = |change: &&ChangedPath| source.contexts.readers(selections, change.path.as_ref()).is_ok();
     Ok(ImageFacts {
         name: name.clone(),
         repository: image.repository.clone(),
@@ -189,9 +190,9 @@ fn image_facts(
         key: keyed.key,
         fields: keyed.fields.clone(),
         dependencies: source.dependencies.clone(),
-        changes: of_inputs.cloned().collect(),
+        changes: changes.iter().filter(is_input).cloned().collect(),
         stale: source.stale(),
-        notes: source.notes(&keyed.selection),
+        notes: source.notes(selections),
         cached: false,
         digest: None,
         released: query.images.contains(name),

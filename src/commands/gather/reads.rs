@@ -1,4 +1,4 @@
-//! What a Dockerfile reads of its context, for all platforms together. Start with [`Reads`].
+//! What a Dockerfile reads of one of its contexts, for all platforms together. Start with [`Reads`].
 
 use std::collections::BTreeSet;
 
@@ -8,10 +8,12 @@ use dtbuild_cache::sources::{self, Reading, Selection};
 use crate::dockerfile::{Analysis, Source, SourceKind};
 use crate::plan::Reader;
 
-/// What a Dockerfile reads of its context.
+/// What a Dockerfile reads of a context.
 pub(crate) struct Reads {
     /// The Dockerfile's path.
     file: String,
+    /// The context's name; none for the main one.
+    context: Option<String>,
     /// Whether everything counts.
     pub(super) whole: bool,
     /// Whether all of the file was understood.
@@ -20,20 +22,34 @@ pub(crate) struct Reads {
 }
 
 impl Reads {
-    /// What any of `analyses` reads.
+    /// What any of `analyses` reads of the main context.
     pub(super) fn new(file: String, analyses: &[Analysis]) -> Self {
+        Self::over(file, analyses, None)
+    }
+
+    /// What any of `analyses` reads of the context `name`.
+    pub(super) fn of_context(file: String, analyses: &[Analysis], name: &str) -> Self {
+        Self::over(file, analyses, Some(name.to_owned()))
+    }
+
+    fn over(file: String, analyses: &[Analysis], context: Option<String>) -> Self {
+        let inputs = || {
+            analyses.iter().filter_map(|analysis| match &context {
+                None => Some(&analysis.inputs),
+                Some(name) => analysis.contexts.get(name),
+            })
+        };
         let mut sources: Vec<Source> = Vec::new();
-        for source in analyses.iter().flat_map(|analysis| &analysis.inputs.sources) {
+        for source in inputs().flat_map(|inputs| &inputs.sources) {
             if !sources.contains(source) {
                 sources.push(source.clone());
             }
         }
         // To know what the file itself reads is not enough where unknown instructions may be replayed.
-        let whole = |analysis: &Analysis| analysis.inputs.whole || analysis.has_unknown_triggers();
-        let whole = analyses.iter().any(whole);
+        let whole = inputs().any(|inputs| inputs.whole) || analyses.iter().any(is_obscure);
         let mut notes = analyses.iter().flat_map(|analysis| &analysis.notes);
         let certain = !notes.any(|note| note.kind.widens());
-        Self { file, whole, certain, sources }
+        Self { file, context, whole, certain, sources }
     }
 
     /// The sources, to be found in a tree.
@@ -77,7 +93,7 @@ impl Reads {
         readers.sort_unstable();
         readers.dedup();
         if readers.is_empty() && selection.is_whole() {
-            readers.push(Reader::Context);
+            readers.push(Reader::Context { name: self.context.clone() });
         }
         readers
     }
@@ -87,4 +103,9 @@ impl Reads {
         let note = |(index, widening)| Some(format!("{}: {widening}", self.place(self.sources.get(index)?)));
         selection.widened().filter_map(note).collect()
     }
+}
+
+/// Whether a build may read more than the Dockerfile says: of any context, anything.
+pub(super) fn is_obscure(analysis: &Analysis) -> bool {
+    analysis.obscure || analysis.has_unknown_triggers()
 }

@@ -84,7 +84,7 @@ impl<'a> Remembered<'a> {
             if !self.reads_no_link(image)? {
                 continue;
             }
-            let (dependencies, notes) = (source.dependencies.clone(), source.notes(&keyed.selection));
+            let (dependencies, notes) = (source.dependencies.clone(), source.notes(&keyed.selections));
             let answer = Answer { key: keyed.key, dependencies, notes };
             for (question, answer) in
                 [(own, serde_json::to_vec(&needs)), (whole, serde_json::to_vec(&answer))]
@@ -215,6 +215,7 @@ fn declared(image: &Image, asking: &mut Asking) -> bool {
         ignore,
         secrets,
         options,
+        contexts,
         source,
         context_line: _,
         dockerfile_line: _,
@@ -236,8 +237,8 @@ fn declared(image: &Image, asking: &mut Asking) -> bool {
         asking.on(id.as_bytes()).on(format!("{version:?}").as_bytes());
     }
     asking.on(format!("{options:?}").as_bytes());
-    // Globs of the repository can match anywhere in it.
-    paths.is_none() && *source == config::Source::Commit
+    // Globs of the repository can match anywhere in it, and other contexts lie anywhere.
+    paths.is_none() && contexts.is_empty() && *source == config::Source::Commit
 }
 
 /// Whether `path` is in the folder; everything is in the root.

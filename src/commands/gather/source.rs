@@ -2,10 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use dtbuild_cache::sources::Selection;
-
-use super::inputs::Inputs;
-use super::reads::Reads;
+use super::contexts::{Contexts, Selections};
 use super::written::{Written, declared};
 use crate::commands::files::Files;
 use crate::commands::workspace::Workspace;
@@ -21,7 +18,7 @@ pub(crate) struct Source {
     /// The commit or the disk; the disk also for `source = "worktree"`.
     pub(crate) files: Files,
     /// What of the repository can alter the image.
-    pub(crate) inputs: Inputs,
+    pub(crate) contexts: Contexts,
     /// The images of `build.toml` that it is built from.
     pub(crate) dependencies: BTreeSet<ImageName>,
     /// The given build arguments that the Dockerfile declares.
@@ -42,12 +39,12 @@ pub(crate) struct Source {
 }
 
 impl Source {
-    /// Reads what belongs to a Dockerfile that was analysed: `.dockerignore`.
+    /// Reads what belongs to a Dockerfile that was analysed: the contexts' `.dockerignore`.
     pub(super) fn new(workspace: &Workspace, written: Written, analyses: Vec<Analysis>) -> Result<Self> {
         let path = written.image.dockerfile.to_string();
-        let reads = Reads::new(path.clone(), &analyses);
         let (config, image, files) = (&workspace.config, &written.image, written.files);
-        let inputs = Inputs::read(&workspace.repository, files, image, &config.records, reads)?;
+        let declared = (&written.name, image);
+        let contexts = Contexts::read(&workspace.repository, files, declared, &config.records, &analyses)?;
         let declared: BTreeSet<&String> =
             analyses.iter().flat_map(|analysis| &analysis.declared_args).collect();
         // ONBUILD instructions that are not known may declare any.
@@ -57,7 +54,7 @@ impl Source {
             dependencies: written.dependencies(&analyses),
             name: written.name,
             files,
-            inputs,
+            contexts,
             args,
             platforms: written.platforms,
             dockerfile_digest: written.digest,
@@ -92,7 +89,7 @@ impl Source {
     }
 
     /// What the image's author should know before building it.
-    pub(crate) fn notes(&self, selection: &Selection) -> Vec<String> {
+    pub(crate) fn notes(&self, selections: &Selections) -> Vec<String> {
         let undeclared = self.analyses.iter().flat_map(|analysis| &analysis.undeclared_args);
         let undeclared: BTreeSet<&String> = undeclared.filter(|arg| !self.args.contains_key(*arg)).collect();
         let note = |name| {
@@ -100,7 +97,7 @@ impl Source {
         };
         let mut notes: Vec<String> = undeclared.into_iter().map(note).collect();
         notes.extend(self.remarks(|kind| !matches!(kind, NoteKind::WholeContext | NoteKind::StaleRemote)));
-        notes.extend(self.inputs.notes(selection));
+        notes.extend(self.contexts.notes(selections));
         notes
     }
 
@@ -115,6 +112,7 @@ impl Source {
                 stale.push(reason);
             }
         }
+        stale.extend(self.contexts.stale().cloned());
         stale
     }
 
@@ -124,9 +122,9 @@ impl Source {
     }
 
     /// Where the inputs are not exact, or count as a whole, for `explain`.
-    pub(crate) fn inexact(&self, selection: &Selection) -> Vec<String> {
+    pub(crate) fn inexact(&self, selections: &Selections) -> Vec<String> {
         let mut notes = self.remarks(|_| true);
-        notes.extend(self.inputs.notes(selection));
+        notes.extend(self.contexts.notes(selections));
         notes
     }
 
@@ -145,6 +143,16 @@ impl Source {
             format!("{}{line}: {}{why}", self.path, note.text)
         };
         remarks.into_iter().map(remark).collect()
+    }
+
+    /// Whether it cannot be told which contexts the Dockerfile uses, nor where.
+    pub(crate) fn is_obscure(&self) -> bool {
+        self.analyses.iter().any(|analysis| analysis.obscure)
+    }
+
+    /// Whether a stage of the Dockerfile has this name.
+    pub(crate) fn has_stage(&self, name: &str) -> bool {
+        self.dockerfile.stage_names().any(|stage| stage == name)
     }
 
     /// The words of the Dockerfile that stand for images of `build.toml`.

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::contexts::for_analysis;
 use crate::commands::files::Files;
 use crate::commands::workspace::Workspace;
 use crate::config::{self, Config, ConfigError, Image, ImageName};
@@ -59,7 +60,7 @@ impl Written {
                 platform,
                 build_platform: &machine_platform(),
                 images: &images,
-                contexts: &BTreeMap::new(),
+                contexts: &for_analysis(&self.image.contexts),
                 bases,
                 built,
             };

@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod bases;
+mod contexts;
 mod credentials;
 mod doctor;
 mod fetched;

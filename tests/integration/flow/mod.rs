@@ -4,6 +4,7 @@
 
 mod bench;
 mod builders;
+mod contexts;
 mod failures;
 mod gate;
 mod kills;

@@ -4,7 +4,7 @@
 # program=package, as the program's name tells what is missing, and the package what brings it.
 needed=(
   dockerd=docker.io docker=docker.io docker-registry=docker-registry mmdebstrap=mmdebstrap
-  iptables=iptables ip=iproute2 ansible-playbook=ansible-core docker-compose=docker-compose
+  busybox=busybox-static iptables=iptables ip=iproute2 ansible-playbook=ansible-core docker-compose=docker-compose
   curl=curl git=git
 )
 

@@ -30,6 +30,12 @@ fn keys(dtbuild: &Dtbuild) -> BTreeMap<String, String> {
     images.map(|image| (text(image, "name"), text(image, "key"))).collect()
 }
 
+/// The images whose keys differ.
+fn altered(before: &BTreeMap<String, String>, after: &BTreeMap<String, String>) -> Vec<String> {
+    let differs = |(name, key): &(&String, &String)| before[*name] != **key;
+    after.iter().filter(differs).map(|(name, _)| name.clone()).collect()
+}
+
 #[test]
 fn only_what_an_image_reads_rebuilds_it() {
     let (mut repo, dtbuild) = stack();
@@ -51,12 +57,29 @@ fn only_what_an_image_reads_rebuilds_it() {
         }
         repo = repo.commit("change");
         let after = keys(&dtbuild);
-        let altered: Vec<&str> = after
-            .iter()
-            .filter(|(name, key)| before[*name] != **key)
-            .map(|(name, _)| name.as_str())
-            .collect();
-        assert_eq!(altered, expected, "{paths:?}");
+        assert_eq!(altered(&before, &after), expected, "{paths:?}");
         before = after;
     }
+}
+
+#[test]
+fn a_shared_file_rebuilds_exactly_its_users() {
+    let (mut repo, dtbuild) = stack();
+    let read = |repo: &TestRepo, path: &str| std::fs::read_to_string(repo.path(path)).unwrap();
+    let mut config = read(&repo, "build.toml");
+    for image in ["client", "api"] {
+        let context = format!("context = \"containers/{image}\"\n");
+        config =
+            config.replace(&context, &format!("{context}contexts = {{ shared = \"containers/shared\" }}\n"));
+        let dockerfile = format!("containers/{image}/Dockerfile");
+        let text = read(&repo, &dockerfile) + "\nCOPY --from=shared regions.json /regions.json\n";
+        repo = repo.file(&dockerfile, text);
+    }
+    repo = repo.file("build.toml", config).file("containers/shared/regions.json", "[]\n").commit("share");
+    let before = keys(&dtbuild);
+    repo = repo.file("containers/shared/regions.json", "[\"north\"]\n").commit("north");
+    let after = keys(&dtbuild);
+    assert_eq!(altered(&before, &after), ["api", "client"]);
+    let _described = repo.file("containers/shared/README.md", "what is shared\n").commit("describe");
+    assert_eq!(keys(&dtbuild), after, "nothing copies it");
 }

@@ -53,10 +53,12 @@ sid_make() (
   for entry in "${sid_packages[@]}"; do
     package=${entry%%=*}
     version=$(apt-cache "${options[@]:0:${#options[@]}-1}" show --no-all-versions "$package" | sed -n 's/^Version: //p')
-    if [[ $version != "${entry#*=}"* ]]; then
-      echo "Debian sid has $package ${version:-in no version}; expected was ${entry#*=}* (scripts/engine/sid.sh)"
+    if [[ -z $version ]]; then
+      echo "Debian sid has no $package (scripts/engine/sid.sh)"
       exit 1
     fi
+    # Sid moves on: a newer one is worth a try, and a word where its tests fail.
+    [[ $version == "${entry#*=}"* ]] || echo "note: $package is $version; the tests were written for ${entry#*=}"
     apt-get "${options[@]:0:${#options[@]}-1}" download "$package"
     printf '%s %s\n' "$package" "$version" >>"$making/root/versions"
   done
@@ -72,14 +74,23 @@ sid_make() (
   rm -rf "$making"
 )
 
-# The mirror that the machine itself takes Debian's packages from.
+# The mirror that the machine itself takes Debian's packages from; apt knows it once it has its lists.
+debian_mirror() {
+  # shellcheck disable=SC2016  # apt expands it
+  apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Origin: Debian' 'Label: Debian' | head -n 1
+}
+
 sid_sources() {
   local mirror
-  # shellcheck disable=SC2016  # apt expands it
-  mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Origin: Debian' 'Label: Debian' | head -n 1)
+  mirror=$(debian_mirror)
+  if [[ -z $mirror ]]; then
+    apt-get update >&2
+    mirror=$(debian_mirror)
+  fi
+  [[ -n $mirror ]] || fail "apt has no source of Debian's own packages; add one to its sources"
   cat <<SOURCES
 Types: deb
-URIs: ${mirror:-http://deb.debian.org/debian/}
+URIs: $mirror
 Suites: sid
 Components: main
 Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg

@@ -24,7 +24,13 @@ sid_up() {
   flock 9
   if [[ ! -d $sid_root ]]; then
     say "engine: fetching Docker from Debian sid (once per machine: 92 MB; log: target/engine/sid.log)"
-    (sid_make "$sid_root" >"$log" 2>&1) || {
+    # Not `sid_make || ...`: bash would then go on after what fails in it.
+    local made=0
+    set +e
+    (set -e && sid_make "$sid_root") >"$log" 2>&1
+    made=$?
+    set -e
+    ((made == 0)) || {
       grep -v '^Get:' "$log" | tail -n 5 >&2
       fail "engine 28 cannot be had from Debian sid; the whole log: $log
 hint: it needs Debian's archive (\`apt-get update\` must work) and its keyring (package debian-archive-keyring);
@@ -66,9 +72,10 @@ sid_make() (
     dpkg -x "$archive" "$making/root"
   done
   "$making/root/usr/sbin/runc" --version || rm "$making/root/usr/sbin/runc"
-  for program in usr/sbin/dockerd usr/bin/containerd usr/bin/docker usr/libexec/docker/cli-plugins/docker-buildx; do
+  for program in usr/sbin/dockerd usr/bin/containerd usr/bin/docker; do
     "$making/root/$program" --version
   done
+  "$making/root/usr/libexec/docker/cli-plugins/docker-buildx" version
   rm -rf "$making/root/usr/share/doc" "$making/root/usr/share/man"
   mv "$making/root" "$1"
   rm -rf "$making"

@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
-# ./dev engine up [ENGINE...] | down | env: private container engines and two registries for tests and the demo.
+# ./dev engine up [ENGINE...] | down [ENGINE...] | env: private container engines and two registries for tests and the demo.
 #
 # Up:  a dockerd of our own, that shares nothing with the machine's (see engine/daemon.sh); the team's
 #      registry, where pushes go; and a mirror, from which official base names are pulled (engine/bases.sh).
-#      Besides, when they are named: 28, 28-containerd (engine/sid.sh), podman (engine/podman.sh), or all.
+#      Besides, when they are named: 28, 28-containerd (engine/sid.sh), podman (engine/podman.sh), or all; and
+#      28-bench, which `./dev bench engine` starts and ends.
+# Down: those that are named, or everything.
 # All state is in target/engine; only what costs minutes is kept outside: base images, fetched packages.
 
 # shellcheck source=scripts/lib.sh
@@ -26,6 +28,7 @@ source "$root/scripts/engine/bases.sh"
 cache=${DTBUILD_DEV_CACHE:-${XDG_CACHE_HOME:-${HOME:?}/.cache}/dtbuild-dev}
 
 variants=(28 28-containerd podman)
+others=("${variants[@]}" 28-bench)
 
 # Every engine that is up; those that are not have no line.
 write_env() {
@@ -36,7 +39,7 @@ export DOCKER_HOST=unix://$(daemon_run docker)/docker.sock
 export DTBUILD_TEST_REGISTRY=127.0.0.1:$(cat "$engine/team.port")
 export DTBUILD_TEST_MIRROR=127.0.0.1:$(cat "$engine/mirror.port")
 ENV
-    for name in "${variants[@]}"; do
+    for name in "${others[@]}"; do
       variable=${name^^}
       if answers "$name"; then
         echo "export DTBUILD_TEST_ENGINE_${variable//-/_}=unix://$(daemon_run "$name")/docker.sock"
@@ -69,11 +72,13 @@ variant_up() {
   esac
 }
 
+known() { [[ " ${others[*]} " == *" $1 "* ]] || fail "no engine \`$1\`; there are: ${others[*]}"; }
+
 up() {
   local name wanted=("$@")
   [[ ${wanted[*]} != all ]] || wanted=("${variants[@]}")
   for name in "${wanted[@]}"; do
-    [[ " ${variants[*]} " == *" $name "* ]] || fail "no engine \`$name\`; there are: ${variants[*]}, all"
+    known "$name"
   done
   install_packages
   if [[ " ${wanted[*]} " == *" podman "* ]]; then install_packages podman=podman unshare=util-linux; fi
@@ -100,9 +105,13 @@ down() {
   ((EUID == 0)) || fail "ending the private dockerd needs root: sudo ./dev engine down"
   exec 8>"$engine/lock"
   flock 8
+  if (($# > 0)); then
+    some_down "$@"
+    return
+  fi
   rm -f "$engine/env"
   podman_down
-  for name in 28-containerd 28 docker; do
+  for name in 28-bench 28-containerd 28 docker; do
     daemon_down "$name"
   done
   rm -rf "$(runtime_dir)" "$engine/runtime"
@@ -110,6 +119,18 @@ down() {
   registry_down team
   registry_down mirror
   say "engine: down. The base images stay in $cache"
+}
+
+# Only these; the others stay as they are.
+some_down() {
+  local name
+  for name in "$@"; do
+    known "$name"
+    if [[ $name == podman ]]; then podman_down; else daemon_down "$name"; fi
+    say "engine: $name is down"
+  done
+  sid_root=$(sid_known)
+  write_env
 }
 
 print_env() {
@@ -121,7 +142,7 @@ command=${1:-}
 (($# == 0)) || shift
 case $command in
   up) up "$@" ;;
-  down) down ;;
+  down) down "$@" ;;
   env) print_env ;;
-  *) fail "usage: ./dev engine up [${variants[*]} | all] | down | env" ;;
+  *) fail "usage: ./dev engine up [${variants[*]} | all] | down [ENGINE...] | env" ;;
 esac

@@ -49,7 +49,7 @@ fn run() -> Outcome<()> {
         _ => {}
     }
     let options = Options::read(arguments.into_iter())?;
-    let mut report = Report::begin(&options)?;
+    let mut report = Report::begin(&options.dtbuild, options.rounds)?;
     for size in &options.sizes {
         let monorepo = Monorepo::make(&options.folder, *size)?;
         questions::ask(&options, &monorepo, &mut report)?;

@@ -1,6 +1,9 @@
 //! What is asked of a monorepo. Start with [`ask`].
 
 use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use std::rc::Rc;
 
 use crate::Outcome;
 use crate::environment;
@@ -25,7 +28,8 @@ pub(crate) fn ask(options: &Options, monorepo: &Monorepo, report: &mut Report) -
         if options.wants("cold") {
             let mut cold = dtbuild.plan(monorepo);
             cold.name.push_str(", nothing remembered");
-            cold.forget = tools::memory(monorepo);
+            let memory = tools::memory(monorepo);
+            let cold = cold.after(Rc::new(move || memory.iter().try_for_each(|path| remove(path))));
             let commands = [cold, tools::git(monorepo).remove(2)];
             report.compare("cold", &case, &alternate(&commands, options.rounds)?, 1);
         }
@@ -40,6 +44,10 @@ pub(crate) fn ask(options: &Options, monorepo: &Monorepo, report: &mut Report) -
         worktree(options, monorepo, &dtbuild, report)?;
     }
     monorepo.checkout(BASE)
+}
+
+fn remove(folder: &Path) -> Outcome<()> {
+    if folder.exists() { Ok(fs::remove_dir_all(folder)?) } else { Ok(()) }
 }
 
 /// What the other tools need for the same question; all must give the same answer.

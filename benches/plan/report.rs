@@ -6,7 +6,6 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::Outcome;
-use crate::options::Options;
 use crate::timing::Figure;
 
 /// Rows of all comparisons.
@@ -16,7 +15,7 @@ pub(crate) struct Report {
 
 impl Report {
     /// Begins with what was measured, and where.
-    pub(crate) fn begin(options: &Options) -> Outcome<Self> {
+    pub(crate) fn begin(dtbuild: &Path, rounds: usize) -> Outcome<Self> {
         let said = |program: &Path, argument: &str| -> String {
             let output = Command::new(program).arg(argument).output();
             let text =
@@ -27,13 +26,12 @@ impl Report {
         let model = cpu.lines().find_map(|line| line.strip_prefix("model name")).unwrap_or("?");
         let mut report = Self { text: String::new() };
         report.note(&format!(
-            "{} cores,{}; {}; {}; {}; {} rounds",
+            "{} cores,{}; {}; {}; {}; {rounds} rounds",
             std::thread::available_parallelism()?,
             model.trim_start_matches(['\t', ':']),
             said(Path::new("uname"), "-sr"),
             said(Path::new("git"), "--version"),
-            said(&options.dtbuild, "--version"),
-            options.rounds,
+            said(dtbuild, "--version"),
         ));
         Ok(report)
     }
@@ -45,7 +43,7 @@ impl Report {
 
     /// The figures of one comparison, as multiples of the one that is the measure.
     pub(crate) fn compare(&mut self, question: &str, case: &str, figures: &[Figure], measure: usize) {
-        self.line(&format!("\n{question}: {case}"));
+        self.line(&format!("\n{question}: {case}\n\n| | median | least | |\n| --- | --- | --- | --- |"));
         let one = figures[measure].milliseconds();
         for figure in figures {
             let (median, least) = (figure.milliseconds(), figure.least.as_secs_f64() * 1000.0);

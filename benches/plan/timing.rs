@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use crate::Outcome;
@@ -17,9 +18,12 @@ pub(crate) struct Timed {
     pub(crate) folder: PathBuf,
     /// Variables of its environment.
     pub(crate) variables: Vec<(&'static str, OsString)>,
-    /// A folder or file that is removed before each run, for what is to be measured without it.
-    pub(crate) forget: Vec<PathBuf>,
+    /// What is done before each run, and not timed.
+    before: Option<Before>,
 }
+
+/// Work without a result.
+pub(crate) type Before = Rc<dyn Fn() -> Outcome<()>>;
 
 impl Timed {
     pub(crate) fn new<A: Into<OsString>>(
@@ -34,8 +38,14 @@ impl Timed {
             arguments: arguments.into_iter().map(Into::into).collect(),
             folder: folder.into(),
             variables: Vec::new(),
-            forget: Vec::new(),
+            before: None,
         }
+    }
+
+    /// The same command, before each run of which `work` is done.
+    pub(crate) fn after(mut self, work: Before) -> Self {
+        self.before = Some(work);
+        self
     }
 
     pub(crate) fn with(mut self, name: &'static str, value: impl Into<OsString>) -> Self {
@@ -61,11 +71,13 @@ impl Timed {
         Err(format!("{} failed: {out}{err}", self.name).into())
     }
 
+    /// Does what comes before a run.
+    pub(crate) fn prepare(&self) -> Outcome<()> {
+        self.before.as_ref().map_or(Ok(()), |work| work())
+    }
+
     fn run(&self) -> Outcome<Duration> {
-        for path in &self.forget {
-            drop(std::fs::remove_dir_all(path));
-            drop(std::fs::remove_file(path));
-        }
+        self.prepare()?;
         let mut command = self.command();
         command.stdout(Stdio::null()).stderr(Stdio::null());
         let start = Instant::now();
@@ -92,10 +104,12 @@ impl Figure {
 pub(crate) fn alternate(commands: &[Timed], rounds: usize) -> Outcome<Vec<Figure>> {
     let mut times = vec![Vec::with_capacity(rounds); commands.len()];
     for round in 0..=rounds {
-        for (command, times) in commands.iter().zip(&mut times) {
-            let time = command.run()?;
+        // Each begins a round in its turn: what a command leaves behind meets all others alike.
+        for turn in 0..commands.len() {
+            let number = (round + turn) % commands.len();
+            let time = commands[number].run()?;
             if round > 0 {
-                times.push(time);
+                times[number].push(time);
             }
         }
     }

@@ -4,6 +4,7 @@
 #   docker          Debian's, of this machine: the one that `up` always starts
 #   28              Debian sid's (see sid.sh), with a graph driver
 #   28-containerd   the same with containerd's image store
+#   28-bench        28 once more, for `./dev bench engine` alone, which empties its cache
 
 # Sockets' paths are limited to 107 bytes: a deep checkout keeps them in a short folder elsewhere.
 runtime_dir() {
@@ -34,6 +35,7 @@ daemon_id() {
   case $1 in
     docker) printf '%s' "$id" ;;
     28-containerd) printf '%s' "${id}28c" ;;
+    28-bench) printf '%s' "${id}28b" ;;
     podman) printf '%s' "${id}pod" ;;
     *) printf '%s' "$id$1" ;;
   esac

@@ -10,8 +10,8 @@
 id=dtb$(printf '%s' "$root" | sha256sum | cut -c1-8)
 
 # Of each engine: the third byte of its bridge's addresses, and the pool of the networks that a stack makes.
-declare -A subnets=([docker]=0 [28]=1 [28-containerd]=2 [podman]=3)
-declare -A pools=([docker]=128.0/17 [28]=16.0/20 [28-containerd]=32.0/20 [podman]=48.0/20)
+declare -A subnets=([docker]=0 [28]=1 [28-containerd]=2 [podman]=3 [28-bench]=4)
+declare -A pools=([docker]=128.0/17 [28]=16.0/20 [28-containerd]=32.0/20 [podman]=48.0/20 [28-bench]=64.0/20)
 network_pool() { printf '%s' "$block.${pools[$1]}"; }
 network_subnet() { printf '%s' "$block.${subnets[$1]}.0/24"; }
 

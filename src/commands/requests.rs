@@ -38,26 +38,32 @@ pub(super) fn jobs(
     purpose: Purpose,
     no_cache: bool,
 ) -> Result<Vec<Job>> {
-    let first: BTreeMap<ImageKey, &ImageName> =
-        plan.builds().collect::<Vec<_>>().iter().rev().map(|image| (image.key, &image.name)).collect();
     // Images of the same key are one job, which has the name of the first of them.
-    let job_of: BTreeMap<&ImageName, &ImageName> =
-        plan.builds().map(|image| (&image.name, first[&image.key])).collect();
-    let mut jobs: Vec<Job> = Vec::new();
+    let (mut same, mut order) = (BTreeMap::<ImageKey, Vec<&PlannedImage>>::new(), Vec::new());
     for image in plan.builds() {
-        if job_of[&image.name] != &image.name {
-            continue;
+        let images = same.entry(image.key).or_default();
+        if images.is_empty() {
+            order.push(image);
         }
-        let twins = || plan.builds().filter(|other| other.key == image.key && other.name != image.name);
+        images.push(image);
+    }
+    let job_of: BTreeMap<&ImageName, &ImageName> = order
+        .iter()
+        .flat_map(|first| same[&first.key].iter().map(|image| (&image.name, &first.name)))
+        .collect();
+    let mut jobs: Vec<Job> = Vec::with_capacity(order.len());
+    for image in order {
+        let images = &same[&image.key];
+        let twins = &images[1..];
         let mut request = request(workspace, gathered, image, purpose, no_cache)?;
-        for twin in twins() {
+        for twin in twins {
             request.names.extend(names(twin, purpose)?);
         }
         let needs = &gathered.source(&image.name)?.dependencies;
-        let pushed = twins().chain([image]).filter(|_| purpose == Purpose::Publish);
+        let pushed = images.iter().filter(|_| purpose == Purpose::Publish);
         jobs.push(Job {
             request,
-            twins: twins().map(|twin| twin.name.clone()).collect(),
+            twins: twins.iter().map(|twin| twin.name.clone()).collect(),
             needs: needs.iter().filter_map(|need| job_of.get(need)).map(|job| (*job).clone()).collect(),
             push: pushed.map(|image| (image.name.clone(), image.key_reference())).collect(),
         });

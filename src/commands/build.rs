@@ -22,7 +22,9 @@ pub(super) fn build(global: &Global, args: &BuildArgs) -> Result<u8> {
     if args.output.is_some() && args.images.len() != 1 {
         return Err(Error::new(Kind::Usage, "`--output` is for one image").hint("name it alone"));
     }
-    let query = Query::local(&workspace, &args.images, args.force)?;
+    let mut query = Query::local(&workspace, &args.images, args.force)?;
+    // A build does not say why it builds, and git's look at the whole working tree takes longer than the keys.
+    query.explained = args.dry_run;
     let gathered = gather::gather(&edges, &workspace, &query, None)?;
     let plan = Plan::decide(&gathered.facts)?;
     if args.dry_run {
@@ -40,7 +42,7 @@ pub(super) fn build(global: &Global, args: &BuildArgs) -> Result<u8> {
     let export = export(global, &workspace, &gathered, &plan, args)?;
     let built = edges.block_on(async {
         builds.run(&plan, &session).await?;
-        name_hits(&engine, &plan).await?;
+        name_hits(&engine, &gathered, &plan).await?;
         // All of its steps are there by now.
         if let Some(request) = &export {
             engine.build(request, &session.events).await?;
@@ -70,9 +72,13 @@ fn export(
     Ok(request.map(|request| BuildRequest { output, ..request }))
 }
 
-/// An image that was built before gets the local tag again: another branch's may have it.
-async fn name_hits(engine: &AnyEngine, plan: &Plan) -> Result<()> {
-    for image in plan.images.iter().filter(|image| image.decision == Decision::Reuse) {
+/// An image that was built before gets the local tag again where another branch's has it.
+async fn name_hits(engine: &AnyEngine, gathered: &Gathered, plan: &Plan) -> Result<()> {
+    let unnamed = plan
+        .images
+        .iter()
+        .filter(|image| image.decision == Decision::Reuse && !gathered.named.contains(&image.name));
+    for image in unnamed {
         engine.tag(&image.key_reference(), &image.repository.tagged(LOCAL_TAG)?).await?;
     }
     Ok(())

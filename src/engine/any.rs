@@ -55,10 +55,10 @@ impl Engine for AnyEngine {
         }
     }
 
-    async fn holds(&self, reference: &Reference) -> Result<bool, EngineError> {
+    async fn names(&self, reference: &Reference) -> Result<Option<Vec<String>>, EngineError> {
         match self {
-            Self::Docker(engine) => engine.holds(reference).await,
-            Self::Buildkitd(engine) => engine.holds(reference).await,
+            Self::Docker(engine) => engine.names(reference).await,
+            Self::Buildkitd(engine) => engine.names(reference).await,
         }
     }
 

@@ -57,7 +57,7 @@ impl Engine for Buildkitd {
         Err(self.without_store("pushing an image after its build"))
     }
 
-    async fn holds(&self, _: &Reference) -> Result<bool, EngineError> {
+    async fn names(&self, _: &Reference) -> Result<Option<Vec<String>>, EngineError> {
         Err(self.without_store("keeping images"))
     }
 

@@ -223,8 +223,8 @@ impl Engine for FakeEngine {
         Ok(digest(image.as_str()))
     }
 
-    async fn holds(&self, reference: &Reference) -> Result<bool, EngineError> {
-        Ok(self.state().held.contains(reference))
+    async fn names(&self, reference: &Reference) -> Result<Option<Vec<String>>, EngineError> {
+        Ok(self.state().held.contains(reference).then(|| vec![reference.to_string()]))
     }
 
     async fn tag(&self, source: &Reference, name: &Reference) -> Result<(), EngineError> {

@@ -130,8 +130,16 @@ pub trait Engine: Send + Sync + 'static {
         events: &EventSink,
     ) -> impl Future<Output = Result<Digest, EngineError>> + Send;
 
+    /// All names of the image that the store holds under this one, as it writes them; none where it holds none.
+    fn names(
+        &self,
+        reference: &Reference,
+    ) -> impl Future<Output = Result<Option<Vec<String>>, EngineError>> + Send;
+
     /// Whether the store holds an image under this name.
-    fn holds(&self, reference: &Reference) -> impl Future<Output = Result<bool, EngineError>> + Send;
+    fn holds(&self, reference: &Reference) -> impl Future<Output = Result<bool, EngineError>> + Send {
+        async { Ok(self.names(reference).await?.is_some()) }
+    }
 
     /// Gives an image of the store another name.
     fn tag(

@@ -33,9 +33,7 @@ pub(super) fn identify(
     files: Vec<Unread>,
     hash: gix::hash::Kind,
 ) -> Result<Vec<(BString, ContentId)>, GitError> {
-    // More threads than cores: most of the time goes into waiting for the disk.
-    let cores = thread::available_parallelism().map_or(1, usize::from);
-    let threads = (cores * 4).max(8).min(files.len() / SHARE).max(1);
+    let worth = files.len() / SHARE;
     let queue = Mutex::new(files.into_iter());
     let work = || {
         let (mut found, mut buffer) = (Vec::new(), Vec::new());
@@ -46,9 +44,12 @@ pub(super) fn identify(
             found.push((file.path, id));
         }
     };
-    if threads == 1 {
+    if worth < 2 {
         return work();
     }
+    // More threads than cores: most of the time goes into waiting for the disk.
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    let threads = (cores * 4).max(8).min(worth);
     thread::scope(|scope| {
         let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
         let mut all = Vec::new();

@@ -34,8 +34,8 @@ impl Comparison {
             (None, None) => None,
         };
         let (base, changes) = match (workspace.files, commit) {
-            (Files::Disk, _) => disk_changes(workspace)?,
-            (Files::Commit(_), None) => (Base::None, Vec::new()),
+            (Files::Disk, _) if query.explained => disk_changes(workspace)?,
+            (Files::Disk, _) | (Files::Commit(_), None) => (Base::None, Vec::new()),
             (Files::Commit(head), Some(commit)) => match repository.has_commit(commit)? {
                 Presence::Known => {
                     (Base::Known { commit: commit.to_string() }, repository.changed_paths(commit, head)?)

@@ -1,18 +1,25 @@
 //! Which keys the cache has: the registry's tags for a release, the engine's store for a local build.
 
+use std::collections::BTreeSet;
+
 use crate::commands::edges::Edges;
+use crate::commands::requests::LOCAL_TAG;
+use crate::config::ImageName;
+use crate::engine::Engine as _;
 use crate::error::Result;
 use crate::plan::{Deployed, ImageFacts};
 
 use super::query::Query;
 
 /// Marks the images whose key the cache has. What the environment runs is not asked for.
+///
+/// Of those in the engine's store, the ones that have the local tag already are returned.
 pub(crate) fn look_up(
     edges: &Edges,
     query: &Query,
     current: Option<&Deployed>,
     images: &mut [ImageFacts],
-) -> Result<()> {
+) -> Result<BTreeSet<ImageName>> {
     // Of what nothing fixes, the environment may run an older build under the same key.
     let runs = |image: &ImageFacts| {
         image.stale.is_empty()
@@ -24,8 +31,9 @@ pub(crate) fn look_up(
         !query.request.force && !runs(image) && (!image.released || query.request.includes(&image.name))
     };
     let mut asked: Vec<&mut ImageFacts> = images.iter_mut().filter(wanted).collect();
+    let mut named = BTreeSet::new();
     if asked.is_empty() || edges.is_offline() {
-        return Ok(());
+        return Ok(named);
     }
     let references: Vec<_> = asked.iter().map(|image| image.repository.keyed(&image.key)).collect();
     if query.environment.is_some() {
@@ -35,15 +43,20 @@ pub(crate) fn look_up(
             image.cached = digest.is_some();
             image.digest = digest;
         }
-        return Ok(());
+        return Ok(named);
     }
     let engine = edges.engine()?;
     let held = edges.block_on(async {
-        let asked = references.iter().map(|reference| crate::engine::Engine::holds(&*engine, reference));
+        let asked = references.iter().map(|reference| engine.names(reference));
         Ok(futures_util::future::try_join_all(asked).await?)
     })?;
-    for (image, held) in asked.iter_mut().zip(held) {
-        image.cached = held;
+    for (image, names) in asked.iter_mut().zip(held) {
+        image.cached = names.is_some();
+        // Written in another way it is only named once more.
+        let local = image.repository.tagged(LOCAL_TAG)?.to_string();
+        if names.is_some_and(|names| names.contains(&local)) {
+            named.insert(image.name.clone());
+        }
     }
-    Ok(())
+    Ok(named)
 }

@@ -45,6 +45,8 @@ pub(crate) struct Gathered {
     pub(crate) facts: Facts,
     /// The digests of the base images.
     pub(crate) bases: BTreeMap<String, Digest>,
+    /// The images in the engine's store that have the local tag already.
+    pub(crate) named: BTreeSet<ImageName>,
     sources: BTreeMap<ImageName, Source>,
     keys: Keys,
 }
@@ -102,7 +104,7 @@ pub(crate) fn gather(
     let current = comparison.current.as_ref();
     images.extend(kept.into_iter().filter_map(|(name, answer)| kept_facts(workspace, current, name, answer)));
     let images = &mut in_order(images)?;
-    timings.measure("look-ups", || hits::look_up(edges, query, current, images))?;
+    let named = timings.measure("look-ups", || hits::look_up(edges, query, current, images))?;
     timings.measure("memo", || workspace.repository.remember());
     let (deploy_inputs, deploy_changes) = comparison.deploy_inputs(workspace, query)?;
     let facts = Facts {
@@ -116,7 +118,7 @@ pub(crate) fn gather(
         deploy_changes,
         request: query.request.clone(),
     };
-    Ok(Gathered { facts, bases, sources, keys })
+    Ok(Gathered { facts, bases, named, sources, keys })
 }
 
 /// The images of which an earlier run found out that their key is the one that the environment runs: there is

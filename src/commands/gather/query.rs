@@ -20,6 +20,8 @@ pub(crate) struct Query {
     pub(crate) request: Request,
     /// Whether all of every image is wanted, not only what a plan needs.
     pub(crate) whole: bool,
+    /// Whether the changed paths are to be told among the reasons.
+    pub(crate) explained: bool,
 }
 
 impl Query {
@@ -34,6 +36,7 @@ impl Query {
             base: selection.base.clone(),
             request: Request { only, force: selection.force, ..Request::default() },
             whole: false,
+            explained: true,
         })
     }
 
@@ -52,6 +55,7 @@ impl Query {
             base: None,
             request: Request { force, no_deploy, ..Request::default() },
             whole: false,
+            explained: true,
         })
     }
 

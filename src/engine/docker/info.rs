@@ -2,6 +2,7 @@
 
 use super::lost;
 use crate::engine::EngineError;
+use crate::engine::endpoint::Api;
 
 /// An engine's version and abilities.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,10 +38,8 @@ impl EngineInfo {
     }
 
     /// Asks the engine behind `api`.
-    pub(super) async fn ask(api: &bollard::Docker) -> Result<Self, EngineError> {
-        let (version, info) = tokio::try_join!(api.version(), api.info()).map_err(|error| lost(&error))?;
-        let components = version.components.unwrap_or_default();
-        let is_podman = components.iter().any(|component| component.name.contains("Podman"));
+    pub(super) async fn ask(api: &Api) -> Result<Self, EngineError> {
+        let info = api.docker.info().await.map_err(|error| lost(&error))?;
         let registries = info.registry_config.unwrap_or_default();
         let indexes = registries.index_configs.unwrap_or_default();
         let of_hub = indexes.get("docker.io").and_then(|index| index.mirrors.clone()).unwrap_or_default();
@@ -55,8 +54,8 @@ impl EngineInfo {
                 pair.iter().map(String::as_str).eq(["driver-type", "io.containerd.snapshotter.v1"])
             });
         Ok(Self {
-            name: if is_podman { "podman" } else { "docker" }.to_owned(),
-            version: version.version.unwrap_or_default(),
+            name: if api.is_podman { "podman" } else { "docker" }.to_owned(),
+            version: info.server_version.unwrap_or_default(),
             store: if is_containerd {
                 Store::Containerd
             } else {
@@ -66,10 +65,21 @@ impl EngineInfo {
             insecure_registries,
             platform: format!(
                 "{}/{}",
-                version.os.as_deref().unwrap_or("linux"),
-                version.arch.as_deref().unwrap_or("amd64")
+                info.os_type.as_deref().unwrap_or("linux"),
+                architecture(info.architecture.as_deref().unwrap_or("amd64"))
             ),
         })
+    }
+}
+
+/// An architecture as platforms name it: dockerd has the kernel's name for it.
+fn architecture(name: &str) -> &str {
+    match name {
+        "x86_64" => "amd64",
+        "aarch64" => "arm64",
+        "i386" | "i686" => "386",
+        name if name.starts_with("arm") && name != "arm64" => "arm",
+        other => other,
     }
 }
 
@@ -95,6 +105,20 @@ impl std::fmt::Display for EngineInfo {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn architectures_are_those_of_platforms() {
+        for (name, platform) in [
+            ("x86_64", "amd64"),
+            ("aarch64", "arm64"),
+            ("arm64", "arm64"),
+            ("armv7l", "arm"),
+            ("i686", "386"),
+            ("s390x", "s390x"),
+        ] {
+            assert_eq!(architecture(name), platform, "{name}");
+        }
+    }
 
     #[test]
     fn mirrors_are_urls() {

@@ -7,7 +7,7 @@ use tokio::sync::OnceCell;
 
 use super::abilities::Abilities;
 use super::buildkit::{BuildKit, Exporter};
-use super::endpoint::{Endpoint, Environment};
+use super::endpoint::{Api, Endpoint, Environment};
 use super::{BuildRequest, Built, Engine, EngineError, Output};
 use crate::config::ImageName;
 use crate::execute::events::{Event, EventSink};
@@ -25,7 +25,7 @@ pub use info::{EngineInfo, Store};
 #[derive(Debug)]
 pub struct Docker {
     endpoint: Endpoint,
-    api: bollard::Docker,
+    api: Api,
     info: OnceCell<EngineInfo>,
     buildkit: BuildKit,
     /// Whether it was said that the engine has no BuildKit.
@@ -46,10 +46,9 @@ impl Docker {
 
     /// Connects to the engine at `endpoint`.
     ///
-    /// Asks for its version, and speaks the newest API that both know.
+    /// Speaks the newest API that both know.
     pub async fn at(endpoint: Endpoint) -> Result<Self, EngineError> {
-        let api = endpoint.api()?;
-        let api = api.negotiate_version().await.map_err(|error| endpoint.unreachable(error))?;
+        let api = endpoint.api().await?;
         let buildkit = BuildKit::new(endpoint.clone());
         Ok(Self { endpoint, api, info: OnceCell::new(), buildkit, noticed: AtomicBool::new(false) })
     }
@@ -66,7 +65,7 @@ impl Docker {
             if !self.noticed.swap(true, Ordering::Relaxed) {
                 events.send(Event::Notice { text: classic::notice(info) });
             }
-            return classic::build(&self.api, info, request, events).await;
+            return classic::build(&self.api.docker, info, request, events).await;
         }
         let is_containerd = info.store == Store::Containerd;
         let abilities = if is_containerd { Abilities::CONTAINERD } else { Abilities::GRAPH_DRIVER };
@@ -98,16 +97,16 @@ impl Engine for Docker {
         push::push(&self.endpoint, image, reference, events).await
     }
 
-    async fn holds(&self, reference: &Reference) -> Result<bool, EngineError> {
-        match self.api.inspect_image(&reference.to_string()).await {
-            Ok(_) => Ok(true),
-            Err(bollard::errors::Error::DockerResponseServerError { status_code: 404, .. }) => Ok(false),
+    async fn names(&self, reference: &Reference) -> Result<Option<Vec<String>>, EngineError> {
+        match self.api.docker.inspect_image(&reference.to_string()).await {
+            Ok(image) => Ok(Some(image.repo_tags.unwrap_or_default())),
+            Err(bollard::errors::Error::DockerResponseServerError { status_code: 404, .. }) => Ok(None),
             Err(error) => Err(lost(&error)),
         }
     }
 
     async fn tag(&self, source: &Reference, name: &Reference) -> Result<(), EngineError> {
-        tag(&self.api, source, name).await
+        tag(&self.api.docker, source, name).await
     }
 }
 

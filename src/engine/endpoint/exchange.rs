@@ -6,28 +6,20 @@
 
 use std::error::Error;
 use std::io;
-use std::pin::Pin;
-use std::task::{Context, Poll};
 
-use bollard::{API_DEFAULT_VERSION, BollardRequest};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1;
 use hyper::header::{CONNECTION, HOST, HeaderValue, UPGRADE};
-use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper::upgrade::Upgraded;
-use hyper::{Request, Response, StatusCode, Uri};
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::{Connected, Connection as Poolable};
-use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper::{Request, Response, StatusCode};
+use hyper_util::rt::TokioIo;
 
-use super::{Connection, Endpoint, Task};
+use super::{Endpoint, Task};
 use crate::engine::EngineError;
 
 /// What is kept of an answer that is not the expected one.
 const ERROR_BODY_LIMIT: usize = 64 * 1024;
-/// Seconds that a request to the API may take; builds and pushes have no limit.
-const REQUEST_LIMIT: u64 = 120;
 
 /// The answer to an HTTP request, and the connection that it comes over.
 pub(in crate::engine) struct Answer {
@@ -84,33 +76,6 @@ impl Endpoint {
         }
     }
 
-    /// A client of Docker's API, which keeps its connections.
-    pub(in crate::engine) fn api(&self) -> Result<bollard::Docker, EngineError> {
-        let endpoint = self.clone();
-        let connector = tower::service_fn(move |_: Uri| {
-            let endpoint = endpoint.clone();
-            Box::pin(async move { endpoint.connect().await.map(|stream| Pooled(TokioIo::new(stream))) })
-        });
-        let client = Client::builder(TokioExecutor::new()).build(connector);
-        let transport = move |request: BollardRequest| {
-            let client = client.clone();
-            async move {
-                let answer = client.request(request).await;
-                answer.map_err(|error| {
-                    io::Error::other(never_there(&error).unwrap_or_else(|| words(&error))).into()
-                })
-            }
-        };
-        // The address is never looked up.
-        bollard::Docker::connect_with_custom_transport(
-            transport,
-            Some("http://localhost"),
-            REQUEST_LIMIT,
-            API_DEFAULT_VERSION,
-        )
-        .map_err(|error| self.unreachable(error))
-    }
-
     /// The error for a connection that ended before the answer came.
     fn broken(&self, error: &hyper::Error) -> EngineError {
         match never_there(error) {
@@ -121,7 +86,7 @@ impl Endpoint {
 }
 
 /// Why there was no connection at all, if that is what `error` comes from.
-fn never_there(error: &(dyn Error + 'static)) -> Option<String> {
+pub(super) fn never_there(error: &(dyn Error + 'static)) -> Option<String> {
     let mut cause = Some(error);
     while let Some(error) = cause {
         if let Some(EngineError::Unreachable { reason, .. }) = error.downcast_ref() {
@@ -137,7 +102,7 @@ fn never_there(error: &(dyn Error + 'static)) -> Option<String> {
 }
 
 /// What an error and its causes say.
-fn words(error: &(dyn Error + 'static)) -> String {
+pub(super) fn words(error: &(dyn Error + 'static)) -> String {
     let mut words = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {
@@ -162,42 +127,5 @@ impl Answer {
             .ok()
             .and_then(|answer| Some(answer.get("message")?.as_str()?.to_owned()));
         message.unwrap_or_else(|| String::from_utf8_lossy(&body).trim().to_owned())
-    }
-}
-
-/// A connection that may be used again.
-struct Pooled(TokioIo<Box<dyn Connection>>);
-
-impl Poolable for Pooled {
-    fn connected(&self) -> Connected {
-        Connected::new()
-    }
-}
-
-impl Read for Pooled {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: ReadBufCursor<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_read(context, buffer)
-    }
-}
-
-impl Write for Pooled {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write(context, bytes)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_shutdown(context)
     }
 }

@@ -8,7 +8,7 @@
 //! | `ssh://user@host:22`, `ssh://user@host/run/docker.sock` | dockerd, through `docker system dial-stdio` there |
 //! | `buildkit+unix://`, `buildkit+tcp://`, `buildkit+ssh://` | a buildkitd in the same ways |
 //!
-//! [`locate`] finds the endpoint that a machine is set up for; [`exchange`] speaks HTTP to one.
+//! [`locate`] finds the endpoint that a machine is set up for; [`exchange`] and [`client`] speak HTTP to one.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -21,11 +21,13 @@ use self::ssh::Ssh;
 use self::tls::Tls;
 use super::EngineError;
 
+mod client;
 mod exchange;
 mod locate;
 mod ssh;
 mod tls;
 
+pub(super) use self::client::Api;
 pub(super) use self::exchange::Answer;
 pub use self::locate::Environment;
 

@@ -41,6 +41,9 @@ pub(super) fn build(global: &Global, args: &BuildArgs) -> Result<u8> {
     let engine = edges.engine()?;
     let export = export(global, &workspace, &gathered, &plan, args)?;
     let built = edges.block_on(async {
+        if let Some(request) = &export {
+            engine.check(request).await?;
+        }
         builds.run(&plan, &session).await?;
         name_hits(&engine, &gathered, &plan).await?;
         // All of its steps are there by now.

@@ -11,7 +11,7 @@ use super::files::Files;
 use super::gather::{Gathered, Source};
 use super::named::Named;
 use super::workspace::Workspace;
-use crate::config::{Config, ContextOrigin, Image, ImageName, Platform};
+use crate::config::{BuildOptions, Config, ContextOrigin, Image, ImageName, Platform};
 use crate::engine::{BuildRequest, Output};
 use crate::error::Result;
 use crate::execute::scheduler::Job;
@@ -117,13 +117,21 @@ pub(super) fn request(
         platforms,
         labels: labels(workspace, planned, files)?,
         secrets: image.secrets.clone(),
-        options: image.options.clone(),
+        options: options(workspace, image),
         source_date_epoch,
         no_cache,
         names: names(planned, purpose)?,
         output: if purpose == Purpose::Publish { Output::Push } else { Output::Load },
         contexts: named.contexts(source, replacements),
     })
+}
+
+/// The options of an image, with the places of its caches.
+fn options(workspace: &Workspace, image: &Image) -> BuildOptions {
+    match workspace.repository.root() {
+        Ok(root) => image.options.clone().below(root),
+        Err(_) => image.options.clone(),
+    }
 }
 
 /// What the Dockerfile is to name instead: every base image by the digest that was hashed, and every image of

@@ -94,11 +94,13 @@ pub struct ImageTable {
     pub ssh: Vec<Spanned<SshTable>>,
     /// The network of `RUN`: `none`, or the machine's own as `host`; the engine's default when left out.
     pub network: Option<Network>,
-    /// Caches to look for steps in, as `docker buildx` has them written: `type=registry,ref=REPOSITORY:TAG`.
+    /// Caches to look for steps in, as `docker buildx` has them written: `type=registry,ref=REPOSITORY:TAG`,
+    /// `type=local,src=FOLDER`.
     #[serde(default)]
     #[schemars(with = "Vec<String>")]
     pub cache_from: Vec<Spanned<String>>,
-    /// Caches to bring steps to: `type=inline`, `type=registry,ref=REPOSITORY:TAG,mode=max`, `type=gha`.
+    /// Caches to bring steps to: `type=inline`, `type=registry,ref=REPOSITORY:TAG,mode=max`, `type=gha`,
+    /// `type=local,dest=FOLDER`.
     #[serde(default)]
     #[schemars(with = "Vec<String>")]
     pub cache_to: Vec<Spanned<String>>,

@@ -1,6 +1,6 @@
 //! `build.toml`, read and validated. Start with [`Config`]; every path in it stays inside the repository.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bstr::BString;
 use dtbuild_cache::globs::Globs;
@@ -39,6 +39,8 @@ pub struct Config {
     pub bases: BasePolicy,
     /// Where records are kept.
     pub records: RecordStore,
+    /// The folders of the repository that runs write: records and caches. They are part of no context.
+    pub written: BTreeSet<std::path::PathBuf>,
     /// The images by name.
     pub images: BTreeMap<ImageName, Image>,
     /// The environments by name.

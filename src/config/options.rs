@@ -1,6 +1,7 @@
 //! How an image is built, besides from what: agents, network, caches, attestations. Start with [`BuildOptions`].
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use toml::Spanned;
@@ -10,8 +11,10 @@ use super::file::{ImageTable, SbomValue};
 use super::validate::{Result, Validator};
 use crate::reference::Repository;
 
-/// The caches that BuildKit has, but for `local`, which it wants a content store of its client for.
-const CACHES: [&str; 5] = ["registry", "inline", "gha", "s3", "azblob"];
+/// The caches that BuildKit has.
+const CACHES: [&str; 6] = ["registry", "inline", "local", "gha", "s3", "azblob"];
+/// The attributes that say a folder: where steps are looked for in, and where they are brought to.
+const FOLDERS: [&str; 2] = ["src", "dest"];
 /// Attributes of caches that are secrets.
 const SECRETS: [&str; 5] = ["token", "ghtoken", "access_key_id", "secret_access_key", "session_token"];
 
@@ -102,6 +105,35 @@ impl BuildOptions {
     }
 }
 
+impl BuildOptions {
+    /// The folders of caches.
+    pub fn cache_folders(&self) -> impl Iterator<Item = &Path> {
+        self.cache_from.iter().chain(&self.cache_to).filter_map(CacheEntry::folder)
+    }
+
+    /// The same, with folders that are not absolute below `root`.
+    #[must_use]
+    pub fn below(mut self, root: &Path) -> Self {
+        for entry in self.cache_from.iter_mut().chain(&mut self.cache_to) {
+            for name in FOLDERS.iter().filter(|_| entry.kind == "local") {
+                if let Some(folder) = entry.attributes.get_mut(*name) {
+                    *folder = root.join(&*folder).to_string_lossy().into_owned();
+                }
+            }
+        }
+        self
+    }
+}
+
+impl CacheEntry {
+    /// The folder that the cache is in, where it is in one.
+    #[must_use]
+    pub fn folder(&self) -> Option<&Path> {
+        let mut named = FOLDERS.iter().filter(|_| self.kind == "local");
+        named.find_map(|name| self.attributes.get(*name)).map(Path::new)
+    }
+}
+
 impl Validator<'_> {
     /// The options of an image.
     pub(super) fn options(&self, table: &ImageTable) -> Result<BuildOptions> {
@@ -121,6 +153,15 @@ impl Validator<'_> {
             Some(SbomValue::Switch(true)) => Some(String::new()),
             Some(SbomValue::Generator(image)) => Some(image.clone()),
         };
+        let cache_to: Vec<_> =
+            table.cache_to.iter().map(|entry| self.cache(entry, true)).collect::<Result<_>>()?;
+        let mut in_folders =
+            table.cache_to.iter().zip(&cache_to).filter(|(_, entry)| entry.folder().is_some());
+        if let Some((second, _)) = in_folders.nth(1) {
+            return Err(self
+                .error(second, "steps cannot be brought to more than one folder")
+                .hint("leave one of them"));
+        }
         Ok(BuildOptions {
             ssh: table.ssh.iter().map(agent).collect::<Result<_>>()?,
             network: table.network,
@@ -129,7 +170,7 @@ impl Validator<'_> {
                 .iter()
                 .map(|entry| self.cache(entry, false))
                 .collect::<Result<_>>()?,
-            cache_to: table.cache_to.iter().map(|entry| self.cache(entry, true)).collect::<Result<_>>()?,
+            cache_to,
             provenance: table.provenance,
             sbom,
         })
@@ -166,6 +207,9 @@ impl Validator<'_> {
                 .hint("write `type=registry,ref=REPOSITORY:TAG`")
         })?;
         self.known_cache(written, &kind, export)?;
+        if kind == "local" {
+            self.cache_folder(written, &mut attributes, export)?;
+        }
         if kind == "registry" {
             let reference = attributes.get("ref").map(String::as_str).unwrap_or_default();
             let name = reference.split('@').next().unwrap_or_default();
@@ -181,12 +225,31 @@ impl Validator<'_> {
         Ok(CacheEntry { kind, attributes })
     }
 
-    fn known_cache(&self, written: &Spanned<String>, kind: &str, export: bool) -> Result<()> {
-        if kind == "local" {
-            return Err(self
-                .error(written, "a cache of `type=local` is kept by docker's client, not by the engine")
-                .hint("use `type=registry`; the engine that builds keeps its own cache by itself"));
+    /// Checks the folder of a cache: absolute, or from the repository's root.
+    fn cache_folder(
+        &self,
+        written: &Spanned<String>,
+        attributes: &mut BTreeMap<String, String>,
+        export: bool,
+    ) -> Result<()> {
+        let [source, target] = FOLDERS;
+        let (name, other) = if export { (target, source) } else { (source, target) };
+        let example = format!("such as `type=local,{name}=.dtbuild/cache/api`");
+        if attributes.contains_key(other) || !attributes.contains_key(name) {
+            let message = format!("`{}` needs a folder as its `{name}` alone", written.get_ref());
+            return Err(self.error(written, message).hint(example));
         }
+        if let Some(folder) = attributes.get_mut(name).filter(|folder| !Path::new(folder).is_absolute()) {
+            let path = self.path(&Spanned::new(written.span(), folder.clone()))?;
+            if path.is_empty() {
+                return Err(self.error(written, "a cache cannot be all of the repository").hint(example));
+            }
+            *folder = path.to_string();
+        }
+        Ok(())
+    }
+
+    fn known_cache(&self, written: &Spanned<String>, kind: &str, export: bool) -> Result<()> {
         if !CACHES.contains(&kind) {
             let error: ConfigError = self.error(written, format!("`{kind}` is not a type of cache"));
             return Err(match nearest(kind, CACHES.into_iter()) {
@@ -245,13 +308,28 @@ mod tests {
     }
 
     #[test]
+    fn a_cache_can_be_in_a_folder_of_the_repository_or_of_the_machine() {
+        let text = "cache_from = [\"type=local,src=./.dtbuild//cache\"]\ncache_to = [\"type=local,dest=/var/cache/a\"]\n";
+        let read = options(text).unwrap();
+        let folders = |options: &BuildOptions| -> Vec<String> {
+            options.cache_folders().map(|folder| folder.display().to_string()).collect()
+        };
+        assert_eq!(folders(&read), [".dtbuild/cache", "/var/cache/a"]);
+        assert_eq!(folders(&read.below(Path::new("/repo"))), ["/repo/.dtbuild/cache", "/var/cache/a"]);
+    }
+
+    #[test]
     fn what_cannot_be_has_its_line() {
         for (line, says) in [
             ("cache_from = [\"type=regsitry,ref=a\"]", "`regsitry` is not a type of cache"),
             ("cache_from = [\"type=registry\"]", "needs the `ref` of an image"),
             ("cache_from = [\"type=inline\"]", "read from the image that holds it"),
             ("cache_from = [\"ref=localhost/a\"]", "does not say its `type`"),
-            ("cache_to = [\"type=local,dest=a\"]", "kept by docker's client"),
+            ("cache_to = [\"type=local,src=a\"]", "needs a folder as its `dest`"),
+            ("cache_from = [\"type=local,dest=a\"]", "needs a folder as its `src`"),
+            ("cache_to = [\"type=local,dest=../a\"]", "`../a` leads out of the repository"),
+            ("cache_to = [\"type=local,dest=.\"]", "cannot be all of the repository"),
+            ("cache_to = [\"type=local,dest=a\", \"type=local,dest=b\"]", "more than one folder"),
             ("cache_to = [\"type=registry,ref=localhost/a,mode\"]", "`mode` is not `NAME=VALUE`"),
             ("cache_to = [\"type=gha,token=hunter2\"]", "`token` is a secret"),
             ("ssh = [{ id = \"\" }]", "an ssh agent needs an id"),

@@ -53,7 +53,8 @@ impl Validator<'_> {
         self.branches_differ(branches)?;
         let records = self.records(&file.records, &file.project.registry, &registry)?;
         let builders = self.builders(file.builders)?;
-        Ok(Config { project, bases: file.project.bases, records, images, environments, builders })
+        let written = written(&records, &images);
+        Ok(Config { project, bases: file.project.bases, records, written, images, environments, builders })
     }
 
     /// Where images are pushed to. It is checked on its own, so that no image gets the blame for it.
@@ -303,4 +304,15 @@ impl Validator<'_> {
 
 fn in_order<'a, T: Ord>(one: &'a T, other: &'a T) -> [&'a T; 2] {
     if one <= other { [one, other] } else { [other, one] }
+}
+
+/// The folders of the repository that runs write.
+fn written(records: &RecordStore, images: &BTreeMap<ImageName, Image>) -> BTreeSet<PathBuf> {
+    let records = match records {
+        RecordStore::Folder(folder) => Some(folder.clone()),
+        RecordStore::Registry(_) => None,
+    };
+    let caches = images.values().flat_map(|image| image.options.cache_folders());
+    let caches = caches.filter(|folder| folder.is_relative()).map(PathBuf::from);
+    records.into_iter().chain(caches).collect()
 }

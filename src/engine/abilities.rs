@@ -1,128 +1,203 @@
 //! What engines differ in. Start with [`Abilities::check`].
 //!
-//! Engines drop silently what they cannot do: an image comes out that is not what was asked for. So what a request
-//! needs is held against what its engine can, before anything is built.
+//! Engines drop silently what they cannot do: an image comes out that is not what was asked for. So what a build
+//! [needs](Needs) is held against what its engine can, before anything is built.
 
 use super::{ArchiveKind, BuildRequest, EngineError, Output};
-
-/// What to do on an engine that lacks something.
-const HINT: &str = "use Docker with the containerd image store, or a buildkitd";
+use crate::config::{BuildOptions, ImageName, Network};
 
 /// What an engine can do that others cannot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Abilities {
-    /// Images with several manifests: for several platforms, or with attestations.
-    indexes: bool,
-    /// OCI layouts.
-    layouts: bool,
+pub(crate) struct Abilities {
+    features: &'static [Feature],
     /// The kinds of cache that steps can be brought to; none for all.
     cache_exports: Option<&'static [&'static str]>,
     /// The kinds of cache that steps can be looked for in; none for all.
     cache_imports: Option<&'static [&'static str]>,
+    /// The engines that can more.
+    better: &'static str,
+}
+
+/// What not all engines have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Feature {
+    /// Secrets and ssh agents for steps.
+    Secrets,
+    /// Steps without a network.
+    Isolation,
+    /// Images with several manifests: for several platforms, or with attestations.
+    Indexes,
+    /// Images in files as OCI layouts.
+    Layouts,
+}
+
+/// What a build asks of its engine that not every engine has.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Needs<'a> {
+    image: &'a ImageName,
+    platforms: usize,
+    secrets: bool,
+    options: &'a BuildOptions,
+    archive: Option<ArchiveKind>,
 }
 
 impl Abilities {
+    /// What has Docker's API without BuildKit: podman.
+    pub(super) const CLASSIC: Self = Self {
+        features: &[],
+        cache_exports: Some(&[]),
+        cache_imports: Some(&[]),
+        better: "an engine with BuildKit: Docker 20.10 or newer, or a buildkitd",
+    };
     /// dockerd with a graph driver as its store.
     pub(super) const GRAPH_DRIVER: Self = Self {
-        indexes: false,
-        layouts: false,
+        features: &[Feature::Secrets, Feature::Isolation],
         cache_exports: Some(&["inline"]),
-        cache_imports: Some(&["registry"]),
+        cache_imports: Some(&["registry", "local"]),
+        better: "Docker with the containerd image store, or a buildkitd",
     };
     /// dockerd with containerd's store.
     pub(super) const CONTAINERD: Self = Self {
-        indexes: true,
-        layouts: true,
-        cache_exports: Some(&["inline", "registry", "gha"]),
-        cache_imports: Some(&["registry", "gha"]),
+        features: &[Feature::Secrets, Feature::Isolation, Feature::Indexes, Feature::Layouts],
+        cache_exports: Some(&["inline", "registry", "local", "gha"]),
+        cache_imports: Some(&["registry", "local", "gha"]),
+        better: "a buildkitd",
     };
     /// A buildkitd.
-    pub(super) const BUILDKITD: Self =
-        Self { indexes: true, layouts: true, cache_exports: None, cache_imports: None };
+    pub(super) const BUILDKITD: Self = Self { cache_exports: None, cache_imports: None, ..Self::CONTAINERD };
 
     /// Refuses what `engine` would leave out.
     pub(super) fn check(self, request: &BuildRequest, engine: &str) -> Result<(), EngineError> {
-        let options = &request.options;
-        let lacks = |kinds: Option<&[&str]>, kind: &str| kinds.is_some_and(|kinds| !kinds.contains(&kind));
-        let export = options.cache_to.iter().find(|entry| lacks(self.cache_exports, &entry.kind));
-        let import = options.cache_from.iter().find(|entry| lacks(self.cache_imports, &entry.kind));
-        let feature = if request.platforms.len() > 1 && !self.indexes {
-            "building for several platforms at once".to_owned()
-        } else if options.provenance.is_some() && !self.indexes {
-            format!("`provenance` of `{}`", request.image)
-        } else if options.sbom.is_some() && !self.indexes {
-            format!("`sbom` of `{}`", request.image)
-        } else if !self.layouts
-            && matches!(&request.output, Output::File(file) if file.kind == ArchiveKind::Oci)
-        {
-            "an OCI layout (`type=oci`)".to_owned()
-        } else if let Some(entry) = export {
-            format!("`cache_to` with `type={}` of `{}`", entry.kind, request.image)
-        } else if let Some(entry) = import {
-            format!("`cache_from` with `type={}` of `{}`", entry.kind, request.image)
-        } else {
-            return Ok(());
+        match self.lacks(Needs::of(request)).next() {
+            None => Ok(()),
+            Some(feature) => Err(EngineError::Unsupported {
+                feature,
+                engine: engine.to_owned(),
+                hint: format!("use {}", self.better),
+            }),
+        }
+    }
+
+    /// What of the needs cannot be had, each as the subject of "is not supported".
+    pub(crate) fn lacks(self, needs: Needs<'_>) -> impl Iterator<Item = String> {
+        let Needs { image, options, .. } = needs;
+        let unknown = |kinds: Option<&[&str]>, kind: &str| kinds.is_some_and(|kinds| !kinds.contains(&kind));
+        let export = options.cache_to.iter().find(|entry| unknown(self.cache_exports, &entry.kind));
+        let import = options.cache_from.iter().find(|entry| unknown(self.cache_imports, &entry.kind));
+        let absent = |needed: bool, feature: Feature| needed && !self.features.contains(&feature);
+        let of_image = |lacking: bool, what: &str| lacking.then(|| format!("{what} of `{image}`"));
+        let isolated = options.network == Some(Network::None);
+        [
+            absent(needs.platforms > 1, Feature::Indexes)
+                .then(|| "building for several platforms at once".to_owned()),
+            of_image(absent(needs.secrets, Feature::Secrets), "`secrets`"),
+            of_image(absent(!options.ssh.is_empty(), Feature::Secrets), "`ssh`"),
+            of_image(absent(isolated, Feature::Isolation), "`network = \"none\"`"),
+            of_image(absent(options.provenance.is_some(), Feature::Indexes), "`provenance`"),
+            of_image(absent(options.sbom.is_some(), Feature::Indexes), "`sbom`"),
+            absent(needs.archive == Some(ArchiveKind::Oci), Feature::Layouts)
+                .then(|| "an OCI layout (`type=oci`)".to_owned()),
+            export.map(|entry| format!("`cache_to` with `type={}` of `{image}`", entry.kind)),
+            import.map(|entry| format!("`cache_from` with `type={}` of `{image}`", entry.kind)),
+        ]
+        .into_iter()
+        .flatten()
+    }
+}
+
+impl<'a> Needs<'a> {
+    fn of(request: &'a BuildRequest) -> Self {
+        let archive = match &request.output {
+            Output::File(archive) => Some(archive.kind),
+            Output::Load | Output::Push => None,
         };
-        Err(EngineError::Unsupported { feature, engine: engine.to_owned(), hint: HINT.to_owned() })
+        Self {
+            image: &request.image,
+            platforms: request.platforms.len(),
+            secrets: !request.secrets.is_empty(),
+            options: &request.options,
+            archive,
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{CacheEntry, Platform, Provenance};
-    use crate::engine::fake;
+    use crate::config::{CacheEntry, Platform, Provenance, SecretSource, SecretValue, SshAgent};
+    use crate::engine::{Archive, fake};
+
+    const ENGINES: [Abilities; 4] =
+        [Abilities::CLASSIC, Abilities::GRAPH_DRIVER, Abilities::CONTAINERD, Abilities::BUILDKITD];
 
     type Change<'a> = Box<dyn Fn(&mut BuildRequest) + 'a>;
 
-    fn lacking(abilities: Abilities, change: impl Fn(&mut BuildRequest)) -> Option<String> {
+    fn refusal(abilities: Abilities, change: impl Fn(&mut BuildRequest)) -> Option<String> {
         let mut request = fake::request("api");
         change(&mut request);
-        abilities.check(&request, "docker 20").err().map(|error| error.to_string())
+        let error = abilities.check(&request, "the engine").err()?;
+        assert!(error.is_unusable(), "another engine may do it: {error}");
+        Some(error.to_string())
+    }
+
+    fn boxed<'a>(change: impl Fn(&mut BuildRequest) + 'a) -> Change<'a> {
+        Box::new(change)
     }
 
     #[test]
     fn what_would_be_dropped_is_refused_with_an_engine_that_has_it() {
         let cache = |kind: &str| CacheEntry { kind: kind.to_owned(), attributes: [].into() };
         let platforms = ["linux/amd64", "linux/arm64"].map(|text| Platform(text.to_owned()));
-        let cases: Vec<(Change<'_>, &str, [bool; 3])> = vec![
-            (Box::new(|_| ()), "", [true; 3]),
+        let value = SecretValue::Env("TOKEN".to_owned());
+        let secret = SecretSource { id: "token".to_owned(), value, version: None };
+        let agent = SshAgent { id: "default".to_owned(), version: None };
+        let file = |kind| Output::File(Archive { kind, path: "a.tar".into() });
+        let cases: Vec<(Change<'_>, &str, [bool; 4])> = vec![
+            (boxed(|_| ()), "", [true; 4]),
+            (boxed(|r| r.platforms = platforms.to_vec()), "several platforms", [false, false, true, true]),
+            (boxed(|r| r.secrets.push(secret.clone())), "`secrets` of `api`", [false, true, true, true]),
+            (boxed(|r| r.options.ssh.push(agent.clone())), "`ssh` of `api`", [false, true, true, true]),
             (
-                Box::new(|request| request.platforms = platforms.to_vec()),
-                "several platforms",
-                [false, true, true],
+                boxed(|r| r.options.network = Some(Network::None)),
+                "`network = \"none\"` of `api`",
+                [false, true, true, true],
             ),
+            (boxed(|r| r.options.network = Some(Network::Host)), "", [true; 4]),
             (
-                Box::new(|request| request.options.provenance = Some(Provenance::Min)),
+                boxed(|r| r.options.provenance = Some(Provenance::Min)),
                 "`provenance` of `api`",
-                [false, true, true],
+                [false, false, true, true],
+            ),
+            (boxed(|r| r.options.sbom = Some(String::new())), "`sbom` of `api`", [false, false, true, true]),
+            (boxed(|r| r.output = file(ArchiveKind::Oci)), "`type=oci`", [false, false, true, true]),
+            (boxed(|r| r.output = file(ArchiveKind::Docker)), "", [true; 4]),
+            (boxed(|r| r.options.cache_to.push(cache("inline"))), "`type=inline`", [false, true, true, true]),
+            (
+                boxed(|r| r.options.cache_to.push(cache("registry"))),
+                "`cache_to` with `type=registry`",
+                [false, false, true, true],
             ),
             (
-                Box::new(|request| request.options.sbom = Some(String::new())),
-                "`sbom` of `api`",
-                [false, true, true],
+                boxed(|r| r.options.cache_from.push(cache("registry"))),
+                "`cache_from` with `type=registry`",
+                [false, true, true, true],
             ),
-            (Box::new(|request| request.options.cache_to.push(cache("inline"))), "", [true; 3]),
             (
-                Box::new(|request| request.options.cache_to.push(cache("registry"))),
-                "`type=registry`",
-                [false, true, true],
+                boxed(|r| r.options.cache_to.push(cache("local"))),
+                "`cache_to` with `type=local`",
+                [false, false, true, true],
             ),
-            (Box::new(|request| request.options.cache_from.push(cache("registry"))), "", [true; 3]),
-            (
-                Box::new(|request| request.options.cache_from.push(cache("s3"))),
-                "`type=s3`",
-                [false, false, true],
-            ),
+            (boxed(|r| r.options.cache_from.push(cache("local"))), "`type=local`", [false, true, true, true]),
+            (boxed(|r| r.options.cache_from.push(cache("s3"))), "`type=s3`", [false, false, false, true]),
         ];
         for (change, says, can) in cases {
-            let engines = [Abilities::GRAPH_DRIVER, Abilities::CONTAINERD, Abilities::BUILDKITD];
-            for (abilities, can) in engines.into_iter().zip(can) {
-                let error = lacking(abilities, &change);
-                assert_eq!(error.is_none(), can, "{says}: {error:?}");
-                let error = error.unwrap_or_else(|| says.to_owned());
-                assert!(error.contains(says), "{error}");
-                assert!(can || error.contains("not supported by docker 20; use Docker with"), "{error}");
+            for (abilities, can) in ENGINES.into_iter().zip(can) {
+                let refusal = refusal(abilities, &change);
+                assert_eq!(refusal.is_none(), can, "{says}: {refusal:?}");
+                let Some(refusal) = refusal else { continue };
+                assert!(refusal.contains(says), "{refusal}");
+                let hint = format!("is not supported by the engine; use {}", abilities.better);
+                assert!(refusal.ends_with(&hint) && hint.contains("a buildkitd"), "{refusal}");
             }
         }
     }

@@ -35,6 +35,19 @@ impl AnyEngine {
     }
 }
 
+impl AnyEngine {
+    /// Refuses what this engine would leave out of a build, before there is one.
+    pub async fn check(&self, request: &BuildRequest) -> Result<(), EngineError> {
+        match self {
+            Self::Docker(docker) => {
+                let info = docker.describe().await?;
+                info.abilities().check(request, &info.to_string())
+            }
+            Self::Buildkitd(buildkitd) => buildkitd.check(request),
+        }
+    }
+}
+
 impl Engine for AnyEngine {
     async fn build(&self, request: &BuildRequest, events: &EventSink) -> Result<Built, EngineError> {
         match self {

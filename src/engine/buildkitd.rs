@@ -34,6 +34,14 @@ impl Buildkitd {
         Ok(Self { buildkit: BuildKit::new(endpoint), version })
     }
 
+    /// Refuses what it cannot do.
+    pub(super) fn check(&self, request: &BuildRequest) -> Result<(), EngineError> {
+        if request.output == Output::Load {
+            return Err(self.without_store("keeping a built image"));
+        }
+        Abilities::BUILDKITD.check(request, &self.to_string())
+    }
+
     fn without_store(&self, feature: &str) -> EngineError {
         EngineError::Unsupported {
             feature: feature.to_owned(),
@@ -45,10 +53,7 @@ impl Buildkitd {
 
 impl Engine for Buildkitd {
     async fn build(&self, request: &BuildRequest, events: &EventSink) -> Result<Built, EngineError> {
-        if request.output == Output::Load {
-            return Err(self.without_store("keeping a built image"));
-        }
-        Abilities::BUILDKITD.check(request, &self.to_string())?;
+        self.check(request)?;
         let exporter = Exporter::of(&request.output, true);
         self.buildkit.build(&self.to_string(), exporter, request, events).await
     }

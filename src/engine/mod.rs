@@ -203,6 +203,14 @@ pub enum EngineError {
         /// Why not.
         reason: String,
     },
+    /// A cache's folder cannot be used.
+    #[error("cannot keep a cache in `{}`: {reason}", folder.display())]
+    Cache {
+        /// The folder.
+        folder: PathBuf,
+        /// Why not.
+        reason: String,
+    },
     /// There is no ssh agent to forward.
     #[error("cannot forward the ssh agent `{id}`: {reason}; start one with `ssh-agent` and add a key to it")]
     SshAgent {

@@ -1,7 +1,8 @@
 //! All contexts of an image together: what each of them gives to the key, and which reads a file.
 //! Start with [`Contexts`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
 use bstr::BStr;
 use dtbuild_cache::snapshot::Snapshot;
@@ -10,7 +11,7 @@ use dtbuild_cache::sources::Selection;
 use super::inputs::{Inputs, Place};
 use super::reads::Reads;
 use crate::commands::files::Files;
-use crate::config::{ContextOrigin, FILE_NAME, Image, ImageName, NamedContexts, RecordStore};
+use crate::config::{ContextOrigin, FILE_NAME, Image, ImageName, NamedContexts};
 use crate::dockerfile::{Analysis, NamedContext};
 use crate::error::Result;
 use crate::git::Repository;
@@ -58,12 +59,12 @@ impl Contexts {
         repository: &Repository,
         files: Files,
         (name, image): (&ImageName, &Image),
-        records: &RecordStore,
+        written: &BTreeSet<PathBuf>,
         analyses: &[Analysis],
     ) -> Result<Self> {
         let dockerfile = image.dockerfile.to_string();
         let reads = Reads::new(dockerfile.clone(), analyses);
-        let main = Inputs::read(repository, files, (name, image), records, reads)?;
+        let main = Inputs::read(repository, files, (name, image), written, reads)?;
         let mut this = Self {
             main,
             folders: BTreeMap::new(),
@@ -78,7 +79,7 @@ impl Contexts {
                 let reads = Reads::of_context(dockerfile.clone(), analyses, context);
                 let what = format!("the context `{context}` of `{name}`");
                 let place = Place { folder: folder.clone(), what, line: declared.line };
-                let inputs = Inputs::of_context(repository, files, image, place, records, reads)?;
+                let inputs = Inputs::of_context(repository, files, image, place, written, reads)?;
                 this.folders.insert(context.clone(), inputs);
                 continue;
             }

@@ -1,7 +1,7 @@
 //! The inputs of an image: which files enter its key, and which changed paths are among them.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use bstr::{BStr, BString, ByteSlice as _};
@@ -13,7 +13,7 @@ use dtbuild_cache::tree::{Both, ContentId, Identified};
 
 use super::reads::Reads;
 use crate::commands::files::{Files, Folder};
-use crate::config::{ConfigError, FILE_NAME, Image, ImageName, RecordStore};
+use crate::config::{ConfigError, FILE_NAME, Image, ImageName};
 use crate::error::{Error, Kind, Result};
 use crate::git::Repository;
 use crate::plan::{Reader, Unread};
@@ -58,7 +58,7 @@ impl Inputs {
         repository: &Repository,
         files: Files,
         (name, image): (&ImageName, &Image),
-        records: &RecordStore,
+        written: &BTreeSet<PathBuf>,
         reads: Reads,
     ) -> Result<Self> {
         let of_dockerfile = BString::from([image.dockerfile.as_slice(), b".dockerignore"].concat());
@@ -66,7 +66,7 @@ impl Inputs {
         let what = format!("the context of `{name}`");
         let place = Place { folder: image.context.clone(), what, line: image.context_line };
         let ignore_files = [of_dockerfile, of_context];
-        let this = Self::over(repository, files, place, (&ignore_files, records), reads)?;
+        let this = Self::over(repository, files, place, (&ignore_files, written), reads)?;
         let (ignore, paths) = (image.ignore.clone(), image.paths.clone());
         Ok(Self { ignore, paths, dockerfile: image.dockerfile.clone(), ..this })
     }
@@ -77,11 +77,11 @@ impl Inputs {
         files: Files,
         image: &Image,
         place: Place,
-        records: &RecordStore,
+        written: &BTreeSet<PathBuf>,
         reads: Reads,
     ) -> Result<Self> {
         let ignore_files = [join(&place.folder, ".dockerignore")];
-        let this = Self::over(repository, files, place, (&ignore_files, records), reads)?;
+        let this = Self::over(repository, files, place, (&ignore_files, written), reads)?;
         Ok(Self { ignore: image.ignore.clone(), ..this })
     }
 
@@ -89,7 +89,7 @@ impl Inputs {
         repository: &Repository,
         files: Files,
         place: Place,
-        (ignore_files, records): (&[BString], &RecordStore),
+        (ignore_files, written): (&[BString], &BTreeSet<PathBuf>),
         reads: Reads,
     ) -> Result<Self> {
         let (mut text, mut ignore_file) = (Vec::new(), None);
@@ -99,7 +99,7 @@ impl Inputs {
                 break;
             }
         }
-        text.extend_from_slice(records_rule(&place.folder, records).as_bytes());
+        text.extend_from_slice(written_rules(&place.folder, written).as_bytes());
         let file =
             ignore_file.as_ref().map_or(FILE_NAME.into(), |(path, _): &(BString, Vec<u8>)| path.clone());
         let rules = Rules::shared(&text).map_err(|error| {
@@ -254,22 +254,25 @@ impl Inputs {
     }
 }
 
-/// The lines that leave dtbuild's own records out of a context that holds them: every run writes them, so the
-/// working tree would never have the key of its commit. Empty where there is nothing to leave out.
-fn records_rule(context: &BString, records: &RecordStore) -> String {
-    let RecordStore::Folder(folder) = records else { return String::new() };
-    // The folder above the default one is dtbuild's as well, and would stay as an empty folder.
+/// The lines that leave what runs write out of a context that holds it: the working tree would never have the key of its
+/// commit. Empty where there is nothing to leave out.
+fn written_rules(context: &BString, written: &BTreeSet<PathBuf>) -> String {
+    // The folder above the default ones is dtbuild's as well, and would stay as an empty folder.
     let own = Path::new(".dtbuild");
-    let folder = if folder.starts_with(own) { own } else { folder };
-    let Ok(inside) = folder.strip_prefix(context.to_string()) else { return String::new() };
-    let mut line = String::new();
-    for character in inside.to_string_lossy().chars() {
-        if matches!(character, '*' | '?' | '[' | '\\') {
-            line.push('\\');
+    let folders = written.iter().map(|folder| if folder.starts_with(own) { own } else { folder });
+    let inside = folders.filter_map(|folder| folder.strip_prefix(context.to_string()).ok());
+    let mut lines = String::new();
+    for folder in inside.filter(|folder| !folder.as_os_str().is_empty()).collect::<BTreeSet<_>>() {
+        lines.push_str("\n/");
+        for character in folder.to_string_lossy().chars() {
+            if matches!(character, '*' | '?' | '[' | '\\') {
+                lines.push('\\');
+            }
+            lines.push(character);
         }
-        line.push(character);
+        lines.push('\n');
     }
-    if line.is_empty() { line } else { format!("\n/{line}\n") }
+    lines
 }
 
 /// What is told when there is no such main context.

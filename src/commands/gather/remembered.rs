@@ -18,7 +18,7 @@ use super::source::Source;
 use super::written::machine_platform;
 use crate::commands::files::Files;
 use crate::commands::workspace::Workspace;
-use crate::config::{self, Config, Image, ImageName, Lock, RecordStore, SecretSource};
+use crate::config::{self, Config, Image, ImageName, Lock, SecretSource};
 use crate::error::Result;
 use crate::git::CommitId;
 
@@ -189,12 +189,12 @@ fn needs(image: &ImageName, sources: &BTreeMap<ImageName, Source>) -> BTreeSet<I
 /// What of the project any image's key can depend on.
 fn project(config: &Config, lock: &Lock, asking: &mut Asking) {
     // Taken apart by name, so that a new field cannot be forgotten here.
-    let Config { project: _, bases, records, builders: _, images, environments: _ } = config;
+    let Config { project: _, bases, records: _, written, builders: _, images, environments: _ } = config;
     asking.on(format!("{bases:?}").as_bytes()).on(lock.to_string().as_bytes());
-    match records {
-        RecordStore::Folder(folder) => asking.on(folder.as_os_str().as_encoded_bytes()),
-        RecordStore::Registry(_) => asking.on_number(0),
-    };
+    asking.on_number(written.len());
+    for folder in written {
+        asking.on(folder.as_os_str().as_encoded_bytes());
+    }
     // Other images are meant by their names and repositories.
     for (name, image) in images {
         asking.on(name.as_str().as_bytes()).on(image.repository.to_string().as_bytes());

@@ -44,7 +44,7 @@ impl Source {
         let path = written.image.dockerfile.to_string();
         let (config, image, files) = (&workspace.config, &written.image, written.files);
         let declared = (&written.name, image);
-        let contexts = Contexts::read(&workspace.repository, files, declared, &config.records, &analyses)?;
+        let contexts = Contexts::read(&workspace.repository, files, declared, &config.written, &analyses)?;
         let declared: BTreeSet<&String> =
             analyses.iter().flat_map(|analysis| &analysis.declared_args).collect();
         // ONBUILD instructions that are not known may declare any.

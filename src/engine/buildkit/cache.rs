@@ -3,6 +3,7 @@
 use bollard_buildkit_proto::moby::buildkit::v1::CacheOptionsEntry;
 use serde::Serialize;
 
+use super::content::Caches;
 use crate::config::CacheEntry;
 
 /// A cache in the frontend's attribute `cache-imports`, which is JSON with Go's names.
@@ -14,8 +15,12 @@ struct Import {
 }
 
 /// The caches to look in, as the frontend wants them told; none where there are none.
-pub(super) fn imports(entries: &[CacheEntry], variable: impl Fn(&str) -> Option<String>) -> Option<String> {
-    let imports = usable(entries, variable);
+pub(super) fn imports(
+    entries: &[CacheEntry],
+    caches: &Caches,
+    variable: impl Fn(&str) -> Option<String>,
+) -> Option<String> {
+    let imports = usable(entries, caches, variable);
     let imports: Vec<Import> =
         imports.map(|entry| Import { r#type: entry.r#type, attrs: entry.attrs }).collect();
     if imports.is_empty() { None } else { serde_json::to_string(&imports).ok() }
@@ -24,20 +29,22 @@ pub(super) fn imports(entries: &[CacheEntry], variable: impl Fn(&str) -> Option<
 /// The caches to bring steps to.
 pub(super) fn exports(
     entries: &[CacheEntry],
+    caches: &Caches,
     variable: impl Fn(&str) -> Option<String>,
 ) -> Vec<CacheOptionsEntry> {
-    usable(entries, variable).collect()
+    usable(entries, caches, variable).collect()
 }
 
 /// The caches that can be had here: GitHub's is there for its own jobs only, which find where and with what token
 /// in `variable`s, as `docker buildx` does.
 fn usable(
     entries: &[CacheEntry],
+    caches: &Caches,
     variable: impl Fn(&str) -> Option<String>,
 ) -> impl Iterator<Item = CacheOptionsEntry> {
     entries.iter().filter_map(move |entry| {
-        let mut attrs: std::collections::HashMap<String, String> =
-            entry.attributes.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
+        let mut told = caches.told(entry)?;
+        let attrs = &mut told.attrs;
         if entry.kind == "gha" {
             attrs.insert("token".to_owned(), variable("ACTIONS_RUNTIME_TOKEN")?);
             if variable("ACTIONS_CACHE_SERVICE_V2").is_some() {
@@ -49,7 +56,7 @@ fn usable(
                 }
             }
         }
-        Some(CacheOptionsEntry { r#type: entry.kind.clone(), attrs })
+        Some(told)
     })
 }
 
@@ -65,22 +72,22 @@ mod tests {
     #[test]
     fn caches_are_told_as_buildkit_reads_them() {
         let entries = [entry("registry", &[("ref", "localhost:5000/cache")])];
-        let told = imports(&entries, |_| None).unwrap();
+        let told = imports(&entries, &Caches::default(), |_| None).unwrap();
         assert_eq!(told, r#"[{"Type":"registry","Attrs":{"ref":"localhost:5000/cache"}}]"#);
-        assert_eq!(imports(&[], |_| None), None);
-        assert_eq!(exports(&entries, |_| None)[0].r#type, "registry");
+        assert_eq!(imports(&[], &Caches::default(), |_| None), None);
+        assert_eq!(exports(&entries, &Caches::default(), |_| None)[0].r#type, "registry");
     }
 
     #[test]
     fn githubs_cache_is_there_for_its_own_jobs() {
         let entries = [entry("gha", &[("scope", "main"), ("url", "https://own/")])];
-        assert!(exports(&entries, |_| None).is_empty());
+        assert!(exports(&entries, &Caches::default(), |_| None).is_empty());
         let job = |name: &str| match name {
             "ACTIONS_RUNTIME_TOKEN" => Some("t".to_owned()),
             "ACTIONS_CACHE_URL" | "ACTIONS_RESULTS_URL" => Some("https://github/".to_owned()),
             _ => None,
         };
-        let told = &exports(&entries, job)[0].attrs;
+        let told = &exports(&entries, &Caches::default(), job)[0].attrs;
         let of = |name: &str| told.get(name).map(String::as_str);
         assert_eq!(
             (of("token"), of("url"), of("url_v2")),

@@ -15,6 +15,7 @@ use tokio::sync::oneshot;
 use tonic::Status;
 use tonic::transport::Channel;
 
+use self::content::Caches;
 use self::failure::Dockerfile;
 use self::filesend::FileReceiver;
 use self::folders::Folders;
@@ -31,6 +32,7 @@ use crate::reference::Digest;
 
 mod auth;
 mod cache;
+mod content;
 mod failure;
 mod filesend;
 mod filesync;
@@ -84,24 +86,27 @@ impl BuildKit {
             engine: engine.to_owned(),
             hint: "use Docker 20.10 or newer".to_owned(),
         };
-        let secrets = Secrets::read(&request.secrets).await?;
         let agents = Agents::find(&request.options.ssh).await?;
         let incoming = Incoming::of(&request.output)?;
         let receiver = incoming.as_ref().map(Incoming::receiver).transpose()?;
+        let caches = Caches::open(&request.options)?;
         let (context, files) = (context_name(request), request.context.clone());
-        let terms = Terms { context, files, secrets: secrets.clone(), agents, receiver };
+        let (secrets, stores) = (Secrets::read(&request.secrets).await?, caches.clone());
+        let terms = Terms { context, files, secrets: secrets.clone(), agents, stores, receiver };
         let control = transport::control(&self.endpoint).await?.ok_or_else(without)?;
         let shared = self.sessions.join(&self.endpoint, &terms).await?;
         let session = shared.as_ref().and_then(|shared| shared.get()).ok_or_else(without)?;
         let locals = offer(request, &session.folders);
 
         let mut progress = Progress::new(request.image.clone(), events.clone(), secrets.clone());
-        let asked = solve::solve_request(request, exporter, (&unique_id(), &session.id, &locals));
+        let names = (&*unique_id(), &*session.id, &locals);
+        let asked = solve::solve_request(request, exporter, names, &caches);
         let answer = run(control, asked, &mut progress).await;
         progress.finish();
         match answer {
             Ok(answer) => {
                 incoming.map_or(Ok(()), Incoming::keep)?;
+                content::keep(&request.options, &answer)?;
                 built(&answer, exporter, &progress)
             }
             Err(status) => Err(match session.folders.fault(locals.all()) {

@@ -15,6 +15,7 @@ use hyper_util::service::TowerToHyperService;
 use tonic::service::Routes;
 
 use super::auth::Auth;
+use super::content;
 use super::filesync::FileSync;
 use super::folder::CONTEXT;
 use super::folders::Folders;
@@ -61,7 +62,9 @@ impl Session {
             ("X-Docker-Expose-Session-Sharedkey", terms.context.clone()),
         ];
         let receiving = terms.receiver.as_ref().map(|_| &FILE_METHOD);
-        let methods = METHODS.iter().chain(receiving).map(|method| (*method).to_owned());
+        let stores = Some(terms.stores).filter(|stores| !stores.is_empty());
+        let storing = stores.iter().flat_map(|_| &content::METHODS);
+        let methods = METHODS.iter().chain(receiving).chain(storing).map(|method| (*method).to_owned());
         headers.extend(methods.map(|method| ("X-Docker-Expose-Session-Grpc-Method", method)));
         let Some(stream) = transport::session(endpoint, &headers).await? else { return Ok(None) };
 
@@ -77,6 +80,10 @@ impl Session {
             Some(receiver) => {
                 routes.add_service(FileSendServer::new(receiver).max_decoding_message_size(MESSAGE_LIMIT))
             }
+            None => routes,
+        };
+        let routes = match stores {
+            Some(stores) => routes.add_service(stores),
             None => routes,
         };
         let connection = http2::Builder::new(TokioExecutor::new())

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use dtbuild_cache::snapshot::Snapshot;
 use tokio::sync::OnceCell;
 
+use super::content::Caches;
 use super::filesend::FileReceiver;
 use super::folders::same_files;
 use super::secrets::Secrets;
@@ -35,6 +36,8 @@ pub(super) struct Terms {
     pub(super) secrets: Secrets,
     /// Whom steps may ask.
     pub(super) agents: Agents,
+    /// The caches in folders.
+    pub(super) stores: Caches,
     /// What takes the image, where it goes into a file: one build's alone.
     pub(super) receiver: Option<FileReceiver>,
 }
@@ -49,6 +52,7 @@ impl PartialEq for Terms {
         self.context == other.context
             && self.secrets == other.secrets
             && self.agents == other.agents
+            && self.stores == other.stores
             && self.receiver == other.receiver
             && same_files(&self.files, &other.files)
     }
@@ -111,6 +115,7 @@ mod tests {
             files: dockerfile(Arc::from(&b""[..])),
             secrets: Secrets::default(),
             agents: Agents::default(),
+            stores: Caches::default(),
             receiver: None,
         }
     }

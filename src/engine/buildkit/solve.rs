@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use bollard_buildkit_proto::moby::buildkit::v1::{CacheOptions, SolveRequest};
 
 use super::cache;
+use super::content::Caches;
 use super::folder::{CONTEXT, DOCKERFILE};
 use crate::config::{BuildOptions, Network, Platform};
 use crate::engine::{ArchiveKind, BuildRequest, NamedContext, Output};
@@ -61,6 +62,7 @@ pub(super) fn solve_request(
     request: &BuildRequest,
     exporter: Exporter,
     (reference, session, locals): (&str, &str, &Locals),
+    caches: &Caches,
 ) -> SolveRequest {
     let names: Vec<String> = request.names.iter().map(ToString::to_string).collect();
     let mut output = HashMap::from([("name".to_owned(), names.join(","))]);
@@ -71,13 +73,13 @@ pub(super) fn solve_request(
         r#ref: reference.to_owned(),
         session: session.to_owned(),
         frontend: "dockerfile.v0".to_owned(),
-        frontend_attrs: attributes(request, locals),
+        frontend_attrs: attributes(request, locals, caches),
         // The plural field is not known to all engines.
         exporter_deprecated: exporter.as_str().to_owned(),
         exporter_attrs_deprecated: output,
         // BuildKit of Docker 20.10 reads it without looking whether it is there.
         cache: Some(CacheOptions {
-            exports: cache::exports(&request.options.cache_to, variable),
+            exports: cache::exports(&request.options.cache_to, caches, variable),
             ..CacheOptions::default()
         }),
         entitlements: if request.options.network == Some(Network::Host) {
@@ -89,7 +91,7 @@ pub(super) fn solve_request(
     }
 }
 
-fn attributes(request: &BuildRequest, locals: &Locals) -> HashMap<String, String> {
+fn attributes(request: &BuildRequest, locals: &Locals, caches: &Caches) -> HashMap<String, String> {
     let mut attributes = HashMap::from([
         ("filename".to_owned(), DOCKERFILE.to_owned()),
         ("dockerfilekey".to_owned(), locals.dockerfile.clone()),
@@ -103,7 +105,7 @@ fn attributes(request: &BuildRequest, locals: &Locals) -> HashMap<String, String
         let platforms: Vec<&str> = request.platforms.iter().map(Platform::as_str).collect();
         attributes.insert("platform".to_owned(), platforms.join(","));
     }
-    attributes.extend(options(&request.options));
+    attributes.extend(options(&request.options, caches));
     if let Some(seconds) = request.source_date_epoch {
         attributes.insert("build-arg:SOURCE_DATE_EPOCH".to_owned(), seconds.to_string());
     }
@@ -129,10 +131,10 @@ fn attributes(request: &BuildRequest, locals: &Locals) -> HashMap<String, String
 }
 
 /// The attributes of what an image's options ask for.
-fn options(options: &BuildOptions) -> impl Iterator<Item = (String, String)> {
+fn options(options: &BuildOptions, caches: &Caches) -> impl Iterator<Item = (String, String)> {
     let network =
         options.network.map(|network| ("force-network-mode".to_owned(), network.as_str().to_owned()));
-    let imports = cache::imports(&options.cache_from, variable);
+    let imports = cache::imports(&options.cache_from, caches, variable);
     // BuildKit knows the import of a cache as an attribute alone; the field of the request does nothing.
     let imports = imports.map(|imports| ("cache-imports".to_owned(), imports));
     let provenance =
@@ -167,7 +169,7 @@ mod tests {
         request.options.provenance = Some(Provenance::Max);
         request.options.sbom = Some(String::new());
         let locals = Locals { dockerfile: "d".to_owned(), ..Locals::default() };
-        let attributes = attributes(&request, &locals);
+        let attributes = attributes(&request, &locals, &Caches::default());
         let expected = [
             ("dockerfilekey", "d"),
             ("build-arg:SOURCE_DATE_EPOCH", "7"),
@@ -197,7 +199,7 @@ mod tests {
         named.insert("kit".to_owned(), NamedContext::Image("localhost/kit:1".to_owned()));
         named.insert("src".to_owned(), NamedContext::Remote("https://a.example/b.git#c".to_owned()));
         let named = [("lib".to_owned(), "context:lib".to_owned())].into();
-        let attributes = attributes(&request, &Locals { named, ..Locals::default() });
+        let attributes = attributes(&request, &Locals { named, ..Locals::default() }, &Caches::default());
         for (name, value) in [
             ("context:lib", "local:context:lib"),
             ("context:kit", "docker-image://localhost/kit:1"),
@@ -212,7 +214,8 @@ mod tests {
     fn an_engine_that_cannot_push_loads() {
         let request = fake::request("api");
         let solve = |output, can_push| {
-            solve_request(&request, Exporter::of(&output, can_push), ("r", "s", &Locals::default()))
+            let names = ("r", "s", &Locals::default());
+            solve_request(&request, Exporter::of(&output, can_push), names, &Caches::default())
         };
         let load = solve(Output::Push, false);
         assert_eq!(load.exporter_deprecated, "moby");

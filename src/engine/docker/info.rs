@@ -2,6 +2,7 @@
 
 use super::lost;
 use crate::engine::EngineError;
+use crate::engine::abilities::Abilities;
 use crate::engine::endpoint::Api;
 
 /// An engine's version and abilities.
@@ -35,6 +36,15 @@ impl EngineInfo {
     #[must_use]
     pub fn has_buildkit(&self) -> bool {
         self.name != "podman"
+    }
+
+    /// What it can do.
+    pub(crate) fn abilities(&self) -> Abilities {
+        match self.store {
+            _ if !self.has_buildkit() => Abilities::CLASSIC,
+            Store::GraphDriver(_) => Abilities::GRAPH_DRIVER,
+            Store::Containerd => Abilities::CONTAINERD,
+        }
     }
 
     /// Asks the engine behind `api`.

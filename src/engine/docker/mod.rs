@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use bollard::query_parameters::TagImageOptionsBuilder;
 use tokio::sync::OnceCell;
 
-use super::abilities::Abilities;
 use super::buildkit::{BuildKit, Exporter};
 use super::endpoint::{Api, Endpoint, Environment};
 use super::{BuildRequest, Built, Engine, EngineError, Output};
@@ -61,25 +60,35 @@ impl Docker {
     /// Builds `request` as it is.
     async fn solve(&self, request: &BuildRequest, events: &EventSink) -> Result<Built, EngineError> {
         let info = self.describe().await?;
-        if !info.has_buildkit() {
-            if !self.noticed.swap(true, Ordering::Relaxed) {
-                events.send(Event::Notice { text: classic::notice(info) });
-            }
-            return classic::build(&self.api.docker, info, request, events).await;
+        info.abilities().check(request, &info.to_string())?;
+        if !info.has_buildkit() && !self.noticed.swap(true, Ordering::Relaxed) {
+            events.send(Event::Notice { text: classic::notice(info) });
         }
-        let is_containerd = info.store == Store::Containerd;
-        let abilities = if is_containerd { Abilities::CONTAINERD } else { Abilities::GRAPH_DRIVER };
-        abilities.check(request, &info.to_string())?;
-        let exporter = Exporter::of(&request.output, is_containerd);
-        if let (Output::File(archive), Exporter::Moby) = (&request.output, exporter) {
-            let request = BuildRequest { output: Output::Load, ..request.clone() };
-            let built = self.buildkit.build(&info.to_string(), exporter, &request, events).await?;
-            if let Some(name) = request.names.first() {
-                save::save(&self.endpoint, name, archive).await?;
-            }
-            return Ok(built);
+        let exporter = Exporter::of(&request.output, info.store == Store::Containerd);
+        let (Output::File(archive), Exporter::Moby) = (&request.output, exporter) else {
+            return self.run(info, exporter, request, events).await;
+        };
+        // What cannot send an image as a file can save one.
+        let loaded = BuildRequest { output: Output::Load, ..request.clone() };
+        let built = self.run(info, exporter, &loaded, events).await?;
+        if let Some(name) = request.names.first() {
+            save::save(&self.endpoint, name, archive).await?;
         }
-        self.buildkit.build(&info.to_string(), exporter, request, events).await
+        Ok(built)
+    }
+
+    async fn run(
+        &self,
+        info: &EngineInfo,
+        exporter: Exporter,
+        request: &BuildRequest,
+        events: &EventSink,
+    ) -> Result<Built, EngineError> {
+        if info.has_buildkit() {
+            self.buildkit.build(&info.to_string(), exporter, request, events).await
+        } else {
+            classic::build(&self.api.docker, info, request, events).await
+        }
     }
 }
 

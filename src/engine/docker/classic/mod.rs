@@ -1,7 +1,6 @@
 //! Builds on engines that have Docker's API but no BuildKit: podman. Start with [`build`].
 //!
-//! The whole context goes as an archive, at every build, and the engine knows neither secrets nor several platforms:
-//! what it would drop in silence is refused before anything is sent.
+//! The whole context goes as an archive, at every build, and the engine knows neither secrets nor several platforms.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, OnceLock};
@@ -18,7 +17,7 @@ use self::output::Output;
 use super::info::EngineInfo;
 use crate::config::Network;
 use crate::credentials::{Login, stored_login};
-use crate::engine::{BuildRequest, Built, EngineError, Output as Goal};
+use crate::engine::{BuildRequest, Built, EngineError};
 use crate::execute::events::EventSink;
 use crate::reference::Reference;
 
@@ -43,7 +42,9 @@ pub(super) async fn build(
     request: &BuildRequest,
     events: &EventSink,
 ) -> Result<Built, EngineError> {
-    check(engine, request)?;
+    if !request.contexts.named.is_empty() {
+        return Err(EngineError::NoContexts { engine: engine.to_string() });
+    }
     let credentials = credentials(&request.dockerfile).await?;
     let fault = Arc::new(OnceLock::new());
     let archive = Archive::new(request.context.clone(), Arc::clone(&request.dockerfile));
@@ -78,33 +79,6 @@ pub(super) async fn build(
         }
     }
     Ok(Built { pushed: None, steps })
-}
-
-/// Refuses what the engine would drop in silence.
-fn check(engine: &EngineInfo, request: &BuildRequest) -> Result<(), EngineError> {
-    if !request.contexts.named.is_empty() {
-        return Err(EngineError::NoContexts { engine: engine.to_string() });
-    }
-    let options = &request.options;
-    let refused = [
-        (request.platforms.len() > 1, "building for several platforms at once"),
-        (!request.secrets.is_empty(), "giving secrets to a build"),
-        (!options.ssh.is_empty(), "giving ssh agents to a build"),
-        (!options.cache_from.is_empty(), "`cache_from`"),
-        (!options.cache_to.is_empty(), "`cache_to`"),
-        (options.provenance.is_some(), "`provenance`"),
-        (options.sbom.is_some(), "`sbom`"),
-        (matches!(request.output, Goal::File(_)), "writing an image to a file"),
-    ];
-    match refused.into_iter().find(|(asked, _)| *asked) {
-        None => Ok(()),
-        Some((_, feature)) => Err(EngineError::Unsupported {
-            feature: feature.to_owned(),
-            engine: engine.to_string(),
-            hint: "build this image on an engine with BuildKit: Docker 20.10 or newer, or a buildkitd"
-                .to_owned(),
-        }),
-    }
 }
 
 fn options(request: &BuildRequest, dockerfile: &str) -> BuildImageOptions {
@@ -183,47 +157,6 @@ fn registries(dockerfile: &[u8]) -> BTreeSet<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Platform, Provenance, SecretSource, SecretValue, SshAgent};
-    use crate::engine::docker::Store;
-    use crate::engine::fake;
-
-    fn podman() -> EngineInfo {
-        EngineInfo {
-            name: "podman".to_owned(),
-            version: "4.3.1".to_owned(),
-            store: Store::GraphDriver("overlay".to_owned()),
-            mirrors: Vec::new(),
-            insecure_registries: Vec::new(),
-            platform: "linux/amd64".to_owned(),
-        }
-    }
-
-    #[test]
-    fn what_would_be_dropped_is_refused() {
-        assert!(check(&podman(), &fake::request("api")).is_ok());
-        let mut platforms = fake::request("api");
-        platforms.platforms = vec![Platform("linux/amd64".to_owned()), Platform("linux/arm64".to_owned())];
-        let mut secret = fake::request("api");
-        let value = SecretValue::Env("TOKEN".to_owned());
-        secret.secrets = vec![SecretSource { id: "token".to_owned(), value, version: None }];
-        let mut agent = fake::request("api");
-        agent.options.ssh = vec![SshAgent { id: "default".to_owned(), version: None }];
-        let mut provenance = fake::request("api");
-        provenance.options.provenance = Some(Provenance::Min);
-        let refused = [
-            (platforms, "several platforms"),
-            (secret, "secrets"),
-            (agent, "ssh agents"),
-            (provenance, "`provenance`"),
-        ];
-        for (request, says) in refused {
-            let error = check(&podman(), &request).unwrap_err();
-            assert!(error.is_unusable());
-            let text = error.to_string();
-            assert!(text.contains(says) && text.contains("not supported by podman 4.3.1"), "{text}");
-            assert!(text.contains("Docker 20.10 or newer"), "{text}");
-        }
-    }
 
     #[test]
     fn only_registries_of_the_dockerfile_get_logins() {

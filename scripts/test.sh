@@ -31,17 +31,14 @@ fi
 
 # All engines at once would wait for one another: one after the other.
 test_engines() {
-  local entry less failed=()
+  local entry failed=()
   bash scripts/engine.sh up all
   # shellcheck source=/dev/null
   source "$engine/env"
   for entry in "first=$DOCKER_HOST" "28=$DTBUILD_TEST_ENGINE_28" \
     "28-containerd=$DTBUILD_TEST_ENGINE_28_CONTAINERD" "podman=$DTBUILD_TEST_ENGINE_PODMAN"; do
-    less=()
-    # What podman cannot do, and its refusals, are in docs/engines.md and in engine::.
-    [[ $entry != podman=* ]] || less=(--skip flow::secrets --skip ctrl_c_in_a_build_ends_it_at_the_engine_too)
     say "test: engine ${entry%%=*}"
-    DOCKER_HOST=${entry#*=} cargo test --workspace --locked --test integration -- engine:: flow:: "${less[@]}" "$@" \
+    DOCKER_HOST=${entry#*=} cargo test --workspace --locked --test integration -- engine:: flow:: "$@" \
       || failed+=("${entry%%=*}")
   done
   ((${#failed[@]} == 0)) || fail "tests failed on: ${failed[*]}"

@@ -8,7 +8,7 @@ use dtbuild::engine::endpoint::Endpoint;
 use dtbuild::engine::{Archive, ArchiveKind, EngineError, Output};
 
 use super::bridge::{Bridge, Side};
-use super::fixture::{Files, build, docker, request, script, variable};
+use super::fixture::{Files, Means, build, docker, means, request, script, variable};
 use crate::support::dtbuild::{Dtbuild, project};
 
 fn to(kind: ArchiveKind, path: &Path) -> Output {
@@ -50,7 +50,7 @@ async fn buildkitd_sends_an_image_as_a_file() {
 }
 
 #[tokio::test]
-async fn graph_drivers_have_docker_archives_alone() {
+async fn every_engine_writes_docker_archives_and_those_with_containerd_layouts() {
     let docker = docker().await;
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("image.tar");
@@ -59,21 +59,38 @@ async fn graph_drivers_have_docker_archives_alone() {
     build(&docker, &request).await.0.unwrap();
     assert!(names(&path).iter().any(|name| name == "manifest.json"));
     request.output = to(ArchiveKind::Oci, &path);
-    let error = build(&docker, &request).await.0.unwrap_err();
-    assert!(error.to_string().contains("`type=oci`"), "{error}");
+    let (result, events) = build(&docker, &request).await;
+    if means(&docker).await == Means::Containerd {
+        result.unwrap();
+        assert!(names(&path).iter().any(|name| name == "oci-layout"));
+    } else {
+        let error = result.unwrap_err();
+        assert!(error.to_string().contains("`type=oci`") && events.is_empty(), "{error} {events:?}");
+    }
 }
 
-#[test]
-fn a_local_build_goes_into_a_file_besides() {
+#[tokio::test]
+async fn a_local_build_goes_into_a_file_besides() {
     let repo = project().commit("first");
     let dtbuild = Dtbuild::new(&repo);
+    let has = |file: &str| names(&repo.path("app.tar")).iter().any(|name| name == file);
     for _ in ["built", "reused"] {
         dtbuild.run(["build", "app", "--output", "type=docker,dest=app.tar"]).succeeds();
-        assert!(names(&repo.path("app.tar")).iter().any(|name| name == "manifest.json"));
+        assert!(has("manifest.json"));
         std::fs::remove_file(repo.path("app.tar")).unwrap();
     }
-    dtbuild
-        .run(["build", "app", "--output", "type=oci,dest=app.tar"])
-        .fails(3, &["`type=oci`", "not supported"]);
+    repo.write("app/greeting.txt", "changed\n", 0o644);
+    let ended = dtbuild.run(["build", "app", "--output", "type=oci,dest=app.tar"]);
+    if means(&docker().await).await == Means::Containerd {
+        ended.succeeds();
+        assert!(has("oci-layout"));
+    } else {
+        let ended = ended.fails(3, &["`type=oci`", "not supported"]);
+        assert!(
+            !ended.stderr.contains("build started"),
+            "refused before anything is built: {}",
+            ended.stderr
+        );
+    }
     dtbuild.run(["build", "app", "--output", "dest=app.tar"]).fails(2, &["type=oci,dest=FILE"]);
 }

@@ -1,18 +1,19 @@
 //! Contexts in memory, requests, and what a build told.
 
 use std::collections::BTreeMap;
-use std::io;
+use std::io::{self, Read as _, Write as _};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bstr::BString;
 use dtbuild::config::BuildOptions;
-use dtbuild::engine::docker::Docker;
+use dtbuild::engine::docker::{Docker, Store};
 use dtbuild::engine::{BuildRequest, Built, Contexts, Engine, EngineError, Output};
 use dtbuild::execute::events::{Event, EventSink};
-use dtbuild::reference::Reference;
+use dtbuild::reference::{Digest, Reference};
 use dtbuild_cache::snapshot::{Contents, Snapshot, SnapshotEntry};
 use dtbuild_cache::tree::{ContentId, Kind};
+use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 const BUSYBOX: &str = "/bin/busybox";
@@ -88,8 +89,33 @@ pub(crate) async fn docker() -> Docker {
 }
 
 /// Whether the engine builds with BuildKit; those that do not can less.
-pub(super) async fn has_buildkit(docker: &Docker) -> bool {
+pub(crate) async fn has_buildkit(docker: &Docker) -> bool {
     docker.describe().await.unwrap().has_buildkit()
+}
+
+/// The kinds of engine that differ in what they can do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd)]
+pub(super) enum Means {
+    /// Docker's API without BuildKit.
+    Classic,
+    /// BuildKit over a graph driver.
+    GraphDriver,
+    /// BuildKit over containerd's store.
+    Containerd,
+}
+
+/// What the engine builds and keeps images with.
+pub(super) async fn means(docker: &Docker) -> Means {
+    match docker.describe().await.unwrap() {
+        info if !info.has_buildkit() => Means::Classic,
+        info if info.store == Store::Containerd => Means::Containerd,
+        _ => Means::GraphDriver,
+    }
+}
+
+/// Another engine of the tests.
+pub(super) async fn engine(variable_name: &str) -> Docker {
+    Docker::connect(Some(&variable(variable_name))).await.expect("the engine answers")
 }
 
 /// What the engine says of an image of its store.
@@ -134,6 +160,17 @@ pub(super) fn noise(bytes: usize) -> Vec<u8> {
     let mut noise = vec![0; bytes];
     blake3::Hasher::new().finalize_xof().fill(&mut noise);
     noise
+}
+
+/// Pushes what a build left in the store, where the build itself did not push it; the digest at the registry.
+pub(super) async fn pushed(docker: &Docker, request: &BuildRequest, built: Built) -> Digest {
+    match built.pushed {
+        Some(digest) => digest,
+        None => docker
+            .push(&request.image, &request.names[0], &EventSink::channel().0)
+            .await
+            .expect("it is pushed"),
+    }
 }
 
 /// Builds, and gives back what was told on the way.
@@ -191,4 +228,31 @@ pub(super) async fn digest_at_registry(name: &Reference) -> String {
     stream.read_to_string(&mut answer).await.unwrap();
     let header = answer.lines().find_map(|line| line.strip_prefix("Docker-Content-Digest: "));
     header.unwrap_or_else(|| panic!("{answer}")).to_owned()
+}
+
+/// What the attestations of an image at the registry are about, by the types of their statements.
+pub(super) fn attested(name: &Reference, digest: &Digest) -> Vec<String> {
+    let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
+    let is_attestation =
+        |manifest: &Value| manifest["annotations"]["vnd.docker.reference.type"] == "attestation-manifest";
+    let index = manifest(name, digest.as_str());
+    let attestations = list(&index["manifests"]).into_iter().filter(is_attestation);
+    let layers = attestations.flat_map(|attestation| {
+        list(&manifest(name, attestation["digest"].as_str().expect("a digest"))["layers"])
+    });
+    let kind = |layer: Value| layer["annotations"]["in-toto.io/predicate-type"].as_str().map(str::to_owned);
+    layers.filter_map(kind).collect()
+}
+
+/// A manifest at the registry.
+fn manifest(name: &Reference, digest: &str) -> Value {
+    let (host, path) = (name.repository().registry(), name.repository().path());
+    let mut stream = std::net::TcpStream::connect(host).unwrap();
+    let accept = "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, \
+                  application/vnd.docker.distribution.manifest.list.v2+json";
+    write!(stream, "GET /v2/{path}/manifests/{digest} HTTP/1.0\r\nHost: {host}\r\nAccept: {accept}\r\n\r\n")
+        .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap()
 }

@@ -5,12 +5,21 @@
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 
-use dtbuild::config::{Config, Platform, SecretSource, SecretValue};
+use dtbuild::config::{Config, Network, Platform, SecretSource, SecretValue};
 use dtbuild::engine::docker::{Docker, EngineInfo, Store};
-use dtbuild::engine::{BuildRequest, ContextFolder, Engine, EngineError, NamedContext, Output};
-use dtbuild::execute::events::EventSink;
+use dtbuild::engine::{
+    Archive, ArchiveKind, BuildRequest, ContextFolder, Engine, EngineError, NamedContext, Output,
+};
 
-use super::fixture::{Files, build, digest_at_registry, docker, image, logs, noise, request, script, unique};
+use super::fixture::{
+    Files, build, digest_at_registry, docker, image, logs, noise, pushed, request, script, unique,
+};
+use super::options::Agent;
+use crate::support::dtbuild::{CONFIG, Dtbuild};
+use crate::support::repo::TestRepo;
+
+mod attestations;
+mod caches;
 
 #[tokio::test]
 async fn the_table_says_what_this_engine_can() {
@@ -22,6 +31,18 @@ async fn the_table_says_what_this_engine_can() {
         ("several platforms in one build", several_platforms(&docker).await),
         ("named contexts", named_context(&docker).await),
         ("secrets", secrets(&docker).await),
+        ("ssh agents", agents()),
+        ("steps without a network", no_network(&docker).await),
+        ("`cache_from` a registry", caches::from_registry(&docker).await),
+        ("`cache_from` a folder", caches::from_folder(&docker).await),
+        ("`cache_to` the image itself (`type=inline`)", caches::to_image(&docker).await),
+        ("`cache_to` a registry", caches::to_registry(&docker).await),
+        ("`cache_to` a folder", caches::to_folder(&docker).await),
+        ("provenance", attestations::provenance(&docker).await),
+        ("SBOM", attestations::sbom(&docker).await),
+        ("the commit's time is the image's (`SOURCE_DATE_EPOCH`)", yes(time_of_commit(&docker).await)),
+        ("an image in a file, as `docker load` takes it", archive(&docker, ArchiveKind::Docker).await),
+        ("an image in a file, as an OCI layout", archive(&docker, ArchiveKind::Oci).await),
         ("what is sent when one file of a context changed", sent(&docker).await),
         ("unchanged steps come from its cache", yes(cached(&docker).await)),
         ("pushes", pushes(&docker).await),
@@ -181,6 +202,48 @@ async fn secrets(docker: &Docker) -> String {
     outcome(docker, &request).await
 }
 
+fn agents() -> String {
+    let agent = Agent::start();
+    let text = "FROM scratch\nCOPY busybox /bin/busybox\nRUN --mount=type=ssh,required \
+        [\"/bin/busybox\", \"sh\", \"-c\", \"[ -S \\\"$SSH_AUTH_SOCK\\\" ]\"]\n";
+    let config = CONFIG.replace("\"app\"", "\"app\"\nssh = [{ id = \"default\" }]");
+    let repo = TestRepo::new().file("build.toml", config).file("app/Dockerfile", text);
+    let repo = repo.executable("app/busybox", std::fs::read("/bin/busybox").unwrap());
+    // The agent is that of the process's environment, so this is one of the program itself.
+    let ended = Dtbuild::new(&repo).variable("SSH_AUTH_SOCK", agent.socket()).run(["build"]);
+    match ended.code {
+        Some(0) => "yes".to_owned(),
+        Some(3) if ended.stderr.contains("`ssh` of `app` is not supported") => "refused".to_owned(),
+        _ => panic!("{}", ended.stderr),
+    }
+}
+
+async fn no_network(docker: &Docker) -> String {
+    let text = script("[ \"$(/bin/busybox ls /sys/class/net)\" = lo ]");
+    let mut request = request("matrix-network", &text, &Files::with_busybox());
+    request.options.network = Some(Network::None);
+    request.no_cache = true;
+    outcome(docker, &request).await
+}
+
+async fn time_of_commit(docker: &Docker) -> bool {
+    let files = Files::with_busybox().file("own", unique("time").to_string());
+    let mut request = request("matrix-time", "FROM scratch\nCOPY . /\n", &files);
+    request.source_date_epoch = Some(1_700_000_000);
+    build(docker, &request).await.0.unwrap();
+    format!("{:?}", image(&request.names[0]).await.created).contains("2023-11-14")
+}
+
+async fn archive(docker: &Docker, kind: ArchiveKind) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("image.tar");
+    let mut request = request("matrix-archive", "FROM scratch\nCOPY busybox /\n", &Files::with_busybox());
+    request.output = Output::File(Archive { kind, path: path.clone() });
+    let outcome = outcome(docker, &request).await;
+    assert_eq!(path.exists(), outcome == "yes");
+    outcome
+}
+
 async fn sent(docker: &Docker) -> String {
     let files = Files::with_busybox().file("large", noise(4 << 20));
     let mut request = request("matrix-sent", "FROM scratch\nCOPY . /\n", &files);
@@ -193,7 +256,9 @@ async fn sent(docker: &Docker) -> String {
 }
 
 async fn cached(docker: &Docker) -> bool {
-    let request = request("matrix-cached", &script("true"), &Files::with_busybox());
+    // A file of its own: a step that another build does at the same time is told under that one's name, too.
+    let files = Files::with_busybox().file("own", unique("cached").to_string());
+    let request = request("matrix-cached", &script("true"), &files);
     build(docker, &request).await.0.unwrap();
     let steps = build(docker, &request).await.0.unwrap().steps;
     steps.total == steps.cached
@@ -211,10 +276,6 @@ async fn digest(docker: &Docker) -> bool {
     let mut request = request("matrix-digest", "FROM scratch\nCOPY . /\n", &files);
     request.output = Output::Push;
     let built = build(docker, &request).await.0.unwrap();
-    let name = &request.names[0];
-    let digest = match built.pushed {
-        Some(digest) => digest,
-        None => docker.push(&request.image, name, &EventSink::channel().0).await.unwrap(),
-    };
-    digest_at_registry(name).await == digest.as_str()
+    let digest = pushed(docker, &request, built).await;
+    digest_at_registry(&request.names[0]).await == digest.as_str()
 }

@@ -96,9 +96,11 @@ fn an_image_whose_builder_dies_is_built_elsewhere() {
     let ways = [("left", Way::to(&bench.engine)), ("right", Way::to(&bench.engine))];
     bench.configure(&declared(&[("left", &ways[0].1.address), ("right", &ways[1].1.address)]));
     // The first attempt waits until its builder is cut off, whichever that is; the second has seen the first.
+    // BuildKit does not take steps for others by the ids of their caches alone.
+    let id = super::bench::unique();
     let step = format!(
-        "RUN --mount=type=cache,id={},target=/c [ -e /c/seen ] || (touch /c/seen && echo waiting && sleep 99)\n",
-        super::bench::unique()
+        "RUN --mount=type=cache,id={id},target=/c \
+         : {id}; [ -e /c/seen ] || (touch /c/seen && echo waiting && sleep 99)\n"
     );
     bench.write("site/Dockerfile", &format!("FROM busybox:1.36\nCOPY page /page\n{step}"));
     bench.commit("builders");

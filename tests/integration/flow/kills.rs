@@ -3,6 +3,7 @@
 use super::bench::{Bench, unique};
 use super::gate::Gate;
 use super::records::RECORDS;
+use crate::engine::fixture::{docker, has_buildkit};
 
 /// A bench whose way to the registry goes through a gate.
 fn gated() -> (Bench, Gate) {
@@ -98,10 +99,13 @@ fn a_second_run_is_told_who_deploys() {
     assert!(bench.run(&["--env", "staging"]).ok().stdout.contains("nothing to do"));
 }
 
-#[test]
-fn ctrl_c_in_a_build_ends_it_at_the_engine_too() {
+#[tokio::test]
+async fn ctrl_c_in_a_build_ends_it_at_the_engine_too() {
     let mut bench = Bench::new();
     let word = unique();
+    if !has_buildkit(&docker().await).await {
+        return interrupts_where_a_step_cannot_be_ended(&mut bench, &word);
+    }
     // What is read from a secret is not part of the key, so the same image can be built with the gate open.
     let step =
         format!("echo {word}; [ \"$(cat /run/secrets/gate)\" = open ] || {{ tail -f /dev/null; false; }}");
@@ -129,6 +133,23 @@ fn ctrl_c_in_a_build_ends_it_at_the_engine_too() {
     bench.set("GATE", "open");
     bench.run(&["--env", "staging"]).ok();
     assert_eq!((bench.deployed().len(), bench.outcome().as_str()), (1, "succeeded"));
+}
+
+/// The run ends at once, and its step when it will.
+fn interrupts_where_a_step_cannot_be_ended(bench: &mut Bench, word: &str) {
+    let step = format!("RUN echo {word}; tail -f /dev/null");
+    bench.write("site/Dockerfile", &format!("FROM busybox:1.36\nCOPY page /page\n{step}\n"));
+    bench.commit("a step that stays");
+    let mut run = bench.start(&["--env", "staging"]);
+    run.until_building(word);
+    let step = process_with(word);
+    run.interrupt();
+    run.end().code(130);
+    let id = rustix::process::Pid::from_raw(step.parse().unwrap()).unwrap();
+    rustix::process::kill_process(id, rustix::process::Signal::KILL).unwrap();
+    assert_eq!((bench.digest("api", "staging"), bench.tags("site").len()), (None, 0));
+    assert!(bench.deployed().is_empty());
+    assert_eq!(bench.lease(), None);
 }
 
 #[test]

@@ -1,9 +1,10 @@
 //! A secret reaches the step that asks for it, and is seen nowhere else.
 
 use super::bench::{Bench, text, unique};
+use crate::engine::fixture::{docker, has_buildkit};
 
-#[test]
-fn a_secret_is_seen_by_its_step_alone() {
+#[tokio::test]
+async fn a_secret_is_seen_by_its_step_alone() {
     let mut bench = Bench::new();
     let canary = unique();
     let dockerfile = "FROM busybox:1.36\nCOPY page /page\n\
@@ -15,6 +16,12 @@ fn a_secret_is_seen_by_its_step_alone() {
     bench.commit("a secret");
     bench.set("TOKEN", &canary);
     let mut seen = vec![bench.plan().to_string()];
+    if !has_buildkit(&docker().await).await {
+        let refused = bench.run(&["--env", "staging", "--progress", "rawjson"]).code(3).stderr;
+        assert!(refused.contains("`secrets` of `site` is not supported by podman"), "{refused}");
+        assert!(!refused.contains(&canary) && !seen[0].contains(&canary), "{refused}");
+        return;
+    }
     let ran = bench.run(&["--env", "staging", "--json", "--progress", "rawjson"]).ok();
     let release = ran.json();
     let site = text(&release["images"]["site"]);
@@ -42,8 +49,8 @@ fn a_secret_is_seen_by_its_step_alone() {
     }
 }
 
-#[test]
-fn a_secret_of_another_value_rebuilds_nothing_and_of_another_version_does() {
+#[tokio::test]
+async fn a_secret_of_another_value_rebuilds_nothing_and_of_another_version_does() {
     let mut bench = Bench::new();
     let config = std::fs::read_to_string(bench.repo.path("build.toml")).unwrap();
     let with = |version: &str| {
@@ -55,6 +62,11 @@ fn a_secret_of_another_value_rebuilds_nothing_and_of_another_version_does() {
     bench.write("build.toml", &with("1"));
     bench.commit("a secret");
     bench.set("TOKEN", "one");
+    if !has_buildkit(&docker().await).await {
+        bench.run(&["--env", "staging"]).code(3);
+        assert_eq!(bench.decisions(), ["api reuse", "site build"]);
+        return;
+    }
     bench.run(&["--env", "staging"]).ok();
     bench.set("TOKEN", "two");
     assert_eq!(bench.decisions(), ["api keep", "site keep"]);

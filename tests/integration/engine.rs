@@ -8,15 +8,16 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use bstr::ByteSlice;
 use dtbuild::config::{SecretSource, SecretValue};
 use dtbuild::engine::{Engine, EngineError, Output};
 use dtbuild::execute::events::{Event, EventSink, StepState};
 use dtbuild::reference::Reference;
 use dtbuild_cache::tree::Kind;
+use rustix::process::{Signal, kill_process};
 
 use self::fixture::{
-    Files, build, digest_at_registry, docker, failure, has_buildkit, logs, noise, request, script, unique,
+    Files, build, digest_at_registry, docker, failure, has_buildkit, logs, mark, noise, request, script,
+    sleepers, sleeping, unique,
 };
 
 mod archives;
@@ -233,36 +234,23 @@ async fn secret_is_mounted_and_never_told() {
 #[tokio::test]
 async fn dropped_build_ends_on_the_engine() {
     let docker = docker().await;
-    let mark = format!("{}", 600_000_000_u64 + u64::from(std::process::id()));
+    let mark = mark();
     let mut request =
         request("cancelled", &script(&format!("/bin/busybox sleep {mark}")), &Files::with_busybox());
     request.no_cache = true;
-    let running = || {
-        let processes = std::fs::read_dir("/proc").unwrap().flatten();
-        let mut processes = processes.filter(|process| {
-            let line = std::fs::read(process.path().join("cmdline")).unwrap_or_default();
-            line.starts_with(b"/bin/busybox\0sleep\0") && line.contains_str(&mark)
-        });
-        processes.find_map(|process| process.file_name().to_str()?.parse::<i32>().ok())
-    };
     let has_buildkit = has_buildkit(&docker).await;
     let building = tokio::spawn(async move {
         let _ = build(&docker, &request).await;
     });
-    let start = Instant::now();
-    while running().is_none() {
-        assert!(start.elapsed() < Duration::from_mins(1), "the step did not start");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    let step = sleeping(&mark, 1).await;
     building.abort();
     assert!(building.await.unwrap_err().is_cancelled());
     if !has_buildkit {
         // It has no way to end a step under way: the user's wait ends, and the step when it will.
-        let step = rustix::process::Pid::from_raw(running().unwrap()).unwrap();
-        rustix::process::kill_process(step, rustix::process::Signal::KILL).unwrap();
+        kill_process(step[0], Signal::KILL).unwrap();
     }
     let dropped = Instant::now();
-    while running().is_some() {
+    while !sleepers(&mark).is_empty() {
         assert!(dropped.elapsed() < Duration::from_secs(2), "the step still runs");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
@@ -271,30 +259,31 @@ async fn dropped_build_ends_on_the_engine() {
 #[tokio::test(flavor = "multi_thread")]
 async fn builds_run_in_parallel() {
     let docker = Arc::new(docker().await);
+    let mark = mark();
     let (sink, mut events) = EventSink::channel();
     let mut tasks = Vec::new();
     for index in 0..4 {
-        let (docker, sink) = (Arc::clone(&docker), sink.clone());
+        let (docker, sink, mark) = (Arc::clone(&docker), sink.clone(), mark.clone());
         tasks.push(tokio::spawn(async move {
-            let text = script(&format!("echo begin; /bin/busybox sleep 3; echo end || echo {index}"));
+            let text = script(&format!("/bin/busybox sleep {mark}{index}; echo woken"));
             let mut request = request(&format!("parallel-{index}"), &text, &Files::with_busybox());
             request.no_cache = true;
             docker.build(&request, &sink).await.unwrap();
         }));
     }
+    // No step ends before all of them run at one time.
+    for step in sleeping(&mark, 4).await {
+        kill_process(step, Signal::KILL).unwrap();
+    }
     for task in tasks {
         task.await.unwrap();
     }
     drop(sink);
-    let mut lines = Vec::new();
+    let mut woken = 0;
     while let Some(event) = events.recv().await {
-        if let Event::ImageLog { line, .. } = event {
-            lines.push(line);
-        }
+        woken += usize::from(matches!(event, Event::ImageLog { line, .. } if line == "woken"));
     }
-    assert_eq!(lines.len(), 8);
-    let begun = lines.iter().take_while(|line| *line == "begin").count();
-    assert!(begun > 1, "one after the other: {lines:?}");
+    assert_eq!(woken, 4);
 }
 
 #[tokio::test]

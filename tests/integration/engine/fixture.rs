@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io::{self, Read as _, Write as _};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use bstr::BString;
 use dtbuild::config::BuildOptions;
@@ -13,6 +14,7 @@ use dtbuild::execute::events::{Event, EventSink};
 use dtbuild::reference::{Digest, Reference};
 use dtbuild_cache::snapshot::{Contents, Snapshot, SnapshotEntry};
 use dtbuild_cache::tree::{ContentId, Kind};
+use rustix::process::Pid;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -203,6 +205,36 @@ pub(super) fn script(script: &str) -> String {
     format!(
         "FROM scratch\nCOPY busybox /bin/busybox\nCOPY . /c\nRUN [\"/bin/busybox\", \"sh\", \"-c\", {script}]\n"
     )
+}
+
+/// How long a step sleeps that nobody else's does: its process is known by it.
+pub(super) fn mark() -> String {
+    let now = unique("mark").tag().unwrap().to_owned();
+    // Years, in a number of seconds that busybox can read.
+    format!("1{}", &now[now.len() - 8..])
+}
+
+/// The processes of steps that sleep for a time that starts with `mark`.
+pub(super) fn sleepers(mark: &str) -> Vec<Pid> {
+    let start = format!("/bin/busybox\0sleep\0{mark}");
+    let processes = std::fs::read_dir("/proc").unwrap().flatten();
+    let sleeping = processes.filter(|process| {
+        std::fs::read(process.path().join("cmdline")).is_ok_and(|line| line.starts_with(start.as_bytes()))
+    });
+    sleeping.filter_map(|process| Pid::from_raw(process.file_name().to_str()?.parse().ok()?)).collect()
+}
+
+/// Waits until so many steps sleep at one time.
+pub(super) async fn sleeping(mark: &str, count: usize) -> Vec<Pid> {
+    let start = Instant::now();
+    loop {
+        let found = sleepers(mark);
+        if found.len() >= count {
+            return found;
+        }
+        assert!(start.elapsed() < Duration::from_mins(2), "{} of {count} steps run", found.len());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }
 
 pub(super) fn failure(result: Result<Built, EngineError>) -> dtbuild::engine::BuildFailure {

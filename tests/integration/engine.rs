@@ -24,6 +24,7 @@ mod archives;
 mod bridge;
 mod contexts;
 mod endpoints;
+mod failures;
 pub(crate) mod fixture;
 mod matrix;
 mod options;

@@ -98,7 +98,7 @@ pub(super) fn explain(
     secrets: &Secrets,
 ) -> BuildFailure {
     let details = details(status);
-    let step = progress.failed(details.vertex.as_deref());
+    let step = progress.failed(details.vertex.as_deref(), status.message());
     let text = cause(status.message());
     let name = step.map(|step| step.name.as_str()).unwrap_or_default();
     let exit_code = exit_code(&text).or_else(|| exit_code(&step?.error));

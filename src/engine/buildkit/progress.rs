@@ -21,6 +21,8 @@ pub(super) struct Progress {
     events: EventSink,
     secrets: Secrets,
     steps: BTreeMap<String, Step>,
+    /// The digests of the steps that failed, in that order.
+    failed: Vec<String>,
 }
 
 /// One vertex of the build's graph.
@@ -38,7 +40,7 @@ pub(super) struct Step {
 impl Progress {
     /// Nothing has happened yet.
     pub(super) fn new(image: ImageName, events: EventSink, secrets: Secrets) -> Self {
-        Self { image, events, secrets, steps: BTreeMap::new() }
+        Self { image, events, secrets, steps: BTreeMap::new(), failed: Vec::new() }
     }
 
     /// Takes what the engine tells.
@@ -73,10 +75,17 @@ impl Progress {
         StepCount { total, cached }
     }
 
-    /// The step with this digest if the engine named one, else the one that failed.
-    pub(super) fn failed(&self, digest: Option<&str>) -> Option<&Step> {
+    /// The step that made the build fail with `text`: the one with this digest if the engine named one.
+    ///
+    /// Several can fail before the others are stopped. The text is that of one of them with more before it; where
+    /// two say the same, the first one is it.
+    pub(super) fn failed(&self, digest: Option<&str>, text: &str) -> Option<&Step> {
         let named = digest.and_then(|digest| self.steps.get(digest));
-        named.or_else(|| self.steps.values().find(|step| step.state == Some(StepState::Failed)))
+        let failed = || self.failed.iter().filter_map(|digest| self.steps.get(digest));
+        let told = |step: &&Step| !step.error.is_empty() && text.contains(&step.error);
+        // Of equals, the last: so from the last to the first.
+        let told = || failed().rev().filter(told).max_by_key(|step| step.error.len());
+        named.or_else(told).or_else(|| failed().next())
     }
 
     fn begin(&mut self, vertex: &Vertex) {
@@ -98,6 +107,9 @@ impl Progress {
             error if error.ends_with("context canceled") => return,
             _ => StepState::Failed,
         };
+        if state == StepState::Failed && !self.failed.contains(&vertex.digest) {
+            self.failed.push(vertex.digest.clone());
+        }
         self.end_lines(&vertex.digest);
         if let Some(step) = self.steps.get_mut(&vertex.digest) {
             step.error.clone_from(&vertex.error);
@@ -238,7 +250,24 @@ mod tests {
         let failed = vertex("[2/2] RUN b", StepState::Failed);
         let (told, progress) = told(vec![(vec![stopped, failed], vec![])]);
         assert_eq!(told, ["[1/2] RUN a Started", "[2/2] RUN b Started", "[2/2] RUN b Failed"]);
-        assert_eq!(progress.failed(None).unwrap().name, "[2/2] RUN b");
+        assert_eq!(progress.failed(None, "").unwrap().name, "[2/2] RUN b");
+    }
+
+    #[test]
+    fn of_several_failed_steps_the_one_that_the_engine_quotes_is_blamed() {
+        let failing =
+            |name: &str, error: &str| Vertex { error: error.to_owned(), ..vertex(name, StepState::Failed) };
+        let steps = [
+            failing("[b 1/1] RUN b", "executor failed running [b]: exit code: 1"),
+            failing("[c 1/1] RUN c", "executor failed running [c]: exit code: 137"),
+            failing("[a 1/1] RUN b", "executor failed running [b]: exit code: 1"),
+        ];
+        let (_, progress) = told(steps.into_iter().map(|step| (vec![step], vec![])).collect());
+        let blamed = |text: &str| &progress.failed(None, text).unwrap().name;
+        assert_eq!(blamed("failed to solve: executor failed running [c]: exit code: 137"), "[c 1/1] RUN c");
+        assert_eq!(blamed("failed to solve: executor failed running [b]: exit code: 1"), "[b 1/1] RUN b");
+        assert_eq!(blamed("something else"), "[b 1/1] RUN b", "the first");
+        assert_eq!(progress.failed(Some("digest of [a 1/1] RUN b"), "").unwrap().name, "[a 1/1] RUN b");
     }
 
     #[test]
@@ -247,7 +276,7 @@ mod tests {
         let lines = lines.join("\n");
         let run = "[1/1] RUN x";
         let (_, progress) = told(vec![(vec![vertex(run, StepState::Failed)], vec![log(run, 1, &lines)])]);
-        let tail = progress.failed(Some("digest of [1/1] RUN x")).unwrap().log();
+        let tail = progress.failed(Some("digest of [1/1] RUN x"), "").unwrap().log();
         assert_eq!((tail.len(), tail[0].as_str()), (LOG_TAIL, "80"));
     }
 

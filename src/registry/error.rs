@@ -1,5 +1,7 @@
 //! Why a registry did not do what it was asked: [`RegistryError`].
 
+use std::time::Duration;
+
 /// A request to a registry that failed: what was to be done, and why it was not.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("failed to {action}: {kind}")]
@@ -44,10 +46,15 @@ pub enum Kind {
         name: String,
     },
     /// Too many requests in too short a time.
-    #[error("`{host}` limits how often it may be asked; wait a little, or log in with `docker login {host}`")]
+    #[error(
+        "`{host}` limits how often it may be asked; wait {time}, or log in with `docker login {host}`",
+        time = after.map_or_else(|| "a little".to_owned(), |after| format!("{} seconds", after.as_secs()))
+    )]
     RateLimited {
         /// The registry.
         host: String,
+        /// How long it wants to be left alone, where it says so.
+        after: Option<Duration>,
     },
     /// The registry failed (status 5xx).
     #[error("`{host}` failed with status {status}: {reason}; see the registry's own log")]
@@ -200,7 +207,7 @@ mod tests {
     #[test]
     fn only_what_may_pass_is_transient() {
         let host = || "example.com".to_owned();
-        assert!(Kind::RateLimited { host: host() }.is_transient());
+        assert!(Kind::RateLimited { host: host(), after: None }.is_transient());
         assert!(Kind::Server { host: host(), status: 503, reason: String::new() }.is_transient());
         assert!(!Kind::Denied { host: host(), reason: String::new() }.is_transient());
         assert!(!Kind::NotFound { name: host() }.is_transient());

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, WWW_AUTHENTICATE};
+use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, RETRY_AFTER, WWW_AUTHENTICATE};
 use reqwest::{Client, Method, Response, StatusCode, Url};
 use serde::Deserialize;
 
@@ -19,8 +19,11 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 /// How long a request may take, its answer included.
 const REQUEST_LIMIT: Duration = Duration::from_secs(30);
 
-/// The pauses before the second and third attempt of a request that changes nothing.
+/// The pauses before the second and third attempt of a request that may be made twice.
 const PAUSES: [Duration; 2] = [Duration::from_millis(150), Duration::from_millis(600)];
+
+/// The longest pause that a registry may ask for; who asks for more is told so instead.
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 /// The largest answer of a token server, and the largest report of an error, in bytes.
 const SMALL_ANSWER: usize = 256 * 1024;
@@ -63,6 +66,17 @@ pub(super) struct Answer {
     pub(super) url: Url,
 }
 
+impl Call<'_> {
+    /// Whether making it twice does what making it once does: asking, and putting a manifest where it belongs.
+    fn is_repeatable(&self) -> bool {
+        match self.method {
+            Method::GET | Method::HEAD => true,
+            Method::PUT => self.url.path().contains("/manifests/"),
+            _ => false,
+        }
+    }
+}
+
 impl Transport {
     pub(super) fn new(insecure: Vec<String>, docker_config: Option<PathBuf>) -> Result<Self, Kind> {
         // Fails when the process has a provider already, which serves as well.
@@ -99,14 +113,20 @@ impl Transport {
         })
     }
 
-    /// Sends a request. GET and HEAD get two more chances when the failure may pass.
+    /// Sends a request. It gets two more chances when the failure may pass and nothing can be done twice.
     pub(super) async fn send(&self, call: &Call<'_>) -> Result<Answer, Kind> {
-        let repeatable = matches!(call.method, Method::GET | Method::HEAD);
-        for pause in PAUSES.iter().filter(|_| repeatable) {
-            match self.attempt(call).await {
-                Err(kind) if kind.is_transient() && !kind.is_refused() => tokio::time::sleep(*pause).await,
-                result => return result,
-            }
+        for pause in PAUSES {
+            let result = self.attempt(call).await;
+            tokio::time::sleep(match &result {
+                // It says that it did nothing.
+                Err(Kind::RateLimited { after, .. }) => match after.unwrap_or(pause) {
+                    asked if asked <= LONGEST_PAUSE => asked,
+                    _ => return result,
+                },
+                Err(kind) if call.is_repeatable() && kind.is_transient() && !kind.is_refused() => pause,
+                _ => return result,
+            })
+            .await;
         }
         self.attempt(call).await
     }
@@ -268,12 +288,21 @@ async fn finish(call: &Call<'_>, response: Response) -> Result<Answer, Kind> {
     let status = response.status();
     let host = &call.host.name;
     if status.as_u16() >= 400 && status != StatusCode::NOT_FOUND {
-        return Err(failure(host, status, &answered(response).await));
+        let after = retry_after(response.headers());
+        return Err(match failure(host, status, &answered(response).await) {
+            Kind::RateLimited { host, .. } => Kind::RateLimited { host, after },
+            kind => kind,
+        });
     }
     let (headers, url) = (response.headers().clone(), response.url().clone());
     let limit = if status.is_success() { call.limit } else { SMALL_ANSWER };
     let body = if call.method == Method::HEAD { Vec::new() } else { bounded(response, limit, host).await? };
     Ok(Answer { status, headers, body, url })
+}
+
+/// How long a registry wants to be left alone: seconds, as far as they are said so.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok().map(Duration::from_secs)
 }
 
 fn failure(host: &str, status: StatusCode, said: &str) -> Kind {
@@ -283,7 +312,7 @@ fn failure(host: &str, status: StatusCode, said: &str) -> Kind {
     let reason = if said.is_empty() { known } else { said }.to_owned();
     match status.as_u16() {
         401 | 403 => Kind::Denied { host, reason },
-        429 => Kind::RateLimited { host },
+        429 => Kind::RateLimited { host, after: None },
         status @ 500.. => Kind::Server { host, status, reason },
         status => Kind::Rejected { host, status, reason },
     }

@@ -7,7 +7,7 @@ use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::config::{EnvironmentName, ImageName};
-use crate::engine::{Archive, ArchiveKind};
+use crate::engine::{Archive, ArchiveKind, SILENCE_LIMIT};
 use crate::ui::ProgressMode;
 
 /// Builds, pushes and deploys only the container images that a commit really changed.
@@ -135,6 +135,16 @@ pub struct Building {
     /// After a failure, still build the images that do not depend on the failed one
     #[arg(long, short = 'k')]
     pub keep_going: bool,
+    /// Give up an engine, or a push, of which nothing was heard for so long; a build's command may be silent
+    #[arg(long, env = "DTBUILD_SILENCE_LIMIT", value_name = "SECONDS", default_value_t = SILENCE_LIMIT.as_secs(),
+          value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub silence_limit: u64,
+}
+
+impl Default for Building {
+    fn default() -> Self {
+        Self { jobs: None, keep_going: false, silence_limit: SILENCE_LIMIT.as_secs() }
+    }
 }
 
 /// The CD step.

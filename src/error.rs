@@ -9,7 +9,7 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Kind {
-    /// An image could not be built or pushed.
+    /// An image could not be built.
     Image = 1,
     /// The command line, `build.toml`, a Dockerfile or `build.lock` is wrong.
     Usage = 2,

@@ -17,7 +17,7 @@ use crate::ui;
 
 /// Runs `dtbuild build`.
 pub(super) fn build(global: &Global, args: &BuildArgs) -> Result<u8> {
-    let edges = Edges::unless(args.offline);
+    let edges = Edges::unless(args.offline).for_building(&args.building);
     let workspace = edges.timings.measure("repository and build.toml", || Workspace::on_disk(global))?;
     if args.output.is_some() && args.images.len() != 1 {
         return Err(Error::new(Kind::Usage, "`--output` is for one image").hint("name it alone"));

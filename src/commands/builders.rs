@@ -46,7 +46,7 @@ impl Builders {
             return Ok(Self { reached: vec![own], lost: Vec::new(), jobs });
         }
         let answers = edges.block_on(async {
-            Ok(join_all(declared.iter().map(|builder| connect(workspace, builder))).await)
+            Ok(join_all(declared.iter().map(|builder| connect(edges, workspace, builder))).await)
         })?;
         let (mut reached, mut lost) = (Vec::new(), Vec::new());
         for (builder, answer) in declared.iter().zip(answers) {
@@ -82,6 +82,7 @@ impl Builders {
 }
 
 async fn connect(
+    edges: &Edges,
     workspace: &Workspace,
     builder: &config::Builder,
 ) -> std::result::Result<AnyEngine, EngineError> {
@@ -89,7 +90,8 @@ async fn connect(
         Ok(root) => root.join(folder),
         Err(_) => folder.clone(),
     });
-    AnyEngine::connect(Endpoint::parse(&builder.address, certificates.as_deref())?).await
+    let endpoint = Endpoint::parse(&builder.address, certificates.as_deref())?;
+    AnyEngine::connect(edges.patient(endpoint)).await
 }
 
 fn none_answers(lost: &[(String, EngineError)]) -> Error {

@@ -16,7 +16,7 @@ pub(super) fn deploy(global: &Global, args: &DeployArgs) -> Result<u8> {
     let workspace = Workspace::at_commit(global, &selection.head)?;
     let mut query = Query::release(&workspace, &selection)?;
     query.request.deploy_anyway = true;
-    let building = Building { jobs: None, keep_going: false };
+    let building = Building::default();
     let step = Step { global, edges: &edges, workspace: &workspace, query: &query, building: &building };
     let prepared = step.prepare()?;
     let missing: Vec<String> = prepared.plan.builds().map(|image| format!("`{}`", image.name)).collect();

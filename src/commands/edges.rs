@@ -5,14 +5,16 @@
 use std::cell::OnceCell;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::runtime::Runtime;
 
 use super::timings::Timings;
 use super::workspace::Workspace;
+use crate::cli::Building;
 use crate::config::{EnvironmentName, RecordStore};
 use crate::engine::AnyEngine;
-use crate::engine::endpoint::Environment;
+use crate::engine::endpoint::{Endpoint, Environment};
 use crate::error::{Error, Kind, Result};
 use crate::record::{Artifacts, Folder, Store, Stored};
 use crate::registry::{Registry, Settings};
@@ -25,6 +27,8 @@ pub(super) struct Edges {
     engine: OnceCell<Arc<AnyEngine>>,
     /// Whether nobody is to be asked.
     offline: bool,
+    /// How long an engine may say nothing, where the command line says so.
+    silence_limit: Option<Duration>,
     /// Where the time goes.
     pub(super) timings: Timings,
 }
@@ -33,6 +37,19 @@ impl Edges {
     /// None of them, where `offline` says so.
     pub(super) fn unless(offline: bool) -> Self {
         Self { offline, ..Self::default() }
+    }
+
+    /// Those of a run that builds.
+    pub(super) fn for_building(self, building: &Building) -> Self {
+        Self { silence_limit: Some(Duration::from_secs(building.silence_limit)), ..self }
+    }
+
+    /// The engine at `endpoint`, given up as the command line says.
+    pub(super) fn patient(&self, endpoint: Endpoint) -> Endpoint {
+        match self.silence_limit {
+            Some(limit) => endpoint.with_silence_limit(limit),
+            None => endpoint,
+        }
     }
 
     /// Whether neither registries nor engines are asked.
@@ -79,7 +96,7 @@ impl Edges {
     pub(super) fn engine(&self) -> Result<Arc<AnyEngine>> {
         self.online("the engine")?;
         let engine = get_or_try(&self.engine, || {
-            let endpoint = Environment::read().endpoint()?;
+            let endpoint = self.patient(Environment::read().endpoint()?);
             let engine = self.runtime()?.block_on(AnyEngine::connect(endpoint))?;
             Ok(Arc::new(engine))
         })?;

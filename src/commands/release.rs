@@ -98,7 +98,10 @@ impl ReleaseRun<'_> {
         let released = self.plan.images.iter().filter(|image| image.released);
         let names: Vec<&ImageName> = released.map(|image| &image.name).collect();
         digests.retain(|name, _| names.contains(&name));
-        self.check(&digests).await?;
+        tokio::select! {
+            checked = self.check(&digests) => checked?,
+            () = self.session.cancel.cancelled() => return Err(interrupted()),
+        }
         Ok(digests)
     }
 

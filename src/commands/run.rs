@@ -37,7 +37,7 @@ pub(super) fn run(global: &Global, args: &RunArgs) -> Result<u8> {
     if args.dry_run {
         return plan::preview(global, &args.selection, args.detailed_exitcode, args.offline);
     }
-    let edges = Edges::default();
+    let edges = Edges::default().for_building(&args.building);
     let workspace = Workspace::at_commit(global, &args.selection.head)?;
     let mut query = Query::release(&workspace, &args.selection)?;
     if args.no_push {

@@ -26,9 +26,12 @@ pub mod endpoint;
 #[cfg(test)]
 pub(crate) mod fake;
 mod lines;
+mod patience;
+mod refusal;
 mod transient;
 
 pub use self::any::AnyEngine;
+pub use self::patience::SILENCE_LIMIT;
 
 /// One image to build.
 #[derive(Clone)]
@@ -232,6 +235,16 @@ pub enum EngineError {
         /// Whether the same push may succeed a moment later.
         transient: bool,
     },
+    /// Nothing was heard for as long as `--silence-limit` says.
+    #[error("nothing was heard of {what} for {time}; {hint}, or raise `--silence-limit`")]
+    Silent {
+        /// Of the engine, or of a step that goes to a registry.
+        what: String,
+        /// How long, in words.
+        time: String,
+        /// What to look at.
+        hint: &'static str,
+    },
     /// The connection was lost or the engine answered nonsense.
     #[error("the engine stopped answering: {0}")]
     Lost(String),
@@ -254,16 +267,18 @@ impl EngineError {
     /// Whether the engine is gone, so that only another one can help.
     #[must_use]
     pub fn is_lost(&self) -> bool {
-        matches!(self, Self::Unreachable { .. } | Self::Lost(_))
+        matches!(self, Self::Unreachable { .. } | Self::Silent { .. } | Self::Lost(_))
     }
 
-    /// Whether the engine is at fault, not the image.
+    /// Whether the engine or the registry is at fault, not the image.
     #[must_use]
     pub fn is_unusable(&self) -> bool {
         matches!(
             self,
             Self::Unreachable { .. }
                 | Self::Address { .. }
+                | Self::Push { .. }
+                | Self::Silent { .. }
                 | Self::Lost(_)
                 | Self::Unsupported { .. }
                 | Self::NoContexts { .. }

@@ -2,7 +2,7 @@
 
 /// Whether the same push may succeed a moment later, from the words of dockerd and its HTTP client.
 pub(super) fn is_transient(reason: &str) -> bool {
-    const REFUSALS: [&str; 9] = [
+    const REFUSALS: [&str; 12] = [
         "unauthorized",
         "denied",
         "authentication required",
@@ -12,8 +12,11 @@ pub(super) fn is_transient(reason: &str) -> bool {
         "no basic auth",
         "x509",
         "server gave HTTP response to HTTPS client",
+        "no space left",
+        "insufficient storage",
+        "disk quota",
     ];
-    const PASSING: [&str; 16] = [
+    const PASSING: [&str; 17] = [
         "timeout",
         "timed out",
         "deadline exceeded",
@@ -22,6 +25,7 @@ pub(super) fn is_transient(reason: &str) -> bool {
         "broken pipe",
         "EOF",
         "too many requests",
+        "HTTP 429",
         "toomanyrequests",
         "temporary failure",
         "try again",
@@ -48,10 +52,12 @@ mod tests {
             ("write tcp 10.0.0.1:1->10.0.0.2:443: write: connection reset by peer", true),
             ("Patch \"http://r/v2/\": EOF", true),
             ("toomanyrequests: Rate exceeded", true),
+            ("error parsing HTTP 429 response body: unexpected end of JSON input", true),
             ("unauthorized: authentication required", false),
             ("denied: requested access to the resource is denied", false),
             ("tag does not exist: r/a:b", false),
             ("http: server gave HTTP response to HTTPS client", false),
+            ("received unexpected HTTP status: 507 Insufficient Storage", false),
         ] {
             assert_eq!(is_transient(reason), transient, "{reason}");
         }

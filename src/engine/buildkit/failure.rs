@@ -6,7 +6,7 @@ use prost::Message;
 use serde::Deserialize;
 use tonic::{Code, Status};
 
-use super::progress::{Progress, is_numbered};
+use super::progress::{Progress, fetches, is_numbered};
 use super::secrets::Secrets;
 use super::source::{line_of_base, line_of_step};
 use crate::engine::BuildFailure;
@@ -163,13 +163,6 @@ fn base_message(image: &str, text: &str) -> String {
         "can the engine reach the registry?"
     };
     format!("cannot get the base image `{image}`: {text}; {hint}")
-}
-
-/// Whether the step fetches a base image.
-fn fetches(name: &str) -> bool {
-    let pulls = |rest: &str| rest.starts_with("FROM ");
-    name.starts_with("[internal] load metadata for ")
-        || is_numbered(name) && name.split_once("] ").is_some_and(|(_, instruction)| pulls(instruction))
 }
 
 /// The number after `exit code: `, as BuildKit's executors write it.

@@ -6,6 +6,7 @@
 //! shared ([`sessions`]).
 
 use std::hash::{BuildHasher, RandomState};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,7 +26,7 @@ use self::sessions::{Sessions, Terms};
 use self::solve::Locals;
 use self::ssh::Agents;
 use super::endpoint::Endpoint;
-use super::transient::is_transient;
+use super::patience::{Patience, Silence};
 use super::{Archive, BuildRequest, Built, EngineError, Output};
 use crate::execute::events::EventSink;
 use crate::reference::Digest;
@@ -55,8 +56,6 @@ pub(super) use self::solve::Exporter;
 pub(super) use self::source::line_of_instruction;
 pub(super) use self::transport::control;
 
-/// What BuildKit calls the steps that bring a result to where it goes.
-const EXPORTS: [&str; 2] = ["exporting to ", "pushing "];
 /// How long the last log lines may come after the build's end.
 const STATUS_GRACE: Duration = Duration::from_secs(1);
 
@@ -101,15 +100,16 @@ impl BuildKit {
         let mut progress = Progress::new(request.image.clone(), events.clone(), secrets.clone());
         let names = (&*unique_id(), &*session.id, &locals);
         let asked = solve::solve_request(request, exporter, names, &caches);
-        let answer = run(control, asked, &mut progress).await;
+        let answer = run(control, asked, &mut progress, self.endpoint.patience()).await;
         progress.finish();
         match answer {
+            Err(Ended::Silent(silence)) => Err(silent(silence, request, &progress)),
             Ok(answer) => {
                 incoming.map_or(Ok(()), Incoming::keep)?;
                 content::keep(&request.options, &answer)?;
                 built(&answer, exporter, &progress)
             }
-            Err(status) => Err(match session.folders.fault(locals.all()) {
+            Err(Ended::Failed(status)) => Err(match session.folders.fault(locals.all()) {
                 Some(reason) => EngineError::Context(reason),
                 None if failure::is_without_contexts(&status) => {
                     EngineError::NoContexts { engine: engine.to_owned() }
@@ -175,15 +175,30 @@ fn failed(status: &Status, request: &BuildRequest, progress: &Progress, secrets:
     let failure = failure::explain(status, progress, &dockerfile, secrets);
     let step = failure.step.as_deref().unwrap_or_default();
     // An engine that pushes by itself does it in the step that exports; the build was fine.
-    let pushing = request.output == Output::Push && EXPORTS.iter().any(|prefix| step.starts_with(prefix));
+    let pushing = request.output == Output::Push && progress::exports(step);
     match request.names.first() {
-        Some(reference) if pushing => {
-            let reason = failure::cause(status.message());
-            let transient = is_transient(&reason);
-            EngineError::Push { reference: reference.clone(), reason, transient }
-        }
+        Some(reference) if pushing => EngineError::refused(reference, &failure::cause(status.message())),
         _ => EngineError::Failed(Box::new(failure)),
     }
+}
+
+/// The error for a build whose steps wait for a registry and say nothing.
+fn silent(silence: Silence, request: &BuildRequest, progress: &Progress) -> EngineError {
+    let pushing = request.output == Output::Push && progress.running().any(progress::exports);
+    let what = match (request.names.first(), progress.running().next()) {
+        (Some(reference), _) if pushing => format!("the push of `{reference}`"),
+        (_, step) => format!("the step `{}`", step.unwrap_or_default()),
+    };
+    let hint = "is the registry up, and can the engine reach it? try again";
+    EngineError::Silent { what, time: silence.to_string(), hint }
+}
+
+/// Why a solve has no answer.
+enum Ended {
+    /// It, or the connection, failed.
+    Failed(Box<Status>),
+    /// Nothing was heard of a step that goes to a registry.
+    Silent(Silence),
 }
 
 /// Solves, and follows the status until both have ended.
@@ -191,16 +206,23 @@ async fn run(
     mut control: ControlClient<Channel>,
     asked: SolveRequest,
     progress: &mut Progress,
-) -> Result<SolveResponse, Status> {
+    patience: &Patience,
+) -> Result<SolveResponse, Ended> {
     let (ended, end) = oneshot::channel::<()>();
     let reference = StatusRequest { r#ref: asked.r#ref.clone() };
     let mut watcher = control.clone();
     let follow = async {
         // The status is a courtesy: what fails it fails the solve too, or does not matter.
-        let Ok(stream) = watcher.status(reference).await else { return };
+        let Ok(stream) = watcher.status(reference).await else { return None };
         let mut stream = stream.into_inner();
-        while let Ok(Some(status)) = stream.message().await {
-            progress.update(&status);
+        loop {
+            match patience.wait(stream.message()).await {
+                Ok(Ok(Some(status))) => progress.update(&status),
+                Ok(_) => return None,
+                Err(silence) if progress.is_transferring() => return Some(silence),
+                // A command may be silent for as long as it likes.
+                Err(_) => {}
+            }
         }
     };
     let grace = async {
@@ -214,12 +236,22 @@ async fn run(
     };
     let watch = async {
         tokio::select! {
-            () = follow => {}
-            () = grace => {}
+            silence = follow => silence,
+            () = grace => None,
         }
     };
-    let (answer, ()) = tokio::join!(solve, watch);
-    answer.map(tonic::Response::into_inner)
+    let (mut solve, mut watch) = (pin!(solve), pin!(watch));
+    let answer = tokio::select! {
+        answer = &mut solve => {
+            watch.await;
+            answer
+        }
+        silence = &mut watch => match silence {
+            Some(silence) => return Err(Ended::Silent(silence)),
+            None => solve.await,
+        },
+    };
+    answer.map(tonic::Response::into_inner).map_err(|status| Ended::Failed(Box::new(status)))
 }
 
 fn built(answer: &SolveResponse, exporter: Exporter, progress: &Progress) -> Result<Built, EngineError> {

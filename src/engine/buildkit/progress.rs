@@ -88,6 +88,17 @@ impl Progress {
         named.or_else(told).or_else(|| failed().next())
     }
 
+    /// Whether all that is going on is bytes on their way from or to a registry: what never takes long in silence.
+    pub(super) fn is_transferring(&self) -> bool {
+        let mut running = self.running().peekable();
+        running.peek().is_some() && running.all(|step| fetches(step) || exports(step))
+    }
+
+    /// The names of the steps that are going on.
+    pub(super) fn running(&self) -> impl Iterator<Item = &str> {
+        self.steps.values().filter(|step| step.state == Some(StepState::Started)).map(|step| &*step.name)
+    }
+
     fn begin(&mut self, vertex: &Vertex) {
         let step = self.steps.entry(vertex.digest.clone()).or_default();
         if step.name.is_empty() {
@@ -169,6 +180,18 @@ pub(super) fn is_numbered(name: &str) -> bool {
     let inside = name.strip_prefix('[').and_then(|rest| rest.split_once(']')).map(|(inside, _)| inside);
     let number = inside.and_then(|inside| inside.rsplit(' ').next()?.split_once('/'));
     number.is_some_and(|(index, total)| index.parse::<usize>().is_ok() && total.parse::<usize>().is_ok())
+}
+
+/// Whether the step fetches a base image.
+pub(super) fn fetches(name: &str) -> bool {
+    let pulls = |rest: &str| rest.starts_with("FROM ");
+    name.starts_with("[internal] load metadata for ")
+        || is_numbered(name) && name.split_once("] ").is_some_and(|(_, instruction)| pulls(instruction))
+}
+
+/// Whether the step brings the result to where it goes.
+pub(super) fn exports(name: &str) -> bool {
+    ["exporting to ", "pushing "].iter().any(|prefix| name.starts_with(prefix))
 }
 
 #[cfg(test)]
@@ -268,6 +291,21 @@ mod tests {
         assert_eq!(blamed("failed to solve: executor failed running [b]: exit code: 1"), "[b 1/1] RUN b");
         assert_eq!(blamed("something else"), "[b 1/1] RUN b", "the first");
         assert_eq!(progress.failed(Some("digest of [a 1/1] RUN b"), "").unwrap().name, "[a 1/1] RUN b");
+    }
+
+    #[test]
+    fn only_bytes_on_their_way_are_never_silent_for_long() {
+        for (running, transferring) in [
+            (&["exporting to image"][..], true),
+            (&["[internal] load metadata for docker.io/library/a:1", "[1/2] FROM a"], true),
+            (&["exporting to image", "[2/2] RUN make"], false),
+            (&["[internal] load build context"], false),
+            (&[], false),
+        ] {
+            let steps = running.iter().map(|name| vertex(name, StepState::Started)).collect();
+            let (_, progress) = told(vec![(steps, vec![])]);
+            assert_eq!(progress.is_transferring(), transferring, "{running:?}");
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! of the first: a stream of messages, each a piece of the bytes.
 
 use std::io;
+use std::time::Duration;
 
 use bollard_buildkit_proto::moby::buildkit::v1::BytesMessage;
 use bollard_buildkit_proto::moby::buildkit::v1::control_client::ControlClient;
@@ -21,6 +22,8 @@ use crate::engine::endpoint::{Connection, Endpoint, Protocol};
 
 /// BuildKit's own limit for a message; a status with many log lines can be large.
 const MESSAGE_LIMIT: usize = 16 << 20;
+/// A server of gRPC hangs up on who pings more often than every five minutes.
+const PING_PAUSE: Duration = Duration::from_secs(310);
 /// The pieces that bytes are carried in.
 const PIECE: usize = 32 << 10;
 
@@ -43,8 +46,13 @@ pub(in crate::engine) async fn control(
         let stream = stream.take().ok_or_else(|| io::Error::from(io::ErrorKind::ConnectionReset));
         std::future::ready(stream)
     });
+    // A build may say nothing for hours; an engine that is there answers a ping all the same.
+    let pause = endpoint.patience().limit() / 2;
+    let pause = if endpoint.protocol() == Protocol::BuildKit { pause.max(PING_PAUSE) } else { pause };
     // The address is never looked up.
     let channel = GrpcEndpoint::from_static("http://buildkit")
+        .http2_keep_alive_interval(pause)
+        .keep_alive_timeout(endpoint.patience().limit() / 2)
         .connect_with_connector(connector)
         .await
         .map_err(|error| EngineError::Lost(error.to_string()))?;

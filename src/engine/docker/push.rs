@@ -18,7 +18,7 @@ use crate::config::ImageName;
 use crate::credentials::{Login, stored_login};
 use crate::engine::EngineError;
 use crate::engine::endpoint::{Answer, Endpoint};
-use crate::engine::transient::is_transient;
+use crate::engine::patience::Patience;
 use crate::execute::events::{Event, EventSink};
 use crate::reference::{Digest, Reference};
 
@@ -62,6 +62,8 @@ struct Follower<'a> {
     layers: BTreeMap<String, Amount>,
     told: Option<Instant>,
     digest: Option<Digest>,
+    /// How often the engine sent a layer again of its own accord, and whether it waits to do so.
+    again: (u32, bool),
 }
 
 /// Pushes the image `reference` of the store; the answer is the manifest's digest at the registry.
@@ -71,10 +73,7 @@ pub(super) async fn push(
     reference: &Reference,
     events: &EventSink,
 ) -> Result<Digest, EngineError> {
-    let failed = |reason: String| {
-        let transient = is_transient(&reason);
-        EngineError::Push { reference: reference.clone(), reason, transient }
-    };
+    let failed = |reason: String| EngineError::refused(reference, &reason);
     let tag = reference.tag().ok_or_else(|| failed("only tags can be pushed; give it one".to_owned()))?;
     let login = stored_login(reference.repository().registry()).await;
     let login = login.map_err(|error| failed(error.to_string()))?;
@@ -89,8 +88,15 @@ pub(super) async fn push(
     if !answer.response.status().is_success() {
         return Err(failed(answer.error_text().await));
     }
-    let mut follower = Follower { image, events, layers: BTreeMap::new(), told: None, digest: None };
-    follower.follow(&mut answer).await.map_err(&failed)?;
+    let mut follower = Follower::new(image, events);
+    let ended = follower.follow(&mut answer, endpoint.patience()).await;
+    ended.map_err(|reason| match failed(reason) {
+        // What it tried several times, minutes apart, is not tried several times more.
+        EngineError::Push { reference, reason, .. } if follower.again.0 > 0 => {
+            EngineError::Push { reference, reason, transient: false }
+        }
+        error => error,
+    })?;
     follower.tell();
     follower.digest.ok_or_else(|| failed("the engine did not tell the digest".to_owned()))
 }
@@ -117,10 +123,22 @@ fn registry_auth(login: Option<&Login>) -> String {
     URL_SAFE.encode(value.to_string())
 }
 
-impl Follower<'_> {
-    async fn follow(&mut self, answer: &mut Answer) -> Result<(), String> {
+impl<'a> Follower<'a> {
+    fn new(image: &'a ImageName, events: &'a EventSink) -> Self {
+        Self { image, events, layers: BTreeMap::new(), told: None, digest: None, again: (0, false) }
+    }
+
+    async fn follow(&mut self, answer: &mut Answer, patience: &Patience) -> Result<(), String> {
         let mut buffer: Vec<u8> = Vec::new();
-        while let Some(frame) = answer.response.body_mut().frame().await {
+        loop {
+            let frame = patience.wait(answer.response.body_mut().frame()).await;
+            let frame = frame.map_err(|silence| {
+                let what = "is the registry up, and can the engine reach it?";
+                format!(
+                    "nothing was heard of it for {silence}; {what} `--silence-limit` sets how long is waited"
+                )
+            })?;
+            let Some(frame) = frame else { break };
             let frame = frame.map_err(|error| format!("connection reset: {error}"))?;
             let Ok(data) = frame.into_data() else { continue };
             buffer.extend_from_slice(&data);
@@ -148,10 +166,22 @@ impl Follower<'_> {
         if let Some(digest) = told.and_then(|digest| digest.parse().ok()) {
             self.digest = Some(digest);
         }
+        self.again(&status);
         if let (Some(id), Some(amount)) = (line.id, line.progress) {
             self.progress(id, &status, amount);
         }
         Ok(())
+    }
+
+    /// Tells that the engine is going to send a layer again: it counts the seconds, line by line.
+    fn again(&mut self, status: &str) {
+        let (times, waiting) = self.again;
+        let waits = status.starts_with("Retrying in ");
+        self.again = (times + u32::from(waits && !waiting), waits);
+        if waits && !waiting {
+            let reason = format!("the registry did not take a layer ({})", status.to_lowercase());
+            self.events.send(Event::Retrying { image: self.image.clone(), reason, attempt: times + 2 });
+        }
     }
 
     fn progress(&mut self, id: String, status: &str, amount: Amount) {
@@ -211,8 +241,7 @@ mod tests {
     fn an_answer_is_read_line_by_line() {
         let (sink, mut events) = EventSink::channel();
         let image = "api".parse().unwrap();
-        let mut follower =
-            Follower { image: &image, events: &sink, layers: BTreeMap::new(), told: None, digest: None };
+        let mut follower = Follower::new(&image, &sink);
         let digest = format!("sha256:{}", "ab".repeat(32));
         let lines = [
             r#"{"status":"The push refers to repository [x]"}"#.to_owned(),
@@ -239,8 +268,7 @@ mod tests {
     fn an_error_ends_the_answer() {
         let image = "api".parse().unwrap();
         let sink = EventSink::channel().0;
-        let mut follower =
-            Follower { image: &image, events: &sink, layers: BTreeMap::new(), told: None, digest: None };
+        let mut follower = Follower::new(&image, &sink);
         let line = br#"{"errorDetail":{"message":"denied"},"error":"denied"}"#;
         assert_eq!(follower.line(line).unwrap_err(), "denied");
     }

@@ -26,7 +26,9 @@ pub(super) async fn save(
     }
     let receiver = pending.receiver().map_err(unwritable)?;
     let mut file = receiver.writer().map_err(unwritable)?;
-    while let Some(frame) = answer.response.body_mut().frame().await {
+    loop {
+        let frame = endpoint.patience().wait(answer.response.body_mut().frame()).await;
+        let Some(frame) = frame.map_err(|silence| endpoint.silent(silence))? else { break };
         let frame = frame.map_err(|error| EngineError::Lost(error.to_string()))?;
         if let Ok(data) = frame.into_data() {
             file.write_all(&data).await.map_err(unwritable)?;

@@ -17,6 +17,7 @@ use hyper_util::rt::TokioIo;
 
 use super::{Endpoint, Task};
 use crate::engine::EngineError;
+use crate::engine::patience::Silence;
 
 /// What is kept of an answer that is not the expected one.
 const ERROR_BODY_LIMIT: usize = 64 * 1024;
@@ -43,7 +44,9 @@ impl Endpoint {
         });
         // Docker ignores the value, and HTTP/1.1 demands one.
         request.headers_mut().insert(HOST, HeaderValue::from_static("localhost"));
-        let response = sender.send_request(request).await.map_err(|error| self.broken(&error))?;
+        let answer = self.patience().wait(sender.send_request(request)).await;
+        let answer = answer.map_err(|silence| self.silent(silence))?;
+        let response = answer.map_err(|error| self.broken(&error))?;
         Ok(Answer { response, connection })
     }
 
@@ -74,6 +77,12 @@ impl Endpoint {
                 Err(EngineError::Lost(format!("`{path}` answered {status}: {text}")))
             }
         }
+    }
+
+    /// The error for an engine that does not answer a request.
+    pub(in crate::engine) fn silent(&self, silence: Silence) -> EngineError {
+        let hint = "see its log, restart it if it hangs";
+        EngineError::Silent { what: format!("the engine at `{self}`"), time: silence.to_string(), hint }
     }
 
     /// The error for a connection that ended before the answer came.

@@ -20,6 +20,7 @@ use tokio::task::JoinHandle;
 use self::ssh::Ssh;
 use self::tls::Tls;
 use super::EngineError;
+use super::patience::{Patience, SILENCE_LIMIT};
 
 mod client;
 mod exchange;
@@ -39,6 +40,7 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(10);
 pub struct Endpoint {
     protocol: Protocol,
     transport: Transport,
+    patience: Patience,
 }
 
 /// What an engine speaks.
@@ -91,13 +93,24 @@ impl Endpoint {
                 return Err(wrong(expected.to_owned()));
             }
         };
-        Ok(Self { protocol, transport })
+        Ok(Self { protocol, transport, patience: Patience::new(SILENCE_LIMIT) })
+    }
+
+    /// The same engine, given up when nothing is heard of it for `limit`.
+    #[must_use]
+    pub fn with_silence_limit(self, limit: Duration) -> Self {
+        Self { patience: Patience::new(limit), ..self }
     }
 
     /// What is spoken there.
     #[must_use]
     pub fn protocol(&self) -> Protocol {
         self.protocol
+    }
+
+    /// How long it may say nothing.
+    pub(super) fn patience(&self) -> &Patience {
+        &self.patience
     }
 
     /// A new connection to the engine.

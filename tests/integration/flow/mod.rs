@@ -6,6 +6,7 @@ mod bench;
 mod builders;
 mod contexts;
 mod failures;
+mod faults;
 mod gate;
 mod kills;
 mod local;

@@ -47,22 +47,6 @@ impl Files {
     ) -> Result<Option<ContentId>> {
         self.folder(repository, folder)?.map(|folder| folder.digest(filter)).transpose()
     }
-
-    /// What of a folder passes a filter, as a build is sent it that reads what `reads` says; none when the folder
-    /// is not there. Of what is not read, what cannot be had is left out.
-    pub(super) fn snapshot(
-        &self,
-        repository: &Repository,
-        folder: &BStr,
-        filter: &impl Filter,
-        reads: impl Fn(&BStr) -> bool,
-    ) -> Result<Option<Snapshot>> {
-        let Some(folder) = self.folder(repository, folder)? else { return Ok(None) };
-        Ok(Some(match folder {
-            Folder::Commit(tree) => tree.snapshot_reading(filter, reads)?,
-            Folder::Disk(tree) => tree.snapshot_reading(filter, reads)?,
-        }))
-    }
 }
 
 impl fmt::Display for Files {
@@ -95,6 +79,19 @@ impl Folder {
         Ok(match self {
             Self::Commit(tree) => tree.remembered_digest(filter)?,
             Self::Disk(tree) => tree.digest(filter)?,
+        })
+    }
+
+    /// What of it passes a filter, as a build is sent it that reads what `reads` says. Of what is not read, what
+    /// cannot be had is left out.
+    pub(super) fn snapshot_reading(
+        &self,
+        filter: &impl Filter,
+        reads: impl Fn(&BStr) -> bool,
+    ) -> Result<Snapshot> {
+        Ok(match self {
+            Self::Commit(tree) => tree.snapshot_reading(filter, reads)?,
+            Self::Disk(tree) => tree.snapshot_reading(filter, reads)?,
         })
     }
 

@@ -29,7 +29,11 @@ impl Contents for DiskContents {
     fn open(&self, entry: &SnapshotEntry) -> io::Result<Box<dyn Read + Send>> {
         let path = self.root.join(entry.path.to_path_lossy());
         // A pipe in the file's place would block for ever; what else there is shows in the id.
-        if !path.symlink_metadata()?.is_file() {
+        let metadata = path.symlink_metadata().map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => vanished(&entry.path),
+            _ => error,
+        })?;
+        if !metadata.is_file() {
             return Err(changed(&entry.path));
         }
         let mut reader = VerifyingReader {
@@ -82,6 +86,12 @@ impl Read for VerifyingReader {
         }
         Ok(count)
     }
+}
+
+fn vanished(path: &BString) -> io::Error {
+    io::Error::other(format!(
+        "`{path}` vanished while it was being built; build again when nothing removes it"
+    ))
 }
 
 fn changed(path: &BString) -> io::Error {

@@ -53,6 +53,18 @@ pub(crate) struct Part<'a> {
     pub(crate) snapshot: Snapshot,
 }
 
+impl Selections {
+    /// What is read of the main context, and its digest.
+    fn main(&self) -> Option<(&Selection, &str)> {
+        Some((&self.main, self.digests.get("")?))
+    }
+
+    /// The same of the context with a name, if it is a folder.
+    fn folder(&self, name: &str) -> Option<(&Selection, &str)> {
+        Some((self.folders.get(name)?, self.digests.get(name)?))
+    }
+}
+
 impl Contexts {
     /// Reads the `.dockerignore` files of the contexts that are used.
     pub(super) fn read(
@@ -171,7 +183,7 @@ impl Contexts {
         files: Files,
         selections: Option<&Selections>,
     ) -> Result<Snapshot> {
-        self.main.sent(repository, files, selections.map(|selections| &selections.main))
+        self.main.sent(repository, files, selections.and_then(Selections::main))
     }
 
     /// The folders in the same way, by their names.
@@ -182,8 +194,8 @@ impl Contexts {
         selections: Option<&Selections>,
     ) -> Result<BTreeMap<String, Snapshot>> {
         let sent = |(name, inputs): (&String, &Inputs)| {
-            let selection = selections.and_then(|selections| selections.folders.get(name));
-            Ok((name.clone(), inputs.sent(repository, files, selection)?))
+            let selected = selections.and_then(|selections| selections.folder(name));
+            Ok((name.clone(), inputs.sent(repository, files, selected)?))
         };
         self.folders.iter().map(sent).collect()
     }

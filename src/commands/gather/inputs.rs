@@ -134,16 +134,34 @@ impl Inputs {
         self.folder(repository, files)?.snapshot(&self.filter(selection))
     }
 
-    /// The context as a build is sent it that reads `selection`; all of it where none is given.
+    /// The context as a build is sent it that reads a selection, which had a digest when the key was taken; all of it
+    /// where none is given.
+    ///
+    /// # Errors
+    /// When what is read is not what it was then.
     pub(super) fn sent(
         &self,
         repository: &Repository,
         files: Files,
-        selection: Option<&Selection>,
+        selected: Option<(&Selection, &str)>,
     ) -> Result<Snapshot> {
-        let reads = |path: &BStr| selection.is_none_or(|selection| selection.contains(path));
-        let sent = files.snapshot(repository, self.context.as_bstr(), &*self.rules, reads)?;
-        sent.ok_or_else(|| no_folder(files, &self.place).into())
+        let folder = self.folder(repository, files)?;
+        let reads = |path: &BStr| selected.is_none_or(|(selection, _)| selection.contains(path));
+        let sent = folder.snapshot_reading(&*self.rules, reads)?;
+        // A commit stays what it is.
+        if let (Files::Disk, Some((_, digest))) = (files, selected) {
+            let now = folder.digest(&self.filter(&self.found(&folder)?))?.to_string();
+            if now != digest {
+                return Err(self.changed());
+            }
+        }
+        Ok(sent)
+    }
+
+    /// The error for files that are not those of the key any more.
+    fn changed(&self) -> Error {
+        let message = format!("{}, `{}`, changed while it was being built", self.place.what, self.context);
+        Error::new(Kind::Image, message).hint("build again when nothing writes to its files")
     }
 
     /// The context's folder, from the repository's root.
@@ -153,12 +171,21 @@ impl Inputs {
 
     /// What the Dockerfile reads of the context, before anything is ignored.
     fn selection(&self, folder: &Folder, files: Files) -> Result<Selection> {
-        let mut selection = folder.select(&self.reads.sources())?;
+        let selection = folder.select(&self.reads.sources())?;
         self.check(&selection, files)?;
+        Ok(self.widened(selection))
+    }
+
+    /// The same, whatever is missing.
+    fn found(&self, folder: &Folder) -> Result<Selection> {
+        Ok(self.widened(folder.select(&self.reads.sources())?))
+    }
+
+    fn widened(&self, mut selection: Selection) -> Selection {
         if self.reads.whole {
             selection.widen();
         }
-        Ok(selection)
+        selection
     }
 
     fn filter<'a>(&'a self, selection: &'a Selection) -> impl Identified + 'a {

@@ -5,6 +5,7 @@
 
 use super::bench::{Bench, Ran};
 
+mod contexts;
 mod faulty;
 mod pushes;
 

@@ -17,8 +17,8 @@ pub struct Attempts {
 
 impl Default for Attempts {
     fn default() -> Self {
-        // An engine or a registry that is restarted is back within seconds.
-        Self { most: 5, pause: Duration::from_millis(500) }
+        // An engine or a registry that is restarted is back within a quarter of a minute.
+        Self { most: 6, pause: Duration::from_millis(500) }
     }
 }
 
@@ -40,18 +40,16 @@ impl Attempts {
     {
         let mut pause = self.pause;
         let mut attempt = 1;
-        let mut was_there = false;
         loop {
             let error = match action().await {
                 Ok(value) => return Ok(value),
                 Err(error) => error,
             };
-            // An engine that stopped answering may be restarting: only from then on it is waited for.
-            let restarting = was_there && matches!(error, EngineError::Unreachable { .. });
+            // Each engine of a run has answered once, so one that does not is restarting, as far as can be told.
+            let restarting = matches!(error, EngineError::Unreachable { .. });
             if attempt >= self.most || !(error.is_transient() || restarting) {
                 return Err(error);
             }
-            was_there = true;
             attempt += 1;
             events.send(Event::Retrying { image: image.clone(), reason: error.to_string(), attempt });
             tokio::time::sleep(pause).await;

@@ -6,6 +6,8 @@
 use super::bench::{Bench, Ran};
 
 mod contexts;
+mod dockerd;
+mod engines;
 mod faulty;
 mod pushes;
 

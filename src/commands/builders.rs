@@ -81,7 +81,7 @@ impl Builders {
     }
 }
 
-async fn connect(
+pub(super) async fn connect(
     edges: &Edges,
     workspace: &Workspace,
     builder: &config::Builder,

@@ -10,15 +10,15 @@ use super::edges::Edges;
 use super::print;
 use super::workspace::Workspace;
 use crate::cli::Global;
-use crate::config::{Config, ImageName};
+use crate::config::Config;
 use crate::credentials;
-use crate::engine::AnyEngine;
-use crate::engine::docker::{EngineInfo, Store};
 use crate::error::{Error, Kind, Result};
 use crate::git::Repository;
 use crate::reference::Repository as ImageRepository;
 use crate::ui;
 use crate::ui::doctor::{Finding, State};
+
+mod engines;
 
 /// A tag that nobody has: the registry's answer is what counts.
 const PROBE: &str = "dtbuild-doctor";
@@ -29,14 +29,13 @@ pub(super) fn doctor(global: &Global) -> Result<u8> {
     let mut findings = Vec::new();
     let in_repository = repository(global, &mut findings);
     let workspace = if in_repository { declared(global, &mut findings) } else { None };
-    let config = workspace.as_ref().map(|workspace| &workspace.config);
-    engine(&edges, config, &mut findings);
-    if let Some(config) = config {
-        registries(&edges, config, &mut findings);
+    let engines = engines::look(&edges, workspace.as_ref(), &mut findings);
+    if let Some(workspace) = &workspace {
+        registries(&edges, &workspace.config, &mut findings);
     }
     print(|out, styled| {
         if global.json {
-            ui::doctor::write_findings_json(out, &findings)
+            ui::doctor::write_findings_json(out, &findings, &engines)
         } else {
             ui::doctor::write_findings(out, &findings, styled)
         }
@@ -149,76 +148,6 @@ fn declared(global: &Global, findings: &mut Vec<Finding>) -> Option<Workspace> {
     Some(workspace)
 }
 
-/// The engine, and what the declared images ask of it.
-fn engine(edges: &Edges, config: Option<&Config>, findings: &mut Vec<Finding>) {
-    let described = edges.engine().and_then(|engine| match &*engine {
-        AnyEngine::Docker(docker) => edges.block_on(async { Ok(Some(docker.describe().await?.clone())) }),
-        AnyEngine::Buildkitd(_) => Ok(None),
-    });
-    match described {
-        Ok(Some(info)) => {
-            findings.extend(abilities(&info));
-            findings.extend(config.into_iter().flat_map(|config| demands(&info, config)));
-        }
-        Ok(None) => {
-            let found = format!(
-                "buildkitd at {}: pushes in the build, several platforms at once",
-                Edges::engine_name()
-            );
-            findings.push(Finding::good("engine", found));
-        }
-        Err(error) => findings.push(failed("engine", &error)),
-    }
-}
-
-fn abilities(info: &EngineInfo) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    let mut parts = info.version.split('.').map(|part| part.parse::<u32>().unwrap_or_default());
-    let version = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
-    if !info.has_buildkit() {
-        findings.push(Finding::note(
-            "engine",
-            format!("{info}: no BuildKit; it builds without secrets, for one platform at a time"),
-            "for these, name Docker 20.10 or newer by `DOCKER_HOST`",
-        ));
-    } else if version < (20, 10) {
-        let fix = "install Docker 20.10 or newer".to_owned();
-        findings.push(Finding::broken("engine", format!("{info}: too old"), Some(fix)));
-    } else {
-        let features = if info.store == Store::Containerd {
-            "BuildKit; pushes in the build, several platforms at once"
-        } else {
-            "BuildKit; pushes through the API, one platform at a time"
-        };
-        findings.push(Finding::good("engine", format!("{info}, {}: {features}", info.platform)));
-    }
-    if !info.mirrors.is_empty() {
-        findings.push(Finding::good("mirrors", info.mirrors.join(", ")));
-    }
-    findings
-}
-
-/// What declared images need and the engine has not.
-fn demands<'a>(info: &'a EngineInfo, config: &'a Config) -> impl Iterator<Item = Finding> + 'a {
-    let several = info.store != Store::Containerd;
-    let names = |wanted: fn(&crate::config::Image) -> bool| -> Vec<String> {
-        let images = config.images.iter().filter(|(_, image)| wanted(image));
-        images.map(|(name, _): (&ImageName, _)| format!("`{name}`")).collect()
-    };
-    let platforms = names(|image| image.platforms.len() > 1);
-    let secrets = names(|image| !image.secrets.is_empty());
-    let fix = "turn on the engine's containerd image store, or declare one platform";
-    let first = (several && !platforms.is_empty()).then(|| {
-        let found = format!("{info} builds for one platform at a time, and not {}", platforms.join(", "));
-        Finding::broken("platforms", found, Some(fix.to_owned()))
-    });
-    let second = (!info.has_buildkit() && !secrets.is_empty()).then(|| {
-        let found = format!("{info} gives builds no secrets, and does not build {}", secrets.join(", "));
-        Finding::broken("secrets", found, Some("name Docker 20.10 or newer by `DOCKER_HOST`".to_owned()))
-    });
-    first.into_iter().chain(second)
-}
-
 /// The registries that images are pushed to: who is known there, and whether they answer.
 fn registries(edges: &Edges, config: &Config, findings: &mut Vec<Finding>) {
     let mut hosts: BTreeMap<&str, &ImageRepository> = BTreeMap::new();
@@ -259,6 +188,3 @@ fn login(edges: &Edges, host: &str) -> Finding {
         ),
     }
 }
-
-#[cfg(test)]
-mod tests;

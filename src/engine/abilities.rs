@@ -3,24 +3,28 @@
 //! Engines drop silently what they cannot do: an image comes out that is not what was asked for. So what a build
 //! [needs](Needs) is held against what its engine can, before anything is built.
 
+use serde::Serialize;
+
 use super::{ArchiveKind, BuildRequest, EngineError, Output};
-use crate::config::{BuildOptions, ImageName, Network};
+use crate::config::{BuildOptions, Image, ImageName, Network};
 
 /// What an engine can do that others cannot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Abilities {
-    features: &'static [Feature],
-    /// The kinds of cache that steps can be brought to; none for all.
-    cache_exports: Option<&'static [&'static str]>,
-    /// The kinds of cache that steps can be looked for in; none for all.
-    cache_imports: Option<&'static [&'static str]>,
+    /// What it has.
+    pub(crate) features: &'static [Feature],
+    /// The kinds of cache that steps can be brought to.
+    pub(crate) cache_exports: &'static [&'static str],
+    /// The kinds of cache that steps can be looked for in.
+    pub(crate) cache_imports: &'static [&'static str],
     /// The engines that can more.
-    better: &'static str,
+    pub(crate) better: &'static str,
 }
 
 /// What not all engines have.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Feature {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Feature {
     /// Secrets and ssh agents for steps.
     Secrets,
     /// Steps without a network.
@@ -45,26 +49,30 @@ impl Abilities {
     /// What has Docker's API without BuildKit: podman.
     pub(super) const CLASSIC: Self = Self {
         features: &[],
-        cache_exports: Some(&[]),
-        cache_imports: Some(&[]),
+        cache_exports: &[],
+        cache_imports: &[],
         better: "an engine with BuildKit: Docker 20.10 or newer, or a buildkitd",
     };
     /// dockerd with a graph driver as its store.
     pub(super) const GRAPH_DRIVER: Self = Self {
         features: &[Feature::Secrets, Feature::Isolation],
-        cache_exports: Some(&["inline"]),
-        cache_imports: Some(&["registry", "local"]),
+        cache_exports: &["inline"],
+        cache_imports: &["registry", "local"],
         better: "Docker with the containerd image store, or a buildkitd",
     };
     /// dockerd with containerd's store.
     pub(super) const CONTAINERD: Self = Self {
         features: &[Feature::Secrets, Feature::Isolation, Feature::Indexes, Feature::Layouts],
-        cache_exports: Some(&["inline", "registry", "local", "gha"]),
-        cache_imports: Some(&["registry", "local", "gha"]),
+        cache_exports: &["inline", "registry", "local", "gha"],
+        cache_imports: &["registry", "local", "gha"],
         better: "a buildkitd",
     };
     /// A buildkitd.
-    pub(super) const BUILDKITD: Self = Self { cache_exports: None, cache_imports: None, ..Self::CONTAINERD };
+    pub(super) const BUILDKITD: Self = Self {
+        cache_exports: &["inline", "registry", "local", "gha", "s3", "azblob"],
+        cache_imports: &["registry", "local", "gha", "s3", "azblob"],
+        ..Self::CONTAINERD
+    };
 
     /// Refuses what `engine` would leave out.
     pub(super) fn check(self, request: &BuildRequest, engine: &str) -> Result<(), EngineError> {
@@ -81,9 +89,8 @@ impl Abilities {
     /// What of the needs cannot be had, each as the subject of "is not supported".
     pub(crate) fn lacks(self, needs: Needs<'_>) -> impl Iterator<Item = String> {
         let Needs { image, options, .. } = needs;
-        let unknown = |kinds: Option<&[&str]>, kind: &str| kinds.is_some_and(|kinds| !kinds.contains(&kind));
-        let export = options.cache_to.iter().find(|entry| unknown(self.cache_exports, &entry.kind));
-        let import = options.cache_from.iter().find(|entry| unknown(self.cache_imports, &entry.kind));
+        let export = options.cache_to.iter().find(|entry| !self.cache_exports.contains(&&*entry.kind));
+        let import = options.cache_from.iter().find(|entry| !self.cache_imports.contains(&&*entry.kind));
         let absent = |needed: bool, feature: Feature| needed && !self.features.contains(&feature);
         let of_image = |lacking: bool, what: &str| lacking.then(|| format!("{what} of `{image}`"));
         let isolated = options.network == Some(Network::None);
@@ -117,6 +124,17 @@ impl<'a> Needs<'a> {
             secrets: !request.secrets.is_empty(),
             options: &request.options,
             archive,
+        }
+    }
+
+    /// Of every build of a declared image.
+    pub(crate) fn of_image(name: &'a ImageName, image: &'a Image) -> Self {
+        Self {
+            image: name,
+            platforms: image.platforms.len(),
+            secrets: !image.secrets.is_empty(),
+            options: &image.options,
+            archive: None,
         }
     }
 }

@@ -1,7 +1,8 @@
 //! The engine at an endpoint, whichever kind it is. Start with [`AnyEngine::connect`].
 
+use super::abilities::Abilities;
 use super::buildkitd::Buildkitd;
-use super::docker::Docker;
+use super::docker::{Docker, EngineInfo, Store};
 use super::endpoint::{Endpoint, Protocol};
 use super::{BuildRequest, Built, Engine, EngineError};
 use crate::config::ImageName;
@@ -17,6 +18,23 @@ pub enum AnyEngine {
     Buildkitd(Buildkitd),
 }
 
+/// What an engine is and can do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Description {
+    /// `docker`, `podman` or `buildkitd`.
+    pub(crate) kind: String,
+    /// Its version, where it tells one.
+    pub(crate) version: Option<String>,
+    /// What keeps its images: a graph driver's name, or `containerd`; none where nothing does.
+    pub(crate) store: Option<String>,
+    /// The platforms that it builds for.
+    pub(crate) platforms: Vec<String>,
+    /// Mirrors of Docker Hub, as URLs.
+    pub(crate) mirrors: Vec<String>,
+    /// What it can do.
+    pub(crate) abilities: Abilities,
+}
+
 impl AnyEngine {
     /// Connects to the engine at `endpoint`.
     pub async fn connect(endpoint: Endpoint) -> Result<Self, EngineError> {
@@ -26,6 +44,14 @@ impl AnyEngine {
         })
     }
 
+    /// What the engine is and can do.
+    pub(crate) async fn describe(&self) -> Result<Description, EngineError> {
+        match self {
+            Self::Docker(docker) => Ok(docker.describe().await?.into()),
+            Self::Buildkitd(buildkitd) => buildkitd.describe().await,
+        }
+    }
+
     /// Mirrors of Docker Hub, as URLs, in the order in which the engine asks them. A buildkitd does not tell its own.
     pub async fn mirrors(&self) -> Result<Vec<String>, EngineError> {
         match self {
@@ -33,9 +59,7 @@ impl AnyEngine {
             Self::Buildkitd(_) => Ok(Vec::new()),
         }
     }
-}
 
-impl AnyEngine {
     /// Refuses what this engine would leave out of a build, before there is one.
     pub async fn check(&self, request: &BuildRequest) -> Result<(), EngineError> {
         match self {
@@ -79,6 +103,38 @@ impl Engine for AnyEngine {
         match self {
             Self::Docker(engine) => engine.tag(source, name).await,
             Self::Buildkitd(engine) => engine.tag(source, name).await,
+        }
+    }
+}
+
+impl From<&EngineInfo> for Description {
+    fn from(info: &EngineInfo) -> Self {
+        let store = match &info.store {
+            Store::GraphDriver(driver) => driver.clone(),
+            Store::Containerd => "containerd".to_owned(),
+        };
+        Self {
+            kind: info.name.clone(),
+            version: Some(info.version.clone()),
+            store: Some(store),
+            platforms: vec![info.platform.clone()],
+            mirrors: info.mirrors.clone(),
+            abilities: info.abilities(),
+        }
+    }
+}
+
+/// Such as `docker 28.5.2 (overlay2)`.
+impl std::fmt::Display for Description {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(&self.kind)?;
+        if let Some(version) = &self.version {
+            write!(formatter, " {version}")?;
+        }
+        match self.store.as_deref() {
+            None => Ok(()),
+            Some("containerd") => formatter.write_str(" (containerd store)"),
+            Some(driver) => write!(formatter, " ({driver})"),
         }
     }
 }

@@ -2,13 +2,15 @@
 //!
 //! It has no store of images to leave one in: what it builds goes to the registry, or into a file.
 
-use bollard_buildkit_proto::moby::buildkit::v1::InfoRequest;
+use std::collections::BTreeSet;
+
+use bollard_buildkit_proto::moby::buildkit::v1::{InfoRequest, ListWorkersRequest};
 use tonic::Code;
 
 use super::abilities::Abilities;
 use super::buildkit::{self, BuildKit, Exporter};
 use super::endpoint::Endpoint;
-use super::{BuildRequest, Built, Engine, EngineError, Output};
+use super::{BuildRequest, Built, Description, Engine, EngineError, Output};
 use crate::config::ImageName;
 use crate::execute::events::EventSink;
 use crate::reference::{Digest, Reference};
@@ -32,6 +34,33 @@ impl Buildkitd {
             Err(status) => return Err(endpoint.unreachable(buildkit::lost_reason(&status))),
         };
         Ok(Self { buildkit: BuildKit::new(endpoint), version })
+    }
+
+    /// What it is, and what its workers build for.
+    pub(super) async fn describe(&self) -> Result<Description, EngineError> {
+        let lost = || EngineError::Lost("it does not speak BuildKit any more".to_owned());
+        let mut control = buildkit::control(self.buildkit.endpoint()).await?.ok_or_else(lost)?;
+        let workers = control.list_workers(ListWorkersRequest::default()).await;
+        let workers = workers.map_err(|status| EngineError::Lost(buildkit::lost_reason(&status)))?;
+        let platforms = workers.into_inner().record.into_iter().flat_map(|worker| worker.platforms);
+        let platforms: BTreeSet<String> = platforms
+            .map(|platform| {
+                let parts = [platform.os, platform.architecture, platform.variant];
+                parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("/")
+            })
+            .collect();
+        Ok(Description {
+            kind: "buildkitd".to_owned(),
+            version: self.version().map(str::to_owned),
+            store: None,
+            platforms: platforms.into_iter().collect(),
+            mirrors: Vec::new(),
+            abilities: Abilities::BUILDKITD,
+        })
+    }
+
+    fn version(&self) -> Option<&str> {
+        self.version.as_deref().map(|version| version.trim_start_matches('v'))
     }
 
     /// Refuses what it cannot do.
@@ -74,8 +103,8 @@ impl Engine for Buildkitd {
 impl std::fmt::Display for Buildkitd {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.write_str("buildkitd")?;
-        match &self.version {
-            Some(version) => write!(formatter, " {}", version.trim_start_matches('v')),
+        match self.version() {
+            Some(version) => write!(formatter, " {version}"),
             None => Ok(()),
         }
     }

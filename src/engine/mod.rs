@@ -30,7 +30,9 @@ mod patience;
 mod refusal;
 mod transient;
 
+pub(crate) use self::abilities::{Feature, Needs};
 pub use self::any::AnyEngine;
+pub(crate) use self::any::Description;
 pub use self::patience::SILENCE_LIMIT;
 
 /// One image to build.

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::style::Palette;
 use super::text;
+use crate::engine::Feature;
 
 /// The JSON form's version: it changes when a reader of the last one would be misled.
 const VERSION: u32 = 1;
@@ -35,11 +36,37 @@ pub enum State {
     Broken,
 }
 
+/// An engine that was looked at: the machine's own, or one of `[[builders]]`.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct EngineReport {
+    /// The builder's name; none for the machine's own engine.
+    pub(crate) builder: Option<String>,
+    /// Where it is.
+    pub(crate) address: String,
+    /// Whether it will do.
+    pub(crate) state: State,
+    /// `docker`, `podman` or `buildkitd`; none where it does not answer.
+    pub(crate) engine: Option<String>,
+    /// Its version.
+    pub(crate) version: Option<String>,
+    /// What keeps its images: a graph driver's name, or `containerd`.
+    pub(crate) store: Option<String>,
+    /// What it builds for.
+    pub(crate) platforms: Vec<String>,
+    /// What it has that not all engines have.
+    pub(crate) features: Vec<Feature>,
+    /// The kinds of cache that it finds steps in.
+    pub(crate) cache_from: Vec<String>,
+    /// The kinds of cache that it brings steps to.
+    pub(crate) cache_to: Vec<String>,
+}
+
 #[derive(Serialize)]
 struct Json<'a> {
     version: u32,
     broken: bool,
     findings: &'a [Finding],
+    engines: &'a [EngineReport],
 }
 
 impl Finding {
@@ -85,10 +112,14 @@ pub fn write_findings(out: &mut impl Write, findings: &[Finding], styled: bool) 
     }
 }
 
-/// Writes the findings as one JSON object.
-pub fn write_findings_json(out: &mut impl Write, findings: &[Finding]) -> io::Result<()> {
+/// Writes the findings and the engines as one JSON object.
+pub(crate) fn write_findings_json(
+    out: &mut impl Write,
+    findings: &[Finding],
+    engines: &[EngineReport],
+) -> io::Result<()> {
     let broken = findings.iter().any(|finding| finding.state == State::Broken);
-    serde_json::to_writer_pretty(&mut *out, &Json { version: VERSION, broken, findings })?;
+    serde_json::to_writer_pretty(&mut *out, &Json { version: VERSION, broken, findings, engines })?;
     writeln!(out)
 }
 
@@ -102,6 +133,21 @@ mod tests {
             Finding::note("git", "the clone is shallow", "nothing needs to be done"),
             Finding::broken("build.toml", "there is no\u{1b}[2J build.toml", Some("write one".to_owned())),
         ]
+    }
+
+    fn engine() -> EngineReport {
+        EngineReport {
+            builder: Some("big".to_owned()),
+            address: "unix:///s".to_owned(),
+            state: State::Good,
+            engine: Some("docker".to_owned()),
+            version: Some("28.5.2".to_owned()),
+            store: Some("overlay2".to_owned()),
+            platforms: vec!["linux/amd64".to_owned()],
+            features: vec![Feature::Secrets, Feature::Isolation],
+            cache_from: vec!["registry".to_owned()],
+            cache_to: Vec::new(),
+        }
     }
 
     #[test]
@@ -123,10 +169,12 @@ broken  build.toml  there is no build.toml
     #[test]
     fn json_has_the_same() {
         let mut out = Vec::new();
-        write_findings_json(&mut out, &findings()).unwrap();
+        write_findings_json(&mut out, &findings(), &[engine()]).unwrap();
         let json: serde_json::Value = serde_json::from_slice(&out).unwrap();
         assert_eq!((&json["version"], &json["broken"]), (&1.into(), &true.into()));
         assert_eq!(json["findings"][1]["state"], "note");
         assert_eq!(json["findings"][0]["fix"], serde_json::Value::Null);
+        assert_eq!(json["engines"][0]["features"], serde_json::json!(["secrets", "isolation"]));
+        assert_eq!(json["engines"][0]["builder"], "big");
     }
 }

@@ -72,6 +72,11 @@ impl BuildKit {
         Self { endpoint, sessions: Sessions::default() }
     }
 
+    /// Where it is.
+    pub(super) fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
     /// Builds `request`; `engine` names it in errors.
     pub(super) async fn build(
         &self,

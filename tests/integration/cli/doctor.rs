@@ -69,6 +69,41 @@ fn without_engine_repository_or_registry_the_rest_is_looked_at() {
 }
 
 #[test]
+fn each_builder_is_looked_at() {
+    let engine = std::env::var("DOCKER_HOST").unwrap();
+    let builders = format!(
+        "[[builders]]\nname = \"here\"\naddress = \"{engine}\"\n\
+         [[builders]]\nname = \"gone\"\naddress = \"tcp://127.0.0.1:1\"\n"
+    );
+    let repo = repo();
+    let config = std::fs::read_to_string(repo.path("build.toml")).unwrap();
+    repo.write("build.toml", format!("{config}{builders}"), 0o644);
+    let dtbuild = Dtbuild::new(&repo);
+    let ended = dtbuild.run(["doctor"]);
+    assert_eq!(ended.code, Some(3), "{}", ended.stdout);
+    let lost = "`gone`: cannot reach the engine at `tcp://127.0.0.1:1`";
+    for text in
+        [&*format!("`here` at {engine}: "), lost, "take it out of build.toml", "1 thing will not work"]
+    {
+        assert!(ended.stdout.contains(text), "no `{text}` in:\n{}", ended.stdout);
+    }
+    let json: serde_json::Value = serde_json::from_str(&dtbuild.run(["doctor", "--json"]).stdout).unwrap();
+    let [own, here, gone] = json["engines"].as_array().unwrap().as_slice() else { panic!("{json:#}") };
+    for field in ["engine", "version", "store", "platforms", "features", "cache_from", "cache_to"] {
+        assert_eq!(own[field], here[field], "{field}");
+    }
+    assert_eq!((&own["builder"], &here["builder"]), (&serde_json::Value::Null, &"here".into()));
+    assert!(own["version"].as_str().is_some_and(|version| !version.is_empty()), "{own:#}");
+    assert_eq!((&gone["state"], &gone["engine"]), (&"broken".into(), &serde_json::Value::Null));
+
+    // What is published does not need the machine's own.
+    let only = builders.split("[[builders]]\nname = \"gone\"").next().unwrap();
+    repo.write("build.toml", format!("{config}{only}"), 0o644);
+    let ended = dtbuild.variable("DOCKER_HOST", "unix:///nonexistent/docker.sock").run(["doctor"]).succeeds();
+    assert!(ended.stdout.contains("for `dtbuild build` alone"), "{}", ended.stdout);
+}
+
+#[test]
 fn credentials_are_named_by_where_they_come_from_and_never_shown() {
     let repo = repo();
     let folder = tempfile::tempdir().unwrap();

@@ -88,6 +88,22 @@ async fn buildkitd_pushes_what_the_registry_then_serves() {
     assert!(matches!(pushed, Err(EngineError::Unsupported { .. })));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn doctor_tells_what_a_buildkitd_can_and_builds_for() {
+    let bridge = Bridge::to(&variable("DTBUILD_TEST_ENGINE_28_CONTAINERD"), Side::BuildKit, None).await;
+    let repo = project().commit("first");
+    let dtbuild =
+        Dtbuild::new(&repo).variable("DTBUILD_ENGINE", format!("buildkit+tcp://{}", bridge.address));
+    let told: serde_json::Value = serde_json::from_str(&dtbuild.run(["doctor", "--json"]).stdout).unwrap();
+    let engine = &told["engines"][0];
+    assert_eq!((&engine["engine"], &engine["store"]), (&"buildkitd".into(), &serde_json::Value::Null));
+    let has = |field: &str, item: &str| engine[field].as_array().unwrap().contains(&item.into());
+    assert!(has("platforms", "linux/amd64") && has("features", "indexes"), "{engine:#}");
+    assert!(has("cache_to", "s3") && has("cache_from", "local"), "{engine:#}");
+    let text = dtbuild.run(["doctor"]).stdout;
+    assert!(text.contains("ok      engine") && text.contains("keeps no images"), "{text}");
+}
+
 #[tokio::test]
 async fn buildkitd_that_is_not_one_is_unreachable() {
     let bridge = Bridge::to(&variable("DOCKER_HOST"), Side::Docker, None).await;

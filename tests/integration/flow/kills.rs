@@ -137,7 +137,7 @@ async fn ctrl_c_in_a_build_ends_it_at_the_engine_too() {
 
 /// The run ends at once, and its step when it will.
 fn interrupts_where_a_step_cannot_be_ended(bench: &mut Bench, word: &str) {
-    let step = format!("RUN echo {word}; tail -f /dev/null");
+    let step = format!("RUN echo {word}; tail -f /dev/null; false");
     bench.write("site/Dockerfile", &format!("FROM busybox:1.36\nCOPY page /page\n{step}\n"));
     bench.commit("a step that stays");
     let mut run = bench.start(&["--env", "staging"]);

@@ -135,25 +135,79 @@ fn checksum(entry: &[u8], answer: &[u8]) -> [u8; ENTRY - CHECKED] {
 
 /// Writes a file with these answers, in place of what is at `path`.
 pub(super) fn write(path: &Path, answers: &BTreeMap<Question, Vec<u8>>) -> io::Result<()> {
-    let mut index = MAGIC.to_vec();
-    index.extend((answers.len() as u64).to_le_bytes());
-    let mut offset = 0_u64;
-    for (question, answer) in answers {
-        let start = index.len();
-        index.extend(question.0);
-        index.extend(offset.to_le_bytes());
-        let length = u32::try_from(answer.len()).ok().filter(|length| *length <= LONGEST);
-        index.extend(length.ok_or_else(|| io::Error::other("an answer is too long"))?.to_le_bytes());
-        let checksum = checksum(&index[start..], answer);
-        index.extend(checksum);
-        offset += answer.len() as u64;
+    write_index(path, &entries(answers, 0)?, &[], answers)
+}
+
+/// Writes a file with what is in `old` and these answers, in place of what is at `path`.
+///
+/// What is there is copied as it is: its answers stay where they are, and are checked when they are asked for. So a
+/// new answer costs about what copying the file does. None where the index of `old` is not one.
+pub(super) fn extend(
+    path: &Path,
+    old: &File,
+    answers: &BTreeMap<Question, Vec<u8>>,
+) -> io::Result<Option<()>> {
+    let mut bytes = Vec::new();
+    let mut file = &old.handle;
+    io::Seek::seek(&mut file, io::SeekFrom::Start(HEAD as u64))?;
+    io::Read::read_to_end(&mut file, &mut bytes)?;
+    let end = usize::try_from(old.count).unwrap_or(usize::MAX).saturating_mul(ENTRY);
+    let Some((index, kept)) = bytes.split_at_checked(end) else { return Ok(None) };
+    let known: &[[u8; ENTRY]] = index.as_chunks().0;
+    if !known.is_sorted_by(|one, next| one[..32] < next[..32]) {
+        return Ok(None);
     }
+    let new = entries(answers, kept.len() as u64)?;
+    let mut merged = Vec::with_capacity(known.len() + new.len());
+    let mut known = known.iter().peekable();
+    for entry in new {
+        while let Some(before) = known.next_if(|known| known[..32] < entry[..32]) {
+            merged.push(*before);
+        }
+        // One that was found out again was not whole.
+        known.next_if(|known| known[..32] == entry[..32]);
+        merged.push(entry);
+    }
+    merged.extend(known);
+    write_index(path, &merged, kept, answers).map(Some)
+}
+
+/// The index of these answers, the first of which is at `offset`.
+fn entries(answers: &BTreeMap<Question, Vec<u8>>, mut offset: u64) -> io::Result<Vec<[u8; ENTRY]>> {
+    let entry = |(question, answer): (&Question, &Vec<u8>)| {
+        let length = u32::try_from(answer.len()).ok().filter(|length| *length <= LONGEST);
+        let length = length.ok_or_else(|| io::Error::other("an answer is too long"))?;
+        let mut entry = [0; ENTRY];
+        entry[..32].copy_from_slice(&question.0);
+        entry[32..40].copy_from_slice(&offset.to_le_bytes());
+        entry[40..CHECKED].copy_from_slice(&length.to_le_bytes());
+        let checksum = checksum(&entry[..CHECKED], answer);
+        entry[CHECKED..].copy_from_slice(&checksum);
+        offset += u64::from(length);
+        Ok(entry)
+    };
+    answers.iter().map(entry).collect()
+}
+
+fn write_index(
+    path: &Path,
+    index: &[[u8; ENTRY]],
+    kept: &[u8],
+    answers: &BTreeMap<Question, Vec<u8>>,
+) -> io::Result<()> {
+    let count = (index.len() as u64).to_le_bytes();
+    let mut pieces = vec![&MAGIC[..], &count, index.as_flattened(), kept];
+    pieces.extend(answers.values().map(Vec::as_slice));
+    replace(path, &pieces)
+}
+
+/// Writes these pieces to a file in place of what is at `path`: readers see the one or the other, whole.
+pub(super) fn replace(path: &Path, pieces: &[&[u8]]) -> io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     fs::create_dir_all(folder)?;
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
-    file.write_all(&index)?;
+    let file = tempfile::NamedTempFile::new_in(folder)?;
     let mut out = io::BufWriter::with_capacity(1 << 16, file.as_file());
-    answers.values().try_for_each(|answer| out.write_all(answer))?;
+    pieces.iter().try_for_each(|piece| out.write_all(piece))?;
     out.flush()?;
     drop(out);
     file.persist(path)?;

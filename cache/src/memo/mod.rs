@@ -5,15 +5,17 @@
 //! costs time and nothing else: an answer that is not whole is none.
 
 mod file;
+mod recent;
 #[cfg(test)]
 mod tests;
 
 use std::collections::{BTreeMap, HashSet};
 use std::io;
-use std::path::PathBuf;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use self::file::File;
+use self::recent::{Gathering, Recent};
 
 /// The most bytes that a file grows to. Beyond, only what was of use in this run is kept.
 const LIMIT: u64 = 64 * 1024 * 1024;
@@ -65,7 +67,8 @@ impl Asking {
 #[derive(Debug)]
 pub struct Memo {
     path: PathBuf,
-    file: Option<File>,
+    recent: Recent,
+    file: OnceLock<Option<File>>,
     learned: Mutex<Learned>,
 }
 
@@ -73,33 +76,45 @@ pub struct Memo {
 #[derive(Debug, Default)]
 struct Learned {
     answers: BTreeMap<Question, Vec<u8>>,
-    used: HashSet<Question>,
-    changed: bool,
+    /// What was asked for, in this order.
+    used: Vec<Question>,
+    /// Whether all of that is in the small file already.
+    is_usual: bool,
+    /// Whether all answers are in the large one.
+    is_saved: bool,
 }
 
 impl Memo {
-    /// Opens the file at `path`; without answers when there is none.
+    /// Opens the file at `path`, and the small one beside it with what the last runs used; without answers where
+    /// there are none.
     #[must_use]
     pub fn open(path: impl Into<PathBuf>) -> Self {
         let path = path.into();
-        let file = File::open(&path);
-        Self { path, file, learned: Mutex::default() }
+        let recent = Recent::open(&recent_path(&path));
+        let learned = Learned { is_usual: true, is_saved: true, ..Learned::default() };
+        Self { path, recent, file: OnceLock::new(), learned: Mutex::new(learned) }
     }
 
     /// The answer, if one is known.
     #[must_use]
     pub fn recall(&self, question: &Question) -> Option<Vec<u8>> {
-        if let Some(answer) = self.file.as_ref().and_then(|file| file.find(question)) {
-            self.learned().used.insert(*question);
-            return Some(answer);
+        if let Some(answer) = self.recent.find(question) {
+            self.learned().used.push(*question);
+            return Some(answer.to_vec());
         }
-        self.learned().answers.get(question).cloned()
+        let known = self.learned().answers.get(question).cloned();
+        let answer = known.or_else(|| self.file()?.find(question))?;
+        let mut learned = self.learned();
+        learned.is_usual = false;
+        learned.used.push(*question);
+        Some(answer)
     }
 
     /// Keeps an answer.
     pub fn note(&self, question: Question, answer: Vec<u8>) {
         let mut learned = self.learned();
-        learned.changed = true;
+        (learned.is_usual, learned.is_saved) = (false, false);
+        learned.used.push(question);
         learned.answers.insert(question, answer);
     }
 
@@ -109,21 +124,64 @@ impl Memo {
     /// When the file cannot be written; the one that is there is left as it is.
     pub fn save(&self) -> io::Result<()> {
         let mut learned = self.learned();
-        if !learned.changed {
+        if !learned.is_usual {
+            self.gather(&learned).write(&recent_path(&self.path))?;
+            learned.is_usual = true;
+        }
+        if !learned.is_saved {
+            self.save_all(&learned)?;
+            learned.is_saved = true;
+        }
+        Ok(())
+    }
+
+    /// What is to be in the small file: what was used last, then what was there.
+    fn gather(&self, learned: &Learned) -> Gathering {
+        let mut gathering = Gathering::default();
+        let used: Vec<Question> = learned.used.iter().rev().copied().collect();
+        for question in used.into_iter().chain(self.recent.questions()) {
+            let known = self.recent.find(&question).or_else(|| Some(learned.answers.get(&question)?));
+            let room = match known {
+                Some(answer) => gathering.take(question, answer),
+                None => match self.file().and_then(|file| file.find(&question)) {
+                    Some(answer) => gathering.take(question, &answer),
+                    None => true,
+                },
+            };
+            if !room {
+                break;
+            }
+        }
+        gathering
+    }
+
+    fn save_all(&self, learned: &Learned) -> io::Result<()> {
+        let all = self.file().filter(|file| file.size() < LIMIT);
+        let extended = all.map(|file| file::extend(&self.path, file, &learned.answers)).transpose()?;
+        if extended.flatten().is_some() {
             return Ok(());
         }
         let mut answers = learned.answers.clone();
-        if let Some(file) = &self.file {
-            let all = file.size() < LIMIT;
-            answers.extend(file.answers()?.filter(|(question, _)| all || learned.used.contains(question)));
+        if let Some(file) = self.file() {
+            let used: HashSet<&Question> = learned.used.iter().collect();
+            answers.extend(file.answers()?.filter(|(question, _)| all.is_some() || used.contains(question)));
         }
-        file::write(&self.path, &answers)?;
-        learned.changed = false;
-        Ok(())
+        file::write(&self.path, &answers)
+    }
+
+    /// The large file. Most runs have no use for it.
+    fn file(&self) -> Option<&File> {
+        self.file.get_or_init(|| File::open(&self.path)).as_ref()
     }
 
     fn learned(&self) -> MutexGuard<'_, Learned> {
         // An answer is inserted whole or not at all, so a panic elsewhere leaves nothing half done.
         self.learned.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn recent_path(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push("-recent");
+    name.into()
 }

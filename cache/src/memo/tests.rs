@@ -16,6 +16,10 @@ fn saved(folder: &tempfile::TempDir, count: usize) -> Memo {
     Memo::open(folder.path().join("memo"))
 }
 
+fn forget_recent(folder: &tempfile::TempDir) {
+    std::fs::remove_file(folder.path().join("memo-recent")).unwrap();
+}
+
 #[test]
 fn what_was_noted_is_recalled_by_the_next_run_and_nothing_else_is() {
     let folder = tempfile::tempdir().unwrap();
@@ -28,6 +32,7 @@ fn what_was_noted_is_recalled_by_the_next_run_and_nothing_else_is() {
             assert_eq!(memo.recall(&question(number)), None, "{number} of {count}");
         }
         std::fs::remove_file(folder.path().join("memo")).unwrap_or_default();
+        std::fs::remove_file(folder.path().join("memo-recent")).unwrap_or_default();
     }
 }
 
@@ -48,6 +53,7 @@ fn damage_anywhere_is_never_an_answer() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("memo");
     drop(saved(&folder, 20));
+    forget_recent(&folder);
     let whole = std::fs::read(&path).unwrap();
     for place in 0..whole.len() {
         let mut damaged = whole.clone();
@@ -68,8 +74,83 @@ fn damage_anywhere_is_never_an_answer() {
         }
         memo.note(question(7), answer(7));
         memo.save().unwrap();
+        forget_recent(&folder);
         assert_eq!(Memo::open(&path).recall(&question(7)), Some(answer(7)));
     }
+}
+
+#[test]
+fn damage_to_what_was_used_last_is_never_an_answer() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, recent) = (folder.path().join("memo"), folder.path().join("memo-recent"));
+    drop(saved(&folder, 20));
+    std::fs::remove_file(&path).unwrap();
+    let whole = std::fs::read(&recent).unwrap();
+    for place in 0..whole.len() {
+        let mut damaged = whole.clone();
+        damaged[place] ^= 0x41;
+        std::fs::write(&recent, damaged).unwrap();
+        assert_eq!(Memo::open(&path).recall(&question(1)), None, "byte {place}");
+    }
+    for end in 0..whole.len() {
+        std::fs::write(&recent, &whole[..end]).unwrap();
+        assert_eq!(Memo::open(&path).recall(&question(1)), None, "cut at {end}");
+    }
+}
+
+#[test]
+fn the_small_file_alone_serves_a_run_that_asks_what_the_last_one_asked() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("memo");
+    drop(saved(&folder, 5000));
+    forget_recent(&folder);
+    let asked: Vec<usize> = (0..5000).step_by(7).collect();
+    let memo = Memo::open(&path);
+    asked.iter().for_each(|number| assert_eq!(memo.recall(&question(*number)), Some(answer(*number))));
+    memo.save().unwrap();
+    std::fs::remove_file(&path).unwrap();
+    let memo = Memo::open(&path);
+    asked.iter().for_each(|number| assert_eq!(memo.recall(&question(*number)), Some(answer(*number))));
+    memo.save().unwrap();
+    assert!(!path.exists(), "nothing was learned, so nothing is written");
+}
+
+#[test]
+fn what_was_used_before_stays_as_long_as_there_is_room() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("memo");
+    drop(saved(&folder, 100));
+    let memo = Memo::open(&path);
+    let large = vec![7; recent::LIMIT / 2];
+    for number in 200..203 {
+        memo.note(question(number), large.clone());
+    }
+    memo.save().unwrap();
+    std::fs::remove_file(&path).unwrap();
+    let memo = Memo::open(&path);
+    // The last of three halves fits, with all that is small.
+    assert_eq!(memo.recall(&question(202)), Some(large));
+    assert_eq!(memo.recall(&question(200)), None);
+}
+
+#[test]
+fn a_file_whose_answers_are_damaged_keeps_what_is_learned_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("memo");
+    drop(saved(&folder, 100));
+    forget_recent(&folder);
+    let mut bytes = std::fs::read(&path).unwrap();
+    let end = bytes.len();
+    bytes[end - 200..].fill(0);
+    std::fs::write(&path, bytes).unwrap();
+    let memo = Memo::open(&path);
+    let lost: Vec<usize> = (0..100).filter(|number| memo.recall(&question(*number)).is_none()).collect();
+    assert!(!lost.is_empty() && lost.len() < 100);
+    lost.iter().for_each(|number| memo.note(question(*number), answer(*number)));
+    memo.save().unwrap();
+    forget_recent(&folder);
+    let memo = Memo::open(&path);
+    (0..100).for_each(|number| assert_eq!(memo.recall(&question(number)), Some(answer(number))));
 }
 
 #[test]

@@ -29,10 +29,10 @@ impl Repository {
         let objects = self.objects();
         let mut changes = Vec::new();
         for path in self.candidates(head)? {
-            let before = paths::find_exact(&objects, head, path.as_bstr())?;
+            let before = paths::find_exact(objects, head, path.as_bstr())?;
             let place = root.join(path.to_path_lossy());
             let after = OnDisk::at(&place).map_err(|source| GitError::Unreadable { path: place, source })?;
-            if let Some(status) = status(&objects, before, after.as_ref()) {
+            if let Some(status) = status(objects, before, after.as_ref()) {
                 changes.push(ChangedPath { path, status });
             }
         }

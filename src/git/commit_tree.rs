@@ -55,7 +55,7 @@ impl Repository {
         folder: &BStr,
         prefix: &BStr,
     ) -> Result<Option<CommitTree>, GitError> {
-        let (objects, top) = (self.objects(), self.tree_of(commit)?);
+        let (objects, top) = (self.objects().clone(), self.tree_of(commit)?);
         let root = match paths::locate(&objects, top, folder)? {
             Location::Found(Kind::Folder, root) => root,
             Location::Inside(gitlink) => {

@@ -21,7 +21,7 @@ impl Repository {
     /// # Errors
     /// When a commit or one of its trees is not in this clone.
     pub fn changed_paths(&self, base: CommitId, head: CommitId) -> Result<Vec<ChangedPath>, GitError> {
-        changed(&self.objects(), self.tree_of(base)?, self.tree_of(head)?)
+        changed(self.objects(), self.tree_of(base)?, self.tree_of(head)?)
     }
 }
 
@@ -31,6 +31,9 @@ struct Folder {
     base: Option<ContentId>,
     head: Option<ContentId>,
 }
+
+/// How many folders have to differ before a second thread is worth its start.
+const MANY: usize = 64;
 
 /// The paths that differ between two trees, sorted.
 pub(super) fn changed(
@@ -42,13 +45,12 @@ pub(super) fn changed(
     if base != head {
         walk.folders.push(Folder { path: BString::default(), base: Some(base), head: Some(head) });
     }
-    // A stack instead of recursion: how deep folders nest is up to whoever made the commit.
-    let (mut left, mut right) = (Vec::new(), Vec::new());
-    while let Some(folder) = walk.folders.pop() {
-        let path = folder.path.as_bstr();
-        let base = entries(objects, folder.base, path, &mut left)?;
-        let head = entries(objects, folder.head, path, &mut right)?;
-        walk.merge(path, base, head)?;
+    walk.go_on(objects, MANY)?;
+    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(walk.folders.len() / 8);
+    if threads > 1 {
+        walk.share(objects, threads)?;
+    } else {
+        walk.go_on(objects, usize::MAX)?;
     }
     walk.changes.sort_unstable();
     Ok(walk.changes)
@@ -75,6 +77,52 @@ struct Walk {
 }
 
 impl Walk {
+    /// Compares folders until none is left, or so many.
+    fn go_on(&mut self, objects: &Objects, enough: usize) -> Result<(), GitError> {
+        // A stack instead of recursion: how deep folders nest is up to whoever made the commit.
+        let (mut left, mut right) = (Vec::new(), Vec::new());
+        while self.folders.len() < enough
+            && let Some(folder) = self.folders.pop()
+        {
+            let path = folder.path.as_bstr();
+            let base = entries(objects, folder.base, path, &mut left)?;
+            let head = entries(objects, folder.head, path, &mut right)?;
+            self.merge(path, base, head)?;
+        }
+        Ok(())
+    }
+
+    /// Compares what is left on several threads.
+    fn share(&mut self, objects: &Objects, threads: usize) -> Result<(), GitError> {
+        let mut parts: Vec<Self> =
+            (0..threads).map(|_| Self { changes: Vec::new(), folders: Vec::new() }).collect();
+        for (number, folder) in self.folders.drain(..).enumerate() {
+            parts[number % threads].folders.push(folder);
+        }
+        let walk = |mut part: Self, objects: &Objects| {
+            part.go_on(objects, usize::MAX)?;
+            Ok::<_, GitError>(part.changes)
+        };
+        let mine = parts.pop();
+        std::thread::scope(|scope| {
+            let spawn = |part| {
+                let objects = objects.clone();
+                scope.spawn(move || walk(part, &objects))
+            };
+            let others: Vec<_> = parts.into_iter().map(spawn).collect();
+            if let Some(part) = mine {
+                self.changes.extend(walk(part, objects)?);
+            }
+            for other in others {
+                match other.join() {
+                    Ok(changes) => self.changes.extend(changes?),
+                    Err(panic) => std::panic::resume_unwind(panic),
+                }
+            }
+            Ok(())
+        })
+    }
+
     fn merge<'a>(
         &mut self,
         folder: &BStr,

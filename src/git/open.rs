@@ -1,5 +1,6 @@
 //! Finding and opening the repository of a folder.
 
+use std::cell::OnceCell;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
@@ -21,6 +22,8 @@ pub struct Repository {
     /// The canonical root of the work tree.
     root: Option<PathBuf>,
     pub(super) shared: Arc<Shared>,
+    /// Made when it is first needed: a handle is dear where it is only asked about one tree.
+    objects: OnceCell<Objects>,
 }
 
 /// The extensions of a repository's format that change nothing for a reader, or that gix reads.
@@ -60,7 +63,7 @@ impl Repository {
             None => None,
         };
         let shared = Arc::new(Shared::new(inner.common_dir()));
-        Ok(Self { inner, root, shared })
+        Ok(Self { inner, root, shared, objects: OnceCell::new() })
     }
 
     /// Opens the repository whose checkout or git folder `dir` is, on the terms of [`Repository::discover`].
@@ -91,7 +94,7 @@ impl Repository {
         // The work tree of a submodule that is not checked out is not there.
         let root = inner.workdir().and_then(|root| root.canonicalize().ok());
         let shared = Arc::new(Shared::new(inner.common_dir()));
-        Ok(Self { inner, root, shared })
+        Ok(Self { inner, root, shared, objects: OnceCell::new() })
     }
 
     /// The root of the work tree: absolute, without symbolic links.
@@ -144,8 +147,8 @@ impl Repository {
         self.shared.save();
     }
 
-    pub(super) fn objects(&self) -> Objects {
-        Objects::of(self)
+    pub(super) fn objects(&self) -> &Objects {
+        self.objects.get_or_init(|| Objects::of(self))
     }
 }
 

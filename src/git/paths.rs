@@ -22,7 +22,7 @@ impl Repository {
     /// When an object is missing, a link leads out of the repository, or the file has more than 16 MiB.
     pub fn read_file(&self, commit: CommitId, path: &BStr) -> Result<Option<Vec<u8>>, GitError> {
         let (objects, top) = (self.objects(), self.tree_of(commit)?);
-        let id = match locate(&objects, top, path)? {
+        let id = match locate(objects, top, path)? {
             Location::Found(Kind::File | Kind::Executable, id) => id,
             Location::Inside(gitlink) => {
                 let repository =
@@ -47,7 +47,7 @@ impl Repository {
     /// # Errors
     /// When an object is missing.
     pub fn entry(&self, commit: CommitId, path: &BStr) -> Result<Option<(Kind, ContentId)>, GitError> {
-        find_exact(&self.objects(), self.tree_of(commit)?, path)
+        find_exact(self.objects(), self.tree_of(commit)?, path)
     }
 
     /// The content of the file at `path` of the working tree; none where there is no file. Links are followed

@@ -120,7 +120,7 @@ impl Repository {
     /// The name of the submodule at `path` of a commit with the tree `top`.
     fn submodule_name(&self, top: ContentId, path: &BStr) -> Result<Option<BString>, GitError> {
         let (objects, file, mut buffer) = (self.objects(), BStr::new(FILE), Vec::new());
-        let Some((Kind::File | Kind::Executable, id)) = paths::find_exact(&objects, top, file)? else {
+        let Some((Kind::File | Kind::Executable, id)) = paths::find_exact(objects, top, file)? else {
             return Ok(None);
         };
         let text = objects.read(&id, gix::objs::Kind::Blob, file, &mut buffer)?;

@@ -90,7 +90,7 @@ impl Repository {
         Ok(Some(WorkingTree {
             repository: self.clone(),
             listing,
-            objects: self.objects(),
+            objects: self.objects().clone(),
             ids: RefCell::default(),
             conversions,
             stats,

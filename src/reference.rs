@@ -96,11 +96,7 @@ impl Repository {
 
     /// The image with `tag` in this repository.
     pub fn tagged(&self, tag: &str) -> Result<Reference, ReferenceError> {
-        let starts_well = tag.starts_with(|first: char| first.is_ascii_alphanumeric() || first == '_');
-        let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-');
-        if !starts_well || tag.len() > 128 || !tag.chars().all(allowed) {
-            return Err(ReferenceError::Tag(tag.to_owned()));
-        }
+        check_tag(tag)?;
         Ok(Reference { repository: self.clone(), version: Version::Tag(tag.to_owned()) })
     }
 
@@ -115,6 +111,16 @@ impl Repository {
     pub fn keyed(&self, key: &ImageKey) -> Reference {
         Reference { repository: self.clone(), version: Version::Tag(format!("key-{key}")) }
     }
+}
+
+/// Whether a text can be a tag.
+pub(crate) fn check_tag(tag: &str) -> Result<(), ReferenceError> {
+    let starts_well = tag.starts_with(|first: char| first.is_ascii_alphanumeric() || first == '_');
+    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-');
+    if !starts_well || tag.len() > 128 || !tag.chars().all(allowed) {
+        return Err(ReferenceError::Tag(tag.to_owned()));
+    }
+    Ok(())
 }
 
 impl Reference {

@@ -58,8 +58,22 @@ impl ConfigError {
 }
 
 /// The line, from 1, of a byte offset.
-pub(super) fn line_of(text: &str, offset: usize) -> usize {
+fn line_of(text: &str, offset: usize) -> usize {
     text.as_bytes().get(..offset).unwrap_or_default().find_iter(b"\n").count() + 1
+}
+
+/// The lines of a text, for many offsets: each is found without reading the text again.
+pub(super) struct Lines(Vec<usize>);
+
+impl Lines {
+    pub(super) fn of(text: &str) -> Self {
+        Self(text.as_bytes().find_iter(b"\n").collect())
+    }
+
+    /// The line, from 1, of a byte offset.
+    pub(super) fn at(&self, offset: usize) -> usize {
+        self.0.partition_point(|end| *end < offset) + 1
+    }
 }
 
 /// The expected word nearest to the unknown one, out of serde's
@@ -91,3 +105,18 @@ impl fmt::Display for ConfigError {
 }
 
 impl std::error::Error for ConfigError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_counted_alike_one_by_one_and_all_at_once() {
+        for text in ["", "a", "\n", "a\nbc\n\nd", "\n\n"] {
+            let lines = Lines::of(text);
+            for offset in 0..=text.len() {
+                assert_eq!(lines.at(offset), line_of(text, offset), "{text:?} at {offset}");
+            }
+        }
+    }
+}

@@ -7,18 +7,19 @@ use bstr::BString;
 use dtbuild_cache::globs::Globs;
 use toml::Spanned;
 
-use super::error::{self, ConfigError, nearest};
+use super::error::{ConfigError, Lines, nearest};
 use super::file::{DeployTable, EnvironmentTable, File, ImageTable, RecordsTable, SecretTable, StoreKind};
 use super::{
     Config, Deploy, Environment, EnvironmentName, Image, ImageName, Platform, RecordStore, SecretSource,
     SecretValue, Trigger,
 };
-use crate::reference::Repository;
+use crate::reference::{Repository, check_tag};
 
 /// The text of `build.toml` and what is known about where it came from.
 pub(super) struct Validator<'a> {
     pub(super) file: &'a str,
     pub(super) text: &'a str,
+    pub(super) lines: Lines,
     /// The registry that stands in for `[project] registry`.
     pub(super) registry: Option<&'a str>,
 }
@@ -77,7 +78,7 @@ impl Validator<'_> {
     }
 
     pub(super) fn line(&self, place: &Spanned<String>) -> usize {
-        error::line_of(self.text, place.span().start)
+        self.lines.at(place.span().start)
     }
 
     fn parse<T>(&self, value: &Spanned<String>) -> Result<T>
@@ -202,9 +203,7 @@ impl Validator<'_> {
         members.sort();
         members.dedup();
         let tag = table.tag.as_ref().unwrap_or(name);
-        for image in members.iter().filter_map(|image| images.get(image)) {
-            image.repository.tagged(tag.get_ref()).map_err(|error| self.error(tag, error.to_string()))?;
-        }
+        check_tag(tag.get_ref()).map_err(|error| self.error(tag, error.to_string()))?;
         if tag.get_ref().starts_with("key-") {
             return Err(self.error(tag, "tags that start with `key-` name images by their content key"));
         }
@@ -214,8 +213,8 @@ impl Validator<'_> {
     }
 
     fn declared(&self, name: &Spanned<String>, images: &BTreeMap<ImageName, Image>) -> Result<ImageName> {
-        let known = images.keys().find(|image| image.as_str() == name.get_ref());
-        known.cloned().ok_or_else(|| {
+        let known = name.get_ref().parse().ok().filter(|name| images.contains_key(name));
+        known.ok_or_else(|| {
             let error = self.error(name, format!("no image is named `{}`", name.get_ref()));
             match nearest(name.get_ref(), images.keys().map(ImageName::as_str)) {
                 Some(meant) => error.hint(format!("did you mean `{meant}`?")),

@@ -19,26 +19,37 @@ pub struct Cycle(Vec<ImageName>);
 /// # Errors
 /// When there is a circle.
 pub fn order(dependencies: &Dependencies) -> Result<Vec<ImageName>, Cycle> {
-    let mut waiting: BTreeMap<&ImageName, BTreeSet<&ImageName>> = dependencies
-        .iter()
-        .map(|(image, needs)| (image, needs.iter().filter(|need| dependencies.contains_key(*need)).collect()))
-        .collect();
-    let mut ordered = Vec::with_capacity(waiting.len());
-    while !waiting.is_empty() {
-        let ready: Vec<&ImageName> =
-            waiting.iter().filter(|(_, needs)| needs.is_empty()).map(|(image, _)| *image).collect();
-        if ready.is_empty() {
-            return Err(circle(&waiting));
+    let mut waiting: BTreeMap<&ImageName, BTreeSet<&ImageName>> = BTreeMap::new();
+    let mut users: BTreeMap<&ImageName, Vec<&ImageName>> = BTreeMap::new();
+    let mut ready: Vec<&ImageName> = Vec::new();
+    for (image, needs) in dependencies {
+        let needs: BTreeSet<&ImageName> =
+            needs.iter().filter(|need| dependencies.contains_key(*need)).collect();
+        if needs.is_empty() {
+            ready.push(image);
+            continue;
         }
-        for image in ready {
-            waiting.remove(image);
-            for needs in waiting.values_mut() {
-                needs.remove(image);
-            }
-            ordered.push(image.clone());
-        }
+        needs.iter().for_each(|need| users.entry(need).or_default().push(image));
+        waiting.insert(image, needs);
     }
-    Ok(ordered)
+    let mut ordered = Vec::with_capacity(dependencies.len());
+    while !ready.is_empty() {
+        let mut next = Vec::new();
+        for image in &ready {
+            for user in users.remove(*image).unwrap_or_default() {
+                let Some(needs) = waiting.get_mut(user) else { continue };
+                needs.remove(*image);
+                if needs.is_empty() {
+                    waiting.remove(user);
+                    next.push(user);
+                }
+            }
+        }
+        ordered.extend(ready.into_iter().cloned());
+        next.sort_unstable();
+        ready = next;
+    }
+    if waiting.is_empty() { Ok(ordered) } else { Err(circle(&waiting)) }
 }
 
 /// `images` and everything that they are built from, directly or not.

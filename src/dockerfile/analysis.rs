@@ -1,6 +1,7 @@
 //! What a build of one target needs to know of its Dockerfile: [`Options`] in, an [`Analysis`] out.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use serde::Serialize;
 
@@ -25,13 +26,25 @@ pub struct Options<'a> {
     pub build_platform: &'a str,
     /// The images that can be built before this one: a name among them is a dependency. The image's own name
     /// must not be among them, else an image `redis` that is built `FROM redis` would depend on itself.
-    pub images: &'a BTreeSet<String>,
+    pub images: &'a dyn ImageNames,
     /// The further contexts by their names, in the form that [`familiar`](super::familiar) gives.
     pub contexts: &'a BTreeMap<String, NamedContext>,
     /// What is known of images from elsewhere. What is not here is taken for unknown, not for empty.
     pub bases: &'a Configs,
     /// What is known of `images`.
     pub built: &'a Configs,
+}
+
+/// Names of images.
+pub trait ImageNames: fmt::Debug {
+    /// Whether `name` is one of them.
+    fn contains(&self, name: &str) -> bool;
+}
+
+impl ImageNames for BTreeSet<String> {
+    fn contains(&self, name: &str) -> bool {
+        self.contains(name)
+    }
 }
 
 /// What a named context stands for.

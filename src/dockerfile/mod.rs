@@ -46,7 +46,8 @@ use instruction::{Instruction, Kind, Word};
 use lines::Lines;
 
 pub use analysis::{
-    Analysis, AnalysisError, Base, Dependency, NamedContext, Note, NoteKind, Options, ReachedStage,
+    Analysis, AnalysisError, Base, Dependency, ImageNames, NamedContext, Note, NoteKind, Options,
+    ReachedStage,
 };
 pub use configs::{BaseConfig, Configs, PlatformImage, Rest, normal_platform};
 pub use error::{ParseError, ParseReason};

@@ -25,9 +25,8 @@ mod program;
 mod syntax;
 mod translate;
 
-use std::cell::RefCell;
 use std::collections::HashMap;
-use std::rc::Rc;
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use bstr::{BStr, BString, ByteSlice};
 
@@ -125,16 +124,16 @@ impl Rules {
         Ok(rules)
     }
 
-    /// [`parse`](Self::parse), once in a thread for all files of the same text: many images have the same.
-    pub fn shared(text: &[u8]) -> Result<Rc<Self>, IgnoreError> {
-        thread_local! {
-            static READ: RefCell<HashMap<Vec<u8>, Rc<Rules>>> = RefCell::default();
+    /// [`parse`](Self::parse), once for all files of the same text: many images have the same.
+    pub fn shared(text: &[u8]) -> Result<Arc<Self>, IgnoreError> {
+        static READ: LazyLock<Mutex<HashMap<Vec<u8>, Arc<Rules>>>> = LazyLock::new(Mutex::default);
+        // Rules are inserted whole or not at all.
+        let mut read = READ.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(rules) = read.get(text) {
+            return Ok(Arc::clone(rules));
         }
-        if let Some(rules) = READ.with_borrow(|read| read.get(text).cloned()) {
-            return Ok(rules);
-        }
-        let rules = Rc::new(Self::parse(text)?);
-        READ.with_borrow_mut(|read| read.insert(text.to_owned(), Rc::clone(&rules)));
+        let rules = Arc::new(Self::parse(text)?);
+        read.insert(text.to_owned(), Arc::clone(&rules));
         Ok(rules)
     }
 

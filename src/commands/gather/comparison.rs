@@ -1,6 +1,6 @@
 //! The head against the base: what the environment runs, and the changed paths. Start with [`Comparison`].
 
-use bstr::BStr;
+use bstr::{BStr, ByteSlice as _};
 use dtbuild_cache::globs::GlobFilter;
 
 use super::query::Query;
@@ -67,6 +67,22 @@ impl Comparison {
     }
 }
 
+/// Those of the changed paths, which are sorted, that are below a folder; all for the root.
+pub(super) fn below<'c>(changes: &'c [ChangedPath], folder: &BStr) -> &'c [ChangedPath] {
+    if folder.is_empty() {
+        return changes;
+    }
+    let start = [folder.as_bytes(), b"/"].concat();
+    let rest = &changes[changes.partition_point(|change| change.path < start)..];
+    &rest[..rest.partition_point(|change| change.path.starts_with(&start))]
+}
+
+/// The change of this very path, if it is among the changed ones, which are sorted.
+pub(super) fn of_path<'c>(changes: &'c [ChangedPath], path: &BStr) -> Option<&'c ChangedPath> {
+    let found = changes.binary_search_by(|change| change.path.as_bstr().cmp(path)).ok()?;
+    changes.get(found)
+}
+
 fn disk_changes(workspace: &Workspace) -> Result<(Base, Vec<ChangedPath>)> {
     match workspace.repository.head()? {
         None => Ok((Base::None, Vec::new())),
@@ -85,4 +101,29 @@ fn runs(deployment: &Deployment) -> Deployed {
     };
     let images = deployment.images.iter().filter_map(|(name, running)| Some((name.clone(), image(running)?)));
     Deployed { deploy_inputs: deployment.deploy_inputs.clone(), images: images.collect() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::ChangeStatus;
+
+    #[test]
+    fn what_is_below_a_folder_is_found_among_what_sorts_beside_it() {
+        let paths = ["a", "b", "b-c", "b.d/e", "b/", "b/c", "b/d/e", "b0", "bb/c", "c/b/c"];
+        let changes: Vec<ChangedPath> = paths
+            .iter()
+            .map(|path| ChangedPath { path: (*path).into(), status: ChangeStatus::Modified })
+            .collect();
+        for folder in ["", "a", "b", "b/d", "c", "c/b", "d", "bb"] {
+            let start = if folder.is_empty() { String::new() } else { format!("{folder}/") };
+            let expected: Vec<_> =
+                changes.iter().filter(|change| change.path.starts_with(start.as_bytes())).collect();
+            assert_eq!(below(&changes, folder.into()).iter().collect::<Vec<_>>(), expected, "{folder}");
+        }
+        for path in paths {
+            assert_eq!(of_path(&changes, path.into()).map(|change| &*change.path), Some(BStr::new(path)));
+        }
+        assert_eq!(of_path(&changes, "b/d".into()), None);
+    }
 }

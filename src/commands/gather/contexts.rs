@@ -15,7 +15,7 @@ use crate::config::{ContextOrigin, FILE_NAME, Image, ImageName, NamedContexts};
 use crate::dockerfile::{Analysis, NamedContext};
 use crate::error::Result;
 use crate::git::Repository;
-use crate::plan::{Reader, Reason, Unread};
+use crate::plan::{ChangedPath, Reader, Reason, Unread};
 
 /// The contexts that an image reads.
 pub(crate) struct Contexts {
@@ -163,6 +163,16 @@ impl Contexts {
             (Unread::Outside { .. }, Some(why)) => why,
             (unread, _) => unread,
         })
+    }
+
+    /// Those of the changed paths, which are sorted, that are inputs.
+    pub(crate) fn changed<'c>(
+        &self,
+        selections: &Selections,
+        changes: &'c [ChangedPath],
+    ) -> BTreeSet<&'c ChangedPath> {
+        let nearby = self.with(selections).flat_map(|(_, inputs, _)| inputs.nearby(changes));
+        nearby.filter(|change| self.readers(selections, change.path.as_ref()).is_ok()).collect()
     }
 
     /// What of the digests is not exact, or why more counts than is read.

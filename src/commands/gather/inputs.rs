@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::rc::Rc;
+use std::sync::Arc;
 
 use bstr::{BStr, BString, ByteSlice as _};
 use dtbuild_cache::globs::{GlobFilter, Globs};
@@ -11,12 +11,13 @@ use dtbuild_cache::snapshot::Snapshot;
 use dtbuild_cache::sources::Selection;
 use dtbuild_cache::tree::{Both, ContentId, Identified};
 
+use super::comparison::{below, of_path};
 use super::reads::Reads;
 use crate::commands::files::{Files, Folder};
 use crate::config::{ConfigError, FILE_NAME, Image, ImageName};
 use crate::error::{Error, Kind, Result};
 use crate::git::Repository;
-use crate::plan::{Reader, Unread};
+use crate::plan::{ChangedPath, Reader, Unread};
 
 /// Where a context is.
 pub(super) struct Place {
@@ -34,7 +35,7 @@ pub(crate) struct Inputs {
     /// The context's folder.
     context: BString,
     /// What `.dockerignore` keeps out of the context, whatever it is used for.
-    pub(crate) rules: Rc<Rules>,
+    pub(crate) rules: Arc<Rules>,
     /// The file that the rules were read from, and its text.
     ignore_file: Option<(BString, Vec<u8>)>,
     ignore: Option<Globs>,
@@ -232,6 +233,18 @@ impl Inputs {
         let filter = GlobFilter::including(paths.clone(), "");
         let ignored = self.ignore.as_ref().map(|globs| GlobFilter::excluding(globs.clone(), ""));
         files.digest(repository, BStr::new(""), &Both(&filter, ignored))
+    }
+
+    /// Those of the changed paths, which are sorted, that lie where inputs can be.
+    pub(super) fn nearby<'c>(&self, changes: &'c [ChangedPath]) -> Vec<&'c ChangedPath> {
+        if self.paths.is_some() {
+            return changes.iter().collect();
+        }
+        let mut nearby: Vec<&ChangedPath> = below(changes, self.context.as_bstr()).iter().collect();
+        let files = [Some(&self.dockerfile), self.ignore_file.as_ref().map(|(path, _)| path)];
+        let outside = files.into_iter().flatten().filter(|path| self.inside(path.as_bstr()).is_none());
+        nearby.extend(outside.filter_map(|path| of_path(changes, path.as_bstr())));
+        nearby
     }
 
     /// What makes a path an input, or why nothing does. The path need not be there.

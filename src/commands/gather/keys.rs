@@ -1,14 +1,18 @@
 //! The key's fields of every image, in the order of their dependencies.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use dtbuild_cache::key::{ImageKey, KeyFields, SCHEMA};
+use dtbuild_cache::tree::ContentId;
 
-use super::contexts::Selections;
+use super::contexts::{Contexts, Selections};
 use super::source::Source;
+use crate::commands::files::Files;
 use crate::commands::workspace::Workspace;
 use crate::config::ImageName;
 use crate::error::Result;
+use crate::git::Repository;
 use crate::reference::Digest;
 
 /// An image's key.
@@ -31,12 +35,59 @@ pub(crate) fn fields(
     sources: &BTreeMap<ImageName, Source>,
     bases: &BTreeMap<String, Digest>,
 ) -> Result<Keys> {
+    let known: Vec<(&ImageName, &Source)> =
+        order.iter().filter_map(|name| Some((name, sources.get(name)?))).collect();
+    let contexts: Vec<_> = known.iter().map(|(_, source)| (&source.contexts, source.files)).collect();
     let mut keys = Keys::new();
-    for name in order {
-        let Some(source) = sources.get(name) else { continue };
-        keys.insert(name.clone(), of_image(workspace, source, bases, &keys)?);
+    for ((name, source), read) in known.iter().zip(read_all(&workspace.repository, &contexts)) {
+        keys.insert((*name).clone(), of_image(workspace, source, bases, &keys, read?)?);
     }
     Ok(keys)
+}
+
+/// What of an image's contexts is read, and the digest of its further inputs.
+type Read = (Selections, Option<ContentId>);
+
+/// How many images one thread takes at least: fewer are read before another one has started.
+const SHARE: usize = 8;
+
+/// Reads the contexts of all images, on several threads where there are many.
+fn read_all(repository: &Repository, contexts: &[(&Contexts, Files)]) -> Vec<Result<Read>> {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let threads = threads.min(contexts.len() / SHARE).max(1);
+    if threads == 1 {
+        return contexts.iter().map(|(contexts, files)| read(repository, contexts, *files)).collect();
+    }
+    let next = AtomicUsize::new(0);
+    let work = |repository: Repository| {
+        let mut found = Vec::new();
+        loop {
+            let place = next.fetch_add(1, Ordering::Relaxed);
+            let Some((contexts, files)) = contexts.get(place) else { return found };
+            found.push((place, read(&repository, contexts, *files)));
+        }
+    };
+    let mut found = std::thread::scope(|scope| {
+        let spawn = |_| {
+            let repository = repository.clone();
+            scope.spawn(|| work(repository))
+        };
+        let others: Vec<_> = (1..threads).map(spawn).collect();
+        let mut found = work(repository.clone());
+        for other in others {
+            match other.join() {
+                Ok(of_thread) => found.extend(of_thread),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        }
+        found
+    });
+    found.sort_unstable_by_key(|(place, _)| *place);
+    found.into_iter().map(|(_, read)| read).collect()
+}
+
+fn read(repository: &Repository, contexts: &Contexts, files: Files) -> Result<Read> {
+    Ok((contexts.select(repository, files)?, contexts.main.paths_digest(repository, files)?))
 }
 
 fn of_image(
@@ -44,10 +95,9 @@ fn of_image(
     source: &Source,
     bases: &BTreeMap<String, Digest>,
     known: &Keys,
+    (selections, paths): Read,
 ) -> Result<Keyed> {
     let image = source.declared(&workspace.config)?;
-    let selections = source.contexts.select(&workspace.repository, source.files)?;
-    let paths = source.contexts.main.paths_digest(&workspace.repository, source.files)?;
     // A base whose digest nobody asked for is keyed by its name: the digest is left empty.
     let base = |name: &str| (name.to_owned(), bases.get(name).map(ToString::to_string).unwrap_or_default());
     let secret = |secret: &crate::config::SecretSource| {

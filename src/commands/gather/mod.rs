@@ -27,6 +27,7 @@ mod reads;
 mod remembered;
 mod source;
 mod sources;
+mod words;
 mod written;
 
 pub(crate) use bases::Bases;
@@ -184,7 +185,6 @@ fn image_facts(
 ) -> Result<ImageFacts> {
     let image = source.declared(&workspace.config)?;
     let selections = &keyed.selections;
-    let is_input = |change: &&ChangedPath| source.contexts.readers(selections, change.path.as_ref()).is_ok();
     Ok(ImageFacts {
         name: name.clone(),
         repository: image.repository.clone(),
@@ -192,7 +192,7 @@ fn image_facts(
         key: keyed.key,
         fields: keyed.fields.clone(),
         dependencies: source.dependencies.clone(),
-        changes: changes.iter().filter(is_input).cloned().collect(),
+        changes: source.contexts.changed(selections, changes).into_iter().cloned().collect(),
         stale: source.stale(),
         notes: source.notes(selections),
         cached: false,

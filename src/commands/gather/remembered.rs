@@ -18,7 +18,7 @@ use super::source::Source;
 use super::written::machine_platform;
 use crate::commands::files::Files;
 use crate::commands::workspace::Workspace;
-use crate::config::{self, Config, Image, ImageName, Lock, SecretSource};
+use crate::config::{self, BuildOptions, Config, Image, ImageName, Lock, SecretSource};
 use crate::error::Result;
 use crate::git::CommitId;
 
@@ -220,7 +220,8 @@ fn declared(image: &Image, asking: &mut Asking) -> bool {
         context_line: _,
         dockerfile_line: _,
     } = image;
-    asking.on(context).on(dockerfile).on(format!("{target:?}").as_bytes());
+    asking.on(context).on(dockerfile).on_number(usize::from(target.is_some()));
+    asking.on(target.as_deref().unwrap_or_default().as_bytes());
     asking.on_number(args.len());
     for (name, value) in args {
         asking.on(name.as_bytes()).on(value.as_bytes());
@@ -236,7 +237,9 @@ fn declared(image: &Image, asking: &mut Asking) -> bool {
     for SecretSource { id, version, .. } in secrets {
         asking.on(id.as_bytes()).on(format!("{version:?}").as_bytes());
     }
-    asking.on(format!("{options:?}").as_bytes());
+    if *options != BuildOptions::default() {
+        asking.on(format!("{options:?}").as_bytes());
+    }
     // Globs of the repository can match anywhere in it, and other contexts lie anywhere.
     paths.is_none() && contexts.is_empty() && *source == config::Source::Commit
 }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::contexts::{Contexts, Selections};
+use super::words::WordsFor;
 use super::written::{Written, declared};
 use crate::commands::files::Files;
 use crate::commands::workspace::Workspace;
@@ -33,7 +34,7 @@ pub(crate) struct Source {
     /// One analysis per platform.
     analyses: Vec<Analysis>,
     /// The words that stand for images of `build.toml`.
-    words: BTreeMap<String, ImageName>,
+    words: WordsFor,
     /// Whether nobody is asked for base images.
     by_name: bool,
 }
@@ -155,9 +156,9 @@ impl Source {
         self.dockerfile.stage_names().any(|stage| stage == name)
     }
 
-    /// The words of the Dockerfile that stand for images of `build.toml`.
+    /// The words that stand for the images that this one is built from.
     pub(crate) fn images(&self) -> impl Iterator<Item = (&str, &ImageName)> {
-        self.words.iter().map(|(word, image)| (word.as_str(), image))
+        self.dependencies.iter().flat_map(|need| self.words.of(need).map(move |word| (word, need)))
     }
 
     /// The Dockerfile with names of images replaced.

@@ -5,9 +5,11 @@
 //! until nothing new is learned.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use super::bases::Bases;
 use super::source::Source;
+use super::words::Words;
 use super::written::Written;
 use crate::commands::workspace::Workspace;
 use crate::config::ImageName;
@@ -39,10 +41,11 @@ impl Sources {
         bases: &mut Bases<'_>,
         roots: &BTreeSet<ImageName>,
     ) -> Result<Self> {
+        let words = Words::of(&workspace.config);
         let mut drafts: BTreeMap<ImageName, Draft> = BTreeMap::new();
         let mut learned = BTreeSet::new();
         let order = loop {
-            let mut grown = grow(workspace, bases, roots, &mut drafts)?;
+            let mut grown = grow(workspace, (bases, &words), roots, &mut drafts)?;
             let needs = drafts.iter().map(|(name, draft)| (name.clone(), draft.dependencies()));
             let order = graph::order(&needs.collect())?;
             for name in &order {
@@ -87,7 +90,7 @@ impl Draft {
 /// Reads what is needed and was not read yet; whether there was anything.
 fn grow(
     workspace: &Workspace,
-    bases: &Bases<'_>,
+    (bases, words): (&Bases<'_>, &Rc<Words>),
     roots: &BTreeSet<ImageName>,
     drafts: &mut BTreeMap<ImageName, Draft>,
 ) -> Result<bool> {
@@ -98,7 +101,7 @@ fn grow(
         if drafts.contains_key(&image) {
             continue;
         }
-        let written = Written::read(workspace, &image)?;
+        let written = Written::read(workspace, words, &image)?;
         let analyses = written.analyse(bases.configs(), &Configs::new())?;
         let draft = Draft { written, built: Configs::new(), analyses };
         next.extend(draft.dependencies());

@@ -1,8 +1,10 @@
 //! A Dockerfile as it is written, and how it is analysed. Start with [`Written`].
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
+use std::rc::Rc;
 
 use super::contexts::for_analysis;
+use super::words::{Words, WordsFor};
 use crate::commands::files::Files;
 use crate::commands::workspace::Workspace;
 use crate::config::{self, Config, ConfigError, Image, ImageName};
@@ -23,12 +25,12 @@ pub(super) struct Written {
     /// The platforms that are built for; never empty.
     pub(super) platforms: Vec<String>,
     /// The words that stand for images of `build.toml`.
-    pub(super) words: BTreeMap<String, ImageName>,
+    pub(super) words: WordsFor,
 }
 
 impl Written {
     /// Reads an image's Dockerfile.
-    pub(super) fn read(workspace: &Workspace, name: &ImageName) -> Result<Self> {
+    pub(super) fn read(workspace: &Workspace, words: &Rc<Words>, name: &ImageName) -> Result<Self> {
         let config = &workspace.config;
         let image = declared(config, name)?;
         let files = if image.source == config::Source::Worktree { Files::Disk } else { workspace.files };
@@ -46,20 +48,19 @@ impl Written {
             dockerfile,
             digest: blake3::hash(&text).to_hex().to_string(),
             platforms: platforms(image),
-            words: words(config, name),
+            words: words.for_image(name),
         })
     }
 
     /// Analyses the file for each platform, with what is known of base images and of images of `build.toml`.
     pub(super) fn analyse(&self, bases: &Configs, built: &Configs) -> Result<Vec<Analysis>> {
-        let images = self.words.keys().cloned().collect();
         let analyse = |platform: &String| {
             let options = Options {
                 target: self.image.target.as_deref(),
                 args: &self.image.args,
                 platform,
                 build_platform: &machine_platform(),
-                images: &images,
+                images: &self.words,
                 contexts: &for_analysis(&self.image.contexts),
                 bases,
                 built,
@@ -73,7 +74,7 @@ impl Written {
     /// The images of `build.toml` that the analyses found.
     pub(super) fn dependencies(&self, analyses: &[Analysis]) -> BTreeSet<ImageName> {
         let found = analyses.iter().flat_map(|analysis| &analysis.dependencies);
-        found.filter_map(|needed| self.words.get(&needed.name).cloned()).collect()
+        found.filter_map(|needed| self.words.image(&needed.name).cloned()).collect()
     }
 
     /// What the images that this one is built from tell, by the words that stand for them here.
@@ -83,7 +84,8 @@ impl Written {
         analyses_of: impl Fn(&ImageName) -> Option<(&'d Self, &'d [Analysis])>,
     ) -> Configs {
         let mut configs = Configs::new();
-        for (word, need) in self.words.iter().filter(|(_, need)| dependencies.contains(*need)) {
+        let words = dependencies.iter().flat_map(|need| self.words.of(need).map(move |word| (word, need)));
+        for (word, need) in words {
             let Some((written, analyses)) = analyses_of(need) else { continue };
             let each = written.platforms.iter().zip(analyses);
             for (platform, config) in each.filter_map(|(of, analysis)| Some((of, analysis.config.as_ref()?)))
@@ -92,7 +94,7 @@ impl Written {
                 let machine = machine_platform();
                 let any = self.platforms.iter().chain([&machine]).filter(|_| analyses.len() == 1);
                 for platform in any.chain([platform]).filter_map(|platform| normal_platform(platform)) {
-                    let image = PlatformImage { name: word.clone(), platform };
+                    let image = PlatformImage { name: word.to_owned(), platform };
                     configs.insert(image, config.clone());
                 }
             }
@@ -105,16 +107,6 @@ impl Written {
 pub(super) fn declared<'a>(config: &'a Config, name: &ImageName) -> Result<&'a Image> {
     let missing = || Error::new(Kind::Usage, format!("build.toml declares no image `{name}`"));
     config.images.get(name).ok_or_else(missing)
-}
-
-/// Another image is meant by its name, or by the repository that it is pushed to.
-fn words(config: &Config, own: &ImageName) -> BTreeMap<String, ImageName> {
-    let others = config.images.iter().filter(|(name, _)| *name != own);
-    others
-        .flat_map(|(name, image)| {
-            [name.to_string(), image.repository.to_string()].map(|word| (word, name.clone()))
-        })
-        .collect()
 }
 
 /// The declared platforms, else that of this machine: images for different machines are different images.

@@ -29,7 +29,9 @@ pub fn order(dependencies: &Dependencies) -> Result<Vec<ImageName>, Cycle> {
             ready.push(image);
             continue;
         }
-        needs.iter().for_each(|need| users.entry(need).or_default().push(image));
+        for need in &needs {
+            users.entry(need).or_default().push(image);
+        }
         waiting.insert(image, needs);
     }
     let mut ordered = Vec::with_capacity(dependencies.len());

@@ -106,11 +106,15 @@ fn the_small_file_alone_serves_a_run_that_asks_what_the_last_one_asked() {
     forget_recent(&folder);
     let asked: Vec<usize> = (0..5000).step_by(7).collect();
     let memo = Memo::open(&path);
-    asked.iter().for_each(|number| assert_eq!(memo.recall(&question(*number)), Some(answer(*number))));
+    for &number in &asked {
+        assert_eq!(memo.recall(&question(number)), Some(answer(number)));
+    }
     memo.save().unwrap();
     std::fs::remove_file(&path).unwrap();
     let memo = Memo::open(&path);
-    asked.iter().for_each(|number| assert_eq!(memo.recall(&question(*number)), Some(answer(*number))));
+    for &number in &asked {
+        assert_eq!(memo.recall(&question(number)), Some(answer(number)));
+    }
     memo.save().unwrap();
     assert!(!path.exists(), "nothing was learned, so nothing is written");
 }
@@ -146,7 +150,9 @@ fn a_file_whose_answers_are_damaged_keeps_what_is_learned_again() {
     let memo = Memo::open(&path);
     let lost: Vec<usize> = (0..100).filter(|number| memo.recall(&question(*number)).is_none()).collect();
     assert!(!lost.is_empty() && lost.len() < 100);
-    lost.iter().for_each(|number| memo.note(question(*number), answer(*number)));
+    for &number in &lost {
+        memo.note(question(number), answer(number));
+    }
     memo.save().unwrap();
     forget_recent(&folder);
     let memo = Memo::open(&path);

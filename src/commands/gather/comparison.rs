@@ -122,7 +122,10 @@ mod tests {
             assert_eq!(below(&changes, folder.into()).iter().collect::<Vec<_>>(), expected, "{folder}");
         }
         for path in paths {
-            assert_eq!(of_path(&changes, path.into()).map(|change| &*change.path), Some(BStr::new(path)));
+            assert_eq!(
+                of_path(&changes, path.into()).map(|change| change.path.as_bstr()),
+                Some(BStr::new(path))
+            );
         }
         assert_eq!(of_path(&changes, "b/d".into()), None);
     }

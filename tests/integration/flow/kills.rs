@@ -1,5 +1,7 @@
 //! Runs that are ended from outside at a chosen instant, and runs that meet: the next run goes on from there.
 
+use rustix::process::Signal;
+
 use super::bench::{Bench, unique};
 use super::gate::Gate;
 use super::records::RECORDS;
@@ -100,39 +102,64 @@ fn a_second_run_is_told_who_deploys() {
 }
 
 #[tokio::test]
-async fn ctrl_c_in_a_build_ends_it_at_the_engine_too() {
-    let mut bench = Bench::new();
-    let word = unique();
-    if !has_buildkit(&docker().await).await {
-        return interrupts_where_a_step_cannot_be_ended(&mut bench, &word);
+async fn a_signal_in_a_build_ends_it_at_the_engine_too() {
+    for signal in [Signal::INT, Signal::TERM] {
+        let mut bench = Bench::new();
+        let word = unique();
+        if !has_buildkit(&docker().await).await {
+            return interrupts_where_a_step_cannot_be_ended(&mut bench, &word);
+        }
+        // What is read from a secret is not part of the key, so the same image can be built with the gate open.
+        let step = format!(
+            "echo {word}; [ \"$(cat /run/secrets/gate)\" = open ] || {{ tail -f /dev/null; false; }}"
+        );
+        bench.write(
+            "site/Dockerfile",
+            &format!("FROM busybox:1.36\nCOPY page /page\nRUN --mount=type=secret,id=gate {step}\n"),
+        );
+        let config = std::fs::read_to_string(bench.repo.path("build.toml")).unwrap();
+        let secret = "context = \"site\"\nsecrets = [{ id = \"gate\", env = \"GATE\" }]";
+        bench.write("build.toml", &config.replace("context = \"site\"", secret));
+        bench.commit("a gate");
+        bench.set("GATE", "shut");
+        let mut run = bench.start(&["--env", "staging"]);
+        run.until_building(&word);
+        let step = process_with(&word);
+        run.signal(signal);
+        let ended = run.end().code(130);
+        assert!(ended.stderr.contains("interrupted"), "{}", ended.stderr);
+        // Ends when the process does, which the engine ended.
+        let bounded = ["60", "tail", "-f", "/dev/null", "--pid", &step];
+        assert!(std::process::Command::new("timeout").args(bounded).status().unwrap().success());
+        assert!(bench.tags("site").is_empty());
+        published_nothing(&bench);
+        bench.set("GATE", "open");
+        bench.run(&["--env", "staging"]).ok();
+        assert_eq!((bench.deployed().len(), bench.outcome().as_str()), (1, "succeeded"));
     }
-    // What is read from a secret is not part of the key, so the same image can be built with the gate open.
-    let step =
-        format!("echo {word}; [ \"$(cat /run/secrets/gate)\" = open ] || {{ tail -f /dev/null; false; }}");
-    bench.write(
-        "site/Dockerfile",
-        &format!("FROM busybox:1.36\nCOPY page /page\nRUN --mount=type=secret,id=gate {step}\n"),
-    );
-    let config = std::fs::read_to_string(bench.repo.path("build.toml")).unwrap();
-    let secret = "context = \"site\"\nsecrets = [{ id = \"gate\", env = \"GATE\" }]";
-    bench.write("build.toml", &config.replace("context = \"site\"", secret));
-    bench.commit("a gate");
-    bench.set("GATE", "shut");
-    let mut run = bench.start(&["--env", "staging"]);
-    run.until_building(&word);
-    let step = process_with(&word);
-    run.interrupt();
-    let ended = run.end().code(130);
-    assert!(ended.stderr.contains("interrupted"), "{}", ended.stderr);
-    // Ends when the process does, which the engine ended.
-    let bounded = ["60", "tail", "-f", "/dev/null", "--pid", &step];
-    assert!(std::process::Command::new("timeout").args(bounded).status().unwrap().success());
-    assert_eq!((bench.digest("api", "staging"), bench.tags("site").len()), (None, 0));
+}
+
+#[test]
+fn a_signal_in_a_push_ends_it() {
+    for signal in [Signal::INT, Signal::TERM] {
+        let (bench, gate) = gated();
+        gate.shut("/site/blobs");
+        let run = bench.start(&["--env", "staging"]);
+        gate.wait();
+        run.signal(signal);
+        run.end().code(130);
+        gate.open();
+        published_nothing(&bench);
+        bench.run(&["--env", "staging"]).ok();
+        assert_eq!((bench.deployed().len(), bench.outcome().as_str()), (1, "succeeded"));
+    }
+}
+
+/// Checks that nothing of an interrupted run can be seen from outside, and that nobody has the lease.
+fn published_nothing(bench: &Bench) {
+    assert_eq!((bench.digest("api", "staging"), bench.digest("site", "staging")), (None, None));
     assert!(bench.deployed().is_empty());
-    assert_eq!(bench.lease(), None);
-    bench.set("GATE", "open");
-    bench.run(&["--env", "staging"]).ok();
-    assert_eq!((bench.deployed().len(), bench.outcome().as_str()), (1, "succeeded"));
+    assert_eq!((bench.outcome().as_str(), bench.lease()), ("not built: interrupted", None));
 }
 
 /// The run ends at once, and its step when it will.
@@ -146,10 +173,9 @@ fn interrupts_where_a_step_cannot_be_ended(bench: &mut Bench, word: &str) {
     run.interrupt();
     run.end().code(130);
     let id = rustix::process::Pid::from_raw(step.parse().unwrap()).unwrap();
-    rustix::process::kill_process(id, rustix::process::Signal::KILL).unwrap();
-    assert_eq!((bench.digest("api", "staging"), bench.tags("site").len()), (None, 0));
-    assert!(bench.deployed().is_empty());
-    assert_eq!(bench.lease(), None);
+    rustix::process::kill_process(id, Signal::KILL).unwrap();
+    assert!(bench.tags("site").is_empty());
+    published_nothing(bench);
 }
 
 #[test]

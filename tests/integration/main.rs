@@ -8,6 +8,7 @@ mod cli;
 mod deploy;
 mod dockerfiles;
 mod engine;
+mod faults;
 mod flow;
 mod git;
 mod ignore;

@@ -3,8 +3,9 @@
 //! Whatever it is, the run ends with its exit code, says what failed, why and what to do, and publishes nothing by
 //! halves; the next run goes on from there.
 
-use super::bench::{Bench, Ran};
+use crate::flow::bench::{Bench, Ran};
 
+mod canaries;
 mod contexts;
 mod dockerd;
 mod engines;

@@ -13,14 +13,14 @@ use super::running::Running;
 use crate::support::repo::TestRepo;
 
 /// Where `dtbuild` is run, and what it needs around it. Each has names of its own at the registry.
-pub(super) struct Bench {
-    pub(super) repo: TestRepo,
+pub(crate) struct Bench {
+    pub(crate) repo: TestRepo,
     /// What `DTBUILD_REGISTRY` is.
-    pub(super) registry: String,
+    pub(crate) registry: String,
     /// What runs in place of `DOCKER_HOST`.
-    pub(super) engine: String,
+    pub(crate) engine: String,
     /// What the program finds in its environment besides.
-    pub(super) variables: Vec<(String, String)>,
+    pub(crate) variables: Vec<(String, String)>,
     home: TempDir,
 }
 
@@ -57,20 +57,20 @@ if [ -e wait ]; then echo 'waiting'; cat wait; fi
 
 /// What a run that ended left.
 #[derive(Debug)]
-pub(super) struct Ran {
-    pub(super) code: Option<i32>,
-    pub(super) stdout: String,
-    pub(super) stderr: String,
+pub(crate) struct Ran {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
 impl Bench {
     /// A commit of two images and a `build.lock` for their base.
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::with(CONFIG)
     }
 
     /// The same with another `build.toml`.
-    pub(super) fn with(config: &str) -> Self {
+    pub(crate) fn with(config: &str) -> Self {
         let repo = TestRepo::new()
             .file("build.toml", config)
             .file(".gitignore", ".dtbuild\n")
@@ -88,66 +88,66 @@ impl Bench {
     }
 
     /// What a test needs around a repository that it has.
-    pub(super) fn around(repo: TestRepo, registry: String) -> Self {
+    pub(crate) fn around(repo: TestRepo, registry: String) -> Self {
         let home = tempfile::tempdir().unwrap();
         fs::create_dir(home.path().join("out")).unwrap();
         Self { repo, registry, engine: variable("DOCKER_HOST"), variables: Vec::new(), home }
     }
 
     /// Another clone of the repository, on another machine as it were.
-    pub(super) fn cloned(&self, arguments: &[&str]) -> Self {
+    pub(crate) fn cloned(&self, arguments: &[&str]) -> Self {
         Self::around(self.repo.cloned(arguments), self.registry.clone())
     }
 
     /// Sets a variable of the program's environment.
-    pub(super) fn set(&mut self, name: &str, value: &str) {
+    pub(crate) fn set(&mut self, name: &str, value: &str) {
         self.variables.retain(|(other, _)| other != name);
         self.variables.push((name.to_owned(), value.to_owned()));
     }
 
     /// Adds to `build.toml`.
-    pub(super) fn configure(&self, more: &str) {
+    pub(crate) fn configure(&self, more: &str) {
         let config = fs::read_to_string(self.repo.path("build.toml")).unwrap();
         self.write("build.toml", &(config + more));
     }
 
     /// Makes deployments wait until [`Bench::let_deploy`].
-    pub(super) fn hold_deployments(&self) {
+    pub(crate) fn hold_deployments(&self) {
         assert!(Command::new("mkfifo").arg(self.out("wait")).status().unwrap().success());
     }
 
     /// Lets the deployment that waits go on, and later ones not wait.
-    pub(super) fn let_deploy(&self) {
+    pub(crate) fn let_deploy(&self) {
         fs::write(self.out("wait"), "").unwrap();
         fs::remove_file(self.out("wait")).unwrap();
     }
 
     /// Who has the lease on staging, as far as the folder of records knows.
-    pub(super) fn lease(&self) -> Option<String> {
+    pub(crate) fn lease(&self) -> Option<String> {
         fs::read_to_string(self.repo.path(".dtbuild/records/_lease.staging.json")).ok()
     }
 
-    pub(super) fn write(&self, path: &str, content: &str) {
+    pub(crate) fn write(&self, path: &str, content: &str) {
         self.repo.write(path, content, 0o644);
     }
 
-    pub(super) fn commit(&self, message: &str) {
+    pub(crate) fn commit(&self, message: &str) {
         self.repo.git(["add", "--all"]);
         self.repo.git(["commit", "--quiet", "--allow-empty", "--message", message]);
     }
 
     /// The folder that the deployment writes to.
-    pub(super) fn out(&self, name: &str) -> PathBuf {
+    pub(crate) fn out(&self, name: &str) -> PathBuf {
         self.home.path().join("out").join(name)
     }
 
     /// The releases that were deployed, the newest last.
-    pub(super) fn deployed(&self) -> Vec<Value> {
+    pub(crate) fn deployed(&self) -> Vec<Value> {
         let text = fs::read_to_string(self.out("releases")).unwrap_or_default();
         serde_json::Deserializer::from_str(&text).into_iter().map(Result::unwrap).collect()
     }
 
-    pub(super) fn command(&self, arguments: &[&str]) -> Command {
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_dtbuild"));
         command.args(arguments).current_dir(self.repo.root()).env_clear();
         command.env("PATH", variable("PATH")).env("HOME", self.home.path());
@@ -159,24 +159,24 @@ impl Bench {
     }
 
     /// Runs the program to its end.
-    pub(super) fn run(&self, arguments: &[&str]) -> Ran {
+    pub(crate) fn run(&self, arguments: &[&str]) -> Ran {
         Ran::of(self.command(arguments).output().unwrap())
     }
 
     /// Starts the program, its events to be waited for.
-    pub(super) fn start(&self, arguments: &[&str]) -> Running {
+    pub(crate) fn start(&self, arguments: &[&str]) -> Running {
         let mut command = self.command(arguments);
         command.args(["--progress", "rawjson"]);
         Running::of(command)
     }
 
     /// The plan of staging.
-    pub(super) fn plan(&self) -> Value {
+    pub(crate) fn plan(&self) -> Value {
         self.run(&["plan", "--env", "staging", "--json"]).ok().json()
     }
 
     /// `image decision` of every image of a plan, in the order of their names.
-    pub(super) fn decisions(&self) -> Vec<String> {
+    pub(crate) fn decisions(&self) -> Vec<String> {
         let plan = self.plan();
         let images = plan["images"].as_array().unwrap().iter();
         let mut decisions: Vec<String> =
@@ -186,7 +186,7 @@ impl Bench {
     }
 
     /// The tags of an image at the registry.
-    pub(super) fn tags(&self, image: &str) -> Vec<String> {
+    pub(crate) fn tags(&self, image: &str) -> Vec<String> {
         let (_, path) = self.registry.split_once('/').unwrap();
         let answer = get(&format!("/v2/{path}/{image}/tags/list"), "GET");
         let body = answer.split_once("\r\n\r\n").unwrap().1;
@@ -198,26 +198,26 @@ impl Bench {
     }
 
     /// The digest that a tag of an image names at the registry.
-    pub(super) fn digest(&self, image: &str, tag: &str) -> Option<String> {
+    pub(crate) fn digest(&self, image: &str, tag: &str) -> Option<String> {
         let (_, path) = self.registry.split_once('/').unwrap();
         let answer = get(&format!("/v2/{path}/{image}/manifests/{tag}"), "HEAD");
         answer.lines().find_map(|line| line.strip_prefix("Docker-Content-Digest: ")).map(str::to_owned)
     }
 
     /// What the newest entry of staging's record says of its end.
-    pub(super) fn outcome(&self) -> String {
+    pub(crate) fn outcome(&self) -> String {
         let status = self.run(&["status", "--env", "staging", "--json"]).ok().json();
         status["environments"][0]["outcome"].as_str().unwrap_or("none").to_owned()
     }
 
     /// Runs Docker's own client.
-    pub(super) fn docker(arguments: &[&str]) -> Output {
+    pub(crate) fn docker(arguments: &[&str]) -> Output {
         let mut docker = Command::new("docker");
         docker.args(arguments).env("DOCKER_HOST", variable("DOCKER_HOST")).output().unwrap()
     }
 
     /// What a file in an image holds.
-    pub(super) fn file_in(reference: &str, path: &str) -> String {
+    pub(crate) fn file_in(reference: &str, path: &str) -> String {
         let output = Self::docker(&["run", "--rm", "--network=none", reference, "cat", path]);
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap()
@@ -232,40 +232,40 @@ impl Drop for Bench {
 }
 
 impl Ran {
-    pub(super) fn of(output: Output) -> Self {
+    pub(crate) fn of(output: Output) -> Self {
         let text = |bytes| String::from_utf8(bytes).unwrap();
         Self { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
     }
 
     /// Checks the exit code.
     #[track_caller]
-    pub(super) fn code(self, code: i32) -> Self {
+    pub(crate) fn code(self, code: i32) -> Self {
         assert_eq!(self.code, Some(code), "stdout: {}\nstderr: {}", self.stdout, self.stderr);
         self
     }
 
     /// Checks that it went well.
     #[track_caller]
-    pub(super) fn ok(self) -> Self {
+    pub(crate) fn ok(self) -> Self {
         self.code(0)
     }
 
-    pub(super) fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
 
     /// The events of a run with `--progress rawjson`.
-    pub(super) fn events(&self) -> Vec<Value> {
+    pub(crate) fn events(&self) -> Vec<Value> {
         self.stderr.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
     }
 
     /// The events of one kind.
-    pub(super) fn events_of(&self, event: &str) -> Vec<Value> {
+    pub(crate) fn events_of(&self, event: &str) -> Vec<Value> {
         self.events().into_iter().filter(|line| line["event"] == event).collect()
     }
 
     /// The images of one kind of event.
-    pub(super) fn images(&self, event: &str) -> Vec<String> {
+    pub(crate) fn images(&self, event: &str) -> Vec<String> {
         let events = self.events_of(event);
         let mut images: Vec<String> = events.iter().map(|line| text(&line["image"]).to_owned()).collect();
         images.sort();
@@ -273,20 +273,20 @@ impl Ran {
     }
 }
 
-pub(super) fn text(value: &Value) -> &str {
+pub(crate) fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_else(|| panic!("no text: {value}"))
 }
 
-pub(super) fn variable(name: &str) -> String {
+pub(crate) fn variable(name: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| panic!("`{name}` is not set: run `./dev engine up` first"))
 }
 
-pub(super) fn registry_address() -> String {
+pub(crate) fn registry_address() -> String {
     variable("DTBUILD_TEST_REGISTRY")
 }
 
 /// A name that no other test and no earlier run uses.
-pub(super) fn unique() -> String {
+pub(crate) fn unique() -> String {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos();
     format!("flow-{now}-{}", COUNT.fetch_add(1, Ordering::Relaxed))

@@ -9,8 +9,8 @@ use super::bench::registry_address;
 use super::running::BOUND;
 
 /// Passes connections on to the registry. A request whose text holds the word that is shut out goes no further.
-pub(super) struct Gate {
-    pub(super) address: String,
+pub(crate) struct Gate {
+    pub(crate) address: String,
     state: Arc<Mutex<State>>,
     stopped: Receiver<String>,
 }
@@ -22,7 +22,7 @@ struct State {
 }
 
 impl Gate {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let state = Arc::new(Mutex::new(State::default()));
@@ -38,13 +38,13 @@ impl Gate {
     }
 
     /// Stops requests whose first line holds `word` from now on.
-    pub(super) fn shut(&self, word: &str) {
+    pub(crate) fn shut(&self, word: &str) {
         self.state.lock().unwrap().shut = Some(word.to_owned());
     }
 
     /// Lets all later requests pass. Those that were stopped fail: an engine goes on pushing for a while when its
     /// client is gone.
-    pub(super) fn open(&self) {
+    pub(crate) fn open(&self) {
         let mut state = self.state.lock().unwrap();
         state.shut = None;
         for client in state.held.drain(..) {
@@ -53,7 +53,7 @@ impl Gate {
     }
 
     /// Waits until a request was stopped.
-    pub(super) fn wait(&self) -> String {
+    pub(crate) fn wait(&self) -> String {
         self.stopped.recv_timeout(BOUND).expect("a request that is stopped")
     }
 }

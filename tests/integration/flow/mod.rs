@@ -2,16 +2,15 @@
 //!
 //! Start with [`bench::Bench`].
 
-mod bench;
+pub(crate) mod bench;
 mod builders;
 mod contexts;
 mod failures;
-mod faults;
-mod gate;
+pub(crate) mod gate;
 mod kills;
 mod local;
 mod parts;
 mod records;
 mod release;
-mod running;
+pub(crate) mod running;
 mod secrets;

@@ -11,17 +11,17 @@ use serde_json::Value;
 use super::bench::Ran;
 
 /// No step of these tests takes so long: it bounds a test that waits for what does not come.
-pub(super) const BOUND: Duration = Duration::from_mins(2);
+pub(crate) const BOUND: Duration = Duration::from_mins(2);
 
 /// A run that has not ended.
-pub(super) struct Running {
+pub(crate) struct Running {
     child: Child,
     lines: Receiver<String>,
     stderr: String,
 }
 
 impl Running {
-    pub(super) fn of(mut command: Command) -> Self {
+    pub(crate) fn of(mut command: Command) -> Self {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let stderr = BufReader::new(child.stderr.take().unwrap());
@@ -37,7 +37,7 @@ impl Running {
     }
 
     /// Reads events up to the first one that is asked for.
-    pub(super) fn until(&mut self, wanted: impl Fn(&Value) -> bool) -> Value {
+    pub(crate) fn until(&mut self, wanted: impl Fn(&Value) -> bool) -> Value {
         loop {
             let line = self.lines.recv_timeout(BOUND);
             let Ok(line) = line else { panic!("it did not come; stderr until then:\n{}", self.stderr) };
@@ -51,35 +51,35 @@ impl Running {
     }
 
     /// Waits until the deployment says that it waits.
-    pub(super) fn until_deploying(&mut self) {
+    pub(crate) fn until_deploying(&mut self) {
         self.until(|event| event["event"] == "deploy-log" && event["line"] == "waiting");
     }
 
     /// Waits until a step of a build prints `line`.
-    pub(super) fn until_building(&mut self, line: &str) {
+    pub(crate) fn until_building(&mut self, line: &str) {
         self.until(|event| event["event"] == "image-log" && event["line"] == line);
     }
 
-    pub(super) fn id(&self) -> u32 {
+    pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }
 
-    pub(super) fn interrupt(&self) {
+    pub(crate) fn interrupt(&self) {
         self.signal(Signal::INT);
     }
 
-    pub(super) fn signal(&self, signal: Signal) {
+    pub(crate) fn signal(&self, signal: Signal) {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
     }
 
     /// Ends it with no chance to tidy up.
-    pub(super) fn kill(mut self) {
+    pub(crate) fn kill(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
 
     /// Waits for its end.
-    pub(super) fn end(mut self) -> Ran {
+    pub(crate) fn end(mut self) -> Ran {
         let mut stdout = String::new();
         self.child.stdout.take().unwrap().read_to_string(&mut stdout).unwrap();
         loop {

@@ -6,7 +6,7 @@
 use std::io;
 use std::pin::Pin;
 use std::process::Stdio;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
@@ -108,7 +108,7 @@ impl Ssh {
             let _ = tokio::io::copy(&mut rest, &mut tokio::io::sink()).await;
             String::from_utf8_lossy(&words).trim().to_owned()
         });
-        Ok(SshStream { stdin, stdout, words, answered: false, _child: child })
+        Ok(SshStream { stdin, stdout, words, asked: false, answered: false, early: None, _child: child })
     }
 }
 
@@ -130,7 +130,10 @@ pub(super) struct SshStream {
     stdin: ChildStdin,
     stdout: ChildStdout,
     words: JoinHandle<String>,
+    asked: bool,
     answered: bool,
+    /// Who reads before anything was asked.
+    early: Option<Waker>,
     _child: Child,
 }
 
@@ -145,6 +148,11 @@ impl AsyncRead for SshStream {
         if buffer.filled().len() > before {
             self.answered = true;
         } else if !self.answered && buffer.remaining() > 0 {
+            // A client that learns of an end before it asks does not tell who asked why it ended.
+            if !self.asked {
+                self.early = Some(context.waker().clone());
+                return Poll::Pending;
+            }
             // It ended without a byte of the engine's: what it said itself is the reason.
             let words = ready!(Pin::new(&mut self.words).poll(context)).unwrap_or_default();
             self.answered = true;
@@ -161,7 +169,12 @@ impl AsyncWrite for SshStream {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        match ready!(Pin::new(&mut self.stdin).poll_write(context, bytes)) {
+        let written = ready!(Pin::new(&mut self.stdin).poll_write(context, bytes));
+        self.asked = true;
+        if let Some(early) = self.early.take() {
+            early.wake();
+        }
+        match written {
             // Whoever reads next is told why; a broken pipe would hide it.
             Err(_) if !self.answered => Poll::Ready(Ok(bytes.len())),
             written => Poll::Ready(written),

@@ -214,6 +214,14 @@ pub enum AnalysisError {
         /// The word.
         word: String,
     },
+    /// A stage's name in another case where an image is named.
+    #[error("line {line}: an image's name is in lower case; write `FROM {stage}` for the stage of that name")]
+    StageCase {
+        /// The line.
+        line: usize,
+        /// The stage.
+        stage: String,
+    },
     /// A word that cannot be expanded.
     #[error("line {line}: {reason}")]
     Expand {

@@ -40,6 +40,7 @@ mod scope;
 mod stages;
 #[cfg(test)]
 mod tests;
+mod variables;
 mod words;
 
 use instruction::{Instruction, Kind, Word};

@@ -1,22 +1,22 @@
 //! One pass over the stages that a target needs: variables on the way, an [`Analysis`] at the end.
-//! Start with [`Reading`]; what COPY, ADD and RUN read is in [`copies`](super::copies).
+//! Start with [`Reading`]; what COPY, ADD and RUN read is in [`copies`](super::copies), what ARG and ENV set in
+//! [`variables`](super::variables).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use super::Dockerfile;
 use super::analysis::{
     Analysis, AnalysisError, Base, Dependency, NamedContext, Note, NoteKind, Options, ReachedStage,
 };
-use super::configs::Rest;
 use super::expand::Variable;
 use super::inputs::Inputs;
 use super::instruction::{Instruction, KEYWORDS, Kind};
 use super::pin::{ImageWord, context_word};
-use super::platform::Platform;
 use super::scope::{Globals, Scope};
 use super::stages::{Graph, Origin};
-use super::words::{Rules, Text};
+use super::variables::{globals, is_proxy};
+use super::words::Rules;
 
 /// The pass, and what it found so far.
 pub(super) struct Reading<'a> {
@@ -25,28 +25,10 @@ pub(super) struct Reading<'a> {
     pub(super) rules: Rules,
     pub(super) found: Analysis,
     pub(super) graph: Rc<Graph<'a>>,
-    globals: Globals,
+    pub(super) globals: Globals,
     /// The variables at the end of each stage.
-    scopes: BTreeMap<usize, Scope>,
+    pub(super) scopes: BTreeMap<usize, Scope>,
 }
-
-/// Arguments that are passed to a build's network access, and not to its cache.
-const PROXIES: [&str; 5] = ["http_proxy", "https_proxy", "ftp_proxy", "no_proxy", "all_proxy"];
-
-/// Arguments that need no declaration outside of stages.
-const PLATFORM: [&str; 11] = [
-    "BUILDPLATFORM",
-    "BUILDOS",
-    "BUILDOSVERSION",
-    "BUILDARCH",
-    "BUILDVARIANT",
-    "TARGETPLATFORM",
-    "TARGETOS",
-    "TARGETOSVERSION",
-    "TARGETARCH",
-    "TARGETVARIANT",
-    "TARGETSTAGE",
-];
 
 /// Analyses `file`.
 pub(super) fn read(file: &Dockerfile, options: &Options<'_>) -> Result<Analysis, AnalysisError> {
@@ -87,12 +69,7 @@ impl<'a> Reading<'a> {
         for instruction in &self.file.unknown {
             self.unknown_instruction(instruction);
         }
-        for name in self.options.args.keys() {
-            if name.starts_with("BUILDKIT_") || name == "SOURCE_DATE_EPOCH" {
-                self.found.declared_args.insert(name.clone());
-            }
-        }
-        self.found.undeclared_args = self.undeclared(&reached);
+        self.meaningful_arguments(&reached);
         let known = |note: &Note| !note.kind.is_language();
         if self.found.notes.iter().all(known) {
             let onbuild = self.graph.onbuild(target);
@@ -108,6 +85,9 @@ impl<'a> Reading<'a> {
         self.found.stages.push(ReachedStage { number, name: stage.name.clone(), line });
         self.found.declared_args.extend(footing.args);
         self.unknown_flags(&stage.from);
+        if let Some(stage) = self.graph.meant(number) {
+            return Err(AnalysisError::StageCase { line, stage: stage.to_owned() });
+        }
         if !footing.replaced {
             let place = stage.from.text.source(stage.image.place.clone());
             self.uses_image(&footing.origin, line, place, footing.platform.as_deref());
@@ -143,69 +123,6 @@ impl<'a> Reading<'a> {
                 Ok(())
             }
             Kind::From { .. } | Kind::Onbuild(_) | Kind::Other => Ok(()),
-        }
-    }
-
-    fn arguments(
-        &mut self,
-        instruction: &Instruction,
-        pairs: &[(String, Option<String>)],
-        scope: &mut Scope,
-    ) -> Result<(), AnalysisError> {
-        for (name, default) in pairs {
-            let value = if let Some(given) = self.options.args.get(name) {
-                self.found.declared_args.insert(name.clone());
-                Text::known(given)
-            } else if let Some(default) = default {
-                self.expand(default, scope, instruction.line)?
-            } else if let Some(global) = self.globals.get(name) {
-                self.found.declared_args.extend(self.globals.sources(name));
-                Text::known(global)
-            } else {
-                continue;
-            };
-            // BuildKit keeps these two for itself.
-            if !matches!(name.as_str(), "BUILDKIT_SBOM_SCAN_CONTEXT" | "BUILDKIT_SBOM_SCAN_STAGE") {
-                scope.set(name, value);
-            }
-        }
-        Ok(())
-    }
-
-    fn variables(
-        &mut self,
-        instruction: &Instruction,
-        pairs: &[(String, String)],
-        scope: &mut Scope,
-    ) -> Result<(), AnalysisError> {
-        // All values see the variables as they were before the instruction.
-        let before = scope.clone();
-        for (name, value) in pairs {
-            let name = self.expand(name, &before, instruction.line)?;
-            let value = self.expand(value, &before, instruction.line)?;
-            if name.unknown.is_none() {
-                scope.set_env(&name.value, value);
-            } else {
-                scope.open();
-            }
-        }
-        Ok(())
-    }
-
-    pub(super) fn expand(&self, word: &str, scope: &Scope, line: usize) -> Result<Text, AnalysisError> {
-        scope.expand(word, self.rules).map_err(|reason| AnalysisError::Expand { line, reason })
-    }
-
-    fn scope_of(&self, number: usize) -> Scope {
-        let footing = self.graph.stage(number);
-        match (&footing.origin, self.graph.config(number), &footing.image) {
-            (Origin::Scratch, ..) => Scope::default(),
-            (Origin::Stage(base), ..) => {
-                self.scopes.get(base).cloned().unwrap_or_else(|| Scope::unknown(Rest::Anything))
-            }
-            (_, Some(config), _) => Scope::of_image(config),
-            (Origin::External(_), None, Some(image)) => Scope::unknown(Rest::Of(image.clone())),
-            _ => Scope::unknown(Rest::Anything),
         }
     }
 
@@ -287,37 +204,6 @@ impl<'a> Reading<'a> {
     pub(super) fn note(&mut self, line: usize, kind: NoteKind, text: String) {
         self.found.notes.push(Note { line, kind, text });
     }
-
-    /// The given arguments that no ARG declares, in whatever stage, and that mean nothing to BuildKit.
-    fn undeclared(&self, reached: &BTreeSet<usize>) -> BTreeSet<String> {
-        let own = self.file.stages.iter().flat_map(|stage| &stage.instructions);
-        let replayed = reached.iter().flat_map(|number| self.graph.instructions(*number));
-        let all = self.file.globals.iter().chain(own).chain(replayed);
-        let declared: BTreeSet<&str> = all.flat_map(declared_by).collect();
-        let given = self.options.args.keys();
-        let meaningless = given.filter(|name| !declared.contains(name.as_str()) && !is_predefined(name));
-        meaningless.filter(|name| !self.found.declared_args.contains(*name)).cloned().collect()
-    }
-}
-
-fn globals(file: &Dockerfile, options: &Options<'_>, rules: Rules) -> Result<Globals, AnalysisError> {
-    let platform = |text: &str, host: Option<&Platform>| {
-        Platform::new(text, host).ok_or_else(|| AnalysisError::Platform(text.to_owned()))
-    };
-    let build = platform(options.build_platform, None)?;
-    let target = platform(options.platform, Some(&build))?;
-    let last = file.stages.last().and_then(|stage| stage.name.as_deref());
-    let stage = options.target.filter(|target| !target.is_empty()).or(last).unwrap_or("default");
-    let mut globals = Globals::new(&target, &build, stage, options.args);
-    for instruction in &file.globals {
-        let Kind::Arg(pairs) = &instruction.kind else { continue };
-        for (name, default) in pairs {
-            globals
-                .declare(name, default.as_deref(), rules, options.args)
-                .map_err(|reason| AnalysisError::Expand { line: instruction.line, reason })?;
-        }
-    }
-    Ok(globals)
 }
 
 /// All counts: every file of every context, every argument.
@@ -342,22 +228,6 @@ pub(super) fn widen_all(found: &mut Analysis, options: &Options<'_>) {
     let given = options.args.keys().filter(|name| !is_proxy(name));
     found.declared_args.extend(given.cloned());
     found.undeclared_args.clear();
-}
-
-fn declared_by(instruction: &Instruction) -> Vec<&str> {
-    match &instruction.kind {
-        Kind::Arg(pairs) => pairs.iter().map(|(name, _)| name.as_str()).collect(),
-        Kind::Onbuild(inner) => declared_by(inner),
-        _ => Vec::new(),
-    }
-}
-
-fn is_proxy(name: &str) -> bool {
-    PROXIES.iter().any(|proxy| name.eq_ignore_ascii_case(proxy))
-}
-
-fn is_predefined(name: &str) -> bool {
-    is_proxy(name) || PLATFORM.contains(&name) || name.starts_with("BUILDKIT_") || name == "SOURCE_DATE_EPOCH"
 }
 
 fn add_line(lines: &mut Vec<usize>, line: usize) {

@@ -90,6 +90,14 @@ impl<'a> Graph<'a> {
         }
     }
 
+    /// The stage that stage `number` means to stand on, where it is no image's name: stages have none in upper case, and
+    /// neither have images without a host.
+    pub(super) fn meant(&self, number: usize) -> Option<&'a str> {
+        let Origin::External(name) = &self.stages[number].origin else { return None };
+        let (meant, _) = self.names.get_key_value(name.to_lowercase().as_str())?;
+        Some(*meant).filter(|meant| meant != name)
+    }
+
     /// The stages that `target` needs, itself included.
     pub(super) fn reach(&self, target: usize) -> Result<BTreeSet<usize>, AnalysisError> {
         let mut reached = BTreeSet::new();

@@ -90,6 +90,10 @@ fn builds_that_cannot_be_name_the_line() {
         ("FROM a\nCOPY https://b.example/c /", "line 2: COPY cannot fetch `https://b.example/c`; use ADD"),
         ("FROM a AS x\nONBUILD COPY x\nFROM x", "line 2: `COPY` takes one source or more, and a destination"),
         (
+            "FROM scratch AS Base\nFROM BASE",
+            "line 2: an image's name is in lower case; write `FROM base` for the stage of that name",
+        ),
+        (
             "FROM scratch\nENV A=${B^}",
             "line 2: `^` is not a modifier of a substitution; the language has `-`, `+`, `?`, `#`, `%` and `/`",
         ),

@@ -32,8 +32,8 @@ fn names_fold_case_where_buildkit_folds_it() {
         ("FROM a AS Build\nCOPY x /\nFROM b\nCOPY --from=build /x /", "x; on: a b"),
         ("FROM a as build\nCOPY x /\nFROM b\nCOPY --from=BUILD /x /", "x; on: a b"),
         ("from a As build\nCOPY x /\nFROM build", "x; on: a"),
-        // FROM looks the name up as it is written.
-        ("FROM a AS build\nCOPY x /\nFROM Build", "on: Build"),
+        // FROM looks the name up as it is written; what starts with upper case can be a host.
+        ("FROM a AS build\nCOPY x /\nFROM Build/build", "on: Build/build"),
     ]);
 }
 

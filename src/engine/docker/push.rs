@@ -62,8 +62,10 @@ struct Follower<'a> {
     layers: BTreeMap<String, Amount>,
     told: Option<Instant>,
     digest: Option<Digest>,
-    /// How often the engine sent a layer again of its own accord, and whether it waits to do so.
-    again: (u32, bool),
+    /// How often the engine sent layers again of its own accord.
+    again: u32,
+    /// The seconds that it told last before it does, by layer.
+    countdowns: BTreeMap<String, u64>,
 }
 
 /// Pushes the image `reference` of the store; the answer is the manifest's digest at the registry.
@@ -92,7 +94,7 @@ pub(super) async fn push(
     let ended = follower.follow(&mut answer, endpoint.patience()).await;
     ended.map_err(|reason| match failed(reason) {
         // What it tried several times, minutes apart, is not tried several times more.
-        EngineError::Push { reference, reason, .. } if follower.again.0 > 0 => {
+        EngineError::Push { reference, reason, .. } if follower.again > 0 => {
             EngineError::Push { reference, reason, transient: false }
         }
         error => error,
@@ -125,7 +127,15 @@ fn registry_auth(login: Option<&Login>) -> String {
 
 impl<'a> Follower<'a> {
     fn new(image: &'a ImageName, events: &'a EventSink) -> Self {
-        Self { image, events, layers: BTreeMap::new(), told: None, digest: None, again: (0, false) }
+        Self {
+            image,
+            events,
+            layers: BTreeMap::new(),
+            told: None,
+            digest: None,
+            again: 0,
+            countdowns: BTreeMap::new(),
+        }
     }
 
     async fn follow(&mut self, answer: &mut Answer, patience: &Patience) -> Result<(), String> {
@@ -166,21 +176,28 @@ impl<'a> Follower<'a> {
         if let Some(digest) = told.and_then(|digest| digest.parse().ok()) {
             self.digest = Some(digest);
         }
-        self.again(&status);
+        if let Some(id) = &line.id {
+            self.count_down(id, &status);
+        }
         if let (Some(id), Some(amount)) = (line.id, line.progress) {
             self.progress(id, &status, amount);
         }
         Ok(())
     }
 
-    /// Tells that the engine is going to send a layer again: it counts the seconds, line by line.
-    fn again(&mut self, status: &str) {
-        let (times, waiting) = self.again;
-        let waits = status.starts_with("Retrying in ");
-        self.again = (times + u32::from(waits && !waiting), waits);
-        if waits && !waiting {
-            let reason = format!("the registry did not take a layer ({})", status.to_lowercase());
-            self.events.send(Event::Retrying { image: self.image.clone(), reason, attempt: times + 2 });
+    /// Tells that the engine is going to send a layer again: it counts the seconds until then, line by line.
+    fn count_down(&mut self, id: &str, status: &str) {
+        let seconds =
+            status.strip_prefix("Retrying in ").and_then(|rest| rest.split(' ').next()?.parse().ok());
+        let Some(seconds) = seconds else { return };
+        let id = if self.countdowns.len() < LAYER_LIMIT { id } else { "" };
+        let before = self.countdowns.insert(id.to_owned(), seconds);
+        if before.is_none_or(|before| seconds > before) {
+            self.again += 1;
+            let reason =
+                format!("the registry did not take a layer; the engine sends it again in {seconds} seconds");
+            let (image, attempt) = (self.image.clone(), self.again + 1);
+            self.events.send(Event::Retrying { image, reason, attempt });
         }
     }
 
@@ -262,6 +279,26 @@ mod tests {
             told.push((sent, total));
         }
         assert_eq!((told[0], *told.last().unwrap()), ((512, 1000), (1000, 1000)));
+    }
+
+    #[test]
+    fn layers_that_the_engine_sends_again_are_told_once_for_each_time() {
+        let (sink, mut events) = EventSink::channel();
+        let image = "api".parse().unwrap();
+        let mut follower = Follower::new(&image, &sink);
+        for (id, seconds) in [("a", 5), ("a", 4), ("b", 5), ("a", 3), ("b", 4), ("a", 10), ("a", 9), ("b", 3)]
+        {
+            let line =
+                format!(r#"{{"status":"Retrying in {seconds} seconds","progressDetail":{{}},"id":"{id}"}}"#);
+            follower.line(line.as_bytes()).unwrap();
+            follower.line(br#"{"status":"Waiting","progressDetail":{},"id":"c"}"#).unwrap();
+        }
+        let mut told = Vec::new();
+        while let Ok(Event::Retrying { reason, attempt, .. }) = events.try_recv() {
+            told.push((reason.rsplit_once("again in ").unwrap().1.to_owned(), attempt));
+        }
+        let expected = [("5 seconds", 2), ("5 seconds", 3), ("10 seconds", 4)];
+        assert_eq!(told, expected.map(|(time, attempt)| (time.to_owned(), attempt)));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::io::{Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use crate::Outcome;
-use crate::project::commit;
+use crate::project::create;
 use crate::tools::Tools;
 
 /// Where it is below the repository's root.
@@ -48,8 +48,8 @@ impl Context {
             }
             fs::write(path, noise(&mut state, size.bytes))?;
         }
+        create(&context.path)?;
         tools.dtbuild(&context.path, ["lock"]).output()?;
-        commit(&context.path)?;
         Ok(context)
     }
 

@@ -22,7 +22,7 @@ usage: ./dev bench engine [--images N,N...] [--rounds N] [--quick] [--only NAME]
   --images  how many images the projects have; 3,30 when left out
   --rounds  how often each command runs; 7 when left out
   --quick   3 images and 3 rounds, to see that all of it works
-  --only    questions whose name holds this: nothing, file of one, all images, cold, released, large, huge";
+  --only    questions whose name holds this: nothing, file of one, all images, cold, released, copied, read, 2 GB";
 
 impl Options {
     pub(crate) fn read(mut arguments: impl Iterator<Item = String>) -> Outcome<Self> {

@@ -33,10 +33,9 @@ impl Project {
         for image in 0..images {
             project.write_image(image, &base)?;
         }
+        create(&project.path)?;
         tools.dtbuild(&project.path, ["lock"]).output()?;
         commit(&project.path)?;
-        // As a clone is.
-        Timed::new("git", "git", &project.path, ["gc", "--quiet"]).output()?;
         Ok(project)
     }
 
@@ -112,14 +111,23 @@ fn source(image: usize, file: usize, edit: u64) -> String {
     format!("// image {image}, file {file}, edit {edit:013}: {}\n", "x".repeat(30)).repeat(32)
 }
 
-/// Commits all that is in a folder, which becomes a repository if it is none.
-pub(crate) fn commit(folder: &Path) -> Outcome<()> {
+/// Makes a repository of a folder, with all that is in it committed, and packed as it is in a clone.
+pub(crate) fn create(folder: &Path) -> Outcome<()> {
+    Timed::new("git", "git", folder, ["init", "--quiet"]).output()?;
+    // What is larger than this goes into a pack at once, as it is.
+    for setting in [["core.bigFileThreshold", "1"], ["core.compression", "0"], ["gc.auto", "0"]] {
+        Timed::new("git", "git", folder, ["config", setting[0], setting[1]]).output()?;
+    }
+    commit(folder)?;
+    Timed::new("git", "git", folder, ["repack", "-d", "--quiet"]).output().map(drop)
+}
+
+/// Commits all that is in a folder.
+fn commit(folder: &Path) -> Outcome<()> {
     let identity = ["-c", "user.name=Bench", "-c", "user.email=bench@example.com"];
-    // Packing what is built once would be most of the work.
-    let settings = ["-c", "core.compression=0", "-c", "gc.auto=0"];
     let (add, commit) = (["add", "--all", "--", ":!.dtbuild"], ["commit", "--quiet", "--message", "all"]);
-    for arguments in [&["init", "--quiet"][..], &add, &commit] {
-        let arguments = identity.iter().chain(&settings).chain(arguments).copied();
+    for arguments in [&add[..], &commit] {
+        let arguments = identity.iter().chain(arguments).copied();
         Timed::new("git", "git", folder, arguments).output()?;
     }
     Ok(())

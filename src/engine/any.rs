@@ -72,12 +72,19 @@ impl AnyEngine {
     }
 }
 
+/// What the engine that it is does.
+macro_rules! each {
+    ($any:expr, $engine:ident => $does:expr) => {
+        match $any {
+            AnyEngine::Docker($engine) => $does,
+            AnyEngine::Buildkitd($engine) => $does,
+        }
+    };
+}
+
 impl Engine for AnyEngine {
     async fn build(&self, request: &BuildRequest, events: &EventSink) -> Result<Built, EngineError> {
-        match self {
-            Self::Docker(engine) => engine.build(request, events).await,
-            Self::Buildkitd(engine) => engine.build(request, events).await,
-        }
+        each!(self, engine => engine.build(request, events).await)
     }
 
     async fn push(
@@ -86,24 +93,15 @@ impl Engine for AnyEngine {
         reference: &Reference,
         events: &EventSink,
     ) -> Result<Digest, EngineError> {
-        match self {
-            Self::Docker(engine) => engine.push(image, reference, events).await,
-            Self::Buildkitd(engine) => engine.push(image, reference, events).await,
-        }
+        each!(self, engine => engine.push(image, reference, events).await)
     }
 
     async fn names(&self, reference: &Reference) -> Result<Option<Vec<String>>, EngineError> {
-        match self {
-            Self::Docker(engine) => engine.names(reference).await,
-            Self::Buildkitd(engine) => engine.names(reference).await,
-        }
+        each!(self, engine => engine.names(reference).await)
     }
 
     async fn tag(&self, source: &Reference, name: &Reference) -> Result<(), EngineError> {
-        match self {
-            Self::Docker(engine) => engine.tag(source, name).await,
-            Self::Buildkitd(engine) => engine.tag(source, name).await,
-        }
+        each!(self, engine => engine.tag(source, name).await)
     }
 }
 

@@ -28,6 +28,7 @@ pub(crate) mod fake;
 mod lines;
 mod patience;
 mod refusal;
+mod telling;
 mod transient;
 
 pub(crate) use self::abilities::{Feature, Needs};

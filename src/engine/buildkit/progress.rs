@@ -1,6 +1,6 @@
 //! BuildKit's status stream, told as events. Start with [`Progress`].
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 
 use bollard_buildkit_proto::moby::buildkit::v1::{StatusResponse, Vertex, VertexLog};
 
@@ -8,17 +8,12 @@ use super::secrets::Secrets;
 use crate::config::ImageName;
 use crate::engine::StepCount;
 use crate::engine::lines::{Lines, printable};
-use crate::execute::events::{Event, EventSink, StepState};
-
-/// Lines that a failed step is reported with.
-const LOG_TAIL: usize = 20;
-/// Characters of a step's name; an inlined script can be one.
-const NAME_LIMIT: usize = 1000;
+use crate::engine::telling::{NAME_LIMIT, Tail, Teller};
+use crate::execute::events::{EventSink, StepState};
 
 /// Follows one build.
 pub(super) struct Progress {
-    image: ImageName,
-    events: EventSink,
+    teller: Teller,
     secrets: Secrets,
     steps: BTreeMap<String, Step>,
     /// The digests of the steps that failed, in that order.
@@ -34,13 +29,13 @@ pub(super) struct Step {
     pub(super) error: String,
     state: Option<StepState>,
     lines: BTreeMap<i64, Lines>,
-    tail: VecDeque<String>,
+    tail: Tail,
 }
 
 impl Progress {
     /// Nothing has happened yet.
     pub(super) fn new(image: ImageName, events: EventSink, secrets: Secrets) -> Self {
-        Self { image, events, secrets, steps: BTreeMap::new(), failed: Vec::new() }
+        Self { teller: Teller::new(image, events), secrets, steps: BTreeMap::new(), failed: Vec::new() }
     }
 
     /// Takes what the engine tells.
@@ -133,8 +128,7 @@ impl Progress {
         let Some(step) = self.steps.get_mut(digest) else { return };
         if step.state.is_none_or(|before| before == StepState::Started && before != state) {
             step.state = Some(state);
-            let (image, step) = (self.image.clone(), step.name.clone());
-            self.events.send(Event::ImageStep { image, step, state });
+            self.teller.step(&step.name, state);
         }
     }
 
@@ -158,12 +152,8 @@ impl Progress {
         let Some(step) = self.steps.get_mut(digest) else { return };
         for line in lines {
             let line = self.secrets.redact(line);
-            if step.tail.len() == LOG_TAIL {
-                step.tail.pop_front();
-            }
-            step.tail.push_back(line.clone());
-            let (image, step) = (self.image.clone(), step.name.clone());
-            self.events.send(Event::ImageLog { image, step, line });
+            step.tail.push(line.clone());
+            self.teller.line(&step.name, line);
         }
     }
 }
@@ -171,7 +161,7 @@ impl Progress {
 impl Step {
     /// The last lines that it printed.
     pub(super) fn log(&self) -> Vec<String> {
-        self.tail.iter().cloned().collect()
+        self.tail.lines()
     }
 }
 
@@ -199,6 +189,7 @@ mod tests {
     use bollard_buildkit_proto::google::protobuf::Timestamp;
 
     use super::*;
+    use crate::execute::events::Event;
 
     fn vertex(name: &str, state: StepState) -> Vertex {
         let time = Some(Timestamp::default());
@@ -315,7 +306,7 @@ mod tests {
         let run = "[1/1] RUN x";
         let (_, progress) = told(vec![(vec![vertex(run, StepState::Failed)], vec![log(run, 1, &lines)])]);
         let tail = progress.failed(Some("digest of [1/1] RUN x"), "").unwrap().log();
-        assert_eq!((tail.len(), tail[0].as_str()), (LOG_TAIL, "80"));
+        assert_eq!((tail.len(), tail[0].as_str()), (20, "80"));
     }
 
     #[test]

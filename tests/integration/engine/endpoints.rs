@@ -2,6 +2,7 @@
 
 use std::os::unix::fs::PermissionsExt as _;
 
+use dtbuild::config::{BuildOptions, CacheEntry};
 use dtbuild::engine::buildkitd::Buildkitd;
 use dtbuild::engine::docker::Docker;
 use dtbuild::engine::endpoint::Endpoint;
@@ -86,6 +87,33 @@ async fn buildkitd_pushes_what_the_registry_then_serves() {
     assert!(matches!(engine.holds(name).await, Err(EngineError::Unsupported { .. })));
     let pushed = engine.push(&request.image, name, &EventSink::channel().0).await;
     assert!(matches!(pushed, Err(EngineError::Unsupported { .. })));
+}
+
+#[tokio::test]
+async fn buildkitd_brings_its_cache_to_a_folder_of_this_machine() {
+    let socket = variable("DTBUILD_TEST_ENGINE_28_CONTAINERD");
+    let bridge = Bridge::to(&socket, Side::BuildKit, None).await;
+    let endpoint = Endpoint::parse(&format!("buildkit+tcp://{}", bridge.address), None).unwrap();
+    let engine = Buildkitd::connect(endpoint).await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let mark = unique("mark").to_string();
+    let files = Files::default().file("one", mark.as_str()).file("large", noise(9 << 20));
+    let mut request = request("buildkit-cache", "FROM scratch\nCOPY one large /\n", &files);
+    request.output = Output::Push;
+    let cache = |name: &str| CacheEntry {
+        kind: "local".to_owned(),
+        attributes: [(name.to_owned(), folder.path().display().to_string())].into(),
+    };
+    request.options.cache_to = vec![cache("dest")];
+    assert_eq!(build(&engine, &request).await.0.unwrap().steps.cached, 0);
+
+    // An engine of another store has the step only there.
+    let other = super::fixture::engine("DTBUILD_TEST_ENGINE_28").await;
+    request.output = Output::Load;
+    request.options = BuildOptions { cache_from: vec![cache("src")], ..BuildOptions::default() };
+    let (result, events) = build(&other, &request).await;
+    let steps = result.unwrap().steps;
+    assert_eq!((steps.total, steps.cached), (1, 1), "{events:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

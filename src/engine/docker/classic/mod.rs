@@ -52,7 +52,7 @@ pub(super) async fn build(
     let body = bollard::body_try_stream(archive.stream(Arc::clone(&fault)));
     let api = api.clone().with_timeout(LIMIT);
     let mut answer = std::pin::pin!(api.build_image(options, Some(credentials), Some(body)));
-    let mut output = Output::new(&request.image, events);
+    let mut output = Output::new(request.image.clone(), events.clone());
     while let Some(message) = answer.next().await {
         let error = match message {
             Ok(BuildInfo { error_detail: Some(detail), .. }) => {

@@ -3,31 +3,26 @@
 //! All of it is one stream of text: `STEP 2/5: COPY . /app` begins a step (`[1/2] STEP 2/5: ...` with several stages,
 //! `Step 2/5 : ...` on old engines), `--> Using cache 1f8a...` says that the engine had it, the rest is what it printed.
 
-use std::collections::VecDeque;
-
 use crate::config::ImageName;
 use crate::engine::buildkit::line_of_instruction;
 use crate::engine::lines::{Lines, printable};
+use crate::engine::telling::{NAME_LIMIT, Tail, Teller};
 use crate::engine::transient::is_transient;
 use crate::engine::{BuildFailure, BuildRequest, StepCount};
-use crate::execute::events::{Event, EventSink, StepState};
+use crate::execute::events::{EventSink, StepState};
 
-/// Lines that a failed step is reported with.
-const LOG_TAIL: usize = 20;
-/// Characters of a step's name and of a message; an inlined script can be one.
-const NAME_LIMIT: usize = 1000;
+/// Characters of a message; an inlined script can be in it.
 const MESSAGE_LIMIT: usize = 600;
 /// The instructions that make a layer: BuildKit counts these alone.
 const COUNTED: [&str; 4] = ["RUN", "COPY", "ADD", "WORKDIR"];
 
 /// Follows one build.
-pub(super) struct Output<'a> {
-    image: &'a ImageName,
-    events: &'a EventSink,
+pub(super) struct Output {
+    teller: Teller,
     lines: Lines,
     step: Option<Step>,
     count: StepCount,
-    tail: VecDeque<String>,
+    tail: Tail,
 }
 
 /// A step under way.
@@ -49,11 +44,11 @@ enum Marker {
     Done,
 }
 
-impl<'a> Output<'a> {
+impl Output {
     /// Nothing has happened yet.
-    pub(super) fn new(image: &'a ImageName, events: &'a EventSink) -> Self {
-        let (step, tail) = (None, VecDeque::new());
-        Self { image, events, lines: Lines::default(), step, count: StepCount::default(), tail }
+    pub(super) fn new(image: ImageName, events: EventSink) -> Self {
+        let (teller, lines, tail) = (Teller::new(image, events), Lines::default(), Tail::default());
+        Self { teller, lines, step: None, count: StepCount::default(), tail }
     }
 
     /// Takes what the engine printed next.
@@ -103,7 +98,7 @@ impl<'a> Output<'a> {
         let fetching = step.as_ref().is_some_and(|step| step.command.starts_with("FROM "));
         let passing = fetching && exit_code.is_none() && is_transient(&text);
         let message = format!("{place}: {what}").chars().take(MESSAGE_LIMIT).collect();
-        let log = self.tail.into_iter().collect();
+        let log = self.tail.lines();
         BuildFailure { message, step: step.map(|step| step.name), line, exit_code, log, passing }
     }
 
@@ -120,7 +115,7 @@ impl<'a> Output<'a> {
             self.end_step(StepState::Done);
             self.tail.clear();
             self.count.total += usize::from(step.is_counted());
-            self.tell(&step, StepState::Started);
+            self.teller.step(&step.name, StepState::Started);
             self.step = Some(step);
             return;
         }
@@ -134,12 +129,8 @@ impl<'a> Output<'a> {
             // What follows the last step is the engine's own: the image is named.
             None if is_commit(&line) => self.end_step(StepState::Done),
             None => {
-                if self.tail.len() == LOG_TAIL {
-                    self.tail.pop_front();
-                }
-                self.tail.push_back(line.clone());
-                let (image, step) = (self.image.clone(), step.name.clone());
-                self.events.send(Event::ImageLog { image, step, line });
+                self.tail.push(line.clone());
+                self.teller.line(&step.name, line);
             }
         }
     }
@@ -147,12 +138,7 @@ impl<'a> Output<'a> {
     fn end_step(&mut self, state: StepState) {
         let Some(step) = self.step.take() else { return };
         self.count.cached += usize::from(step.cached && step.is_counted());
-        self.tell(&step, state);
-    }
-
-    fn tell(&self, step: &Step, state: StepState) {
-        let (image, step) = (self.image.clone(), step.name.clone());
-        self.events.send(Event::ImageStep { image, step, state });
+        self.teller.step(&step.name, state);
     }
 }
 
@@ -224,13 +210,14 @@ fn cause(text: &str, step: Option<&Step>) -> String {
 mod tests {
     use super::*;
     use crate::engine::fake;
+    use crate::execute::events::Event;
 
     /// What is told of this text, one line per event.
     fn told(text: &[&str], end: Option<&str>) -> (Vec<String>, Option<BuildFailure>, StepCount) {
         let (sink, mut events) = EventSink::channel();
         let mut request = fake::request("api");
         request.dockerfile = (*b"# x\nFROM scratch\nCOPY a b\nRUN x\n").into();
-        let mut output = Output::new(&request.image, &sink);
+        let mut output = Output::new(request.image.clone(), sink);
         for piece in text {
             output.take(piece);
         }

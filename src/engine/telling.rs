@@ -1,0 +1,73 @@
+//! Events of one build, whichever engine it runs on. Start with [`Teller`].
+
+use std::collections::VecDeque;
+
+use crate::config::ImageName;
+use crate::execute::events::{Event, EventSink, StepState};
+
+/// Lines that a failed step is reported with.
+const TAIL: usize = 20;
+/// Characters of a step's name; an inlined script can be one.
+pub(super) const NAME_LIMIT: usize = 1000;
+
+/// Tells what the steps of a build do.
+pub(super) struct Teller {
+    image: ImageName,
+    events: EventSink,
+}
+
+/// The last lines that a step printed.
+#[derive(Default)]
+pub(super) struct Tail(VecDeque<String>);
+
+impl Teller {
+    /// Tells `events` of the build of `image`.
+    pub(super) fn new(image: ImageName, events: EventSink) -> Self {
+        Self { image, events }
+    }
+
+    /// A step began, or ended.
+    pub(super) fn step(&self, step: &str, state: StepState) {
+        let (image, step) = (self.image.clone(), step.to_owned());
+        self.events.send(Event::ImageStep { image, step, state });
+    }
+
+    /// A step printed a line.
+    pub(super) fn line(&self, step: &str, line: String) {
+        let (image, step) = (self.image.clone(), step.to_owned());
+        self.events.send(Event::ImageLog { image, step, line });
+    }
+}
+
+impl Tail {
+    /// Keeps a line, and forgets one for it.
+    pub(super) fn push(&mut self, line: String) {
+        if self.0.len() == TAIL {
+            self.0.pop_front();
+        }
+        self.0.push_back(line);
+    }
+
+    /// Another step prints now.
+    pub(super) fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    /// The lines, the last one at the end.
+    pub(super) fn lines(&self) -> Vec<String> {
+        self.0.iter().cloned().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_lines_are_kept() {
+        let mut tail = Tail::default();
+        (0..100).for_each(|number| tail.push(number.to_string()));
+        let lines = tail.lines();
+        assert_eq!((lines.len(), lines[0].as_str(), lines[TAIL - 1].as_str()), (TAIL, "80", "99"));
+    }
+}

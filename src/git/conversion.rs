@@ -1,5 +1,7 @@
 //! Which files of the working tree git stores in another form than the disk has them.
 
+use std::sync::{Arc, Mutex};
+
 use bstr::BStr;
 use gix::attrs::StateRef;
 use gix::attrs::search::Outcome;
@@ -23,6 +25,9 @@ pub(super) enum Conversion {
     /// Its bytes can be others than git's.
     Other,
 }
+
+/// What the folders of a working tree have in common.
+pub(super) type SharedConversions = Arc<Mutex<Conversions>>;
 
 /// Answers for paths of the working tree, fastest when they come folder by folder.
 pub(super) struct Conversions {

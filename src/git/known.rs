@@ -1,6 +1,7 @@
 //! What is known of the working tree's files without reading them: from git's index, and from earlier runs.
 
 use std::fs;
+use std::sync::PoisonError;
 
 use bstr::{BStr, BString, ByteSlice as _};
 use dtbuild_cache::tree::ContentId;
@@ -15,7 +16,9 @@ const AS_POINTER: &[u8] = b"\0lfs";
 
 impl WorkingTree {
     pub(super) fn conversion(&self, path: &BStr) -> Result<Conversion, GitError> {
-        self.conversions.borrow_mut().of_file(self.listing.place(path).as_bstr())
+        // A panic in a look-up leaves at most a stack of folders that the next one sets right.
+        let mut conversions = self.conversions.lock().unwrap_or_else(PoisonError::into_inner);
+        conversions.of_file(self.listing.place(path).as_bstr())
     }
 
     /// The content id of the file or link at `path`, where it is known without reading it.
@@ -24,10 +27,15 @@ impl WorkingTree {
             return Ok(Some(*id));
         }
         let (_, stat) = self.listing.file(path)?;
-        let known = match self.stored(path, &stat)? {
-            Some(id) => Some(id),
-            None => self.stats.lookup(self.note(path)?.as_bstr(), &stat.noted),
-        };
+        // The stat cache first: of git's index it is not known at once whether git stores the bytes of the disk.
+        let note = self.note(path)?;
+        let mut known = self.stats.lookup(note.as_bstr(), &stat.noted);
+        if known.is_none()
+            && let Some(id) = self.stored(path, &stat)?
+        {
+            self.stats.record(note.as_bstr(), stat.noted, id);
+            known = Some(id);
+        }
         if let Some(id) = known {
             self.ids.borrow_mut().insert(path.to_owned(), id);
         }

@@ -1,14 +1,16 @@
 //! Finding and opening the repository of a folder.
 
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
 use std::path::{Component, Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use bstr::{BString, ByteVec as _};
 use dtbuild_cache::memo::Memo;
 use gix::sec::trust::Mapping;
 
 use super::GitError;
+use super::conversion::{Conversions, SharedConversions};
+use super::index::Index;
 use super::objects::Objects;
 use super::shared::Shared;
 
@@ -24,6 +26,8 @@ pub struct Repository {
     pub(super) shared: Arc<Shared>,
     /// Made when it is first needed: a handle is dear where it is only asked about one tree.
     objects: OnceCell<Objects>,
+    /// What attributes say of files, as long as git's index is this one.
+    conversions: RefCell<Option<(Arc<Index>, SharedConversions)>>,
 }
 
 /// The extensions of a repository's format that change nothing for a reader, or that gix reads.
@@ -63,7 +67,7 @@ impl Repository {
             None => None,
         };
         let shared = Arc::new(Shared::new(inner.common_dir()));
-        Ok(Self { inner, root, shared, objects: OnceCell::new() })
+        Ok(Self { inner, root, shared, objects: OnceCell::new(), conversions: RefCell::default() })
     }
 
     /// Opens the repository whose checkout or git folder `dir` is, on the terms of [`Repository::discover`].
@@ -94,7 +98,7 @@ impl Repository {
         // The work tree of a submodule that is not checked out is not there.
         let root = inner.workdir().and_then(|root| root.canonicalize().ok());
         let shared = Arc::new(Shared::new(inner.common_dir()));
-        Ok(Self { inner, root, shared, objects: OnceCell::new() })
+        Ok(Self { inner, root, shared, objects: OnceCell::new(), conversions: RefCell::default() })
     }
 
     /// The root of the work tree: absolute, without symbolic links.
@@ -134,6 +138,25 @@ impl Repository {
     #[must_use]
     pub fn object_hash(&self) -> gix::hash::Kind {
         self.inner.object_hash()
+    }
+
+    /// The same for another thread, so that neither waits for the other.
+    #[must_use]
+    pub fn for_thread(&self) -> Self {
+        Self { conversions: RefCell::default(), ..self.clone() }
+    }
+
+    /// What attributes do to files of the working tree; read once.
+    pub(super) fn conversions(&self, index: &Arc<Index>) -> Result<SharedConversions, GitError> {
+        let mut known = self.conversions.borrow_mut();
+        if let Some((of, conversions)) = &*known
+            && Arc::ptr_eq(of, index)
+        {
+            return Ok(Arc::clone(conversions));
+        }
+        let conversions = Arc::new(Mutex::new(Conversions::read(self, index)?));
+        *known = Some((Arc::clone(index), Arc::clone(&conversions)));
+        Ok(conversions)
     }
 
     /// What earlier runs found out about what commits hold.

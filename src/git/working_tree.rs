@@ -15,7 +15,7 @@ use dtbuild_cache::snapshot::{Snapshot, SnapshotEntry};
 use dtbuild_cache::stat::StatCache;
 use dtbuild_cache::tree::{self, ContentId, Filter, Kind, Node, Tree};
 
-use super::conversion::{Conversion, Conversions};
+use super::conversion::{Conversion, SharedConversions};
 use super::diff::join;
 use super::disk;
 use super::disk_contents::DiskContents;
@@ -38,7 +38,7 @@ pub struct WorkingTree {
     pub(super) objects: Objects,
     /// The content ids that are known, by path from the folder's root.
     pub(super) ids: RefCell<HashMap<BString, ContentId>>,
-    pub(super) conversions: RefCell<Conversions>,
+    pub(super) conversions: SharedConversions,
     /// What was read before, by any run.
     pub(super) stats: Arc<StatCache>,
     pub(super) submodules: Submodules<Self>,
@@ -76,7 +76,7 @@ impl Repository {
                 return Self::at(&place)?.working_tree_in(rest(folder.as_bstr(), end), prefix.as_bstr());
             }
         }
-        let conversions = RefCell::new(Conversions::read(self, &index)?);
+        let conversions = self.conversions(&index)?;
         let listing = Listing {
             folder,
             prefix: prefix.to_owned(),

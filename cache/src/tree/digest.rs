@@ -55,8 +55,11 @@ pub fn digest_with<T: Tree, F: Filter>(
                 Left::Excluded | Left::Forgotten => ContentId::empty_tree(hash_kind),
             });
         };
-        let Level { folder, .. } = std::mem::replace(&mut level, parent);
-        if let Some(memory) = memory {
+        let Level { folder, nested, .. } = std::mem::replace(&mut level, parent);
+        // One that holds files alone is read as fast as it is remembered, and there are ten of them for each other.
+        if let Some(memory) = memory
+            && nested
+        {
             memory.note(path.as_ref(), &folder, left);
         }
         level.take(folder, left);
@@ -110,6 +113,8 @@ struct Level<S> {
     /// Whether something in it was excluded, or forgotten.
     excluded: bool,
     forgotten: bool,
+    /// Whether it has folders in it.
+    nested: bool,
 }
 
 impl<S> Level<S> {
@@ -131,10 +136,12 @@ impl<S> Level<S> {
             entries: Vec::new(),
             excluded: false,
             forgotten: false,
+            nested: false,
         })
     }
 
     fn take(&mut self, node: Node, left: Left) {
+        self.nested |= node.kind == Kind::Folder;
         match left {
             Left::Content(id) => self.entries.push((node, id)),
             Left::Excluded => self.excluded = true,

@@ -1,11 +1,17 @@
 //! The head against the base: what the environment runs, and the changed paths. Start with [`Comparison`].
 
+use std::collections::BTreeMap;
+
 use bstr::{BStr, ByteSlice as _};
 use dtbuild_cache::globs::GlobFilter;
 
+use super::keys::Keys;
 use super::query::Query;
+use super::source::Source;
+use super::touched;
 use crate::commands::files::Files;
 use crate::commands::workspace::Workspace;
+use crate::config::ImageName;
 use crate::error::Result;
 use crate::git::{CommitId, Presence};
 use crate::plan::{Base, ChangedPath, Deployed, DeployedImage};
@@ -34,7 +40,7 @@ impl Comparison {
             (None, None) => None,
         };
         let (base, changes) = match (workspace.files, commit) {
-            (Files::Disk, _) if query.explained => disk_changes(workspace)?,
+            (Files::Disk, _) if query.explained => (head(workspace)?, Vec::new()),
             (Files::Disk, _) | (Files::Commit(_), None) => (Base::None, Vec::new()),
             (Files::Commit(head), Some(commit)) => match repository.has_commit(commit)? {
                 Presence::Known => {
@@ -48,6 +54,24 @@ impl Comparison {
         };
         let last_failed = record.is_some_and(Record::is_unsure);
         Ok(Self { base, current: deployed.map(runs), last_failed, changes })
+    }
+
+    /// Adds the paths by which the disk differs from HEAD, where an image reads any of them or all are asked for.
+    pub(crate) fn with_disk(
+        &mut self,
+        workspace: &Workspace,
+        query: &Query,
+        sources: &BTreeMap<ImageName, Source>,
+        keys: &Keys,
+    ) -> Result<()> {
+        let Base::Known { commit } = &self.base else { return Ok(()) };
+        if workspace.files == Files::Disk
+            && let Ok(commit) = commit.parse()
+            && (query.needs_all() || touched::any(workspace, commit, sources, keys))
+        {
+            self.changes = workspace.repository.changed_in_working_tree()?;
+        }
+        Ok(())
     }
 
     /// The digest of what the deployment itself reads, and the changed paths among it.
@@ -83,14 +107,10 @@ pub(super) fn of_path<'c>(changes: &'c [ChangedPath], path: &BStr) -> Option<&'c
     changes.get(found)
 }
 
-fn disk_changes(workspace: &Workspace) -> Result<(Base, Vec<ChangedPath>)> {
-    match workspace.repository.head()? {
-        None => Ok((Base::None, Vec::new())),
-        Some(head) => {
-            let changes = workspace.repository.changed_in_working_tree()?;
-            Ok((Base::Known { commit: head.commit.to_string() }, changes))
-        }
-    }
+/// What the disk is compared with.
+fn head(workspace: &Workspace) -> Result<Base> {
+    let head = workspace.repository.head()?;
+    Ok(head.map_or(Base::None, |head| Base::Known { commit: head.commit.to_string() }))
 }
 
 /// An image whose fields were not kept counts as not deployed: that costs a look-up and an explanation.

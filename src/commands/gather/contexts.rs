@@ -165,6 +165,16 @@ impl Contexts {
         })
     }
 
+    /// Whether the ignore files are the same in `files`.
+    pub(super) fn has_rules_of(&self, repository: &Repository, files: Files) -> Result<bool> {
+        for inputs in [&self.main].into_iter().chain(self.folders.values()) {
+            if !inputs.has_rules_of(repository, files)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
     /// Those of the changed paths, which are sorted, that are inputs.
     pub(crate) fn changed<'c>(
         &self,

@@ -235,6 +235,12 @@ impl Inputs {
         files.digest(repository, BStr::new(""), &Both(&filter, ignored))
     }
 
+    /// Whether the ignore file is the same in `files`.
+    pub(super) fn has_rules_of(&self, repository: &Repository, files: Files) -> Result<bool> {
+        let Some((path, text)) = &self.ignore_file else { return Ok(true) };
+        Ok(files.read(repository, path.as_bstr())?.as_ref() == Some(text))
+    }
+
     /// Those of the changed paths, which are sorted, that lie where inputs can be.
     pub(super) fn nearby<'c>(&self, changes: &'c [ChangedPath]) -> Vec<&'c ChangedPath> {
         if self.paths.is_some() {

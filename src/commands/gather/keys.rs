@@ -69,7 +69,7 @@ fn read_all(repository: &Repository, contexts: &[(&Contexts, Files)]) -> Vec<Res
     };
     let mut found = std::thread::scope(|scope| {
         let spawn = |_| {
-            let repository = repository.clone();
+            let repository = repository.for_thread();
             scope.spawn(|| work(repository))
         };
         let others: Vec<_> = (1..threads).map(spawn).collect();

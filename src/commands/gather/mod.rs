@@ -27,6 +27,7 @@ mod reads;
 mod remembered;
 mod source;
 mod sources;
+mod touched;
 mod words;
 mod written;
 
@@ -78,7 +79,7 @@ pub(crate) fn gather(
     record: Option<&Record>,
 ) -> Result<Gathered> {
     let timings = &edges.timings;
-    let comparison = timings.measure("diff", || Comparison::make(workspace, query, record))?;
+    let mut comparison = timings.measure("diff", || Comparison::make(workspace, query, record))?;
     let remembered = if query.needs_all() { None } else { Remembered::of(workspace)? };
     let mut kept = timings.measure("images of earlier runs", || {
         kept(remembered.as_ref(), query, comparison.current.as_ref())
@@ -94,6 +95,7 @@ pub(crate) fn gather(
     if let Some(remembered) = &remembered {
         remembered.note(&sources, &keys)?;
     }
+    timings.measure("diff of the disk", || comparison.with_disk(workspace, query, &sources, &keys))?;
     let mut images: Vec<ImageFacts> = Vec::with_capacity(order.len() + kept.len());
     timings.measure("causes", || {
         for name in &order {

@@ -1,0 +1,44 @@
+//! Whether anything that an image reads differs from a commit. Start with [`any`].
+//!
+//! Comparing a whole working tree with git's index takes longer than all keys do. It is done to name paths, so
+//! only where there are some to name.
+
+use std::collections::BTreeMap;
+
+use super::keys::{Keyed, Keys};
+use super::source::Source;
+use crate::commands::files::Files;
+use crate::commands::workspace::Workspace;
+use crate::config::ImageName;
+use crate::error::Result;
+use crate::git::CommitId;
+
+/// Whether any of the images reads something that is not as `commit` has it.
+pub(super) fn any(
+    workspace: &Workspace,
+    commit: CommitId,
+    sources: &BTreeMap<ImageName, Source>,
+    keys: &Keys,
+) -> bool {
+    // What cannot be read of the commit is not what the image reads.
+    let touched = |name: &ImageName, source: &Source| {
+        keys.get(name).is_none_or(|keyed| !is_as_in(workspace, commit, source, keyed).unwrap_or(false))
+    };
+    sources.iter().any(|(name, source)| touched(name, source))
+}
+
+/// Whether the Dockerfile, the ignore files and all that is read are as in the commit.
+fn is_as_in(workspace: &Workspace, commit: CommitId, source: &Source, keyed: &Keyed) -> Result<bool> {
+    let (repository, files) = (&workspace.repository, Files::Commit(commit));
+    let dockerfile = &source.declared(&workspace.config)?.dockerfile;
+    let committed = files.read(repository, dockerfile.as_ref())?;
+    let digest = committed.map(|text| blake3::hash(&text).to_hex());
+    if digest.as_deref() != Some(&source.dockerfile_digest)
+        || !source.contexts.has_rules_of(repository, files)?
+    {
+        return Ok(false);
+    }
+    let selections = source.contexts.select(repository, files)?;
+    let paths = source.contexts.main.paths_digest(repository, files)?;
+    Ok(selections.digests == keyed.selections.digests && paths.map(|id| id.to_string()) == keyed.fields.paths)
+}

@@ -268,6 +268,8 @@ pub enum MissingReason {
     Shallow,
     /// It was never fetched, or nothing refers to it any more.
     NotFetched,
+    /// The clone was made without the folders of older commits.
+    Treeless,
 }
 
 impl fmt::Display for MissingReason {
@@ -276,6 +278,10 @@ impl fmt::Display for MissingReason {
             Self::Shallow => {
                 "the clone is shallow; fetch the commit with `git fetch --depth=1 origin <commit>`, \
                  or the history with `git fetch --unshallow`"
+            }
+            Self::Treeless => {
+                "the clone has no folders of older commits; clone with `--filter=blob:none` or `--depth=1` instead of \
+                 `--filter=tree:0`"
             }
             Self::NotFetched => {
                 "it was not fetched, or a force-push left it behind; `git fetch origin <commit>` brings it \

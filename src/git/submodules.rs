@@ -63,11 +63,6 @@ impl<T> Submodules<T> {
         self.opened.borrow_mut().insert(path.to_owned(), opened);
         held().ok_or_else(|| GitError::Changed { path: path.to_owned() })
     }
-
-    /// Those that were opened.
-    pub(super) fn for_each(&self, visit: impl FnMut(&T)) {
-        self.opened.borrow().values().for_each(visit);
-    }
 }
 
 /// What is below the end `end` of a part of `path`.

@@ -197,7 +197,6 @@ impl WorkingTree {
         for (path, id) in reading::identify(&self.listing.root, unread, self.objects.hash())? {
             self.owned(path.as_bstr(), |tree, inside| tree.learn(inside, id))?;
         }
-        self.save();
         let mut left_out = HashSet::new();
         for path in folders.into_iter().filter(|path| !held.contains(path)) {
             if !self.owned(path.as_bstr(), |tree, inside| Ok(tree.is_in_git(inside)))? {
@@ -231,12 +230,6 @@ impl WorkingTree {
         self.stats.record(self.note(path)?.as_bstr(), stat.noted, id);
         self.ids.borrow_mut().insert(path.to_owned(), id);
         Ok(())
-    }
-
-    fn save(&self) {
-        // A cache that cannot be kept costs time, and nothing else.
-        let _ = self.stats.save();
-        self.submodules.for_each(Self::save);
     }
 
     /// The entry of `path`, and whether its id is that of a pointer of Git LFS.

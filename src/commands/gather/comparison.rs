@@ -13,7 +13,7 @@ use crate::commands::files::Files;
 use crate::commands::workspace::Workspace;
 use crate::config::ImageName;
 use crate::error::Result;
-use crate::git::{CommitId, Presence};
+use crate::git::{CommitId, GitError, MissingReason, Presence};
 use crate::plan::{Base, ChangedPath, Deployed, DeployedImage};
 use crate::record::{Deployment, Record};
 
@@ -43,13 +43,12 @@ impl Comparison {
             (Files::Disk, _) if query.explained => (head(workspace)?, Vec::new()),
             (Files::Disk, _) | (Files::Commit(_), None) => (Base::None, Vec::new()),
             (Files::Commit(head), Some(commit)) => match repository.has_commit(commit)? {
-                Presence::Known => {
-                    (Base::Known { commit: commit.to_string() }, repository.changed_paths(commit, head)?)
-                }
-                Presence::Missing { reason } => {
-                    let (commit, reason) = (commit.to_string(), reason.to_string());
-                    (Base::Missing { commit, reason }, Vec::new())
-                }
+                Presence::Known => match repository.changed_paths(commit, head) {
+                    Ok(changes) => (Base::Known { commit: commit.to_string() }, changes),
+                    Err(GitError::MissingObject { .. }) => missing(commit, MissingReason::Treeless),
+                    Err(error) => return Err(error.into()),
+                },
+                Presence::Missing { reason } => missing(commit, reason),
             },
         };
         let last_failed = record.is_some_and(Record::is_unsure);
@@ -105,6 +104,11 @@ pub(super) fn below<'c>(changes: &'c [ChangedPath], folder: &BStr) -> &'c [Chang
 pub(super) fn of_path<'c>(changes: &'c [ChangedPath], path: &BStr) -> Option<&'c ChangedPath> {
     let found = changes.binary_search_by(|change| change.path.as_bstr().cmp(path)).ok()?;
     changes.get(found)
+}
+
+/// A commit that cannot be compared with: keys alone decide.
+fn missing(commit: CommitId, reason: MissingReason) -> (Base, Vec<ChangedPath>) {
+    (Base::Missing { commit: commit.to_string(), reason: reason.to_string() }, Vec::new())
 }
 
 /// What the disk is compared with.

@@ -68,6 +68,26 @@ fn a_clone_of_depth_one_keeps_what_runs_and_builds_what_changed() {
 }
 
 #[test]
+fn a_clone_without_the_folders_of_old_commits_keeps_what_runs_and_builds_what_changed() {
+    let repo = deployable().commit("first");
+    let dtbuild = Dtbuild::new(&repo);
+    dtbuild.run(["--env", "staging"]).succeeds();
+    let repo = repo.file("app/greeting.txt", "good day\n").commit("second");
+    repo.git(["config", "uploadpack.allowFilter", "true"]);
+    let clone = repo.cloned(&["--filter=tree:0"]);
+    copy_records(&repo, &clone);
+    let plan = dtbuild.at(clone.root()).plan("staging");
+    assert_eq!(plan["base"]["state"], "missing");
+    let reason = plan["base"]["reason"].as_str().unwrap();
+    assert!(
+        reason.contains("no folders of older commits") && reason.contains("--filter=blob:none"),
+        "{reason}"
+    );
+    assert_eq!(decisions(&plan), ["app build"]);
+    assert_eq!(reasons(&image(&plan, "app")["reasons"]), ["inputs-changed", "not-in-cache"]);
+}
+
+#[test]
 fn a_base_that_a_force_push_left_behind_is_named_as_missing() {
     let repo = project().commit("first");
     let dtbuild = Dtbuild::new(&repo);

@@ -4,6 +4,7 @@ mod bad_input;
 mod bases;
 mod contexts;
 mod credentials;
+mod disk;
 mod doctor;
 mod fetched;
 mod keys;

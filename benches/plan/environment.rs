@@ -1,7 +1,7 @@
 //! What an environment runs: a record of the base, as a deployment leaves it.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
 
@@ -11,7 +11,7 @@ use crate::tools::Dtbuild;
 
 /// Records that the environment runs the base, every image of it.
 pub(crate) fn deploy_base(monorepo: &Monorepo, dtbuild: &Dtbuild) -> Outcome<()> {
-    let path = record_path(monorepo);
+    let path = record_path(&monorepo.path);
     drop(fs::remove_file(&path));
     monorepo.checkout(BASE)?;
     let plan: Value = serde_json::from_str(&dtbuild.plan(monorepo).output()?)?;
@@ -45,6 +45,6 @@ pub(crate) fn deploy_base(monorepo: &Monorepo, dtbuild: &Dtbuild) -> Outcome<()>
 }
 
 /// Where the record is.
-pub(crate) fn record_path(monorepo: &Monorepo) -> PathBuf {
-    monorepo.path.join(".dtbuild/records/staging.json")
+pub(crate) fn record_path(checkout: &Path) -> PathBuf {
+    checkout.join(".dtbuild/records/staging.json")
 }

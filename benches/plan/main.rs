@@ -9,16 +9,20 @@
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program that prints figures")]
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
+mod chart;
+mod clones;
 mod environment;
+#[path = "../engine/memory.rs"]
+mod memory;
 mod monorepo;
 mod options;
 mod peers;
 mod questions;
 mod registry;
 mod report;
+mod scaling;
 mod timing;
 mod tools;
 mod walk;
@@ -26,6 +30,7 @@ mod walk;
 use monorepo::Monorepo;
 use options::Options;
 use report::Report;
+use scaling::Scaling;
 
 /// What goes wrong here ends the program with its text.
 type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
@@ -45,16 +50,21 @@ fn run() -> Outcome<()> {
     // What dtbuild is compared with is a process of its own, too.
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["--round", address, count] => return registry::round(address, count.parse()?),
+        ["--clone", source, target, dtbuild, ref filter @ ..] => {
+            return clones::clone(source, target, dtbuild, filter);
+        }
         ["--walk", folder] => return walk::walk(folder.into()),
         _ => {}
     }
     let options = Options::read(arguments.into_iter())?;
     let mut report = Report::begin(&options.dtbuild, options.rounds)?;
+    let mut scaling = Scaling::default();
     for size in &options.sizes {
         let monorepo = Monorepo::make(&options.folder, *size)?;
-        questions::ask(&options, &monorepo, &mut report)?;
+        questions::ask(&options, &monorepo, &mut report, &mut scaling)?;
     }
-    let folder: PathBuf = options.folder.join("results");
+    scaling.show(&mut report);
+    let folder = options.results();
     report.end(&folder)?;
     println!("\nthe rows and the chart are in {}", folder.display());
     Ok(())

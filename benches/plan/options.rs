@@ -61,6 +61,11 @@ impl Options {
         Ok(options)
     }
 
+    /// Where the figures are kept.
+    pub(crate) fn results(&self) -> PathBuf {
+        self.folder.join("results")
+    }
+
     pub(crate) fn wants(&self, question: &str) -> bool {
         self.only.is_empty() || self.only.iter().any(|only| question.contains(only.as_str()))
     }

@@ -1,20 +1,25 @@
 //! What is asked of a monorepo. Start with [`ask`].
 
 use std::collections::BTreeSet;
-use std::fs;
-use std::path::Path;
-use std::rc::Rc;
 
 use crate::Outcome;
+use crate::chart;
+use crate::clones;
 use crate::environment;
 use crate::monorepo::{BASE, Monorepo};
 use crate::options::Options;
 use crate::report::Report;
+use crate::scaling::Scaling;
 use crate::timing::{Timed, alternate};
 use crate::tools::{self, Dtbuild};
 
 /// Asks all questions of one monorepo.
-pub(crate) fn ask(options: &Options, monorepo: &Monorepo, report: &mut Report) -> Outcome<()> {
+pub(crate) fn ask(
+    options: &Options,
+    monorepo: &Monorepo,
+    report: &mut Report,
+    scaling: &mut Scaling,
+) -> Outcome<()> {
     let dtbuild = Dtbuild::new(&options.dtbuild)?;
     environment::deploy_base(monorepo, &dtbuild)?;
     for &changes in &options.changes {
@@ -28,8 +33,7 @@ pub(crate) fn ask(options: &Options, monorepo: &Monorepo, report: &mut Report) -
         if options.wants("cold") {
             let mut cold = dtbuild.plan(monorepo);
             cold.name.push_str(", nothing remembered");
-            let memory = tools::memory(monorepo);
-            let cold = cold.after(Rc::new(move || memory.iter().try_for_each(|path| remove(path))));
+            let cold = cold.after(tools::forget(monorepo));
             let commands = [cold, tools::git(monorepo).remove(2)];
             report.compare("cold", &case, &alternate(&commands, options.rounds)?, 1);
         }
@@ -43,11 +47,13 @@ pub(crate) fn ask(options: &Options, monorepo: &Monorepo, report: &mut Report) -
     if options.wants("worktree") {
         worktree(options, monorepo, &dtbuild, report)?;
     }
+    if options.wants("scaling") {
+        scaling.ask(options, monorepo, &dtbuild)?;
+    }
+    if options.wants("clone") {
+        clones::ask(options, monorepo, &dtbuild, report)?;
+    }
     monorepo.checkout(BASE)
-}
-
-fn remove(folder: &Path) -> Outcome<()> {
-    if folder.exists() { Ok(fs::remove_dir_all(folder)?) } else { Ok(()) }
 }
 
 /// What the other tools need for the same question; all must give the same answer.
@@ -76,7 +82,11 @@ fn peers(
     }
     report.note(&format!("{case}: all name the same {} projects", ours.len()));
     // They take long, and their figures differ by factors.
-    report.compare("peers", case, &alternate(&commands, options.rounds)?, 0);
+    let figures = alternate(&commands, options.rounds)?;
+    report.compare("peers", case, &figures, 0);
+    let title = format!("What does this change affect? {case}");
+    let name = format!("affected-{}-{}.svg", monorepo.size.images, ours.len());
+    chart::keep(&options.results(), &name, &title, &figures)?;
     Ok(())
 }
 
@@ -84,14 +94,11 @@ fn peers(
 fn nothing(options: &Options, monorepo: &Monorepo, dtbuild: &Dtbuild, report: &mut Report) -> Outcome<()> {
     monorepo.checkout(BASE)?;
     let images = monorepo.size.images;
-    let known = dtbuild.plan(monorepo);
+    let known = dtbuild.asking("dtbuild --dry-run", monorepo, "staging");
     dtbuild.registry.asked();
     known.output()?;
     report.note(&format!("nothing to do: the registry was asked {} times", dtbuild.registry.asked()));
-    let mut asks = dtbuild.plan(monorepo);
-    asks.name.push_str(", the registry has all keys");
-    asks.arguments.extend(["--env".into(), "other".into()]);
-    asks.arguments.drain(..2);
+    let asks = dtbuild.asking("dtbuild --dry-run, the registry has all keys", monorepo, "other");
     dtbuild.registry.has_all(true);
     asks.output()?;
     report.note(&format!("another environment: the registry was asked {} times", dtbuild.registry.asked()));
@@ -99,7 +106,9 @@ fn nothing(options: &Options, monorepo: &Monorepo, dtbuild: &Dtbuild, report: &m
     let this = std::env::current_exe()?;
     let round =
         Timed::new("a round of HEADs", this, &monorepo.path, ["--round", &address, &images.to_string()]);
-    let figures = alternate(&[known, asks, round], options.rounds)?;
+    let mut offline = dtbuild.plan(monorepo);
+    offline.name.push_str(" --offline");
+    let figures = alternate(&[known, asks, round, offline], options.rounds)?;
     dtbuild.registry.has_all(false);
     report.compare("nothing to do", &monorepo.size.to_string(), &figures, 2);
     Ok(())
@@ -110,7 +119,7 @@ fn worktree(options: &Options, monorepo: &Monorepo, dtbuild: &Dtbuild, report: &
     monorepo.checkout(BASE)?;
     let this = std::env::current_exe()?;
     let commands = [
-        dtbuild.command("dtbuild build --dry-run", monorepo, &["build", "--dry-run", "--offline", "--json"]),
+        dtbuild.disk(monorepo),
         Timed::new("git status -uall", "git", &monorepo.path, ["status", "--porcelain", "-uall"]),
         Timed::new("walk with statx", this, &monorepo.path, ["--walk", "packages"]),
     ];

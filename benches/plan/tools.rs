@@ -1,14 +1,16 @@
 //! The commands that are compared, each with what it says is affected.
 
 use std::collections::BTreeSet;
+use std::fs;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use serde_json::Value;
 
 use crate::Outcome;
 use crate::monorepo::{BASE, Monorepo};
 use crate::registry::Registry;
-use crate::timing::Timed;
+use crate::timing::{Before, Timed};
 
 /// dtbuild, with a registry that it can ask.
 pub(crate) struct Dtbuild {
@@ -21,9 +23,20 @@ impl Dtbuild {
         Ok(Self { program: program.to_owned(), registry: Registry::start()? })
     }
 
-    /// `dtbuild --dry-run --json` of what is checked out.
+    /// `dtbuild --dry-run --json` of what is checked out. The registry has none of the keys, so whoever asks it
+    /// about one does not alter the plan.
     pub(crate) fn plan(&self, monorepo: &Monorepo) -> Timed {
         self.command("dtbuild --dry-run", monorepo, &["--env", "staging", "--dry-run", "--offline", "--json"])
+    }
+
+    /// `dtbuild build --dry-run --json` of the files on the disk.
+    pub(crate) fn disk(&self, monorepo: &Monorepo) -> Timed {
+        self.command("dtbuild build --dry-run", monorepo, &["build", "--dry-run", "--offline", "--json"])
+    }
+
+    /// The same, and the registry is asked about what an environment does not run.
+    pub(crate) fn asking(&self, name: &str, monorepo: &Monorepo, environment: &str) -> Timed {
+        self.command(name, monorepo, &["--env", environment, "--dry-run", "--json"])
     }
 
     pub(crate) fn command(&self, name: &str, monorepo: &Monorepo, arguments: &[&str]) -> Timed {
@@ -33,9 +46,14 @@ impl Dtbuild {
     }
 }
 
-/// What dtbuild remembers between runs.
-pub(crate) fn memory(monorepo: &Monorepo) -> Vec<PathBuf> {
-    vec![monorepo.path.join(".git/dtbuild"), monorepo.path.join(".git/bench-cache")]
+/// Removes what dtbuild remembers between runs.
+pub(crate) fn forget(monorepo: &Monorepo) -> Before {
+    let memory = [monorepo.path.join(".git/dtbuild"), monorepo.path.join(".git/bench-cache")];
+    Rc::new(move || memory.iter().try_for_each(|path| remove(path)))
+}
+
+fn remove(folder: &Path) -> Outcome<()> {
+    if folder.exists() { Ok(fs::remove_dir_all(folder)?) } else { Ok(()) }
 }
 
 /// The images that a plan builds.

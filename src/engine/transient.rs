@@ -53,6 +53,10 @@ mod tests {
             ("Patch \"http://r/v2/\": EOF", true),
             ("toomanyrequests: Rate exceeded", true),
             ("error parsing HTTP 429 response body: unexpected end of JSON input", true),
+            (
+                "nothing was heard of it for 10 minutes; is the registry up, and can the engine reach it?",
+                false,
+            ),
             ("unauthorized: authentication required", false),
             ("denied: requested access to the resource is denied", false),
             ("tag does not exist: r/a:b", false),

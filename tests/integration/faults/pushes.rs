@@ -111,14 +111,14 @@ fn tags_that_could_not_be_moved_are_moved_by_the_next_run() {
 
 #[test]
 fn a_slow_registry_is_waited_for_and_a_silent_one_is_not() {
-    let noise: String = blake3_noise(6 << 20);
+    let page = noise(6 << 20);
     thread::scope(|scope| {
         for engine in engines() {
-            let noise = &noise;
+            let page = &page;
             scope.spawn(move || {
                 let (mut bench, registry) = faulty();
                 bench.engine = engine;
-                bench.write("site/page", noise);
+                bench.write("site/page", page);
                 bench.commit("a large page");
                 registry.fail(ALWAYS, NAME, Fault::Silence);
                 let ran = bench.run(&["--env", "staging", "--silence-limit", "4", "--progress", "plain"]);
@@ -138,7 +138,7 @@ fn a_slow_registry_is_waited_for_and_a_silent_one_is_not() {
 }
 
 /// Text that compresses badly, the same every time.
-fn blake3_noise(length: usize) -> String {
+fn noise(length: usize) -> String {
     let mut noise = vec![0; length];
     blake3::Hasher::new().finalize_xof().fill(&mut noise);
     noise.iter().map(|byte| char::from(b' ' + byte % 95)).collect()
@@ -172,7 +172,7 @@ fn a_full_disk_at_the_registry_is_told_and_room_is_all_it_takes() {
     });
     let disk = disk.unwrap();
     let mut bench = Bench::new();
-    bench.write("site/page", &blake3_noise(8 << 20));
+    bench.write("site/page", &noise(8 << 20));
     bench.commit("a large page");
     bench.registry = format!("{}/shop", registry.host);
     let ran = bench.run(&["--env", "staging", "--progress", "plain"]).code(3);

@@ -76,7 +76,7 @@ pub struct Memo {
 #[derive(Debug, Default)]
 struct Learned {
     answers: BTreeMap<Question, Vec<u8>>,
-    /// What was asked for, in this order.
+    /// What was asked for and known, in this order.
     used: Vec<Question>,
     /// Whether all of that is in the small file already.
     is_usual: bool,
@@ -113,8 +113,7 @@ impl Memo {
     /// Keeps an answer.
     pub fn note(&self, question: Question, answer: Vec<u8>) {
         let mut learned = self.learned();
-        (learned.is_usual, learned.is_saved) = (false, false);
-        learned.used.push(question);
+        learned.is_saved = false;
         learned.answers.insert(question, answer);
     }
 
@@ -135,16 +134,18 @@ impl Memo {
         Ok(())
     }
 
-    /// What is to be in the small file: what was used last, then what was there.
+    /// What is to be in the small file: what was used, then what was there. What was found out is not: of most of it
+    /// no next run asks, and of what it asks it is then used.
     fn gather(&self, learned: &Learned) -> Gathering {
         let mut gathering = Gathering::default();
-        let used: Vec<Question> = learned.used.iter().rev().copied().collect();
-        for question in used.into_iter().chain(self.recent.questions()) {
+        let used = learned.used.iter().rev().map(|question| (*question, recent::LIMIT));
+        let idle = self.recent.questions().map(|question| (question, recent::IDLE));
+        for (question, limit) in used.chain(idle) {
             let known = self.recent.find(&question).or_else(|| Some(learned.answers.get(&question)?));
             let room = match known {
-                Some(answer) => gathering.take(question, answer),
+                Some(answer) => gathering.take(question, answer, limit),
                 None => match self.file().and_then(|file| file.find(&question)) {
-                    Some(answer) => gathering.take(question, &answer),
+                    Some(answer) => gathering.take(question, &answer, limit),
                     None => true,
                 },
             };

@@ -23,6 +23,9 @@ const ENTRY: usize = 40;
 /// The most bytes that a file has.
 pub(super) const LIMIT: usize = 1 << 20;
 
+/// Up to how many bytes what was of no use this time is kept: all of it is read by each run.
+pub(super) const IDLE: usize = 1 << 17;
+
 /// What is in the file.
 #[derive(Debug, Default)]
 pub(super) struct Recent {
@@ -80,10 +83,10 @@ pub(super) struct Gathering {
 }
 
 impl Gathering {
-    /// Takes an answer in; whether there was room.
-    pub(super) fn take(&mut self, question: Question, answer: &[u8]) -> bool {
+    /// Takes an answer in; whether there was room up to a limit.
+    pub(super) fn take(&mut self, question: Question, answer: &[u8], limit: usize) -> bool {
         let size = self.size + ENTRY + answer.len();
-        if HEAD + size > LIMIT {
+        if HEAD + size > limit {
             return false;
         }
         if self.answers.insert(question, answer.to_vec()).is_none() {

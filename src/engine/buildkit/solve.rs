@@ -69,6 +69,11 @@ pub(super) fn solve_request(
     if exporter == Exporter::Push {
         output.insert("push".to_owned(), "true".to_owned());
     }
+    if let Some(seconds) = request.source_date_epoch {
+        // As a build argument it would date the folders of `WORKDIR` too, and each commit would run all steps after
+        // one of those again.
+        output.insert("source-date-epoch".to_owned(), seconds.to_string());
+    }
     SolveRequest {
         r#ref: reference.to_owned(),
         session: session.to_owned(),
@@ -106,9 +111,6 @@ fn attributes(request: &BuildRequest, locals: &Locals, caches: &Caches) -> HashM
         attributes.insert("platform".to_owned(), platforms.join(","));
     }
     attributes.extend(options(&request.options, caches));
-    if let Some(seconds) = request.source_date_epoch {
-        attributes.insert("build-arg:SOURCE_DATE_EPOCH".to_owned(), seconds.to_string());
-    }
     if request.no_cache {
         // An empty list of stages means all.
         attributes.insert("no-cache".to_owned(), String::new());
@@ -164,7 +166,6 @@ mod tests {
         request.labels.insert("l".to_owned(), "2".to_owned());
         request.platforms = vec![Platform("linux/amd64".to_owned()), Platform("linux/arm64".to_owned())];
         request.no_cache = true;
-        request.source_date_epoch = Some(7);
         request.options.network = Some(Network::Host);
         request.options.provenance = Some(Provenance::Max);
         request.options.sbom = Some(String::new());
@@ -172,7 +173,6 @@ mod tests {
         let attributes = attributes(&request, &locals, &Caches::default());
         let expected = [
             ("dockerfilekey", "d"),
-            ("build-arg:SOURCE_DATE_EPOCH", "7"),
             ("force-network-mode", "host"),
             ("attest:provenance", "mode=max"),
             ("attest:sbom", ""),
@@ -187,6 +187,16 @@ mod tests {
         for (name, value) in expected {
             assert_eq!(attributes[name], value, "{name}");
         }
+    }
+
+    #[test]
+    fn the_time_of_a_commit_is_of_the_image_and_of_no_step() {
+        let mut request = fake::request("api");
+        request.source_date_epoch = Some(7);
+        let names = ("r", "s", &Locals::default());
+        let solve = solve_request(&request, Exporter::Push, names, &Caches::default());
+        assert_eq!(solve.exporter_attrs_deprecated["source-date-epoch"], "7");
+        assert!(solve.frontend_attrs.values().all(|value| value != "7"), "{:?}", solve.frontend_attrs);
     }
 
     #[test]

@@ -209,6 +209,25 @@ async fn what_an_engine_would_drop_is_refused_before_the_build() {
 }
 
 #[tokio::test]
+async fn a_later_commit_runs_no_step_again() {
+    for name in ["DTBUILD_TEST_ENGINE_28", CONTAINERD] {
+        let docker = engine(name).await;
+        let ran = unique("ran").to_string();
+        let text =
+            format!("FROM scratch\nWORKDIR /app\nCOPY busybox /\nRUN [\"/busybox\", \"echo\", \"{ran}\"]\n");
+        let mut request = request("later", &text, &Files::with_busybox());
+        let mut printed = Vec::new();
+        for commit in 0..2 {
+            request.source_date_epoch = Some(1_700_000_000 + commit);
+            let (built, events) = build(&docker, &request).await;
+            built.unwrap();
+            printed.extend(logs(&events).into_iter().map(str::to_owned));
+        }
+        assert_eq!(printed, [ran], "{name}");
+    }
+}
+
+#[tokio::test]
 async fn two_builds_at_one_commit_are_one_image() {
     let docker = engine(CONTAINERD).await;
     let mut digests = Vec::new();

@@ -230,6 +230,13 @@ fn a_missing_source_is_an_error_on_its_line() {
     let message = format!("api/Dockerfile:3: COPY src: not in the context `api` of commit {head}");
     assert!(said.errors.contains(&message), "{}", said.errors);
 
+    // What a wildcard matches may be nothing; the folder that it is looked for in must be there.
+    let project = Project::new("FROM scratch\nCOPY *.none src/*.none /\n", &[("api/src/a", "1")]);
+    assert_eq!(project.run(&["inputs", "api"]).code, Some(0));
+    let project = Project::new("FROM scratch\nCOPY a *.none src/*.none /\n", &[("api/a", "1")]);
+    let said = project.run(&["inputs", "api"]);
+    assert!(said.errors.contains("api/Dockerfile:2: COPY src/*.none: not in the context"), "{}", said.errors);
+
     let files = [("api/src/a", "1"), ("api/.dockerignore", "# out\nsrc\n")];
     let project = Project::new("FROM scratch\nCOPY src/a /\n", &files);
     let said = project.run(&["inputs", "api", "--disk"]);

@@ -45,7 +45,14 @@ impl<'a, T: Tree> Finder<'a, T> {
     /// What `source` reads.
     pub(super) fn find(&mut self, source: &Source) -> Result<Reads, Error<T::Error>> {
         let pattern = Pattern::new(source);
-        let reads = Reads { pattern, whole: false, taken: BTreeSet::new(), found: false, widened: None };
+        let reads = Reads {
+            pattern,
+            whole: false,
+            taken: BTreeSet::new(),
+            found: false,
+            entered: false,
+            widened: None,
+        };
         let mut search = Search { reads, open: Vec::new(), seen: HashSet::new() };
         search
             .go(Way { folder: BString::default(), names: Vec::new(), next: 0, links: BTreeSet::new() }, None);
@@ -79,10 +86,13 @@ impl<'a, T: Tree> Finder<'a, T> {
             },
             Component::Name(_) | Component::Wildcard(..) => {}
         }
+        // A link or a file on the way may be told in other ways than this by the reader.
+        search.reads.entered |= !matches!(component, Component::Name(_));
         let nodes = self.list(&way.folder, id)?;
         for node in nodes.iter().filter(|node| component.matches(node.name.as_bstr())) {
             let path = join(&way.folder, &node.name);
             let inside = |way: Way| Way { folder: path.clone(), ..way };
+            search.reads.entered |= node.kind != Kind::Folder;
             match (node.kind, &component) {
                 (Kind::Folder, Component::Any) => search.go(inside(way.clone()), node.id),
                 (Kind::Submodule, Component::Any) => self.enter(search, inside(way.clone()))?,

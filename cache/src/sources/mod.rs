@@ -84,6 +84,8 @@ struct Reads {
     taken: BTreeSet<BString>,
     /// Whether what it names is there, as far as that can be told.
     found: bool,
+    /// Whether the folder before its first wildcard is there, as far as that can be told.
+    entered: bool,
     widened: Option<Widening>,
 }
 
@@ -117,9 +119,12 @@ impl Selection {
         self.whole
     }
 
-    /// The sources, by their place in the list, that are one path each, and one that is not in the tree.
+    /// The sources, by their place in the list, that are one path each, and one that is not in the tree; or that have a
+    /// wildcard in a folder that is not.
     pub fn missing(&self) -> impl Iterator<Item = usize> {
-        let missing = |reads: &Reads| !reads.whole && !reads.found && reads.pattern.is_plain();
+        let needed =
+            |reads: &Reads| reads.pattern.is_plain() || (!reads.entered && reads.pattern.needs_folder());
+        let missing = move |reads: &Reads| !reads.whole && !reads.found && needed(reads);
         self.reads.iter().enumerate().filter(move |(_, reads)| missing(reads)).map(|(index, _)| index)
     }
 

@@ -8,6 +8,7 @@ use super::{Reading, Source};
 /// The path of a source.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Pattern {
+    reading: Reading,
     pub(super) components: Vec<Component>,
 }
 
@@ -25,6 +26,11 @@ pub(super) enum Component {
 }
 
 impl Component {
+    /// Whether it is a name to every reader.
+    fn is_plain(&self) -> bool {
+        matches!(self, Self::Name(name) if name.find_byteset(br"*?[\").is_none())
+    }
+
     pub(super) fn matches(&self, name: &BStr) -> bool {
         match self {
             Self::Name(own) => own == name,
@@ -44,18 +50,22 @@ impl Pattern {
         let names = source.path.split('/').filter(|name| !matches!(*name, "" | "."));
         // A pattern that starts like this is not a path to moby's matcher.
         if source.reading == Reading::Parents && source.path.starts_with(['!', ' ', '\t']) {
-            return Self { components: vec![Component::Unknown] };
+            return Self { reading: source.reading, components: vec![Component::Unknown] };
         }
-        Self { components: names.map(component).collect() }
+        Self { reading: source.reading, components: names.map(component).collect() }
     }
 
     /// Whether it names one path: no reader finds a wildcard in it.
     pub(super) fn is_plain(&self) -> bool {
-        let plain = |component: &Component| match component {
-            Component::Name(name) => name.find_byteset(br"*?[\").is_none(),
-            _ => false,
-        };
-        self.components.iter().all(plain)
+        self.components.iter().all(Component::is_plain)
+    }
+
+    /// Whether it names one folder and then has a wildcard, which every reader looks for in that folder.
+    pub(super) fn needs_folder(&self) -> bool {
+        let rest = self.components.iter().find(|component| !component.is_plain());
+        let is_wildcard = |text: &BString| text.find_byteset(b"*?[").is_some() && !text.contains(&b'\\');
+        self.reading == Reading::Wildcards
+            && matches!(rest, Some(Component::Wildcard(_, text)) if is_wildcard(text))
     }
 
     /// Whether it matches `path`, a folder above it, or something below it.

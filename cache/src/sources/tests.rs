@@ -130,11 +130,16 @@ fn what_cannot_be_told_widens_and_says_so() {
 }
 
 #[test]
-fn only_plain_paths_can_be_missing() {
+fn only_plain_paths_and_folders_can_be_missing() {
     let tree = linked(&["a/b", "l -> gone"]);
     let sources = [copy("a/c"), copy("c*"), copy("l"), copy("a/b/c"), copy("."), copy("a")];
     assert_eq!(find(&tree, &sources).missing().collect::<Vec<_>>(), [0, 3]);
-    let parents = [source("c", Reading::Literal), source("c/**", Reading::Parents)];
+    // A wildcard needs the folder before it, and nothing in that.
+    let wildcards = ["c/*", "a/*.c", "a/b/*", "l/*", "a/c/d*/e", "c*/d", "c/\\*", "c\\d/*", "./*"];
+    let selection = find(&tree, &wildcards.map(copy));
+    assert_eq!(selection.missing().collect::<Vec<_>>(), [0, 4]);
+    let parents =
+        [source("c", Reading::Literal), source("c/**", Reading::Parents), source("c/*", Reading::Parents)];
     assert_eq!(find(&tree, &parents).missing().collect::<Vec<_>>(), [0]);
 }
 

@@ -16,7 +16,7 @@ use crate::config::{EnvironmentName, RecordStore};
 use crate::engine::AnyEngine;
 use crate::engine::endpoint::{Endpoint, Environment};
 use crate::error::{Error, Kind, Result};
-use crate::record::{Artifacts, Folder, Store, Stored};
+use crate::record::{Artifacts, Folder, Record, Store};
 use crate::registry::{Registry, Settings};
 
 /// The runtime, the registry client and the engine of one process.
@@ -126,14 +126,14 @@ impl Edges {
         Ok(Folder::new(root.join(folder)))
     }
 
-    /// The record of an environment.
-    pub(super) fn read_record(&self, workspace: &Workspace, environment: &EnvironmentName) -> Result<Stored> {
+    /// The record of an environment, as far back as to what it runs: not to be written again.
+    pub(super) fn read_record(&self, workspace: &Workspace, environment: &EnvironmentName) -> Result<Record> {
         // A file is read faster than threads are started.
         if let RecordStore::Folder(folder) = &workspace.config.records {
-            return Ok(Self::folder(workspace, folder)?.read_now(environment)?);
+            return Ok(Self::folder(workspace, folder)?.read_newest(environment)?);
         }
         let store = self.records(workspace)?;
-        self.block_on(async { Ok(store.read(environment).await?) })
+        self.block_on(async { Ok(store.read(environment).await?.record) })
     }
 
     /// Lets a future run on its own, as long as the process lives.

@@ -38,8 +38,8 @@ fn of_image(global: &Global, args: &ExplainArgs, image: &ImageName) -> Result<u8
             ..Selection::default()
         };
         let query = Query::release(&workspace, &selection)?;
-        let stored = edges.read_record(&workspace, query.environment(&workspace)?.0)?;
-        (query, Some(stored.record))
+        let record = edges.read_record(&workspace, query.environment(&workspace)?.0)?;
+        (query, Some(record))
     };
     query.images.insert(image.clone());
     query.whole = true;

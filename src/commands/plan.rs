@@ -31,15 +31,15 @@ pub(super) fn preview(
         timings.measure("repository and build.toml", || Workspace::at_commit(global, &selection.head))?;
     let query = Query::release(&workspace, selection)?;
     let environment = query.environment(&workspace)?.0;
-    let stored = timings.measure("record", || edges.read_record(&workspace, environment))?;
-    let gathered = gather::gather(&edges, &workspace, &query, Some(&stored.record))?;
+    let record = timings.measure("record", || edges.read_record(&workspace, environment))?;
+    let gathered = gather::gather(&edges, &workspace, &query, Some(&record))?;
     let plan = timings.measure("plan", || Plan::decide(&gathered.facts))?;
     let code = timings.measure("printing", || show(global, &plan, detailed_exitcode))?;
     if global.timings {
         timings.print();
     }
     // The process ends here: its memory goes with it, faster than piece by piece.
-    std::mem::forget((workspace, query, stored, gathered, plan));
+    std::mem::forget((workspace, query, record, gathered, plan));
     Ok(code)
 }
 

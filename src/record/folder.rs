@@ -30,9 +30,13 @@ impl Folder {
         Self { root }
     }
 
-    /// Reads an environment's record on this thread.
-    pub fn read_now(&self, environment: &EnvironmentName) -> Result<Stored, RecordError> {
-        self.read_record(environment)
+    /// Reads an environment's record on this thread, without the deployments before the one that it runs.
+    pub fn read_newest(&self, environment: &EnvironmentName) -> Result<Record, RecordError> {
+        let path = self.record_path(environment);
+        match read_file(&path, document::SIZE_LIMIT)? {
+            None => Ok(Record::new(environment.clone())),
+            Some(bytes) => Record::decode_newest(&bytes, environment, &path.display().to_string()),
+        }
     }
 
     fn record_path(&self, environment: &EnvironmentName) -> PathBuf {

@@ -11,6 +11,7 @@ use dtbuild_cache::key::{ImageKey, KeyFields};
 use crate::config::{EnvironmentName, ImageName};
 use crate::reference::Reference;
 
+mod newest;
 #[cfg(test)]
 mod tests;
 

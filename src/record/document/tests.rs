@@ -129,3 +129,43 @@ fn damage_is_told_with_the_place_and_what_to_do() {
         assert!(error.contains(expected), "{error}");
     }
 }
+
+#[test]
+fn who_asks_what_runs_reads_down_to_it_and_no_further() {
+    let mut record = Record::new(staging());
+    for (id, outcome) in
+        [Outcome::Succeeded, Outcome::Succeeded, failed(), Outcome::Started].into_iter().enumerate()
+    {
+        record.add(deployment(id, outcome));
+    }
+    let bytes = record.encode("here").unwrap();
+    let newest = Record::decode_newest(&bytes, &staging(), "here").unwrap();
+    assert_eq!(newest.deployments(), &record.deployments()[..3]);
+    assert_eq!((newest.current(), newest.is_unsure()), (record.current(), record.is_unsure()));
+
+    let mut record = Record::new(staging());
+    record.add(deployment(0, failed()));
+    let bytes = record.encode("here").unwrap();
+    assert_eq!(Record::decode_newest(&bytes, &staging(), "here").unwrap(), record, "none succeeded");
+}
+
+#[test]
+fn who_reads_the_beginning_alone_is_told_of_the_same_damage() {
+    let mut record = Record::new(staging());
+    record.add(deployment(0, Outcome::Succeeded));
+    record.add(deployment(1, Outcome::Succeeded));
+    let text = String::from_utf8(record.encode("here").unwrap()).unwrap();
+    let long = text.replace("\"version\": 1", "\"version\": 0");
+    for damage in [
+        text.replacen("\"version\": 1", "\"version\": 7", 1).as_str(),
+        &long,
+        &text.replace("staging", "production"),
+        &text[..text.len() - 4],
+        &text[..text.len() / 3],
+        "",
+    ] {
+        let whole = Record::decode(damage.as_bytes(), &staging(), "here").unwrap_err().to_string();
+        let newest = Record::decode_newest(damage.as_bytes(), &staging(), "here").unwrap_err().to_string();
+        assert_eq!(newest, whole);
+    }
+}

@@ -33,4 +33,13 @@ if [[ -z $binary ]]; then
   cargo build --release --locked
   binary=${CARGO_TARGET_DIR:-$root/target}/release/dtbuild
 fi
-exec cargo run --quiet --locked --example bench-plan -- --dtbuild "$binary" --folder "$bench" "$@"
+# nx leaves a daemon for each monorepo.
+end() {
+  local monorepo
+  for monorepo in "$bench"/monorepo-*; do
+    [[ ! -e $monorepo/node_modules ]] || (cd "$monorepo" && "$bench/peers/node_modules/.bin/nx" daemon --stop >/dev/null || true)
+  done
+}
+trap end EXIT
+
+cargo run --quiet --locked --example bench-plan -- --dtbuild "$binary" --folder "$bench" "$@"

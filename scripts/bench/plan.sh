@@ -37,7 +37,9 @@ fi
 end() {
   local monorepo
   for monorepo in "$bench"/monorepo-*; do
-    [[ ! -e $monorepo/node_modules ]] || (cd "$monorepo" && "$bench/peers/node_modules/.bin/nx" daemon --stop >/dev/null || true)
+    if [[ -e $monorepo/node_modules ]]; then
+      (cd "$monorepo"; "$bench/peers/node_modules/.bin/nx" daemon --stop >/dev/null || true)
+    fi
   done
 }
 trap end EXIT

@@ -42,7 +42,7 @@ fn image(number: usize) -> Option<ImageFacts> {
         dockerfile: format!("{name}/Dockerfile"),
         name: name.parse().ok()?,
         key: fields.key(),
-        fields,
+        fields: fields.into(),
         dependencies: BTreeSet::new(),
         notes: Vec::new(),
         changes: Vec::new(),

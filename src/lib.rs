@@ -23,6 +23,7 @@
 //! | `credentials` | what `docker login` stored, for registries and engines | edge |
 //! | [`error`] | kinds of failure and their exit codes | |
 //! | [`reference`](mod@reference) | names of things in registries | core |
+//! | `text` | types that are strings to everybody else | core |
 //!
 //! Start with [`plan::Plan`], which everything before it prepares and everything after it carries out.
 
@@ -40,4 +41,5 @@ pub mod plan;
 pub mod record;
 pub mod reference;
 pub mod registry;
+mod text;
 pub mod ui;

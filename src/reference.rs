@@ -2,26 +2,25 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use dtbuild_cache::key::ImageKey;
-use serde::{Deserialize, Serialize};
+
+use crate::text::as_text;
 
 /// A repository of a registry, such as `registry.example.com/datatube/client`; host and path, no tag.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct Repository(String);
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Repository(Arc<str>);
 
 /// The longest path of a repository.
 const PATH_LENGTH: usize = 255;
 
 /// The digest of a manifest: `sha256:` and 64 hexadecimal digits.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct Digest(String);
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Digest(Arc<str>);
 
 /// One image in a repository: by tag, or pinned by its digest.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Reference {
     repository: Repository,
     version: Version,
@@ -161,7 +160,7 @@ impl FromStr for Repository {
     type Err = ReferenceError;
 
     fn from_str(name: &str) -> Result<Self, Self::Err> {
-        let repository = Self(name.to_owned());
+        let repository = Self(name.into());
         match repository.fault() {
             None => Ok(repository),
             Some(reason) => {
@@ -184,11 +183,11 @@ fn is_host(text: &str) -> bool {
 
 /// Whether this may stand between the slashes of a path.
 fn is_component(text: &str) -> bool {
-    let separator =
-        |text: &str| matches!(text, "" | "." | "_" | "__") || text.bytes().all(|byte| byte == b'-');
-    let outside = |c: char| !c.is_ascii_lowercase() && !c.is_ascii_digit();
-    let ends_well = !text.is_empty() && !text.starts_with(outside) && !text.ends_with(outside);
-    ends_well && text.split(|c| !outside(c)).all(separator)
+    let letter = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    let separator = |run: &[u8]| matches!(run, b"." | b"_" | b"__") || run.iter().all(|byte| *byte == b'-');
+    let text = text.as_bytes();
+    let ends_well = text.first().is_some_and(letter) && text.last().is_some_and(letter);
+    ends_well && text.chunk_by(|a, b| letter(a) == letter(b)).all(|run| letter(&run[0]) || separator(run))
 }
 
 impl FromStr for Digest {
@@ -197,9 +196,7 @@ impl FromStr for Digest {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let hex = text.strip_prefix("sha256:").filter(|hex| hex.len() == 64);
         match hex {
-            Some(hex) if hex.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) => {
-                Ok(Self(text.to_owned()))
-            }
+            Some(hex) if hex.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) => Ok(Self(text.into())),
             _ => Err(ReferenceError::Digest(text.to_owned())),
         }
     }
@@ -240,25 +237,7 @@ impl fmt::Display for Reference {
     }
 }
 
-macro_rules! text_conversions {
-    ($($name:ty),+) => {$(
-        impl TryFrom<String> for $name {
-            type Error = ReferenceError;
-
-            fn try_from(text: String) -> Result<Self, Self::Error> {
-                text.parse()
-            }
-        }
-
-        impl From<$name> for String {
-            fn from(value: $name) -> Self {
-                value.to_string()
-            }
-        }
-    )+};
-}
-
-text_conversions!(Repository, Digest, Reference);
+as_text!(Repository, Digest, Reference);
 
 #[cfg(test)]
 mod tests {

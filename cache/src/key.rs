@@ -12,6 +12,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+mod shared;
+#[cfg(test)]
+mod tests;
+
+pub use shared::SharedFields;
+
 /// The version of [`KeyFields`]: what its fields mean and how they are encoded.
 ///
 /// Raise it whenever either changes: every image is then built once more.
@@ -195,9 +201,20 @@ impl Serialize for ImageKey {
 
 impl<'de> Deserialize<'de> for ImageKey {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+        struct Text;
+
+        impl serde::de::Visitor<'_> for Text {
+            type Value = ImageKey;
+
+            fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                formatter.write_str("a content key")
+            }
+
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<ImageKey, E> {
+                text.parse().map_err(E::custom)
+            }
+        }
+
+        deserializer.deserialize_str(Text)
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -2,8 +2,9 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use crate::text::as_text;
 
 /// A name that cannot be one.
 #[derive(Debug, thiserror::Error)]
@@ -15,9 +16,8 @@ pub struct NameError(String);
 macro_rules! names {
     ($($(#[$doc:meta])* $name:ident),+) => {$(
         $(#[$doc])*
-        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        #[serde(try_from = "String", into = "String")]
-        pub struct $name(String);
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(Arc<str>);
 
         impl $name {
             /// The text.
@@ -31,21 +31,7 @@ macro_rules! names {
             type Err = NameError;
 
             fn from_str(text: &str) -> Result<Self, Self::Err> {
-                if is_name(text) { Ok(Self(text.to_owned())) } else { Err(NameError(text.to_owned())) }
-            }
-        }
-
-        impl TryFrom<String> for $name {
-            type Error = NameError;
-
-            fn try_from(text: String) -> Result<Self, Self::Error> {
-                text.parse()
-            }
-        }
-
-        impl From<$name> for String {
-            fn from(name: $name) -> Self {
-                name.0
+                if is_name(text) { Ok(Self(text.into())) } else { Err(NameError(text.to_owned())) }
             }
         }
 
@@ -54,6 +40,8 @@ macro_rules! names {
                 formatter.pad(&self.0)
             }
         }
+
+        as_text!($name);
     )+};
 }
 
@@ -65,7 +53,7 @@ names!(
 );
 
 fn is_name(text: &str) -> bool {
-    let first = text.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit());
-    let rest = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '_' | '.');
-    first && text.len() <= 64 && text.chars().all(rest)
+    let letter = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    let rest = |byte: u8| letter(byte) || matches!(byte, b'-' | b'_' | b'.');
+    text.bytes().next().is_some_and(letter) && text.len() <= 64 && text.bytes().all(rest)
 }

@@ -1,6 +1,6 @@
 //! From [`File`] to [`Config`]: names, paths, globs and references are checked, defaults filled in.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
 
 use bstr::BString;
@@ -31,16 +31,20 @@ impl Validator<'_> {
         let project = self.parse::<ImageName>(&file.project.name)?.to_string();
         let registry = self.registry(&file.project.registry)?;
         let mut images = BTreeMap::new();
-        let declared: BTreeSet<String> = file.images.keys().map(|name| name.get_ref().clone()).collect();
-        let mut places = Vec::new();
+        // Contexts alone name other images.
+        let names_others = file.images.values().any(|table| !table.contexts.is_empty());
+        let declared: BTreeSet<String> =
+            file.images.keys().filter(|_| names_others).map(|name| name.get_ref().clone()).collect();
+        let mut places = Vec::with_capacity(file.images.len());
         for (name, table) in file.images {
             let parsed: ImageName = self.parse(&name)?;
             let contexts = self.contexts(&name, &table.contexts, &declared)?;
-            let image = Image { contexts, ..self.image(&name, table, &registry)? };
-            places.push((name.span().start, parsed.clone(), image.repository.clone()));
+            let mut image = self.image(&name, table, &registry)?;
+            image.contexts = contexts;
+            places.push((name.span().start, parsed.clone()));
             images.insert(parsed, image);
         }
-        self.repositories_differ(places)?;
+        self.repositories_differ(places, &images)?;
         let mut environments = BTreeMap::new();
         let mut branches = Vec::new();
         for (name, table) in file.environments {
@@ -94,14 +98,15 @@ impl Validator<'_> {
         let dockerfile = match &table.dockerfile {
             Some(path) => self.path(path)?,
             None if context.is_empty() => "Dockerfile".into(),
-            None => format!("{context}/Dockerfile").into(),
+            None => [context.as_slice(), b"/Dockerfile"].concat().into(),
         };
         if dockerfile.is_empty() {
             return Err(self.error(&table.context, "`dockerfile` names the repository's root, not a file"));
         }
         let repository = match &table.repository {
             Some(repository) => self.parse(repository)?,
-            None => format!("{registry}/{}", name.get_ref())
+            None => [registry, name.get_ref()]
+                .join("/")
                 .parse::<Repository>()
                 .map_err(|error| self.error(name, error.to_string()))?,
         };
@@ -268,16 +273,21 @@ impl Validator<'_> {
         }
     }
 
-    /// Each image's place, name and repository: in the order of the file, the later of two is the one at fault.
-    fn repositories_differ(&self, mut images: Vec<(usize, ImageName, Repository)>) -> Result<()> {
-        images.sort_by_key(|image| image.0);
-        let mut seen: BTreeMap<Repository, ImageName> = BTreeMap::new();
-        for (place, name, repository) in images {
-            if let Some(other) = seen.insert(repository.clone(), name.clone()) {
-                let [first, second] = in_order(&other, &name);
+    /// Each image's place and name: in the order of the file, the later of two is the one at fault.
+    fn repositories_differ(
+        &self,
+        mut places: Vec<(usize, ImageName)>,
+        images: &BTreeMap<ImageName, Image>,
+    ) -> Result<()> {
+        places.sort_by_key(|place| place.0);
+        let mut seen: HashMap<&Repository, &ImageName> = HashMap::with_capacity(places.len());
+        for (place, name) in &places {
+            let repository = &images[name].repository;
+            if let Some(other) = seen.insert(repository, name) {
+                let [first, second] = in_order(other, name);
                 let message = format!("images `{first}` and `{second}` have one repository, `{repository}`");
                 return Err(ConfigError::new(self.file, message)
-                    .at(self.text, place)
+                    .at(self.text, *place)
                     .hint("give one of them another `repository`"));
             }
         }

@@ -19,7 +19,9 @@ pub(super) fn causes(facts: &Facts, image: &ImageFacts, current: Option<&Deploye
     if current.key == image.key {
         return Vec::new();
     }
-    let (old, new) = (&current.fields, &image.fields);
+    let (Some(old), Some(new)) = (current.fields.read(), image.fields.read()) else {
+        return vec![Reason::InputsChanged];
+    };
     let mut reasons = Vec::new();
     if old.schema != new.schema {
         reasons.push(Reason::SchemaChanged);
@@ -27,7 +29,7 @@ pub(super) fn causes(facts: &Facts, image: &ImageFacts, current: Option<&Deploye
     if old.dockerfile != new.dockerfile {
         reasons.push(Reason::DockerfileChanged { path: image.dockerfile.clone() });
     }
-    reasons.extend(settings(old, new));
+    reasons.extend(settings(&old, &new));
     reasons.extend(differing(&old.args, &new.args).map(|(name, old, new)| Reason::ArgumentChanged {
         name: name.clone(),
         old: old.cloned(),

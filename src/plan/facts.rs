@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use dtbuild_cache::key::{ImageKey, KeyFields};
+use dtbuild_cache::key::{ImageKey, SharedFields};
 
 use super::{Base, ChangedPath, Head, Reason};
 use crate::config::{EnvironmentName, ImageName};
@@ -43,7 +43,7 @@ pub struct ImageFacts {
     /// Its content key.
     pub key: ImageKey,
     /// What the key was taken from.
-    pub fields: KeyFields,
+    pub fields: SharedFields,
     /// The images that it is built from.
     pub dependencies: BTreeSet<ImageName>,
     /// What its author should know, such as inputs that are not known exactly.
@@ -75,7 +75,7 @@ pub struct DeployedImage {
     /// Its content key.
     pub key: ImageKey,
     /// What the key was taken from.
-    pub fields: KeyFields,
+    pub fields: SharedFields,
     /// Its digest at the registry.
     pub digest: Digest,
 }

@@ -4,7 +4,7 @@
 
 use serde::Serialize;
 
-use dtbuild_cache::key::{ImageKey, KeyFields};
+use dtbuild_cache::key::{ImageKey, SharedFields};
 
 use crate::config::{EnvironmentName, ImageName};
 use crate::reference::{Digest, Reference, Repository};
@@ -90,7 +90,7 @@ pub struct PlannedImage {
     /// The content key.
     pub key: ImageKey,
     /// What the key was taken from.
-    pub fields: KeyFields,
+    pub fields: SharedFields,
     /// Where the image lives.
     pub repository: Repository,
     /// The digest, when the image exists already.

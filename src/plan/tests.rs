@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use dtbuild_cache::key::{ImageKey, KeyFields};
+use dtbuild_cache::key::{ImageKey, KeyFields, SharedFields};
 use proptest::prelude::*;
 
 use super::*;
@@ -43,7 +43,7 @@ fn image(text: &str, seed: u8) -> ImageFacts {
         repository: format!("registry.example.com/{text}").parse().unwrap(),
         dockerfile: format!("{text}/Dockerfile"),
         key: key(seed),
-        fields: fields(&format!("{text}{seed}")),
+        fields: fields(&format!("{text}{seed}")).into(),
         dependencies: [].into(),
         notes: Vec::new(),
         changes: Vec::new(),
@@ -118,12 +118,16 @@ fn changed_paths_name_the_cause_but_never_decide() {
 fn without_a_diff_the_fields_still_say_what_changed() {
     let old = image("api", 1);
     let mut new = image("api", 2);
-    new.fields.args.insert("A".into(), "2".into());
-    new.fields.bases.insert("node:22".into(), "sha256:b".into());
-    new.fields.target = Some("prod".into());
-    new.fields.secrets.insert("npm".into(), "2".into());
-    new.fields.images.insert("base".into(), key(3));
-    new.fields.dockerfile = "other".into();
+    let changed = KeyFields {
+        dockerfile: "other".into(),
+        target: Some("prod".into()),
+        args: [("A".into(), "2".into())].into(),
+        bases: [("node:22".into(), "sha256:b".into())].into(),
+        secrets: [("npm".into(), "2".into())].into(),
+        images: [("base".into(), key(3))].into(),
+        ..fields("api2")
+    };
+    new.fields = changed.into();
     let plan = Plan::decide(&facts(vec![new], Some(runs(&[&old])))).unwrap();
     let expected = [
         Reason::DockerfileChanged { path: "api/Dockerfile".into() },
@@ -136,6 +140,15 @@ fn without_a_diff_the_fields_still_say_what_changed() {
         Reason::NotInCache,
     ];
     assert_eq!(plan.images[0].reasons, expected);
+}
+
+#[test]
+fn fields_that_a_record_has_damaged_say_no_more_than_that_inputs_changed() {
+    let mut running = runs(&[&image("api", 1)]);
+    let damaged: SharedFields = serde_json::from_str("{\"schema\": 1}").unwrap();
+    running.images.values_mut().for_each(|image| image.fields = damaged.clone());
+    let plan = Plan::decide(&facts(vec![image("api", 2)], Some(running))).unwrap();
+    assert_eq!(plan.images[0].reasons, [Reason::InputsChanged, Reason::NotInCache]);
 }
 
 #[test]

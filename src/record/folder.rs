@@ -243,7 +243,9 @@ fn read_file(path: &Path, limit: usize) -> Result<Option<Vec<u8>>, RecordError> 
         }
         other => other.map_err(failed)?,
     };
-    let mut bytes = Vec::new();
+    // What is said of its size spares growing by and by; more than is read is not made room for.
+    let size = file.metadata().map_or(0, |file| file.len()).min(limit as u64);
+    let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0) + 1);
     file.take(limit as u64 + 1).read_to_end(&mut bytes).map_err(failed)?;
     if bytes.len() > limit {
         let reason = format!("it is larger than {} KiB", limit / 1024);

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
-use dtbuild_cache::key::{ImageKey, KeyFields};
+use dtbuild_cache::key::{ImageKey, SharedFields};
 use serde::Serialize;
 
 use crate::config::{EnvironmentName, ImageName};
@@ -56,7 +56,7 @@ struct ImageJson<'a> {
     dependents: &'a [ImageName],
     notes: &'a [String],
     key: &'a ImageKey,
-    fields: &'a KeyFields,
+    fields: &'a SharedFields,
 }
 
 /// Writes the explanation of an image for people.
@@ -111,7 +111,8 @@ pub fn write_image_json(out: &mut impl Write, view: &ImageView<'_>) -> io::Resul
 
 /// What the key is made of, what is not set left out.
 fn fields(view: &ImageView<'_>) -> Vec<(&'static str, String)> {
-    let fields = &view.image.fields;
+    // What a record has in their place is told in JSON alone.
+    let Some(fields) = view.image.fields.read() else { return Vec::new() };
     let mut rows = vec![
         ("schema", fields.schema.to_string()),
         ("dockerfile", format!("{} {}", text::name(&view.dockerfile), text::short_hex(&fields.dockerfile))),

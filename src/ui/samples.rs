@@ -143,7 +143,7 @@ pub(super) fn planned(name: &str, decision: Decision, reasons: Vec<Reason>) -> P
         reasons,
         notes: Vec::new(),
         key: key(1),
-        fields,
+        fields: fields.into(),
         repository: format!("registry.example.com/datatube/{name}").parse().unwrap(),
         digest: None,
         dependencies: Vec::new(),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use dtbuild_cache::key::{ImageKey, KeyFields, SCHEMA};
+use dtbuild_cache::key::{ImageKey, KeyFields, SCHEMA, SharedFields};
 use dtbuild_cache::tree::ContentId;
 
 use super::contexts::{Contexts, Selections};
@@ -20,7 +20,7 @@ pub(crate) struct Keyed {
     /// The key.
     pub(crate) key: ImageKey,
     /// What it was taken from.
-    pub(crate) fields: KeyFields,
+    pub(crate) fields: SharedFields,
     /// What of the contexts is read.
     pub(crate) selections: Selections,
 }
@@ -122,5 +122,5 @@ fn of_image(
         attestations: image.options.attestations(),
         images: source.dependencies.iter().filter_map(image_key).collect(),
     };
-    Ok(Keyed { key: fields.key(), fields, selections })
+    Ok(Keyed { key: fields.key(), fields: fields.into(), selections })
 }

@@ -40,5 +40,6 @@ fn is_as_in(workspace: &Workspace, commit: CommitId, source: &Source, keyed: &Ke
     }
     let selections = source.contexts.select(repository, files)?;
     let paths = source.contexts.main.paths_digest(repository, files)?;
-    Ok(selections.digests == keyed.selections.digests && paths.map(|id| id.to_string()) == keyed.fields.paths)
+    let (paths, fields) = (paths.map(|id| id.to_string()), keyed.fields.read());
+    Ok(selections.digests == keyed.selections.digests && fields.is_some_and(|fields| fields.paths == paths))
 }

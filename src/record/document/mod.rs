@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use time::{OffsetDateTime, UtcOffset};
 
 use super::RecordError;
-use dtbuild_cache::key::{ImageKey, KeyFields};
+use dtbuild_cache::key::{ImageKey, SharedFields};
 
 use crate::config::{EnvironmentName, ImageName};
 use crate::reference::Reference;
@@ -102,7 +102,7 @@ pub struct DeployedImage {
     /// What the key was taken from, to explain the next rebuild. Kept for the current and the last
     /// deployment only: a hundred deployments of three hundred images would outgrow every bound.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub fields: Option<KeyFields>,
+    pub fields: Option<SharedFields>,
 }
 
 impl Deployment {
@@ -232,10 +232,22 @@ impl Record {
         }
         let mut record: Self = serde_json::from_slice(bytes).map_err(failed)?;
         record.deployments.iter_mut().for_each(|deployment| tidy(&mut deployment.outcome));
-        match record.fault(environment) {
+        match record.fault(environment).or_else(|| record.read_fields().err()) {
             Some(fault) => Err(damaged(place, &fault)),
             None => Ok(record),
         }
+    }
+
+    /// Reads what keys were taken from: what is written again was checked.
+    fn read_fields(&mut self) -> Result<(), String> {
+        for (name, image) in self.deployments.iter_mut().flat_map(|deployment| &mut deployment.images) {
+            let Some(fields) = &mut image.fields else { continue };
+            let read = fields.read().ok_or_else(|| {
+                format!("what the key of image `{name}` was taken from is not told as it should be")
+            })?;
+            *fields = read.into();
+        }
+        Ok(())
     }
 
     /// What no record of this environment that dtbuild wrote can have.

@@ -1,5 +1,7 @@
 //! The record as a document.
 
+use dtbuild_cache::key::KeyFields;
+
 use super::*;
 
 fn staging() -> EnvironmentName {
@@ -24,7 +26,7 @@ fn deployment(id: usize, outcome: Outcome) -> Deployment {
     let image = DeployedImage {
         reference: format!("localhost:5000/a@sha256:{}", "0f".repeat(32)).parse().unwrap(),
         key: ImageKey::from_bytes([7; 32]),
-        fields: Some(fields),
+        fields: Some(fields.into()),
     };
     Deployment {
         id: format!("d{id}"),
@@ -118,9 +120,11 @@ fn damage_is_told_with_the_place_and_what_to_do() {
     let text = String::from_utf8(record.encode("here").unwrap()).unwrap();
     let newer = text.replacen("\"version\": 1", "\"version\": 7", 1);
     let unpinned = text.replace(&format!("@sha256:{}", "0f".repeat(32)), ":latest");
+    let fieldless = text.replace("\"schema\"", "\"scheme\"");
     for (damage, expected) in [
         (newer.as_str(), "`here` has version 7 and this dtbuild reads up to 1; upgrade dtbuild"),
         (&text.replace("staging", "production"), "it is the record of `production`, not of `staging`"),
+        (&fieldless, "what the key of image `a` was taken from is not told as it should be"),
         (&unpinned, "image `a` is not pinned by digest: `localhost:5000/a:latest`"),
         (&text[..text.len() / 2], "`here` is damaged"),
         ("", "`here` is damaged"),

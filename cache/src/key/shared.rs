@@ -1,0 +1,72 @@
+//! The fields of a key, for those who hold many and look into few: a plan of two hundred images names the cause of one.
+//! Start with [`SharedFields`].
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::value::{RawValue, to_raw_value};
+
+use super::KeyFields;
+
+/// What a key was taken from, cheap to clone: as it was found out, or as a record has it, which is read only when somebody
+/// asks.
+///
+/// As JSON it is [`KeyFields`], without white space where it was found out here.
+#[derive(Clone, Debug)]
+pub struct SharedFields(Held);
+
+#[derive(Clone, Debug)]
+enum Held {
+    Known(Arc<KeyFields>),
+    /// Any JSON at all: whether it is that of fields is known when it is read.
+    Recorded(Arc<RawValue>),
+}
+
+impl SharedFields {
+    /// The fields; none where a record has something else in their place.
+    #[must_use]
+    pub fn read(&self) -> Option<Arc<KeyFields>> {
+        match &self.0 {
+            Held::Known(fields) => Some(Arc::clone(fields)),
+            Held::Recorded(text) => serde_json::from_str(text.get()).ok().map(Arc::new),
+        }
+    }
+}
+
+impl From<KeyFields> for SharedFields {
+    fn from(fields: KeyFields) -> Self {
+        Self(Held::Known(Arc::new(fields)))
+    }
+}
+
+impl From<Arc<KeyFields>> for SharedFields {
+    fn from(fields: Arc<KeyFields>) -> Self {
+        Self(Held::Known(fields))
+    }
+}
+
+impl PartialEq for SharedFields {
+    fn eq(&self, other: &Self) -> bool {
+        self.read() == other.read()
+    }
+}
+
+impl Eq for SharedFields {}
+
+impl Serialize for SharedFields {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match &self.0 {
+            Held::Known(fields) => {
+                to_raw_value(&**fields).map_err(serde::ser::Error::custom)?.serialize(serializer)
+            }
+            Held::Recorded(text) => text.serialize(serializer),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for SharedFields {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text: Box<RawValue> = Deserialize::deserialize(deserializer)?;
+        Ok(Self(Held::Recorded(text.into())))
+    }
+}

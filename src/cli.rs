@@ -163,7 +163,7 @@ pub struct RunArgs {
     /// With --dry-run: exit with 10 when something would be built
     #[arg(long, requires = "dry_run")]
     pub detailed_exitcode: bool,
-    /// With --dry-run: ask neither registries nor engines; what the environment does not run counts as new
+    /// With --dry-run: ask neither registries, engines nor git's remote; what the environment does not run counts as new
     #[arg(long, requires = "dry_run")]
     pub offline: bool,
     /// Build, but push, tag and deploy nothing
@@ -188,7 +188,7 @@ pub struct PlanArgs {
     /// Exit with 10 when something would be built
     #[arg(long)]
     pub detailed_exitcode: bool,
-    /// Ask neither registries nor engines; what the environment does not run counts as new
+    /// Ask neither registries, engines nor git's remote; what the environment does not run counts as new
     #[arg(long)]
     pub offline: bool,
 }

@@ -16,6 +16,7 @@ pub(super) fn deploy(global: &Global, args: &DeployArgs) -> Result<u8> {
     let workspace = Workspace::at_commit(global, &selection.head)?;
     let mut query = Query::release(&workspace, &selection)?;
     query.request.deploy_anyway = true;
+    query.explained = false;
     let building = Building::default();
     let step = Step { global, edges: &edges, workspace: &workspace, query: &query, building: &building };
     let prepared = step.prepare()?;

@@ -8,7 +8,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::runtime::Runtime;
+use tokio_util::sync::CancellationToken;
 
+use super::signals::Signals;
 use super::timings::Timings;
 use super::workspace::Workspace;
 use crate::cli::Building;
@@ -25,6 +27,7 @@ pub(super) struct Edges {
     runtime: OnceCell<Runtime>,
     registry: OnceCell<Registry>,
     engine: OnceCell<Arc<AnyEngine>>,
+    signals: OnceCell<Signals>,
     /// Whether nobody is to be asked.
     offline: bool,
     /// How long an engine may say nothing, where the command line says so.
@@ -52,7 +55,7 @@ impl Edges {
         }
     }
 
-    /// Whether neither registries nor engines are asked.
+    /// Whether neither registries, engines nor git's remote are asked.
     pub(super) fn is_offline(&self) -> bool {
         self.offline
     }
@@ -72,6 +75,33 @@ impl Edges {
     /// Runs a future to its end.
     pub(super) fn block_on<T>(&self, future: impl Future<Output = Result<T>>) -> Result<T> {
         self.runtime()?.block_on(future)
+    }
+
+    /// Runs a future to its end, or drops it at the first signal.
+    pub(super) fn block_until_signal<T>(&self, future: impl Future<Output = Result<T>>) -> Result<T> {
+        let cancel = CancellationToken::new();
+        self.cancel_on_signal(cancel.clone())?;
+        let result = self.block_on(async {
+            tokio::select! {
+                result = future => result,
+                () = cancel.cancelled() => Err(Error::new(Kind::Interrupted, "interrupted")),
+            }
+        });
+        self.signals()?.cancel(None);
+        result
+    }
+
+    /// The first signal from now on cancels the run, the second ends the process.
+    pub(super) fn cancel_on_signal(&self, run: CancellationToken) -> Result<()> {
+        self.signals()?.cancel(Some(run));
+        Ok(())
+    }
+
+    fn signals(&self) -> Result<&Signals> {
+        get_or_try(&self.signals, || {
+            let _within = self.runtime()?.enter();
+            Ok(Signals::listen())
+        })
     }
 
     fn runtime(&self) -> Result<&Runtime> {
@@ -134,12 +164,6 @@ impl Edges {
         }
         let store = self.records(workspace)?;
         self.block_on(async { Ok(store.read(environment).await?.record) })
-    }
-
-    /// Lets a future run on its own, as long as the process lives.
-    pub(super) fn spawn(&self, future: impl Future<Output = ()> + Send + 'static) -> Result<()> {
-        drop(self.runtime()?.spawn(future));
-        Ok(())
     }
 }
 

@@ -24,6 +24,7 @@ mod release;
 mod requests;
 mod run;
 mod session;
+mod signals;
 mod status;
 mod timings;
 mod workspace;

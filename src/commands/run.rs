@@ -40,6 +40,7 @@ pub(super) fn run(global: &Global, args: &RunArgs) -> Result<u8> {
     let edges = Edges::default().for_building(&args.building);
     let workspace = Workspace::at_commit(global, &args.selection.head)?;
     let mut query = Query::release(&workspace, &args.selection)?;
+    query.explained = false;
     if args.no_push {
         query.request.no_deploy = Some("`--no-push` was given".to_owned());
     } else if args.no_deploy {

@@ -3,7 +3,6 @@
 use std::thread::JoinHandle;
 use std::time::Instant;
 
-use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use super::edges::Edges;
@@ -36,7 +35,7 @@ impl Session {
             renderer.finish();
         });
         let cancel = CancellationToken::new();
-        edges.spawn(cancel_on_signals(cancel.clone()))?;
+        edges.cancel_on_signal(cancel.clone())?;
         Ok(Self { events, cancel, renderer, started: Instant::now() })
     }
 
@@ -71,23 +70,4 @@ impl Session {
 pub(super) fn interrupted() -> Error {
     Error::new(Kind::Interrupted, "interrupted")
         .hint("what was built is kept; the next run continues from there")
-}
-
-/// The first signal cancels; a second one ends the process at once.
-async fn cancel_on_signals(cancel: CancellationToken) {
-    let (Ok(mut interrupt), Ok(mut terminate)) =
-        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
-    else {
-        return;
-    };
-    loop {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
-        if cancel.is_cancelled() {
-            std::process::exit(i32::from(Kind::Interrupted as u8));
-        }
-        cancel.cancel();
-    }
 }

@@ -8,16 +8,13 @@ use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, BufReader};
-use tokio::process::{Child, Command};
+use tokio::process::Command;
 use tokio::time::Instant;
 
 use super::DeployError;
 use crate::execute::events::{Event, EventSink};
-
-/// How long a program may take to end itself when it is told to.
-const GRACE: Duration = Duration::from_secs(5);
+use crate::process::Running;
 
 /// How long its output may stay open after it ended: something that it left behind may hold it for ever.
 const DRAIN: Duration = Duration::from_secs(1);
@@ -52,71 +49,39 @@ pub(super) async fn run(program: &Program, root: &Path, events: &EventSink) -> R
     }
     command.envs(&program.variables);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut running = Running::new(command.process_group(0).spawn().map_err(failed("run"))?);
+    let mut running = Running::start(&mut command).map_err(failed("run"))?;
     let mut log = Log { events, last: VecDeque::new() };
-    let status = running.listen(&mut log).await.map_err(failed("wait for"))?;
+    let status = listen(&mut running, &mut log).await.map_err(failed("wait for"))?;
     if status.success() {
         return Ok(());
     }
     Err(DeployError::Failed { program: program.name.clone(), end: describe(status), log: log.last.into() })
 }
 
-/// A program under way, with its process group. Dropped before its end, it ends all of the group.
-struct Running {
-    child: Child,
-    group: Option<Pid>,
-}
-
-impl Running {
-    fn new(child: Child) -> Self {
-        let group = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
-        Self { child, group }
-    }
-
-    /// Passes on what the program prints until it has ended.
-    async fn listen(&mut self, log: &mut Log<'_>) -> std::io::Result<ExitStatus> {
-        let mut stdout = Lines::new(self.child.stdout.take());
-        let mut stderr = Lines::new(self.child.stderr.take());
-        let mut ended = None;
-        let mut patience = Instant::now();
-        while ended.is_none() || stdout.is_open() || stderr.is_open() {
-            let line = tokio::select! {
-                line = stdout.next(), if stdout.is_open() => line,
-                line = stderr.next(), if stderr.is_open() => line,
-                status = self.child.wait(), if ended.is_none() => {
-                    ended = Some(status?);
-                    patience = Instant::now() + DRAIN;
-                    // It ended by itself: what it left running was meant to.
-                    self.group = None;
-                    None
-                }
-                () = tokio::time::sleep_until(patience), if ended.is_some() => break,
-            };
-            if let Some(line) = line {
-                log.add(line);
+/// Passes on what the program prints until it has ended.
+async fn listen(running: &mut Running, log: &mut Log<'_>) -> std::io::Result<ExitStatus> {
+    let mut stdout = Lines::new(running.child.stdout.take());
+    let mut stderr = Lines::new(running.child.stderr.take());
+    let mut ended = None;
+    let mut patience = Instant::now();
+    while ended.is_none() || stdout.is_open() || stderr.is_open() {
+        let line = tokio::select! {
+            line = stdout.next(), if stdout.is_open() => line,
+            line = stderr.next(), if stderr.is_open() => line,
+            status = running.wait(), if ended.is_none() => {
+                ended = Some(status?);
+                patience = Instant::now() + DRAIN;
+                None
             }
-        }
-        match ended {
-            Some(status) => Ok(status),
-            None => self.child.wait().await,
+            () = tokio::time::sleep_until(patience), if ended.is_some() => break,
+        };
+        if let Some(line) = line {
+            log.add(line);
         }
     }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let Some(group) = self.group else { return };
-        let _ = kill_process_group(group, Signal::TERM);
-        let end = std::time::Instant::now() + GRACE;
-        while std::time::Instant::now() < end {
-            // The leader counts as there until somebody has asked how it ended.
-            let _ = self.child.try_wait();
-            if test_kill_process_group(group).is_err() {
-                return;
-            }
-            std::thread::sleep(Duration::from_millis(10));
-        }
-        let _ = kill_process_group(group, Signal::KILL);
+    match ended {
+        Some(status) => Ok(status),
+        None => running.wait().await,
     }
 }
 

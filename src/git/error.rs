@@ -272,22 +272,31 @@ pub enum MissingReason {
     Treeless,
 }
 
+impl MissingReason {
+    /// Why, without what to do.
+    #[must_use]
+    pub fn cause(self) -> &'static str {
+        match self {
+            Self::Shallow => "the clone is shallow",
+            Self::Treeless => "the clone has no folders of older commits",
+            Self::NotFetched => "it was not fetched, or a force-push left it behind",
+        }
+    }
+
+    fn way_out(self) -> &'static str {
+        match self {
+            Self::Shallow => {
+                "fetch the commit with `git fetch --depth=1 origin <commit>`, or the history with `git fetch --unshallow`"
+            }
+            Self::Treeless => "clone with `--filter=blob:none` or `--depth=1` instead of `--filter=tree:0`",
+            Self::NotFetched => "`git fetch origin <commit>` brings it if the server still has it",
+        }
+    }
+}
+
 impl fmt::Display for MissingReason {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self {
-            Self::Shallow => {
-                "the clone is shallow; fetch the commit with `git fetch --depth=1 origin <commit>`, \
-                 or the history with `git fetch --unshallow`"
-            }
-            Self::Treeless => {
-                "the clone has no folders of older commits; clone with `--filter=blob:none` or `--depth=1` instead of \
-                 `--filter=tree:0`"
-            }
-            Self::NotFetched => {
-                "it was not fetched, or a force-push left it behind; `git fetch origin <commit>` brings it \
-                 if the server still has it"
-            }
-        })
+        write!(formatter, "{}; {}", self.cause(), self.way_out())
     }
 }
 

@@ -1,9 +1,10 @@
 //! Git, seen from a build: what changed, what a commit holds, what the working tree holds.
 //!
-//! Nothing here runs the `git` program. Start with [`Repository`]; what flows out of it:
+//! Start with [`Repository`]; what flows out of it:
 //!
 //! - [`Repository::changed_paths`] compares the trees of two commits, [`Repository::changed_in_working_tree`]
 //!   the disk with a commit. Both only *explain*: what is rebuilt is decided by keys;
+//!   [`Repository::fetched_changes`] fetches a commit that is missing, by the `git` program, which nothing else runs;
 //! - [`CommitTree`] and [`WorkingTree`] are the two sources of an input tree: they list a folder for its
 //!   digest, and turn it into the [`Snapshot`](dtbuild_cache::snapshot::Snapshot) that a build is sent.
 //!
@@ -20,6 +21,7 @@ mod disk;
 mod disk_contents;
 mod disk_submodules;
 mod error;
+mod fetch;
 mod index;
 mod known;
 mod lfs;
@@ -37,6 +39,7 @@ mod working_tree;
 
 pub use commit_tree::CommitTree;
 pub use error::{GitError, MissingReason};
+pub use fetch::FetchError;
 pub use open::Repository;
 pub use resolve::{CommitId, Head, Presence};
 pub use working_tree::WorkingTree;

@@ -1,21 +1,26 @@
 //! The head against the base: what the environment runs, and the changed paths. Start with [`Comparison`].
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use bstr::{BStr, ByteSlice as _};
 use dtbuild_cache::globs::GlobFilter;
 
-use super::keys::Keys;
+use super::keys::{Keyed, Keys};
 use super::query::Query;
 use super::source::Source;
 use super::touched;
+use crate::commands::edges::Edges;
 use crate::commands::files::Files;
 use crate::commands::workspace::Workspace;
 use crate::config::ImageName;
 use crate::error::Result;
-use crate::git::{CommitId, GitError, MissingReason, Presence};
+use crate::git::{CommitId, GitError, MissingReason, Presence, Repository};
 use crate::plan::{Base, ChangedPath, Deployed, DeployedImage};
 use crate::record::{Deployment, Record};
+
+/// How long is waited for what explains, and decides nothing.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What the head is compared with.
 pub(crate) struct Comparison {
@@ -27,6 +32,8 @@ pub(crate) struct Comparison {
     pub(crate) last_failed: bool,
     /// The changed paths; empty when the base is not known.
     pub(crate) changes: Vec<ChangedPath>,
+    /// The base, where the clone lacks it or its folders.
+    missing: Option<(CommitId, MissingReason)>,
 }
 
 impl Comparison {
@@ -35,24 +42,75 @@ impl Comparison {
         let repository = &workspace.repository;
         let deployed = record.and_then(Record::current);
         let commit: Option<CommitId> = match (&query.base, deployed) {
-            (Some(revision), _) => Some(repository.resolve(revision)?),
+            // A commit that the clone lacks is missed, as one that the record names.
+            (Some(revision), _) => {
+                Some(repository.resolve(revision).or_else(|error| revision.parse().map_err(|_| error))?)
+            }
             (None, Some(deployment)) => deployment.commit.as_deref().and_then(|commit| commit.parse().ok()),
             (None, None) => None,
         };
-        let (base, changes) = match (workspace.files, commit) {
-            (Files::Disk, _) if query.explained => (head(workspace)?, Vec::new()),
-            (Files::Disk, _) | (Files::Commit(_), None) => (Base::None, Vec::new()),
-            (Files::Commit(head), Some(commit)) => match repository.has_commit(commit)? {
-                Presence::Known => match repository.changed_paths(commit, head) {
-                    Ok(changes) => (Base::Known { commit: commit.to_string() }, changes),
-                    Err(GitError::MissingObject { .. }) => missing(commit, MissingReason::Treeless),
-                    Err(error) => return Err(error.into()),
-                },
-                Presence::Missing { reason } => missing(commit, reason),
-            },
-        };
         let last_failed = record.is_some_and(Record::is_unsure);
-        Ok(Self { base, current: deployed.map(runs), last_failed, changes })
+        let current = deployed.map(runs);
+        let mut this = Self { base: Base::None, current, last_failed, changes: Vec::new(), missing: None };
+        match (workspace.files, commit) {
+            (Files::Disk, _) if query.explained => this.base = head(workspace)?,
+            (Files::Disk, _) | (Files::Commit(_), None) => {}
+            (Files::Commit(head), Some(commit)) => match changes(repository, commit, head)? {
+                Ok(changes) => this.knows(commit, changes),
+                Err(reason) => this.lacks(commit, reason, reason.to_string()),
+            },
+        }
+        Ok(this)
+    }
+
+    fn knows(&mut self, commit: CommitId, changes: Vec<ChangedPath>) {
+        (self.base, self.changes) = (Base::Known { commit: commit.to_string() }, changes);
+    }
+
+    /// The base cannot be compared with: keys alone decide.
+    fn lacks(&mut self, commit: CommitId, reason: MissingReason, why: String) {
+        self.base = Base::Missing { commit: commit.to_string(), reason: why };
+        self.missing = Some((commit, reason));
+    }
+
+    /// Fetches a base that the clone lacks, where somebody is to be told why images are built, and only the base's paths
+    /// can tell.
+    ///
+    /// So a run that builds fetches nothing, nor does a preview in which no input changed, and nor does `--offline`.
+    pub(crate) fn fetch_missing(
+        &mut self,
+        edges: &Edges,
+        workspace: &Workspace,
+        query: &Query,
+        keys: &Keys,
+    ) -> Result<()> {
+        let (Files::Commit(head), Some((base, reason))) = (workspace.files, self.missing) else {
+            return Ok(());
+        };
+        if edges.is_offline() || !query.explained || !self.lacks_causes(workspace, query, keys)? {
+            return Ok(());
+        }
+        let fetched = edges.block_until_signal(async {
+            Ok(workspace.repository.fetched_changes(base, head, PATIENCE).await)
+        })?;
+        match fetched {
+            Ok(changes) => self.knows(base, changes),
+            Err(error) => self.lacks(base, reason, format!("{}, and {error}", reason.cause())),
+        }
+        Ok(())
+    }
+
+    /// Whether an image, or the deployment, reads something else than when it was deployed.
+    fn lacks_causes(&self, workspace: &Workspace, query: &Query, keys: &Keys) -> Result<bool> {
+        let Some(current) = &self.current else { return Ok(false) };
+        let reads_else = |(name, keyed): (&ImageName, &Keyed)| {
+            let Some(running) = current.images.get(name).filter(|running| running.key != keyed.key) else {
+                return false;
+            };
+            let (Some(old), Some(new)) = (running.fields.read(), keyed.fields.read()) else { return false };
+            old.contexts != new.contexts || old.paths != new.paths
+        };
+        Ok(keys.iter().any(reads_else) || self.deploy_inputs(workspace, query)?.0 != current.deploy_inputs)
     }
 
     /// Adds the paths by which the disk differs from HEAD, where an image reads any of them or all are asked for.
@@ -106,9 +164,20 @@ pub(super) fn of_path<'c>(changes: &'c [ChangedPath], path: &BStr) -> Option<&'c
     changes.get(found)
 }
 
-/// A commit that cannot be compared with: keys alone decide.
-fn missing(commit: CommitId, reason: MissingReason) -> (Base, Vec<ChangedPath>) {
-    (Base::Missing { commit: commit.to_string(), reason: reason.to_string() }, Vec::new())
+/// The paths that differ between two commits, or why the clone cannot tell.
+fn changes(
+    repository: &Repository,
+    base: CommitId,
+    head: CommitId,
+) -> Result<std::result::Result<Vec<ChangedPath>, MissingReason>> {
+    if let Presence::Missing { reason } = repository.has_commit(base)? {
+        return Ok(Err(reason));
+    }
+    match repository.changed_paths(base, head) {
+        Ok(changes) => Ok(Ok(changes)),
+        Err(GitError::MissingObject { .. }) => Ok(Err(MissingReason::Treeless)),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// What the disk is compared with.

@@ -95,6 +95,7 @@ pub(crate) fn gather(
     if let Some(remembered) = &remembered {
         remembered.note(&sources, &keys)?;
     }
+    timings.measure("fetch", || comparison.fetch_missing(edges, workspace, query, &keys))?;
     timings.measure("diff of the disk", || comparison.with_disk(workspace, query, &sources, &keys))?;
     let mut images: Vec<ImageFacts> = Vec::with_capacity(order.len() + kept.len());
     timings.measure("causes", || {

@@ -4,6 +4,7 @@ mod changes;
 mod commit_tree;
 mod conversions;
 mod diff;
+mod fetch;
 mod filters;
 mod lfs;
 mod odd_paths;

@@ -10,7 +10,7 @@
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 use std::rc::Rc;
 
 use serde_json::Value;
@@ -91,6 +91,17 @@ impl Dtbuild {
 
     /// Runs the program to its end.
     pub(crate) fn run<S: AsRef<str>>(&self, arguments: impl IntoIterator<Item = S>) -> Ended {
+        let output = self.command(arguments).output().unwrap();
+        let text = |bytes| String::from_utf8(bytes).expect("it prints UTF-8 alone");
+        Ended { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
+    }
+
+    /// Starts the program.
+    pub(crate) fn start<S: AsRef<str>>(&self, arguments: impl IntoIterator<Item = S>) -> Child {
+        self.command(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    }
+
+    fn command<S: AsRef<str>>(&self, arguments: impl IntoIterator<Item = S>) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_dtbuild"));
         let path = std::env::var_os("PATH").unwrap_or_default();
         command.env_clear().env("PATH", path).env("LC_ALL", "C.UTF-8");
@@ -99,9 +110,8 @@ impl Dtbuild {
         command.env("DTBUILD_REGISTRY", &self.registry);
         command.envs(self.variables.iter().map(|(name, value)| (name, value)));
         command.args(arguments.into_iter().map(|argument| argument.as_ref().to_owned()));
-        let output = command.current_dir(&self.folder).output().unwrap();
-        let text = |bytes| String::from_utf8(bytes).expect("it prints UTF-8 alone");
-        Ended { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
+        command.current_dir(&self.folder);
+        command
     }
 
     /// What `dtbuild plan` says of the commit at HEAD.

@@ -1,0 +1,208 @@
+//! What a comparison needs and the clone lacks, fetched alone. Start with [`Repository::fetched_changes`].
+//!
+//! The one place that runs the `git` program: only that knows all the ways in which a clone may have its credentials.
+//! Objects come into the clone, unreferenced, and a shallow one takes note that the history of the commit is not
+//! there; no reference, no setting and no other history changes.
+
+use std::ffi::OsString;
+use std::io;
+use std::process::Stdio;
+use std::time::Duration;
+
+use gix::remote::{Direction, Name};
+use tokio::io::AsyncReadExt as _;
+use tokio::process::Command;
+
+use super::{CommitId, GitError, Presence, Repository};
+use crate::plan::ChangedPath;
+use crate::process::Running;
+
+/// How much of what `git` says is read.
+const WORDS_LIMIT: u64 = 8 << 10;
+
+/// Why something could not be fetched.
+#[derive(Debug, thiserror::Error)]
+pub enum FetchError {
+    /// The clone comes from nowhere.
+    #[error("there is no remote to fetch it from")]
+    NoRemote,
+    /// The program could not be run.
+    #[error("`git` cannot be run: {0}")]
+    Program(#[source] io::Error),
+    /// It failed.
+    #[error("`git fetch` from `{remote}` failed: {said}")]
+    Failed {
+        /// The remote's name.
+        remote: String,
+        /// The line that says why.
+        said: String,
+    },
+    /// It took too long.
+    #[error("`git fetch` from `{remote}` was given up after {} seconds", patience.as_secs())]
+    Slow {
+        /// The remote's name.
+        remote: String,
+        /// How long it was waited for.
+        patience: Duration,
+    },
+    /// What it belongs to cannot be read.
+    #[error(transparent)]
+    Git(#[from] GitError),
+}
+
+impl Repository {
+    /// The paths that differ between the commits, as [`Repository::changed_paths`] has them; what the clone lacks of
+    /// `base` is fetched first: the commit, without its history where the clone is shallow, and the folders where it was
+    /// made without those of old commits.
+    ///
+    /// # Errors
+    /// When the remote refuses it, or takes longer than `patience`.
+    pub async fn fetched_changes(
+        &self,
+        base: CommitId,
+        head: CommitId,
+        patience: Duration,
+    ) -> Result<Vec<ChangedPath>, FetchError> {
+        let remote = self.fetch_remote().ok_or(FetchError::NoRemote)?;
+        let fetched = tokio::time::timeout(patience, self.fetch_base(&remote, base, head)).await;
+        fetched.map_err(|_| FetchError::Slow { remote, patience })?
+    }
+
+    async fn fetch_base(
+        &self,
+        remote: &str,
+        base: CommitId,
+        head: CommitId,
+    ) -> Result<Vec<ChangedPath>, FetchError> {
+        if self.has_commit(base)? != Presence::Known {
+            // A depth would make a complete clone a shallow one.
+            let depth: &[&str] = if self.is_shallow() { &["--depth=1"] } else { &[] };
+            self.fetch(remote, &[], depth, &base.to_string()).await?;
+        }
+        match self.changed_paths(base, head) {
+            Err(GitError::MissingObject { .. }) if self.is_partial(remote) => {
+                // That the clone has a commit does not say that it has its folders: the server is told of none.
+                let settings = ["fetch.negotiationAlgorithm=noop"];
+                let tree = self.tree_of(base)?.to_string();
+                self.fetch(remote, &settings, &["--filter=blob:none"], &tree).await?;
+                Ok(self.changed_paths(base, head)?)
+            }
+            other => Ok(other?),
+        }
+    }
+
+    /// Whether the clone gets objects from the remote when it needs them. The settings for that stay as they are: a
+    /// filter makes git write them where they are not there.
+    fn is_partial(&self, remote: &str) -> bool {
+        let config = self.inner.config_snapshot();
+        config.boolean(format!("remote.{remote}.promisor").as_str()) == Some(true)
+            && config.string(format!("remote.{remote}.partialCloneFilter").as_str()).is_some()
+    }
+
+    async fn fetch(
+        &self,
+        remote: &str,
+        settings: &[&str],
+        options: &[&str],
+        object: &str,
+    ) -> Result<(), FetchError> {
+        let folder = self.root().unwrap_or_else(|_| self.inner.git_dir());
+        let mut repository = OsString::from("--git-dir=");
+        repository.push(self.inner.git_dir());
+        let mut git = Command::new("git");
+        git.current_dir(folder).arg(repository);
+        // Nothing is tidied up after it: that can take longer than the fetch.
+        for setting in settings.iter().chain(&["gc.auto=0", "maintenance.auto=false"]) {
+            git.args(["-c", setting]);
+        }
+        git.args(["fetch", "--quiet", "--no-tags", "--no-prune", "--no-write-fetch-head", "--refmap="]);
+        git.arg("--recurse-submodules=no").args(options).args(["--", remote, object]);
+        // Nobody may be there to answer.
+        git.env("GIT_TERMINAL_PROMPT", "0").env("GCM_INTERACTIVE", "never").stdin(Stdio::null());
+        if self.uses_plain_ssh() {
+            git.env("GIT_SSH_COMMAND", "ssh -o BatchMode=yes");
+        }
+        match run(&mut git).await.map_err(FetchError::Program)? {
+            None => Ok(()),
+            Some(said) => Err(FetchError::Failed { remote: remote.to_owned(), said }),
+        }
+    }
+
+    /// The remote of the current branch, else the only one, or `origin`.
+    fn fetch_remote(&self) -> Option<String> {
+        let branch = self.head().ok().flatten().and_then(|head| head.branch);
+        let of_branch = branch.and_then(|branch| {
+            match self.inner.branch_remote_name(branch.as_str(), Direction::Fetch)? {
+                // A branch of this very clone.
+                Name::Url(url) if *url == "." => None,
+                Name::Url(url) => Some(url.to_string()),
+                Name::Symbol(name) => Some(name.into_owned()),
+            }
+        });
+        of_branch.or_else(|| Some(self.inner.remote_default_name(Direction::Fetch)?.to_string()))
+    }
+
+    /// Whether nobody says how `ssh` is to be run.
+    fn uses_plain_ssh(&self) -> bool {
+        let named = ["GIT_SSH_COMMAND", "GIT_SSH"].iter().any(|name| std::env::var_os(name).is_some());
+        !named && self.inner.config_snapshot().string("core.sshCommand").is_none()
+    }
+}
+
+/// Runs a command to its end: what it says went wrong, if anything did.
+async fn run(command: &mut Command) -> io::Result<Option<String>> {
+    let mut running = Running::start(command.stdout(Stdio::null()).stderr(Stdio::piped()))?;
+    let mut words = Vec::new();
+    if let Some(mut stderr) = running.child.stderr.take() {
+        (&mut stderr).take(WORDS_LIMIT).read_to_end(&mut words).await?;
+        // A pipe that nobody empties would stop it.
+        tokio::io::copy(&mut stderr, &mut tokio::io::sink()).await?;
+    }
+    let status = running.wait().await?;
+    Ok((!status.success()).then(|| telling(&String::from_utf8_lossy(&words))))
+}
+
+/// The line that says why, of all that `git` and what it starts say.
+fn telling(words: &str) -> String {
+    let lines = words.lines().map(str::trim).filter(|line| !line.is_empty());
+    let mut telling = lines.filter(|line| !line.to_ascii_lowercase().starts_with("warning:"));
+    let line = telling.next().unwrap_or("it does not say why");
+    let line = ["fatal: ", "error: "].iter().find_map(|start| line.strip_prefix(start)).unwrap_or(line);
+    without_credentials(line)
+}
+
+/// The text without the users and passwords of the addresses in it.
+fn without_credentials(text: &str) -> String {
+    let mut parts = text.split("://");
+    let mut clean = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let host = part.find(['/', ' ', '\'']).unwrap_or(part.len());
+        let start = part[..host].rfind('@').map_or(0, |at| at + 1);
+        clean.push_str("://");
+        clean.push_str(&part[start..]);
+    }
+    clean
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_line_that_tells_why_is_told_without_what_is_secret() {
+        for (words, expected) in [
+            ("error: Server does not allow it\n", "Server does not allow it"),
+            (
+                "Warning: Permanently added 'x'.\r\ngit@x: Permission denied (publickey).\r\nfatal: Could not read.\n",
+                "git@x: Permission denied (publickey).",
+            ),
+            (
+                "fatal: unable to access 'https://ci:to@ken@x.org/a@b.git/': 403, see http://u@y\n",
+                "unable to access 'https://x.org/a@b.git/': 403, see http://y",
+            ),
+            ("\n", "it does not say why"),
+        ] {
+            assert_eq!(telling(words), expected);
+        }
+    }
+}

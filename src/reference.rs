@@ -77,7 +77,7 @@ impl Repository {
     /// It is read by hand: the regular expression for it takes longer to compile than a small plan to be made.
     fn fault(&self) -> Option<&'static str> {
         let name = &self.0;
-        if name.contains('@') || name.rsplit('/').next().is_some_and(|last| last.contains(':')) {
+        if name.bytes().any(|byte| byte == b'@') || last_component(name).bytes().any(|byte| byte == b':') {
             return Some("it carries a tag or a digest; leave it out");
         }
         let (host, path) = self.split();
@@ -168,6 +168,10 @@ impl FromStr for Repository {
             }
         }
     }
+}
+
+fn last_component(name: &str) -> &str {
+    name.rsplit_once('/').map_or(name, |(_, last)| last)
 }
 
 /// Whether this is a host, with or without a port: names joined by dots.

@@ -186,11 +186,26 @@ impl std::str::FromStr for ImageKey {
     type Err = ParseKeyError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match blake3::Hash::from_hex(text) {
-            Ok(hash) if !text.bytes().any(|byte| byte.is_ascii_uppercase()) => Ok(Self(*hash.as_bytes())),
-            _ => Err(ParseKeyError(text.to_owned())),
-        }
+        decode(text.as_bytes()).map(Self).ok_or_else(|| ParseKeyError(text.to_owned()))
     }
+}
+
+/// The bytes that 64 lower-case hexadecimal digits stand for.
+fn decode(text: &[u8]) -> Option<[u8; 32]> {
+    let digit = |byte: u8| match byte {
+        b'0'..=b'9' => Some(byte - b'0'),
+        b'a'..=b'f' => Some(byte - b'a' + 10),
+        _ => None,
+    };
+    let mut key = [0; 32];
+    let (pairs, rest) = text.as_chunks::<2>();
+    if pairs.len() != key.len() || !rest.is_empty() {
+        return None;
+    }
+    for (byte, [high, low]) in key.iter_mut().zip(pairs) {
+        *byte = digit(*high)? << 4 | digit(*low)?;
+    }
+    Some(key)
 }
 
 impl Serialize for ImageKey {

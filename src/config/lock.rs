@@ -142,18 +142,16 @@ impl Lock {
 
 impl LockedBase {
     fn value(&self) -> Value {
-        let mut table = toml::Table::new();
+        let digest = Value::from(self.digest.as_str());
+        let mut table = toml::Table::from_iter([("digest".to_owned(), digest.clone())]);
         match &self.configs {
-            LockedConfigs::Same(config) if *config == LockedConfig::default() => {
-                return Value::from(self.digest.as_str());
-            }
+            LockedConfigs::Same(config) if *config == LockedConfig::default() => return digest,
             LockedConfigs::Same(config) => table.extend(config.table()),
             LockedConfigs::Each(configs) => {
                 let each = configs.iter().map(|(platform, config)| (platform.clone(), config.table().into()));
                 table.insert("platforms".to_owned(), Value::Table(each.collect()));
             }
         }
-        table.insert("digest".to_owned(), Value::from(self.digest.as_str()));
         Value::Table(table)
     }
 }
@@ -161,12 +159,12 @@ impl LockedBase {
 impl LockedConfig {
     fn table(&self) -> toml::Table {
         let mut table = toml::Table::new();
-        if !self.onbuild.is_empty() {
-            table.insert("onbuild".to_owned(), Value::from(self.onbuild.clone()));
-        }
         if let Some(env) = &self.env {
             let env = env.iter().map(|(name, value)| (name.clone(), Value::from(value.as_str())));
             table.insert("env".to_owned(), Value::Table(env.collect()));
+        }
+        if !self.onbuild.is_empty() {
+            table.insert("onbuild".to_owned(), Value::from(self.onbuild.clone()));
         }
         table
     }

@@ -84,10 +84,10 @@ impl Repository {
         if !is_host(host) {
             return Some("what stands before its first `/` is not a host");
         }
-        if path.bytes().any(|byte| byte.is_ascii_uppercase()) {
-            return Some("repository name must be lowercase");
-        }
-        if !path.split('/').all(is_component) {
+        if !path.as_bytes().split(|byte| *byte == b'/').all(is_component) {
+            if path.bytes().any(|byte| byte.is_ascii_uppercase()) {
+                return Some("repository name must be lowercase");
+            }
             return Some("its path is not letters and digits that `/`, `.`, `_`, `__` or dashes join");
         }
         (path.len() > PATH_LENGTH).then_some("its path is longer than 255 characters")
@@ -178,18 +178,17 @@ fn last_component(name: &str) -> &str {
 fn is_host(text: &str) -> bool {
     let digits = |port: &str| !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
     let (host, port) = text.split_once(':').map_or((text, None), |(host, port)| (host, Some(port)));
-    let name = |name: &str| {
-        let inside = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
-        !name.is_empty() && !name.starts_with('-') && !name.ends_with('-') && name.bytes().all(inside)
+    let name = |name: &[u8]| {
+        let inside = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'-';
+        !name.is_empty() && !name.starts_with(b"-") && !name.ends_with(b"-") && name.iter().all(inside)
     };
-    port.is_none_or(digits) && host.split('.').all(name)
+    port.is_none_or(digits) && host.as_bytes().split(|byte| *byte == b'.').all(name)
 }
 
 /// Whether this may stand between the slashes of a path.
-fn is_component(text: &str) -> bool {
+fn is_component(text: &[u8]) -> bool {
     let letter = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
     let separator = |run: &[u8]| matches!(run, b"." | b"_" | b"__") || run.iter().all(|byte| *byte == b'-');
-    let text = text.as_bytes();
     let ends_well = text.first().is_some_and(letter) && text.last().is_some_and(letter);
     ends_well && text.chunk_by(|a, b| letter(a) == letter(b)).all(|run| letter(&run[0]) || separator(run))
 }

@@ -75,7 +75,7 @@ fn report(error: &Error, json: bool) {
 fn print(write: impl FnOnce(&mut BufWriter<io::StdoutLock<'static>>, bool) -> io::Result<()>) -> Result<()> {
     let styled = wants_colour(&io::stdout());
     // Of its own accord stdout writes line by line.
-    let mut out = BufWriter::with_capacity(1 << 16, io::stdout().lock());
+    let mut out = BufWriter::with_capacity(1 << 14, io::stdout().lock());
     match write(&mut out, styled).and_then(|()| out.flush()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             Err(Error::new(crate::error::Kind::Environment, format!("cannot write the result: {error}")))

@@ -112,6 +112,8 @@ fn decide_image(facts: &Facts, image: &ImageFacts, stale: &[Reason]) -> PlannedI
         (false, None) if image.cached => (Decision::Reuse, Reason::InCache, image.digest.clone()),
         (false, None) => (Decision::Build, Reason::NotInCache, None),
     };
+    // Most images have this reason alone, and there are many.
+    reasons.reserve_exact(1);
     reasons.push(last);
     planned(image, decision, reasons, digest)
 }

@@ -210,7 +210,7 @@ fn decode(text: &[u8]) -> Option<[u8; 32]> {
 
 impl Serialize for ImageKey {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        serializer.serialize_str(&blake3::Hash::from_bytes(self.0).to_hex())
     }
 }
 

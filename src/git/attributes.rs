@@ -6,12 +6,17 @@ use bstr::{BStr, BString, ByteSlice as _};
 use dtbuild_cache::tree::{ContentId, Kind};
 use gix::attrs::search::{MetadataCollection, Outcome};
 use gix::attrs::{Search, StateRef};
+use gix::glob::pattern::Case;
 
 use super::diff::join;
 use super::objects::Objects;
 use super::{GitError, lfs, paths};
 
-const FILE: &str = ".gitattributes";
+/// The file that holds attributes.
+pub(super) const FILE: &str = ".gitattributes";
+
+/// The attribute that names a filter.
+pub(super) const FILTER: &str = "filter";
 
 /// Names of the filters that change files on checkout, by the repository's configuration.
 ///
@@ -75,14 +80,30 @@ impl CheckoutFilters {
 
     /// The filter of the file at `path`, by the name in `.gitattributes`.
     pub(super) fn of_file(&mut self, path: &BStr) -> Option<String> {
-        self.outcome.initialize_with_selection(&self.collection, ["filter"]);
-        let case = gix::glob::pattern::Case::Sensitive;
-        self.search.pattern_matching_relative_path(path, case, Some(false), &mut self.outcome);
-        self.outcome.iter_selected().find_map(|found| match found.assignment.state {
-            StateRef::Value(value) => Some(value.as_bstr().to_string()),
-            _ => None,
-        })
+        self.outcome.initialize_with_selection(&self.collection, [FILTER]);
+        filter([&self.search], path, Case::Sensitive, &mut self.outcome).map(ToString::to_string)
     }
+}
+
+/// The filter of the file at `path`, by the name that attributes give it; those of the first search have the last word.
+///
+/// `outcome` is one for [`FILTER`] alone, and new.
+pub(super) fn filter<'o, 's>(
+    searches: impl IntoIterator<Item = &'s Search>,
+    path: &BStr,
+    case: Case,
+    outcome: &'o mut Outcome,
+) -> Option<&'o BStr> {
+    for search in searches {
+        search.pattern_matching_relative_path(path, case, Some(false), outcome);
+        if outcome.is_done() {
+            break;
+        }
+    }
+    outcome.iter_selected().find_map(|found| match found.assignment.state {
+        StateRef::Value(value) => Some(value.as_bstr()),
+        _ => None,
+    })
 }
 
 /// The attribute files of the folders above `folder`, the root's first.

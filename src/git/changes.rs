@@ -2,13 +2,16 @@
 
 use std::collections::BTreeSet;
 use std::io;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use bstr::{BStr, BString, ByteSlice as _};
+use dtbuild_cache::stat::Stat;
 use dtbuild_cache::tree::{ContentId, Kind};
 use gix::status::{Item, Submodule, UntrackedFiles};
+use rustix::fs::CWD;
 
-use super::disk::{self, Stat};
+use super::disk;
 use super::lfs::Pointer;
 use super::objects::Objects;
 use super::{GitError, Repository, paths};
@@ -84,7 +87,7 @@ impl OnDisk {
             Err(error) if disk::is_missing(&error) => return Ok(None),
             Err(error) => return Err(error),
         };
-        let stat = Stat::from(&metadata);
+        let stat = Stat::of(&metadata);
         let kind = if metadata.is_symlink() {
             Kind::Symlink
         } else if metadata.is_dir() {
@@ -101,7 +104,8 @@ impl OnDisk {
     fn holds(&self, kind: Kind, id: ContentId, objects: &Objects) -> bool {
         let pointer = objects.size(&id, BStr::new("")).is_ok_and(Pointer::may_have);
         let file = (self.kind, &self.stat);
-        let found = || disk::identify(&self.path, file, pointer, objects.hash(), &mut Vec::new());
+        let path = self.path.as_os_str().as_bytes().as_bstr();
+        let found = || disk::identify(CWD, path, file, pointer, objects.hash(), &mut Vec::new());
         self.kind == kind && found().is_ok_and(|found| found.contain(id))
     }
 }

@@ -1,63 +1,23 @@
 //! Files as the disk has them: what they are, and the git blob id of their bytes.
 
-use std::fs::{self, File, FileType, Metadata};
+use std::fs::{self, File};
 use std::io::{self, Read};
-use std::os::unix::ffi::OsStrExt as _;
-use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::FileTypeExt as _;
 use std::path::Path;
 
-use bstr::{BString, ByteSlice as _};
-use dtbuild_cache::stat;
+use bstr::{BStr, BString, ByteSlice as _};
+use dtbuild_cache::stat::{self, Stat};
 use dtbuild_cache::tree::{ContentId, Kind};
 use gix::hash::Hasher;
 use gix::objs::encode::loose_header;
+use rustix::fs::{AtFlags, FileType, Mode, OFlags};
 use sha2::{Digest as _, Sha256};
 
 use super::lfs::Pointer;
 
 /// How much is read at once.
 const CHUNK: usize = 1024 * 1024;
-
-/// What tells one state of a file from another without reading it.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Stat {
-    pub(super) device: u64,
-    pub(super) inode: u64,
-    pub(super) mode: u32,
-    pub(super) size: u64,
-    /// Seconds and nanoseconds.
-    pub(super) modified: (i64, i64),
-    /// Seconds and nanoseconds.
-    pub(super) changed: (i64, i64),
-    /// The same in the form of the stat cache, which also knows when it was asked.
-    pub(super) noted: stat::Stat,
-}
-
-impl PartialEq for Stat {
-    fn eq(&self, other: &Self) -> bool {
-        self.device == other.device && self.noted.says(&other.noted)
-    }
-}
-
-impl From<&Metadata> for Stat {
-    fn from(metadata: &Metadata) -> Self {
-        Self {
-            device: metadata.dev(),
-            inode: metadata.ino(),
-            mode: metadata.mode(),
-            size: metadata.size(),
-            modified: (metadata.mtime(), metadata.mtime_nsec()),
-            changed: (metadata.ctime(), metadata.ctime_nsec()),
-            noted: stat::Stat::of(metadata),
-        }
-    }
-}
-
-impl Stat {
-    pub(super) fn is_executable(&self) -> bool {
-        self.mode & 0o100 != 0
-    }
-}
 
 /// Why a file has no content id.
 #[derive(Debug)]
@@ -75,13 +35,45 @@ impl From<io::Error> for Failure {
 
 /// What kind of special file this is, for those that no build can be sent.
 pub(super) fn special(kind: FileType) -> Option<&'static str> {
-    if kind.is_fifo() {
-        Some("a named pipe")
-    } else if kind.is_block_device() || kind.is_char_device() {
-        Some("a device")
-    } else {
-        None
+    match kind {
+        FileType::Fifo => Some("a named pipe"),
+        FileType::BlockDevice | FileType::CharacterDevice => Some("a device"),
+        _ => None,
     }
+}
+
+/// What `path` in `folder` is, links not followed; it was asked for at `taken` or later.
+pub(super) fn look(folder: impl AsFd, path: impl rustix::path::Arg, taken: i64) -> io::Result<Stat> {
+    Ok(as_noted(&rustix::fs::statat(folder, path, AtFlags::SYMLINK_NOFOLLOW)?, taken))
+}
+
+/// What the system says of a file that was asked about at `taken` or later.
+fn as_noted(found: &rustix::fs::Stat, taken: i64) -> Stat {
+    #[expect(
+        clippy::useless_conversion,
+        clippy::cast_possible_wrap,
+        reason = "widths differ between systems"
+    )]
+    let time = |seconds, part| stat::nanoseconds(i64::from(seconds), part as i64);
+    Stat {
+        size: u64::try_from(found.st_size).unwrap_or_default(),
+        mtime: time(found.st_mtime, found.st_mtime_nsec),
+        ctime: time(found.st_ctime, found.st_ctime_nsec),
+        inode: found.st_ino,
+        mode: found.st_mode,
+        taken,
+    }
+}
+
+/// Opens `path` in `folder`, unless it is a link.
+pub(super) fn open(
+    folder: impl AsFd,
+    path: impl rustix::path::Arg,
+    flags: OFlags,
+) -> rustix::io::Result<OwnedFd> {
+    // A pipe in a file's place would block for ever.
+    let flags = flags | OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    rustix::fs::openat(folder, path, flags, Mode::empty())
 }
 
 /// Whether the error says that there is nothing at a path.
@@ -158,23 +150,24 @@ impl Digester {
     }
 }
 
-/// The content ids of the file or link at `path`, which was listed with `stat`; Git LFS keeps it or not.
+/// The content ids of the file or link at `path` in `folder`, which was listed with `stat`; Git LFS keeps it or not.
 pub(super) fn identify(
-    path: &Path,
+    folder: impl AsFd,
+    path: &BStr,
     (kind, stat): (Kind, &Stat),
     lfs: bool,
     hash: gix::hash::Kind,
     buffer: &mut Vec<u8>,
 ) -> Result<Ids, Failure> {
     if kind == Kind::Symlink {
-        let text = read_link(path)?;
-        return Ok(Ids { bytes: blob_id(hash, text.as_bytes())?, pointer: None });
+        let text = read_link(folder, path)?;
+        return Ok(Ids { bytes: blob_id(hash, &text)?, pointer: None });
     }
     // What is open must be what was listed: so no link that took its place is followed.
-    let mut file = File::open(path)?;
-    if Stat::from(&file.metadata()?) != *stat {
-        return Err(Failure::Changed);
-    }
+    let file = open(folder, path.as_bytes(), OFlags::empty()).map_err(|error| match error {
+        rustix::io::Errno::LOOP => Failure::Changed,
+        error => Failure::Io(error.into()),
+    })?;
     let mut digester = Digester::new(hash, stat.size, lfs);
     let mut left = stat.size;
     // One byte more, so that a file that grew is noticed with the first read.
@@ -182,23 +175,22 @@ pub(super) fn identify(
     if buffer.len() < wanted {
         buffer.resize(wanted, 0);
     }
+    let mut reader = File::from(file);
     loop {
-        let count = file.read(buffer)?;
+        let count = reader.read(buffer)?;
         digester.update(&buffer[..count]);
         left = left.checked_sub(count as u64).ok_or(Failure::Changed)?;
         if count == 0 {
             break;
         }
     }
-    if left > 0 || Stat::from(&file.metadata()?) != *stat {
-        return Err(Failure::Changed);
-    }
-    Ok(digester.finish()?)
+    let now = as_noted(&rustix::fs::fstat(&reader).map_err(io::Error::from)?, 0);
+    if left > 0 || !now.says(stat) { Err(Failure::Changed) } else { Ok(digester.finish()?) }
 }
 
-/// The text of a symbolic link.
-pub(super) fn read_link(path: &Path) -> io::Result<BString> {
-    Ok(BString::from(fs::read_link(path)?.as_os_str().as_bytes()))
+/// The text of the symbolic link at `path` in `folder`.
+pub(super) fn read_link(folder: impl AsFd, path: &BStr) -> io::Result<BString> {
+    Ok(BString::from(rustix::fs::readlinkat(folder, path.as_bytes(), Vec::new())?.into_bytes()))
 }
 
 /// A hasher for a blob of `size` bytes.

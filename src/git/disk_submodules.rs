@@ -4,7 +4,6 @@
 //! the repository around it; one with other files by the tree of what a build gets of it.
 
 use std::cell::Ref;
-use std::collections::HashMap;
 
 use bstr::{BStr, BString, ByteSlice as _};
 use dtbuild_cache::tree::{ContentId, Filter, Kind, Node, Tree};
@@ -29,16 +28,18 @@ impl WorkingTree {
 
     /// Says that the submodule at `path` is not checked out.
     fn unopened(&self, path: &BStr) -> GitError {
-        let Some(commit) = self.pinned(path) else {
-            return GitError::Changed { path: self.listing.shown(path) };
+        let commit = match self.pinned(path) {
+            Ok(Some(commit)) => commit,
+            Ok(None) => return GitError::Changed { path: self.listing.shown(path) },
+            Err(error) => return error,
         };
         let (path, repository) = (self.listing.shown(path), self.listing.prefix.clone());
         GitError::Submodule { path, repository, commit, cloned: false }
     }
 
     /// The commit that the index has for the submodule at `path`.
-    fn pinned(&self, path: &BStr) -> Option<ContentId> {
-        self.listing.index.submodule(self.listing.place(path).as_bstr())
+    fn pinned(&self, path: &BStr) -> Result<Option<ContentId>, GitError> {
+        Ok(self.listing.index.get()?.submodule(self.listing.place(path).as_bstr()))
     }
 
     /// What identifies the submodule at `path`, of which `filter` lets something through; `folder` is where this
@@ -52,7 +53,7 @@ impl WorkingTree {
         let submodule = match self.submodule(path) {
             Ok(submodule) => submodule,
             // The same key as where it is checked out; no build can be made of it.
-            Err(error @ GitError::Submodule { .. }) => return self.pinned(path).ok_or(error),
+            Err(error @ GitError::Submodule { .. }) => return self.pinned(path)?.ok_or(error),
             Err(error) => return Err(error),
         };
         let place = join(folder, path);
@@ -64,13 +65,15 @@ impl WorkingTree {
     }
 }
 
-/// A working tree of whose submodules it is known what identifies them.
-pub(super) struct Identified<'a> {
+/// A working tree of whose submodules it is known what is let in.
+pub(super) struct Identified<'a, F> {
     pub(super) tree: &'a WorkingTree,
-    pub(super) submodules: HashMap<BString, ContentId>,
+    /// What lets things in, and where the tree is in what it is for.
+    pub(super) filter: &'a F,
+    pub(super) folder: &'a BStr,
 }
 
-impl Tree for Identified<'_> {
+impl<F: Filter> Tree for Identified<'_, F> {
     type Error = GitError;
 
     fn hash_kind(&self) -> gix::hash::Kind {
@@ -81,9 +84,15 @@ impl Tree for Identified<'_> {
         self.tree.list(path, id)
     }
 
+    fn stays(&self, path: &BStr) -> Result<bool, GitError> {
+        self.tree.stays(path)
+    }
+
     fn identify(&self, path: &BStr, node: &Node) -> Result<ContentId, GitError> {
-        let known = self.submodules.get(path).filter(|_| node.kind == Kind::Submodule);
-        known.map_or_else(|| self.tree.identify(path, node), |id| Ok(*id))
+        if node.kind == Kind::Submodule {
+            return self.tree.identify_submodule(path, self.filter, self.folder);
+        }
+        self.tree.identify(path, node)
     }
 
     fn link(&self, path: &BStr, node: &Node) -> Result<BString, GitError> {

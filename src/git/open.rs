@@ -1,16 +1,15 @@
 //! Finding and opening the repository of a folder.
 
-use std::cell::{OnceCell, RefCell};
+use std::cell::OnceCell;
 use std::path::{Component, Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
-use bstr::{BString, ByteVec as _};
+use bstr::{BStr, BString, ByteSlice as _, ByteVec as _};
 use dtbuild_cache::memo::Memo;
 use gix::sec::trust::Mapping;
 
 use super::GitError;
-use super::conversion::{Conversions, SharedConversions};
-use super::index::Index;
+use super::disk::is_missing;
 use super::objects::Objects;
 use super::shared::Shared;
 
@@ -26,8 +25,6 @@ pub struct Repository {
     pub(super) shared: Arc<Shared>,
     /// Made when it is first needed: a handle is dear where it is only asked about one tree.
     objects: OnceCell<Objects>,
-    /// What attributes say of files, as long as git's index is this one.
-    conversions: RefCell<Option<(Arc<Index>, SharedConversions)>>,
 }
 
 /// The extensions of a repository's format that change nothing for a reader, or that gix reads.
@@ -67,7 +64,7 @@ impl Repository {
             None => None,
         };
         let shared = Arc::new(Shared::new(inner.common_dir()));
-        Ok(Self { inner, root, shared, objects: OnceCell::new(), conversions: RefCell::default() })
+        Ok(Self { inner, root, shared, objects: OnceCell::new() })
     }
 
     /// Opens the repository whose checkout or git folder `dir` is, on the terms of [`Repository::discover`].
@@ -98,7 +95,7 @@ impl Repository {
         // The work tree of a submodule that is not checked out is not there.
         let root = inner.workdir().and_then(|root| root.canonicalize().ok());
         let shared = Arc::new(Shared::new(inner.common_dir()));
-        Ok(Self { inner, root, shared, objects: OnceCell::new(), conversions: RefCell::default() })
+        Ok(Self { inner, root, shared, objects: OnceCell::new() })
     }
 
     /// The root of the work tree: absolute, without symbolic links.
@@ -128,6 +125,35 @@ impl Repository {
         Ok(BString::from(parts.iter().map(AsRef::as_ref).collect::<Vec<&[u8]>>().join(&b'/')))
     }
 
+    /// Where `path` of the work tree is on the disk, and its path from the root, with links resolved; none where there
+    /// is nothing.
+    ///
+    /// # Errors
+    /// When it leads out of the work tree or cannot be followed, or when the repository is bare.
+    pub(super) fn on_disk(&self, path: &BStr) -> Result<Option<(PathBuf, BString)>, GitError> {
+        let mut place = self.root()?.to_owned();
+        // Mostly there are no links, and nothing to resolve.
+        for name in path.split_str("/").filter(|_| !path.is_empty()) {
+            place.push(name.to_path_lossy());
+            let special = matches!(name, b"" | b"." | b"..");
+            match place.symlink_metadata() {
+                Ok(found) if !special && !found.is_symlink() => {}
+                Err(error) if is_missing(&error) => return Ok(None),
+                _ => return self.resolved_on_disk(path),
+            }
+        }
+        Ok(Some((place, path.to_owned())))
+    }
+
+    fn resolved_on_disk(&self, path: &BStr) -> Result<Option<(PathBuf, BString)>, GitError> {
+        let place = self.root()?.join(path.to_path_lossy());
+        match place.canonicalize() {
+            Ok(place) => self.prefix(&place).map(|path| Some((place, path))),
+            Err(error) if is_missing(&error) => Ok(None),
+            Err(source) => Err(GitError::Unreadable { path: place, source }),
+        }
+    }
+
     /// Whether the clone's history ends before its first commit.
     #[must_use]
     pub fn is_shallow(&self) -> bool {
@@ -143,20 +169,7 @@ impl Repository {
     /// The same for another thread, so that neither waits for the other.
     #[must_use]
     pub fn for_thread(&self) -> Self {
-        Self { conversions: RefCell::default(), ..self.clone() }
-    }
-
-    /// What attributes do to files of the working tree; read once.
-    pub(super) fn conversions(&self, index: &Arc<Index>) -> Result<SharedConversions, GitError> {
-        let mut known = self.conversions.borrow_mut();
-        if let Some((of, conversions)) = &*known
-            && Arc::ptr_eq(of, index)
-        {
-            return Ok(Arc::clone(conversions));
-        }
-        let conversions = Arc::new(Mutex::new(Conversions::read(self, index)?));
-        *known = Some((Arc::clone(index), Arc::clone(&conversions)));
-        Ok(conversions)
+        self.clone()
     }
 
     /// What earlier runs found out about what commits hold.

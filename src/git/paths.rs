@@ -4,7 +4,6 @@ use bstr::{BStr, BString, ByteSlice as _};
 use dtbuild_cache::tree::{ContentId, Kind, Node};
 use gix::objs::tree::EntryKind;
 
-use super::disk::is_missing;
 use super::objects::{Objects, broken};
 use super::{CommitId, GitError, Repository};
 
@@ -56,15 +55,7 @@ impl Repository {
     /// # Errors
     /// When it cannot be read, a link leads out of the repository, or the file has more than 16 MiB.
     pub fn read_from_disk(&self, path: &BStr) -> Result<Option<Vec<u8>>, GitError> {
-        let root = self.root()?;
-        let place = match root.join(path.to_path_lossy()).canonicalize() {
-            Ok(place) => place,
-            Err(error) if is_missing(&error) => return Ok(None),
-            Err(source) => {
-                return Err(GitError::Unreadable { path: root.join(path.to_path_lossy()), source });
-            }
-        };
-        self.prefix(&place)?;
+        let Some((place, _)) = self.on_disk(path)? else { return Ok(None) };
         let unreadable = |source| GitError::Unreadable { path: place.clone(), source };
         let metadata = std::fs::metadata(&place).map_err(unreadable)?;
         if !metadata.is_file() {

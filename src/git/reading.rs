@@ -1,47 +1,87 @@
 //! Reading many files at once to learn their content ids.
 
-use std::path::Path;
-use std::sync::Mutex;
-use std::sync::PoisonError;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use bstr::{BString, ByteSlice as _};
-use dtbuild_cache::tree::{ContentId, Kind};
+use dtbuild_cache::stat::Form;
+use dtbuild_cache::tree::ContentId;
 
 use super::GitError;
-use super::disk::{self, Failure, Stat};
+use super::disk::{self, Failure};
+use super::folder::{File, Folder};
+use super::listing::{Listing, split};
 
 /// How many files are worth a thread.
 const SHARE: usize = 16;
 
-/// A file to be read: its path from the root of the tree and from that of the repository, and what it
-/// was when it was listed.
+/// A file or link whose content is not known.
 pub(super) struct Unread {
-    pub(super) path: BString,
-    pub(super) place: BString,
-    pub(super) kind: Kind,
-    pub(super) stat: Stat,
-    /// Whether Git LFS keeps it.
-    pub(super) lfs: bool,
-    /// The blob that git's index has of it.
-    pub(super) indexed: Option<ContentId>,
+    /// Its path from the root of the tree.
+    path: BString,
+    folder: Arc<Folder>,
+    /// Which of the folder's files it is.
+    number: usize,
+    /// The blob that git's index has of it, where that tells how Git LFS keeps it.
+    indexed: Option<ContentId>,
 }
 
-/// The content ids of the files below `root`, in the order in which the threads come by them.
-pub(super) fn identify(
-    root: &Path,
-    files: Vec<Unread>,
-    hash: gix::hash::Kind,
-) -> Result<Vec<(BString, ContentId)>, GitError> {
+impl Unread {
+    /// The file with a `number` in `folder`, at `path`.
+    pub(super) fn new(
+        listing: &Listing,
+        folder: &Arc<Folder>,
+        number: usize,
+        path: BString,
+    ) -> Result<Self, GitError> {
+        let file = &folder.files[number];
+        if let Some(what) = file.special {
+            return Err(GitError::SpecialFile { path: listing.shown(path.as_bstr()), what });
+        }
+        let indexed = match file.form {
+            Form::Bytes => None,
+            Form::Pointer => listing.index.get()?.blob(listing.place(path.as_bstr()).as_bstr()),
+        };
+        Ok(Self { path, folder: Arc::clone(folder), number, indexed })
+    }
+
+    fn file(&self) -> &File {
+        &self.folder.files[self.number]
+    }
+
+    /// Reads the file, and takes note of what it is.
+    pub(super) fn identify(
+        &self,
+        listing: &Listing,
+        hash: gix::hash::Kind,
+        buffer: &mut Vec<u8>,
+    ) -> Result<ContentId, GitError> {
+        let (file, path) = (self.file(), self.path.as_bstr());
+        let lfs = file.form == Form::Pointer;
+        let ids = disk::identify(&listing.handle, path, (file.kind, &file.stat), lfs, hash, buffer);
+        let ids = ids.map_err(|failure| match failure {
+            Failure::Io(source) => GitError::Unreadable { path: listing.disk_path(path), source },
+            Failure::Changed => GitError::Changed { path: listing.shown(path) },
+        })?;
+        // What was committed before the attribute was set stays as it is until somebody changes it.
+        let unconverted = self.indexed == Some(ids.bytes);
+        let id = ids.pointer.filter(|_| !unconverted).unwrap_or(ids.bytes);
+        let folder = listing.place(split(path).0);
+        listing.stats.record(folder.as_bstr(), file.name.as_bstr(), file.form, file.stat, id);
+        Ok(*file.id.get_or_init(|| id))
+    }
+}
+
+/// Reads the files, by several threads where there are many.
+pub(super) fn identify(listing: &Listing, files: Vec<Unread>, hash: gix::hash::Kind) -> Result<(), GitError> {
     let worth = files.len() / SHARE;
     let queue = Mutex::new(files.into_iter());
     let work = || {
-        let (mut found, mut buffer) = (Vec::new(), Vec::new());
+        let mut buffer = Vec::new();
         loop {
             let next = queue.lock().unwrap_or_else(PoisonError::into_inner).next();
-            let Some(file) = next else { return Ok(found) };
-            let id = identify_one(root, &file, hash, &mut buffer)?;
-            found.push((file.path, id));
+            let Some(file) = next else { return Ok(()) };
+            file.identify(listing, hash, &mut buffer)?;
         }
     };
     if worth < 2 {
@@ -52,31 +92,9 @@ pub(super) fn identify(
     let threads = (cores * 4).max(8).min(worth);
     thread::scope(|scope| {
         let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
-        let mut all = Vec::new();
-        for worker in workers {
-            match worker.join() {
-                Ok(found) => all.extend(found?),
-                Err(panic) => std::panic::resume_unwind(panic),
-            }
-        }
-        Ok(all)
+        workers.into_iter().try_for_each(|worker| match worker.join() {
+            Ok(done) => done,
+            Err(panic) => std::panic::resume_unwind(panic),
+        })
     })
-}
-
-/// The content id of one file below `root`.
-pub(super) fn identify_one(
-    root: &Path,
-    file: &Unread,
-    hash: gix::hash::Kind,
-    buffer: &mut Vec<u8>,
-) -> Result<ContentId, GitError> {
-    let path = root.join(file.path.to_path_lossy());
-    let ids = disk::identify(&path, (file.kind, &file.stat), file.lfs, hash, buffer);
-    let ids = ids.map_err(|failure| match failure {
-        Failure::Io(source) => GitError::Unreadable { path, source },
-        Failure::Changed => GitError::Changed { path: file.place.clone() },
-    })?;
-    // What was committed before the attribute was set stays as it is until somebody changes it.
-    let unconverted = file.indexed == Some(ids.bytes);
-    Ok(ids.pointer.filter(|_| !unconverted).unwrap_or(ids.bytes))
 }

@@ -5,12 +5,13 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use bstr::BString;
+use bstr::{BStr, BString};
 use dtbuild_cache::memo::Memo;
 use dtbuild_cache::stat::StatCache;
 use dtbuild_cache::tree::{ContentId, Kind};
 
 use super::index::Index;
+use super::tracking::Tracking;
 use super::{CommitId, GitError};
 
 /// Where the memo is, from the git folder that linked work trees share.
@@ -33,6 +34,8 @@ pub(super) struct Shared {
     /// Git's index and the stat cache: one for all folders of the working tree.
     index: Mutex<Option<(IndexFile, Arc<Index>)>>,
     stats: OnceLock<Arc<StatCache>>,
+    /// The attributes that apply in folders of the working tree.
+    tracking: Mutex<HashMap<BString, Arc<Tracking>>>,
 }
 
 impl Shared {
@@ -45,6 +48,7 @@ impl Shared {
             commits: Mutex::default(),
             index: Mutex::default(),
             stats: OnceLock::new(),
+            tracking: Mutex::default(),
         }
     }
 
@@ -85,6 +89,24 @@ impl Shared {
     /// What files of the working tree hashed to.
     pub(super) fn stats(&self, load: impl FnOnce() -> StatCache) -> Arc<StatCache> {
         Arc::clone(self.stats.get_or_init(|| Arc::new(load())))
+    }
+
+    /// The attributes that `name` stands for; found out once.
+    pub(super) fn tracking(
+        &self,
+        name: &BStr,
+        find: impl FnOnce() -> Result<Arc<Tracking>, GitError>,
+    ) -> Result<Arc<Tracking>, GitError> {
+        let known = self.tracking.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned();
+        if let Some(tracking) = known {
+            return Ok(tracking);
+        }
+        let tracking = find()?;
+        self.tracking
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(name.to_owned(), Arc::clone(&tracking));
+        Ok(tracking)
     }
 
     pub(super) fn names(&self, tree: &ContentId) -> Option<Names> {

@@ -1,48 +1,9 @@
 //! What the snapshots of a commit and of the working tree have in common.
 
-use std::collections::HashSet;
-
 use bstr::{BStr, BString, ByteSlice as _};
 use dtbuild_cache::tree::{ContentId, Filter, Kind, Node, Tree, Verdict};
 
 use super::diff::join;
-
-/// A filter that also leaves out the given folders.
-///
-/// A build shows a folder that a filter empties; a commit has it only if git has something in it. For the same
-/// files to have the same digest, the working tree leaves out the folders that a commit would not have.
-pub(super) struct Kept<'a, F> {
-    filter: &'a F,
-    left_out: HashSet<BString>,
-}
-
-impl<'a, F: Filter> Kept<'a, F> {
-    pub(super) fn new(filter: &'a F, left_out: HashSet<BString>) -> Self {
-        Self { filter, left_out }
-    }
-}
-
-impl<F: Filter> Filter for Kept<'_, F> {
-    type State = F::State;
-
-    fn root(&self) -> Self::State {
-        self.filter.root()
-    }
-
-    fn enter(&self, state: &Self::State, path: &BStr, kind: Kind) -> (Verdict, Self::State) {
-        let (verdict, below) = self.filter.enter(state, path, kind);
-        let left_out = kind == Kind::Folder && self.left_out.contains(path);
-        (if left_out { Verdict::Excluded } else { verdict }, below)
-    }
-
-    fn below(&self, state: &Self::State) -> Option<bool> {
-        self.filter.below(state)
-    }
-
-    fn forgotten(&self, state: &Self::State) -> bool {
-        self.filter.forgotten(state)
-    }
-}
 
 /// A tree in which the submodules that can be looked into are folders, as builds see them.
 pub(super) struct Expanded<'a, T>(pub(super) &'a T);
@@ -63,6 +24,10 @@ impl<T: Tree> Tree for Expanded<'_, T> {
             }
         }
         Ok(nodes)
+    }
+
+    fn stays(&self, path: &BStr) -> Result<bool, Self::Error> {
+        self.0.stays(path)
     }
 
     fn identify(&self, path: &BStr, node: &Node) -> Result<ContentId, Self::Error> {

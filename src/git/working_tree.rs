@@ -2,30 +2,32 @@
 //!
 //! A [`WorkingTree`] is what the folder was when it was first looked at: each folder is listed once and
 //! each file identified once, so its digest and its snapshot always speak of the same files. A content id
-//! is the blob id of the bytes *on disk*; of a file that Git LFS keeps, that of the pointer to them. Git's
-//! index answers for files that nobody touched, where git stores the very bytes that the disk has, or the
-//! pointer; the stat cache answers for what was read before; all else is read.
+//! is the blob id of the bytes *on disk*; of a file that Git LFS keeps, that of the pointer to them. The stat
+//! cache answers for what was read before; all else is read.
 
-use std::cell::RefCell;
-use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
+use std::collections::HashSet;
+use std::fs;
+use std::sync::{Arc, Mutex};
 
 use bstr::{BStr, BString, ByteSlice as _};
 use dtbuild_cache::snapshot::{Snapshot, SnapshotEntry};
-use dtbuild_cache::stat::StatCache;
+use dtbuild_cache::stat::{Form, StatCache};
 use dtbuild_cache::tree::{self, ContentId, Filter, Kind, Node, Tree};
+use rustix::fs::{CWD, OFlags};
+use rustix::io::Errno;
 
-use super::conversion::{Conversion, SharedConversions};
 use super::diff::join;
 use super::disk;
 use super::disk_contents::DiskContents;
 use super::disk_submodules::Identified;
-use super::index::Index;
-use super::listing::Listing;
+use super::index::LazyIndex;
+use super::lfs::Pointer;
+use super::listing::{Listing, split};
 use super::objects::Objects;
 use super::reading::{self, Unread};
-use super::snapshot::{Expanded, Kept, Within};
+use super::snapshot::{Expanded, Within};
 use super::submodules::{Submodules, rest};
+use super::survey::survey;
 use super::{GitError, Repository};
 
 /// Where the stat cache is, from the git folder of the work tree.
@@ -36,11 +38,6 @@ pub struct WorkingTree {
     pub(super) repository: Repository,
     pub(super) listing: Listing,
     pub(super) objects: Objects,
-    /// The content ids that are known, by path from the folder's root.
-    pub(super) ids: RefCell<HashMap<BString, ContentId>>,
-    pub(super) conversions: SharedConversions,
-    /// What was read before, by any run.
-    pub(super) stats: Arc<StatCache>,
     pub(super) submodules: Submodules<Self>,
 }
 
@@ -59,52 +56,36 @@ impl Repository {
         folder: &BStr,
         prefix: &BStr,
     ) -> Result<Option<WorkingTree>, GitError> {
-        let path = self.root()?.join(folder.to_path_lossy());
-        let root = match path.canonicalize() {
-            Ok(path) if path.is_dir() => path,
-            Ok(_) => return Ok(None),
-            Err(error) if disk::is_missing(&error) => return Ok(None),
-            Err(source) => return Err(GitError::Unreadable { path, source }),
+        let Some((root, folder)) = self.on_disk(folder)? else { return Ok(None) };
+        let handle = match disk::open(CWD, &root, OFlags::DIRECTORY) {
+            Ok(handle) => handle,
+            Err(Errno::NOTDIR | Errno::NOENT) => return Ok(None),
+            Err(source) => return Err(GitError::Unreadable { path: root, source: source.into() }),
         };
-        let index = self.shared.index(&self.inner.index_path(), || Index::read(self))?;
-        let folder = self.prefix(&root)?;
+        let index = LazyIndex::of(self);
         for end in folder.find_iter("/").chain([folder.len()]) {
             let submodule = folder[..end].as_bstr();
             let place = self.root()?.join(submodule.to_path_lossy());
-            if index.submodule(submodule).is_some() && place.join(".git").symlink_metadata().is_ok() {
+            if place.join(".git").symlink_metadata().is_ok() && index.get()?.submodule(submodule).is_some() {
                 let prefix = join(prefix, submodule);
                 return Self::at(&place)?.working_tree_in(rest(folder.as_bstr(), end), prefix.as_bstr());
             }
         }
-        let conversions = self.conversions(&index)?;
+        let load = || StatCache::load(self.inner.git_dir().join(STATS), self.object_hash());
         let listing = Listing {
-            folder,
             prefix: prefix.to_owned(),
             root,
+            handle,
             executable_bit: self.inner.config_snapshot().boolean("core.fileMode").unwrap_or(true),
+            tracking: self.tracking_above(folder.as_bstr(), &index)?,
             index,
-            folders: RefCell::default(),
+            folder,
+            stats: self.shared.stats(load),
+            folders: Mutex::default(),
         };
-        let load = || StatCache::load(self.inner.git_dir().join(STATS), self.object_hash());
-        let stats = self.shared.stats(load);
-        Ok(Some(WorkingTree {
-            repository: self.clone(),
-            listing,
-            objects: self.objects().clone(),
-            ids: RefCell::default(),
-            conversions,
-            stats,
-            submodules: Submodules::default(),
-        }))
+        let (repository, objects) = (self.clone(), self.objects().clone());
+        Ok(Some(WorkingTree { repository, listing, objects, submodules: Submodules::default() }))
     }
-}
-
-/// What was found out of all that a filter lets through.
-struct Prepared<'a, F> {
-    /// The filter that also leaves out what a commit of the same files would not hold.
-    kept: Kept<'a, F>,
-    /// The submodules that count and were not looked into.
-    submodules: Vec<BString>,
 }
 
 impl WorkingTree {
@@ -120,13 +101,8 @@ impl WorkingTree {
     /// The digest by a filter that is for a tree in which this one is at `folder`.
     pub(super) fn digest_within<F: Filter>(&self, filter: &F, folder: &BStr) -> Result<ContentId, GitError> {
         let inside = Within::new(filter, folder);
-        let Prepared { kept, submodules } = self.prepare(self, &inside)?;
-        let identify = |path: BString| {
-            let id = self.identify_submodule(path.as_bstr(), filter, folder)?;
-            Ok::<_, GitError>((path, id))
-        };
-        let submodules = submodules.into_iter().map(identify).collect::<Result<_, _>>()?;
-        Ok(tree::digest(&Identified { tree: self, submodules }, &kept)?)
+        self.prepare(&inside)?;
+        Ok(tree::digest(&Identified { tree: self, filter, folder }, &inside)?)
     }
 
     /// The files of the folder that `filter` lets through, as a build is to see them.
@@ -148,10 +124,9 @@ impl WorkingTree {
         filter: &F,
         reads: impl Fn(&BStr) -> bool,
     ) -> Result<Snapshot, GitError> {
-        let expanded = Expanded(self);
-        let filter = self.prepare(&expanded, filter)?.kept;
+        self.prepare_all(filter, BStr::new(""))?;
         let (mut entries, mut lfs) = (Vec::new(), HashSet::new());
-        tree::walk(&expanded, &filter, |path, node| {
+        tree::walk(&Expanded(self), filter, |path, node| {
             match self.owned(path, |tree, inside| tree.entry(inside, node)) {
                 Ok((entry, kept_by_lfs)) => {
                     lfs.extend(kept_by_lfs.then(|| path.to_owned()));
@@ -166,44 +141,22 @@ impl WorkingTree {
         Ok(Snapshot { entries: entries.into(), contents: Arc::new(contents) })
     }
 
-    /// Identifies all of `view` (this tree, its submodules looked into or not) that `filter` lets through,
-    /// reading many files at once, and finds the folders that `filter` empties and in which git has nothing.
-    fn prepare<'a, T, F>(&self, view: &T, filter: &'a F) -> Result<Prepared<'a, F>, GitError>
-    where
-        T: Tree<Error = GitError>,
-        F: Filter,
-    {
-        let (mut unread, mut folders, mut held) = (Vec::new(), HashSet::new(), HashSet::new());
-        let mut submodules = Vec::new();
-        tree::walk(view, filter, |path, node| {
-            if node.kind == Kind::Folder {
-                folders.insert(path.to_owned());
-                return Ok(());
-            }
-            // Where a folder is known to hold something, so are those above it.
-            for end in path.rfind_iter("/") {
-                if !held.insert(BString::from(&path[..end])) {
-                    break;
-                }
-            }
-            if node.kind == Kind::Submodule {
-                submodules.push(path.to_owned());
-            } else {
-                let file = self.owned(path, Self::unread)?;
-                unread.extend(file.map(|file| Unread { path: path.to_owned(), ..file }));
-            }
-            Ok(())
-        })?;
-        for (path, id) in reading::identify(&self.listing.root, unread, self.objects.hash())? {
-            self.owned(path.as_bstr(), |tree, inside| tree.learn(inside, id))?;
-        }
-        let mut left_out = HashSet::new();
-        for path in folders.into_iter().filter(|path| !held.contains(path)) {
-            if !self.owned(path.as_bstr(), |tree, inside| Ok(tree.is_in_git(inside)))? {
-                left_out.insert(path);
+    /// Identifies all files that `filter` lets through, reading many at once; gives the submodules on the way.
+    fn prepare<F: Filter>(&self, filter: &F) -> Result<Vec<BString>, GitError> {
+        let found = survey(&self.listing, filter)?;
+        reading::identify(&self.listing, found.unread, self.objects.hash())?;
+        Ok(found.submodules)
+    }
+
+    /// The same, submodules looked into; by a filter that is for a tree in which this one is at `folder`.
+    fn prepare_all<F: Filter>(&self, filter: &F, folder: &BStr) -> Result<(), GitError> {
+        for path in self.prepare(&Within::new(filter, folder))? {
+            // One that cannot be looked into matters only if it is built, which is told then.
+            if let Ok(submodule) = self.submodule(path.as_bstr()) {
+                submodule.prepare_all(filter, join(folder, path.as_bstr()).as_bstr())?;
             }
         }
-        Ok(Prepared { kept: Kept::new(filter, left_out), submodules })
+        Ok(())
     }
 
     /// Asks the innermost repository that `path` is in.
@@ -219,17 +172,9 @@ impl WorkingTree {
     }
 
     /// Whether a commit of the index would hold the folder at `path`.
-    fn is_in_git(&self, path: &BStr) -> bool {
-        let (index, place) = (&self.listing.index, self.listing.place(path));
-        index.has_below(place.as_bstr()) || index.submodule(place.as_bstr()).is_some()
-    }
-
-    /// Takes note of what a file was found to be.
-    fn learn(&self, path: &BStr, id: ContentId) -> Result<(), GitError> {
-        let (_, stat) = self.listing.file(path)?;
-        self.stats.record(self.note(path)?.as_bstr(), stat.noted, id);
-        self.ids.borrow_mut().insert(path.to_owned(), id);
-        Ok(())
+    fn is_in_git(&self, path: &BStr) -> Result<bool, GitError> {
+        let (index, place) = (self.listing.index.get()?, self.listing.place(path));
+        Ok(index.has_below(place.as_bstr()) || index.submodule(place.as_bstr()).is_some())
     }
 
     /// The entry of `path`, and whether its id is that of a pointer of Git LFS.
@@ -245,8 +190,7 @@ impl WorkingTree {
             size = text.len() as u64;
             link = Some(text);
         } else if node.kind != Kind::Folder {
-            size = self.listing.file(path)?.1.size;
-            lfs = self.conversion(path)? == Conversion::Lfs;
+            (size, lfs) = self.listing.file(path, |file| (file.stat.size, file.form == Form::Pointer))?;
             if lfs {
                 self.refuse_pointer(path, size)?;
             }
@@ -260,15 +204,33 @@ impl WorkingTree {
         self.submodule(path).err().unwrap_or_else(changed)
     }
 
-    /// The file or link at `path`, unless its content id is known without reading it.
-    fn unread(&self, path: &BStr) -> Result<Option<Unread>, GitError> {
-        if self.known(path)?.is_some() {
-            return Ok(None);
+    /// Refuses a file of `size` bytes that is the pointer that Git LFS stores, not the file that a build is to see.
+    fn refuse_pointer(&self, path: &BStr, size: u64) -> Result<(), GitError> {
+        if !Pointer::may_have(size) {
+            return Ok(());
         }
-        let (kind, stat) = self.listing.file(path)?;
-        let lfs = kind != Kind::Symlink && self.conversion(path)? == Conversion::Lfs;
-        let indexed = self.listing.index.blob(self.listing.place(path).as_bstr());
-        Ok(Some(Unread { path: path.to_owned(), place: self.listing.shown(path), kind, stat, lfs, indexed }))
+        let file = self.listing.disk_path(path);
+        match fs::read(&file) {
+            Ok(content) if Pointer::parse(&content).is_some() => {
+                let (path, repository) = (self.listing.shown(path), self.listing.prefix.clone());
+                Err(GitError::LfsPointer { path, repository })
+            }
+            Ok(_) => Ok(()),
+            Err(source) => Err(GitError::Unreadable { path: file, source }),
+        }
+    }
+
+    /// The content id of the file or link at `path`, which is read if that is needed.
+    fn identify_file(&self, path: &BStr) -> Result<ContentId, GitError> {
+        if let Some(id) = self.listing.file(path, |file| file.id.get().copied())? {
+            return Ok(id);
+        }
+        let (folder, name) = split(path);
+        let folder = self.listing.folder(folder)?;
+        let number = folder.files.iter().position(|file| file.name == name);
+        let number = number.ok_or_else(|| GitError::Changed { path: self.listing.shown(path) })?;
+        let file = Unread::new(&self.listing, &folder, number, path.to_owned())?;
+        file.identify(&self.listing, self.objects.hash(), &mut Vec::new())
     }
 }
 
@@ -283,11 +245,15 @@ impl Tree for WorkingTree {
         if let Some(end) = self.submodules.at_or_above(path) {
             return self.submodule(path[..end].as_bstr())?.list(rest(path, end), None);
         }
-        let items = self.listing.items(path)?;
-        for item in items.iter().filter(|item| item.kind == Kind::Submodule) {
-            self.submodules.note(join(path, item.name.as_bstr()), ContentId::null(self.hash_kind()));
+        let nodes = self.listing.nodes(path)?;
+        for node in nodes.iter().filter(|node| node.kind == Kind::Submodule) {
+            self.submodules.note(join(path, node.name.as_bstr()), ContentId::null(self.hash_kind()));
         }
-        Ok(items.iter().map(|item| Node { name: item.name.clone(), kind: item.kind, id: None }).collect())
+        Ok(nodes)
+    }
+
+    fn stays(&self, path: &BStr) -> Result<bool, GitError> {
+        self.owned(path, Self::is_in_git)
     }
 
     fn opens(&self, path: &BStr) -> Result<bool, GitError> {
@@ -303,13 +269,7 @@ impl Tree for WorkingTree {
             if node.kind == Kind::Submodule {
                 return tree.identify_submodule(path, &tree::Everything, BStr::new(""));
             }
-            let Some(file) = tree.unread(path)? else {
-                return tree.known(path)?.ok_or_else(|| GitError::Changed { path: tree.listing.shown(path) });
-            };
-            let hash = tree.objects.hash();
-            let id = reading::identify_one(&tree.listing.root, &file, hash, &mut Vec::new())?;
-            tree.ids.borrow_mut().insert(file.path, id);
-            Ok(id)
+            tree.identify_file(path)
         })
     }
 
@@ -317,7 +277,7 @@ impl Tree for WorkingTree {
         self.owned(path, |tree, path| {
             let id = tree.identify(path, node)?;
             let place = tree.listing.disk_path(path);
-            let text = disk::read_link(&place);
+            let text = disk::read_link(&tree.listing.handle, path);
             let text = text.map_err(|source| GitError::Unreadable { path: place, source })?;
             if disk::blob_id(tree.objects.hash(), &text).ok() == Some(id) {
                 Ok(text)

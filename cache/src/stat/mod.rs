@@ -13,6 +13,7 @@ mod file;
 use std::collections::HashMap;
 use std::fs::{File, Metadata};
 use std::io::{self, Read, Write};
+use std::ops::Range;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -62,16 +63,20 @@ impl Stat {
     /// then seen the next time, whereas one after a later [`Stat`] would never be.
     #[must_use]
     pub fn of(metadata: &Metadata) -> Self {
-        let time = |seconds: i64, part: i64| seconds.saturating_mul(SECOND).saturating_add(part);
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Self {
             size: metadata.size(),
-            mtime: time(metadata.mtime(), metadata.mtime_nsec()),
-            ctime: time(metadata.ctime(), metadata.ctime_nsec()),
+            mtime: nanoseconds(metadata.mtime(), metadata.mtime_nsec()),
+            ctime: nanoseconds(metadata.ctime(), metadata.ctime_nsec()),
             inode: metadata.ino(),
             mode: metadata.mode(),
-            taken: i64::try_from(now.as_nanos()).unwrap_or(i64::MAX),
+            taken: now(),
         }
+    }
+
+    /// Whether the file's owner may execute it.
+    #[must_use]
+    pub fn is_executable(&self) -> bool {
+        self.mode & 0o100 != 0
     }
 
     /// Whether it says the same of the file as `other`.
@@ -91,6 +96,28 @@ impl Stat {
     }
 }
 
+/// The time, for [`Stat::taken`]: of many files it may be asked once, before the first of them is.
+#[must_use]
+pub fn now() -> i64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(now.as_nanos()).unwrap_or(i64::MAX)
+}
+
+/// A time as a [`Stat`] has it.
+#[must_use]
+pub fn nanoseconds(seconds: i64, part: i64) -> i64 {
+    seconds.saturating_mul(SECOND).saturating_add(part)
+}
+
+/// What a noted id is the id of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// The bytes of the file.
+    Bytes,
+    /// The pointer to them that Git LFS stores.
+    Pointer,
+}
+
 /// What the files of one working tree hashed to. It can be shared between threads.
 #[derive(Debug)]
 pub struct StatCache {
@@ -107,8 +134,48 @@ pub struct StatCache {
 /// What was learned since the file was read.
 #[derive(Debug, Default)]
 struct Fresh {
-    notes: HashMap<BString, (Stat, ContentId)>,
+    /// By folder and name.
+    notes: HashMap<BString, HashMap<BString, Note>>,
     changed: bool,
+}
+
+impl Fresh {
+    fn get(&self, folder: &BStr, name: &BStr) -> Option<&Note> {
+        self.notes.get(folder)?.get(name)
+    }
+}
+
+/// What is known of the files in one folder. Asked for in the order of their names, they are found fastest.
+#[derive(Debug)]
+pub struct FolderNotes<'a> {
+    cache: &'a StatCache,
+    folder: &'a BStr,
+    /// The notes that were read from the file, by their numbers.
+    read: Range<usize>,
+    /// The one after that which was found last.
+    next: usize,
+}
+
+impl FolderNotes<'_> {
+    /// The content id of the file `name`, if it is as it was when it was noted.
+    pub fn lookup(&mut self, name: &BStr, form: Form, stat: &Stat) -> Option<ContentId> {
+        let StatCache { notes, used, written, .. } = self.cache;
+        let expected =
+            (self.read.contains(&self.next) && notes.name(self.next) == Some(name)).then_some(self.next);
+        if let Some(number) = expected.or_else(|| notes.find(self.read.clone(), name)) {
+            self.next = number + 1;
+            let note = notes.note(number)?;
+            if note.form == form && note.stat.says(stat) && stat.rests_at(*written) {
+                used[number].store(true, Ordering::Relaxed);
+                return Some(note.id);
+            }
+        }
+        let fresh = self.cache.fresh();
+        fresh
+            .get(self.folder, name)
+            .filter(|note| note.form == form && note.stat.says(stat))
+            .map(|note| note.id)
+    }
 }
 
 impl StatCache {
@@ -121,27 +188,22 @@ impl StatCache {
         Self { path, hash_kind, notes, written, used, fresh: Mutex::default() }
     }
 
-    /// The content id of the file at `path` in the working tree, if it is as it was when it was noted.
+    /// What is known of the files in the folder at `path` of the working tree.
     #[must_use]
-    pub fn lookup(&self, path: &BStr, stat: &Stat) -> Option<ContentId> {
-        if let Some((index, note)) = self.notes.find(path)
-            && note.stat.says(stat)
-            && stat.rests_at(self.written)
-        {
-            self.used[index].store(true, Ordering::Relaxed);
-            return Some(note.id);
-        }
-        let fresh = self.fresh();
-        fresh.notes.get(path).filter(|(noted, _)| noted.says(stat)).map(|&(_, id)| id)
+    pub fn folder<'a>(&'a self, path: &'a BStr) -> FolderNotes<'a> {
+        let read = self.notes.in_folder(path);
+        FolderNotes { cache: self, folder: path, next: read.start, read }
     }
 
-    /// Notes that the file at `path`, of which `stat` was taken before it was read, has the content `id`.
+    /// Notes that the file `name` in the folder at `folder`, of which `stat` was taken before it was read, has the
+    /// content `id`.
     ///
     /// A file that was changed a moment ago is not noted: it could change again and look the same.
-    pub fn record(&self, path: &BStr, stat: Stat, id: ContentId) {
+    pub fn record(&self, folder: &BStr, name: &BStr, form: Form, stat: Stat, id: ContentId) {
         if id.kind() == self.hash_kind && stat.rests_at(stat.taken.saturating_sub(TICKS)) {
             let mut fresh = self.fresh();
-            fresh.notes.insert(path.to_owned(), (stat, id));
+            let note = Note { stat, form, id, idle: 0 };
+            fresh.notes.entry(folder.to_owned()).or_default().insert(name.to_owned(), note);
             fresh.changed = true;
         }
     }
@@ -157,13 +219,13 @@ impl StatCache {
         if !fresh.changed {
             return Ok(());
         }
-        let mut notes: Vec<(&BStr, Note)> =
-            self.kept().filter(|(path, _)| !fresh.notes.contains_key(*path)).collect();
-        notes.extend(
-            fresh.notes.iter().map(|(path, &(stat, id))| (path.as_ref(), Note { stat, id, idle: 0 })),
-        );
-        notes.sort_unstable_by_key(|(path, _)| *path);
-        let bytes = file::encode(&notes, self.hash_kind);
+        let mut notes: Vec<(&BStr, &BStr, Note)> =
+            self.kept().filter(|(folder, name, _)| fresh.get(folder, name).is_none()).collect();
+        for (folder, of_folder) in &fresh.notes {
+            notes.extend(of_folder.iter().map(|(name, note)| (folder.as_ref(), name.as_ref(), *note)));
+        }
+        notes.sort_unstable_by_key(|(folder, name, _)| (*folder, *name));
+        let bytes = file::encode(&notes, self.hash_kind).ok_or(io::ErrorKind::FileTooLarge)?;
         let folder =
             self.path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         std::fs::create_dir_all(folder)?;
@@ -175,10 +237,15 @@ impl StatCache {
     }
 
     /// The notes of the file that are still worth keeping.
-    fn kept(&self) -> impl Iterator<Item = (&BStr, Note)> {
-        self.notes.iter().zip(&self.used).filter_map(|((path, note), used)| {
-            let idle = if used.load(Ordering::Relaxed) { 0 } else { note.idle.saturating_add(1) };
-            (idle < PATIENCE && note.stat.rests_at(self.written)).then_some((path, Note { idle, ..note }))
+    fn kept(&self) -> impl Iterator<Item = (&BStr, &BStr, Note)> {
+        self.notes.iter().filter_map(|(folder, name, number, note)| {
+            let used = self.used[number].load(Ordering::Relaxed);
+            let idle = if used { 0 } else { note.idle.saturating_add(1) };
+            (idle < PATIENCE && note.stat.rests_at(self.written)).then_some((
+                folder,
+                name,
+                Note { idle, ..note },
+            ))
         })
     }
 

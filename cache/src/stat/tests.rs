@@ -21,6 +21,24 @@ fn at_rest() -> Stat {
     Stat { size: 7, mtime: past, ctime: past, inode: 3, mode: 0o100_644, taken: stat.taken }
 }
 
+/// A path's folder and name, as the cache is asked about it.
+fn split(path: &[u8]) -> (&BStr, &BStr) {
+    match path.iter().rposition(|byte| *byte == b'/') {
+        Some(end) => (BStr::new(&path[..end]), BStr::new(&path[end + 1..])),
+        None => (BStr::new(""), BStr::new(path)),
+    }
+}
+
+fn look_up(cache: &StatCache, path: impl AsRef<[u8]>, stat: &Stat) -> Option<ContentId> {
+    let (folder, name) = split(path.as_ref());
+    cache.folder(folder).lookup(name, Form::Bytes, stat)
+}
+
+fn record(cache: &StatCache, path: impl AsRef<[u8]>, stat: Stat, id: ContentId) {
+    let (folder, name) = split(path.as_ref());
+    cache.record(folder, name, Form::Bytes, stat, id);
+}
+
 struct Place(tempfile::TempDir);
 
 impl Place {
@@ -42,16 +60,16 @@ fn file_that_did_not_change_is_known_in_the_next_run() {
     let place = Place::new();
     let cache = place.load();
     let stat = at_rest();
-    assert_eq!(cache.lookup("a/b".into(), &stat), None);
-    cache.record("a/b".into(), stat, id(1));
-    cache.record(BStr::new(b"\xFF"), stat, id(2));
-    assert_eq!(cache.lookup("a/b".into(), &stat), Some(id(1)), "in the same run");
+    assert_eq!(look_up(&cache, "a/b", &stat), None);
+    record(&cache, "a/b", stat, id(1));
+    record(&cache, b"\xFF", stat, id(2));
+    assert_eq!(look_up(&cache, "a/b", &stat), Some(id(1)), "in the same run");
     cache.save().unwrap();
 
     let cache = place.load();
-    assert_eq!(cache.lookup("a/b".into(), &stat), Some(id(1)));
-    assert_eq!(cache.lookup(BStr::new(b"\xFF"), &stat), Some(id(2)));
-    assert_eq!(cache.lookup("a".into(), &stat), None);
+    assert_eq!(look_up(&cache, "a/b", &stat), Some(id(1)));
+    assert_eq!(look_up(&cache, b"\xFF", &stat), Some(id(2)));
+    assert_eq!(look_up(&cache, "a", &stat), None);
 }
 
 #[test]
@@ -59,7 +77,7 @@ fn any_difference_is_a_change() {
     let place = Place::new();
     let stat = at_rest();
     let cache = place.load();
-    cache.record("a".into(), stat, id(1));
+    record(&cache, "a", stat, id(1));
     cache.save().unwrap();
     for cache in [cache, place.load()] {
         for (field, other) in [
@@ -69,9 +87,9 @@ fn any_difference_is_a_change() {
             ("inode", Stat { inode: 4, ..stat }),
             ("mode", Stat { mode: 0o100_755, ..stat }),
         ] {
-            assert_eq!(cache.lookup("a".into(), &other), None, "{field}");
+            assert_eq!(look_up(&cache, "a", &other), None, "{field}");
         }
-        assert_eq!(cache.lookup("a".into(), &Stat { taken: 0, ..stat }), Some(id(1)));
+        assert_eq!(look_up(&cache, "a", &Stat { taken: 0, ..stat }), Some(id(1)));
     }
 }
 
@@ -87,17 +105,17 @@ fn racy_file_is_not_noted() {
         ("modified before", Stat { mtime: now - 2 * TICKS, ..rest }, true),
         ("modified in the future", Stat { mtime: now + 60 * SECOND + 1, ..rest }, false),
     ] {
-        cache.record(what.into(), stat, id(1));
-        assert_eq!(cache.lookup(what.into(), &stat).is_some(), noted, "{what}");
+        record(&cache, what, stat, id(1));
+        assert_eq!(look_up(&cache, what, &stat).is_some(), noted, "{what}");
     }
     // Stamps without a fraction may be those of a file system that has none.
     let second = now / SECOND * SECOND;
     let coarse = Stat { mtime: second - SECOND, taken: now, ..rest };
-    cache.record("coarse".into(), coarse, id(1));
-    assert_eq!(cache.lookup("coarse".into(), &coarse), None);
+    record(&cache, "coarse", coarse, id(1));
+    assert_eq!(look_up(&cache, "coarse", &coarse), None);
     let coarse = Stat { mtime: second - 4 * SECOND, ..coarse };
-    cache.record("coarse".into(), coarse, id(1));
-    assert_eq!(cache.lookup("coarse".into(), &coarse), Some(id(1)));
+    record(&cache, "coarse", coarse, id(1));
+    assert_eq!(look_up(&cache, "coarse", &coarse), Some(id(1)));
 }
 
 #[test]
@@ -105,11 +123,11 @@ fn note_that_is_not_older_than_the_file_is_distrusted() {
     let place = Place::new();
     let cache = place.load();
     let stat = at_rest();
-    cache.record("a".into(), stat, id(1));
+    record(&cache, "a", stat, id(1));
     cache.save().unwrap();
     let older = UNIX_EPOCH + Duration::from_nanos(u64::try_from(stat.mtime).unwrap());
     fs::File::options().append(true).open(place.file()).unwrap().set_modified(older).unwrap();
-    assert_eq!(place.load().lookup("a".into(), &stat), None);
+    assert_eq!(look_up(&place.load(), "a", &stat), None);
 }
 
 #[test]
@@ -117,11 +135,11 @@ fn damaged_or_foreign_file_is_an_empty_cache() {
     let place = Place::new();
     let stat = at_rest();
     let cache = place.load();
-    cache.record("a".into(), stat, id(1));
-    cache.record("b".into(), stat, id(2));
+    record(&cache, "a", stat, id(1));
+    record(&cache, "b", stat, id(2));
     cache.save().unwrap();
     let whole = fs::read(place.file()).unwrap();
-    assert_eq!(StatCache::load(place.file(), gix_hash::Kind::Sha256).lookup("a".into(), &stat), None);
+    assert_eq!(look_up(&StatCache::load(place.file(), gix_hash::Kind::Sha256), "a", &stat), None);
     for place_of_damage in 0..whole.len() {
         let mut damaged = whole.clone();
         damaged[place_of_damage] ^= 1;
@@ -130,10 +148,10 @@ fn damaged_or_foreign_file_is_an_empty_cache() {
     }
     fs::write(place.file(), b"something else").unwrap();
     let cache = place.load();
-    assert_eq!(cache.lookup("a".into(), &stat), None);
-    cache.record("a".into(), stat, id(3));
+    assert_eq!(look_up(&cache, "a", &stat), None);
+    record(&cache, "a", stat, id(3));
     cache.save().unwrap();
-    assert_eq!(place.load().lookup("a".into(), &stat), Some(id(3)));
+    assert_eq!(look_up(&place.load(), "a", &stat), Some(id(3)));
 }
 
 #[test]
@@ -143,11 +161,17 @@ fn nothing_is_written_unless_something_is_new() {
     assert!(!place.file().exists());
     let stat = at_rest();
     let cache = place.load();
-    cache.record("a".into(), stat, id(1));
+    record(&cache, "a", stat, id(1));
     cache.save().unwrap();
     fs::remove_file(place.file()).unwrap();
     cache.save().unwrap();
     assert!(!place.file().exists());
+}
+
+/// The paths that were read from the file.
+fn noted(cache: &StatCache) -> impl Iterator<Item = String> {
+    let path = |(folder, name, ..): (&BStr, &BStr, usize, Note)| format!("{folder}/{name}");
+    cache.notes.iter().map(path).map(|path| path.trim_start_matches('/').to_owned())
 }
 
 #[test]
@@ -155,19 +179,19 @@ fn note_that_is_of_no_use_is_dropped_after_a_while() {
     let place = Place::new();
     let stat = at_rest();
     let cache = place.load();
-    cache.record("unused".into(), stat, id(1));
-    cache.record("used".into(), stat, id(2));
+    record(&cache, "unused", stat, id(1));
+    record(&cache, "used", stat, id(2));
     cache.save().unwrap();
     for run in 0..PATIENCE {
         let cache = place.load();
-        assert!(cache.notes.find("unused".into()).is_some(), "run {run}");
-        assert_eq!(cache.lookup("used".into(), &stat), Some(id(2)));
-        cache.record("new".into(), Stat { size: run.into(), ..stat }, id(run));
+        assert!(noted(&cache).any(|name| name == "unused"), "run {run}");
+        assert_eq!(look_up(&cache, "used", &stat), Some(id(2)));
+        record(&cache, "new", Stat { size: run.into(), ..stat }, id(run));
         cache.save().unwrap();
     }
     let cache = place.load();
-    assert_eq!(cache.lookup("unused".into(), &stat), None);
-    assert_eq!(cache.lookup("used".into(), &stat), Some(id(2)));
+    assert_eq!(look_up(&cache, "unused", &stat), None);
+    assert_eq!(look_up(&cache, "used", &stat), Some(id(2)));
 }
 
 #[test]
@@ -196,30 +220,70 @@ fn threads_share_a_cache() {
             scope.spawn(move || {
                 for number in 0..100u64 {
                     let path = BString::from(format!("{thread}/{number}"));
-                    cache.record(path.as_ref(), Stat { size: number, ..stat }, id(thread));
-                    assert_eq!(cache.lookup(path.as_ref(), &Stat { size: number, ..stat }), Some(id(thread)));
+                    record(cache, &path, Stat { size: number, ..stat }, id(thread));
+                    assert_eq!(look_up(cache, &path, &Stat { size: number, ..stat }), Some(id(thread)));
                 }
             });
         }
     });
-    assert_eq!(cache.fresh().notes.len(), 400);
+    assert_eq!(cache.fresh().notes.values().map(HashMap::len).sum::<usize>(), 400);
+}
+
+#[test]
+fn pointer_is_not_taken_for_the_bytes() {
+    let place = Place::new();
+    let stat = at_rest();
+    let cache = place.load();
+    cache.record("a".into(), "model".into(), Form::Pointer, stat, id(1));
+    cache.save().unwrap();
+    for cache in [cache, place.load()] {
+        let mut notes = cache.folder("a".into());
+        assert_eq!(notes.lookup("model".into(), Form::Bytes, &stat), None);
+        assert_eq!(notes.lookup("model".into(), Form::Pointer, &stat), Some(id(1)));
+    }
+}
+
+#[test]
+fn files_of_a_folder_are_found_in_any_order() {
+    let place = Place::new();
+    let stat = at_rest();
+    let cache = place.load();
+    let paths = ["a/b/x", "a/b/y", "a/b/z", "a/b.c/x", "a/b0/x", "a/x", "x"];
+    for (path, byte) in paths.into_iter().zip(1..) {
+        record(&cache, path, stat, id(byte));
+    }
+    cache.save().unwrap();
+    let cache = place.load();
+    for (path, byte) in paths.into_iter().zip(1..) {
+        assert_eq!(look_up(&cache, path, &stat), Some(id(byte)), "{path}");
+    }
+    let mut notes = cache.folder("a/b".into());
+    for (name, found) in
+        [("y", Some(id(2))), ("z", Some(id(3))), ("x", Some(id(1))), ("w", None), ("z", Some(id(3)))]
+    {
+        assert_eq!(notes.lookup(name.into(), Form::Bytes, &stat), found, "{name}");
+    }
 }
 
 proptest! {
     #[test]
-    fn what_is_written_is_read(notes in btree_map("[a-c/]{0,4}", (any::<u64>(), any::<u32>(), any::<u8>()), 0..20)) {
+    fn what_is_written_is_read(notes in btree_map(("[a-c/]{0,3}", "[a-c]{1,3}"), (any::<u64>(), any::<u32>(), any::<u8>()), 0..20)) {
         let stat = |size: u64, mode: u32| Stat { size, mode, mtime: -1, ctime: i64::MAX, inode: size ^ 1, taken: 0 };
-        let given: Vec<(&BStr, Note)> = notes
+        let form = |byte: u8| if byte.is_multiple_of(2) { Form::Bytes } else { Form::Pointer };
+        let given: Vec<(&BStr, &BStr, Note)> = notes
             .iter()
-            .map(|(path, &(size, mode, byte))| (path.as_str().into(), Note { stat: stat(size, mode), id: id(byte), idle: byte }))
+            .map(|((folder, name), &(size, mode, byte))| {
+                let note = Note { stat: stat(size, mode), form: form(byte), id: id(byte), idle: byte };
+                (folder.as_str().into(), name.as_str().into(), note)
+            })
             .collect();
-        let read = Notes::decode(file::encode(&given, SHA1), SHA1).unwrap();
+        let read = Notes::decode(file::encode(&given, SHA1).unwrap(), SHA1).unwrap();
         prop_assert_eq!(read.len(), given.len());
-        for ((path, note), (read_path, read_note)) in given.into_iter().zip(read.iter()) {
-            prop_assert_eq!(path, read_path);
+        for ((folder, name, note), (read_folder, read_name, number, read_note)) in given.into_iter().zip(read.iter()) {
+            prop_assert_eq!((folder, name), (read_folder, read_name));
             prop_assert!(note.stat.says(&read_note.stat));
-            prop_assert_eq!((note.id, note.idle), (read_note.id, read_note.idle));
-            prop_assert!(read.find(path).is_some());
+            prop_assert_eq!((note.form, note.id, note.idle), (read_note.form, read_note.id, read_note.idle));
+            prop_assert_eq!(read.find(read.in_folder(folder), name), Some(number));
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use bstr::{BStr, BString};
 
+use super::digest::stays;
 use super::{Error, Filter, Kind, Node, Tree, Verdict, counts, enter, list};
 
 /// Visits what `filter` leaves of `tree`: a folder directly before what is in it, the names of a
@@ -22,7 +23,7 @@ pub fn walk<T: Tree, F: Filter>(
     loop {
         let Some(node) = nodes.next() else {
             path.truncate(way.end());
-            let Some(level) = way.leave(path.as_ref())? else { return Ok(()) };
+            let Some(level) = way.leave(tree, path.as_ref())? else { return Ok(()) };
             (nodes, state) = level;
             continue;
         };
@@ -32,11 +33,14 @@ pub fn walk<T: Tree, F: Filter>(
             let above = (nodes, std::mem::replace(&mut state, inside));
             nodes = list(tree, path.as_ref(), node.id)?.into_iter();
             way.levels.push(Level::new(node, verdict, path.len(), above));
-        } else if counts(filter, &node, verdict, &inside) {
+            continue;
+        }
+        let verdict = if node.kind == Kind::Folder { stays(tree, verdict, path.as_ref())? } else { verdict };
+        if counts(filter, &node, verdict, &inside) {
             way.show(path.as_ref())?;
             way.visit(path.as_ref(), &node)?;
         } else {
-            way.lose(filter.forgotten(&inside), path.as_ref())?;
+            way.lose(filter.forgotten(&inside));
         }
     }
 }
@@ -98,30 +102,29 @@ impl<S, V> Way<S, V> {
         Ok(())
     }
 
-    /// Takes note that nothing is left of `path`. What is merely excluded shows that its folder is there.
-    fn lose<E>(&mut self, forgotten: bool, path: &BStr) -> Result<(), Error<E>>
-    where
-        V: FnMut(&BStr, &Node) -> Result<(), E>,
-    {
-        let Some(level) = self.levels.last_mut() else { return Ok(()) };
-        level.forgotten |= forgotten;
-        level.excluded |= !forgotten;
-        if !forgotten && level.verdict == Verdict::Included { self.show(path) } else { Ok(()) }
+    /// Takes note that nothing is left of what is at a path in the folder that the walk is in.
+    fn lose(&mut self, forgotten: bool) {
+        if let Some(level) = self.levels.last_mut() {
+            level.forgotten |= forgotten;
+            level.excluded |= !forgotten;
+        }
     }
 
     /// Goes up from the folder at `path`. None at the root.
-    fn leave<E>(&mut self, path: &BStr) -> Result<Option<Above<S>>, Error<E>>
+    fn leave<T: Tree>(&mut self, tree: &T, path: &BStr) -> Result<Option<Above<S>>, Error<T::Error>>
     where
-        V: FnMut(&BStr, &Node) -> Result<(), E>,
+        V: FnMut(&BStr, &Node) -> Result<(), T::Error>,
     {
-        if let Some(Level { seen: false, verdict: Verdict::Included, forgotten: false, .. }) =
-            self.levels.last()
+        // What is merely excluded shows that its folder is there.
+        if let Some(Level { seen: false, verdict, forgotten, excluded, .. }) = self.levels.last()
+            && (*excluded || !forgotten)
+            && stays(tree, *verdict, path)? == Verdict::Included
         {
             self.show(path)?;
         }
         let Some(level) = self.levels.pop() else { return Ok(None) };
         if !level.seen {
-            self.lose(level.forgotten && !level.excluded, path)?;
+            self.lose(level.forgotten && !level.excluded);
         }
         Ok(Some(level.above))
     }

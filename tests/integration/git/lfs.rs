@@ -92,6 +92,50 @@ fn notes_of_earlier_runs_do_not_outlive_the_attribute() {
 }
 
 #[test]
+fn attributes_count_from_wherever_git_takes_them() {
+    // The file with the attributes, a path for which they hold, and the context that is asked about.
+    for (file, kept, context) in [
+        (".gitattributes", "models/deep/a.bin", "models/deep"),
+        ("models/.gitattributes", "models/deep/a.bin", "models"),
+        ("models/deep/.gitattributes", "models/deep/a.bin", ""),
+        (".git/info/attributes", "models/deep/a.bin", "models"),
+    ] {
+        let repo =
+            TestRepo::new().file("models/deep/a.bin", pointer(CONTENT)).file("a.txt", "1").commit("first");
+        let repo = repo.file(file, "*.bin filter=lfs\n").file(kept, CONTENT);
+        let opened = dtbuild::git::Repository::discover(repo.root()).unwrap();
+        let digest = |context: &str| {
+            let tree = opened.working_tree(context.into()).unwrap().unwrap();
+            tree.digest(&Without(&[".gitattributes"])).unwrap()
+        };
+        let committed = opened.commit_tree(opened.resolve("HEAD").unwrap(), context.into()).unwrap().unwrap();
+        assert_eq!(digest(context), committed.digest(&Everything).unwrap(), "{file}");
+    }
+}
+
+#[test]
+fn nearest_attributes_have_the_last_word_and_a_link_has_none() {
+    let repo = sample().file("plain/.gitattributes", "*.bin -filter\n").file("plain/a.bin", CONTENT);
+    let repo = repo.file("elsewhere", "*.bin -filter\n").link("linked/.gitattributes", "../elsewhere");
+    let repo = repo.file("linked/a.bin", pointer(CONTENT)).commit("second");
+    let before = disk_digest(&repo, &Without(&["model.bin", ".gitattributes"]));
+    let repo = repo.file("linked/a.bin", CONTENT);
+    assert_eq!(disk_digest(&repo, &Without(&["model.bin", ".gitattributes"])), before);
+    assert_eq!(before, commit_digest(&repo, &Without(&["model.bin", ".gitattributes"])));
+}
+
+#[test]
+fn attributes_that_a_sparse_checkout_leaves_out_count() {
+    let repo = TestRepo::new().file("models/.gitattributes", "*.bin filter=lfs\n");
+    let repo = repo.file("models/deep/a.bin", pointer(CONTENT)).file("a.txt", "1").commit("first");
+    repo.git(["sparse-checkout", "set", "--no-cone", "*.bin"]);
+    assert!(!repo.path("models/.gitattributes").exists());
+    let repo = repo.file("models/deep/a.bin", CONTENT);
+    let left = Without(&[".gitattributes", "a.txt"]);
+    assert_eq!(disk_digest(&repo, &left), commit_digest(&repo, &left));
+}
+
+#[test]
 fn content_that_was_not_fetched_is_refused_with_the_way_out() {
     let repo = sample();
     let error = commit_snapshot(&repo, &Everything).err().unwrap();

@@ -262,6 +262,48 @@ fn many_files_are_identified_at_once() {
     assert_eq!(untracked, committed(&repo, "HEAD"));
 }
 
+/// More folders than one thread looks at alone.
+fn many_folders() -> TestRepo {
+    let path = |n: usize| format!("d{}/e{}/f{n}", n % 30, n % 20);
+    (0..900)
+        .fold(TestRepo::new(), |repo, n| repo.file(path(n), n.to_string()))
+        .file("x.log", "")
+        .link("link", "d0")
+}
+
+#[test]
+fn many_folders_are_looked_at_by_several_threads() {
+    let repo = many_folders();
+    let untracked = on_disk(&repo);
+    let repo = repo.commit("first");
+    assert_eq!(untracked, committed(&repo, "HEAD"));
+    for filter in [Without(&["e7", "x.log"]), Without(&["d1", "d2", "link"])] {
+        assert_eq!(on_disk_with(&repo, &filter), committed_with(&repo, "HEAD", &filter));
+    }
+}
+
+#[test]
+fn what_one_of_several_threads_fails_at_is_told() {
+    let repo = many_folders();
+    let status = std::process::Command::new("mkfifo").arg(repo.path("d17/e7/pipe")).status();
+    assert!(status.unwrap().success());
+    let error = disk(&repo, "", &Everything).err().unwrap();
+    assert!(matches!(&error, GitError::SpecialFile { path, .. } if path == "d17/e7/pipe"), "{error}");
+}
+
+#[test]
+fn git_is_not_asked_what_a_file_holds() {
+    let repo = sample();
+    let before = on_disk(&repo);
+    for unneeded in ["objects", "index", "dtbuild"] {
+        fs::remove_dir_all(repo.root().join(".git").join(unneeded))
+            .or_else(|_| fs::remove_file(repo.root().join(".git").join(unneeded)))
+            .unwrap_or_default();
+    }
+    fs::create_dir(repo.root().join(".git/objects")).unwrap();
+    assert_eq!(on_disk(&repo), before);
+}
+
 #[test]
 fn content_is_read_and_a_change_after_the_snapshot_fails() {
     let repo = sample().file("big", vec![b'x'; 100_000]);

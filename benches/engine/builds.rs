@@ -4,10 +4,10 @@ use std::rc::Rc;
 
 use crate::Outcome;
 use crate::options::Options;
+use crate::processes::report::Report;
+use crate::processes::timing::{Timed, alternate};
 use crate::project::Project;
-use crate::report::Report;
 use crate::table::{Costs, Goal, Table};
-use crate::timing::{Timed, alternate};
 use crate::tools::{BAKE, BUILDX, Tools};
 
 /// Asks all questions of a project with so many images.
@@ -18,15 +18,15 @@ pub(crate) fn ask(
     report: &mut Report,
     table: &mut Table,
 ) -> Outcome<()> {
-    let project = Rc::new(Project::make(&options.folder, images, tools)?);
+    let project = Rc::new(Project::make(&options.common.folder, images, tools)?);
     let path = project.path.clone();
     let mut compare = |question: &str, commands: Vec<Timed>, goal: Goal| -> Outcome<()> {
-        if !options.wants(question) {
+        if !options.common.wants(question) {
             return Ok(());
         }
         tools.forget_all()?;
         let case = format!("{images} images, {question}");
-        let figures = alternate(&commands, options.rounds)?;
+        let figures = alternate(&commands, options.common.rounds)?;
         report.compare("builds", &case, &figures, 0);
         table.row(&case, &Costs::times(&figures), goal);
         Ok(())

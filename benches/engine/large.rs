@@ -7,9 +7,9 @@ use crate::builds::before_each;
 use crate::context::{Context, FOLDER, Size};
 use crate::memory;
 use crate::options::Options;
-use crate::report::Report;
+use crate::processes::report::Report;
+use crate::processes::timing::{Timed, alternate};
 use crate::table::{Costs, Goal, Table};
-use crate::timing::{Timed, alternate};
 use crate::tools::{BUILDX, Tools};
 
 /// 200 MB.
@@ -26,12 +26,12 @@ const READS: &str = "RUN --mount=target=/context find /context -type f | wc -l >
 pub(crate) fn ask(options: &Options, tools: &Tools, report: &mut Report, table: &mut Table) -> Outcome<()> {
     for (name, steps) in [("copied", COPIES), ("read", READS)] {
         let case = format!("200 MB in 20,000 files, all {name}, one byte changed");
-        if !options.wants(&case) {
+        if !options.common.wants(&case) {
             continue;
         }
         tools.forget_all()?;
         let commands = one_byte(options, tools, (name, LARGE), steps)?;
-        let figures = alternate(&commands, options.rounds)?;
+        let figures = alternate(&commands, options.common.rounds)?;
         report.compare("large context", &case, &figures, 0);
         table.row(&case, &Costs::times(&figures), Goal::Of(BUILDX, 1.0));
         if steps == READS {
@@ -40,7 +40,7 @@ pub(crate) fn ask(options: &Options, tools: &Tools, report: &mut Report, table: 
     }
     // The first run sends all of it, the second what changed.
     let huge = ["2 GB in 20,000 files, all of it sent: memory", "2 GB, one byte changed: memory"];
-    if huge.iter().all(|case| options.wants(case)) {
+    if huge.iter().all(|case| options.common.wants(case)) {
         tools.forget_all()?;
         let commands = one_byte(options, tools, ("huge", HUGE), READS)?;
         for case in huge {
@@ -62,7 +62,7 @@ fn one_byte(
     (name, size): (&str, Size),
     steps: &str,
 ) -> Outcome<Vec<Timed>> {
-    let context = Rc::new(Context::make(&options.folder, name, size, steps, tools)?);
+    let context = Rc::new(Context::make(&options.common.folder, name, size, steps, tools)?);
     let mut buildx = tools.buildx(&context.path, FOLDER);
     buildx.arguments.extend(["--file".into(), "Dockerfile".into()]);
     let commands = [tools.dtbuild(&context.path, ["build"]), buildx];

@@ -5,7 +5,7 @@
 //! store, under a name each; the engine is the benchmark's own, as its cache is emptied again and again.
 //!
 //! In the order in which data flows: `tools` names the programs, `project` and `context` make what is built, `builds`
-//! and `large` ask, `timing` and `memory` measure, `report` and `table` show.
+//! and `large` ask, `processes` and `memory` measure, `table` shows.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program that prints figures")]
 
@@ -17,36 +17,26 @@ mod context;
 mod large;
 mod memory;
 mod options;
+#[path = "../processes/mod.rs"]
+mod processes;
 mod project;
-#[path = "../plan/report.rs"]
-mod report;
 mod table;
-#[path = "../plan/timing.rs"]
-mod timing;
 mod tools;
 
 use options::Options;
-use report::Report;
+use processes::Outcome;
+use processes::report::Report;
 use table::Table;
 use tools::Tools;
 
-/// What goes wrong here ends the program with its text.
-type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
-
 fn main() -> ExitCode {
-    match run() {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    processes::end(run())
 }
 
 fn run() -> Outcome<()> {
     let options = Options::read(std::env::args().skip(1))?;
     let tools = Rc::new(Tools::find(&options)?);
-    let mut report = Report::begin(&options.dtbuild, options.rounds)?;
+    let mut report = Report::begin(&options.common.dtbuild, options.common.rounds)?;
     report.note(&tools.versions()?);
     let mut table = Table::default();
     for &images in &options.images {
@@ -56,7 +46,7 @@ fn run() -> Outcome<()> {
     for line in table.lines() {
         report.note(&line);
     }
-    let folder = options.folder.join("results");
+    let folder = options.common.results();
     report.end(&folder)?;
     println!("\nthe rows are in {}", folder.display());
     Ok(())

@@ -6,7 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::Outcome;
-use crate::timing::Timed;
+use crate::processes::timing::Timed;
 
 /// What the kernel tells is the peak until then, so that only the last moment can be missed.
 const PAUSE: Duration = Duration::from_millis(1);

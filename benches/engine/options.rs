@@ -1,20 +1,13 @@
 //! What the program is asked for.
 
-use std::path::PathBuf;
-
 use crate::Outcome;
+use crate::processes::options::Common;
 
 /// The command line.
 pub(crate) struct Options {
-    /// The release build of dtbuild.
-    pub(crate) dtbuild: PathBuf,
-    /// Where projects and results are kept.
-    pub(crate) folder: PathBuf,
+    pub(crate) common: Common,
     /// How many images the projects have.
     pub(crate) images: Vec<usize>,
-    pub(crate) rounds: usize,
-    /// Parts of names of questions; all where there are none.
-    only: Vec<String>,
 }
 
 const USAGE: &str = "\
@@ -25,32 +18,19 @@ usage: ./dev bench engine [--images N,N...] [--rounds N] [--quick] [--only NAME]
   --only    questions whose name holds this: nothing, file of one, all images, cold, released, copied, read, 2 GB";
 
 impl Options {
-    pub(crate) fn read(mut arguments: impl Iterator<Item = String>) -> Outcome<Self> {
-        let mut options = Self {
-            dtbuild: PathBuf::new(),
-            folder: PathBuf::new(),
-            images: vec![3, 30],
-            rounds: 7,
-            only: Vec::new(),
-        };
-        while let Some(argument) = arguments.next() {
-            let mut value = || arguments.next().ok_or_else(|| format!("`{argument}` needs a value\n{USAGE}"));
-            match argument.as_str() {
-                "--dtbuild" => options.dtbuild = std::path::absolute(value()?)?,
-                "--folder" => options.folder = std::path::absolute(value()?)?,
-                "--images" => {
-                    options.images = value()?.split(',').map(str::parse).collect::<Result<_, _>>()?;
-                }
-                "--rounds" => options.rounds = value()?.parse::<usize>()?.max(1),
-                "--quick" => (options.images, options.rounds) = (vec![3], 3),
-                "--only" => options.only.push(value()?),
-                _ => return Err(format!("`{argument}` is not known\n{USAGE}").into()),
+    pub(crate) fn read(arguments: impl Iterator<Item = String>) -> Outcome<Self> {
+        let (mut images, mut quick) = (vec![3, 30], false);
+        let mut common = Common::read(arguments, 7, USAGE, |option, value| {
+            match option {
+                "--images" => images = value()?.split(',').map(str::parse).collect::<Result<_, _>>()?,
+                "--quick" => quick = true,
+                _ => return Ok(false),
             }
+            Ok(true)
+        })?;
+        if quick {
+            (images, common.rounds) = (vec![3], 3);
         }
-        Ok(options)
-    }
-
-    pub(crate) fn wants(&self, question: &str) -> bool {
-        self.only.is_empty() || self.only.iter().any(|only| question.contains(only.as_str()))
+        Ok(Self { common, images })
     }
 }

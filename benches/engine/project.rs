@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::Outcome;
-use crate::timing::Timed;
+use crate::processes::timing::Timed;
 use crate::tools::Tools;
 
 /// Source files of an image.

@@ -1,6 +1,6 @@
 //! All comparisons in one table, to be put into `docs/performance.md`. Start with [`Table`].
 
-use crate::timing::Figure;
+use crate::processes::timing::Figure;
 use crate::tools::{BAKE, BUILDX, COMPOSE, DTBUILD};
 
 /// The columns.

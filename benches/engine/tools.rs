@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use crate::Outcome;
 use crate::options::Options;
-use crate::timing::Timed;
+use crate::processes::timing::Timed;
 
 /// What dtbuild is called in the figures, and what its peers are.
 pub(crate) const DTBUILD: &str = "dtbuild";
@@ -39,13 +39,13 @@ impl Tools {
             std::env::var_os(name).ok_or_else(|| format!("`{name}` is not set; run `./dev bench engine`"))
         };
         let tools = Self {
-            dtbuild: options.dtbuild.clone(),
+            dtbuild: options.common.dtbuild.clone(),
             buildx: named("DTBUILD_TEST_BUILDX")?.into(),
             compose: named("DTBUILD_TEST_COMPOSE")?.into(),
             docker: named("DTBUILD_TEST_DOCKER")?.into(),
             engine: named("DTBUILD_TEST_ENGINE_28_BENCH")?,
             registry: named("DTBUILD_TEST_REGISTRY")?.to_string_lossy().into_owned(),
-            home: options.folder.join("home"),
+            home: options.common.folder.join("home"),
         };
         drop(fs::remove_dir_all(&tools.home));
         // compose hands its builds to buildx where it finds it.

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use crate::Outcome;
-use crate::timing::Figure;
+use crate::processes::timing::Figure;
 
 /// Pixels.
 const WIDTH: f64 = 760.0;

@@ -1,30 +1,41 @@
 //! From nothing to a plan, as a fresh machine of CI has it: `git clone` of one kind or another, then dtbuild.
 
+use std::ffi::OsString;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::rc::Rc;
+
+use serde_json::Value;
 
 use crate::Outcome;
 use crate::environment::record_path;
 use crate::monorepo::Monorepo;
 use crate::options::Options;
-use crate::report::Report;
-use crate::timing::{Timed, alternate};
+use crate::processes::report::Report;
+use crate::processes::timing::{Before, Timed, alternate};
 use crate::tools::Dtbuild;
 
 /// Cloning takes seconds, and its figures differ little.
 const ROUNDS: usize = 3;
 
-/// The kinds of clones, with git's options for them.
-const KINDS: [(&str, &[&str]); 4] = [
-    ("all of it", &[]),
-    ("--depth=1", &["--depth=1"]),
-    ("--filter=blob:none", &["--filter=blob:none"]),
-    ("--filter=tree:0", &["--filter=tree:0"]),
+/// The kinds of clones: git's options for them.
+const KINDS: [&[&str]; 5] = [
+    &[],
+    &["--depth=1"],
+    &["--filter=blob:none"],
+    &["--depth=1", "--filter=blob:none"],
+    &["--filter=tree:0"],
 ];
 
-/// Times `git clone` alone, and with the plan of one changed file after it.
+/// A clone, and a copy of what git had for it before anything else was asked of it.
+struct Clone {
+    path: PathBuf,
+    git: PathBuf,
+}
+
+/// Times each kind of `git clone`, and in each clone the first plan of one changed file: where keys alone may decide, and
+/// where the base may be fetched.
 pub(crate) fn ask(
     options: &Options,
     monorepo: &Monorepo,
@@ -32,64 +43,87 @@ pub(crate) fn ask(
     report: &mut Report,
 ) -> Outcome<()> {
     monorepo.ask_git(["config", "uploadpack.allowFilter", "true"])?;
-    let target = options.folder.join("clone");
-    let this = std::env::current_exe()?;
-    let mut commands = Vec::new();
-    for (kind, filter) in KINDS {
-        for then in [None, Some(&options.dtbuild)] {
-            let name =
-                format!("git clone, {kind}{}", if then.is_some() { ", then dtbuild --dry-run" } else { "" });
-            let ends = [
-                monorepo.path.as_os_str(),
-                target.as_os_str(),
-                then.map_or("".as_ref(), |it| it.as_os_str()),
-            ];
-            let arguments =
-                ["--clone".as_ref()].into_iter().chain(ends).chain(filter.iter().map(AsRef::as_ref));
-            let gone = target.clone();
-            let forget = Rc::new(move || {
-                drop(fs::remove_dir_all(&gone));
-                Ok(())
-            });
-            let registry = format!("{}/bench", dtbuild.registry.address);
-            commands.push(
-                Timed::new(&name, &this, &options.folder, arguments)
-                    .with("DTBUILD_REGISTRY", registry)
-                    .with("XDG_CACHE_HOME", target.join(".git/bench-cache"))
-                    .after(forget),
-            );
-        }
+    let folder = place(options)?;
+    let clones: Vec<Clone> = (0..KINDS.len()).map(|kind| Clone::at(&folder, kind)).collect();
+    let rounds = options.common.rounds.min(ROUNDS);
+    let cloning: Vec<Timed> = KINDS.iter().zip(&clones).map(|(kind, at)| clone(monorepo, kind, at)).collect();
+    let clone_times = alternate(&cloning, rounds)?;
+    let mut plans = Vec::new();
+    for clone in &clones {
+        clone.keep(monorepo)?;
+        let command = |arguments: &[&str]| {
+            let arguments = [&["--env", "staging", "--dry-run", "--json"], arguments].concat();
+            dtbuild.command_in("", &clone.path, &arguments).after(clone.fresh())
+        };
+        plans.extend([command(&["--offline"]), command(&[])]);
     }
-    let figures = alternate(&commands, options.rounds.min(ROUNDS))?;
-    report.compare("fresh clone", &format!("{}, 1 changed", monorepo.size), &figures, 0);
-    drop(fs::remove_dir_all(target));
+    let plan_times = alternate(&plans, options.common.rounds)?;
+    report.note(&format!("\nfresh clones: {}, 1 changed, over `file://`\n", monorepo.size));
+    report.note("| `git clone` | | then `dtbuild --dry-run --offline` | the base | then `dtbuild --dry-run` | the base |");
+    report.note("| --- | --- | --- | --- | --- | --- |");
+    for (kind, options) in KINDS.iter().enumerate() {
+        let cell = |number: usize| -> Outcome<String> {
+            let (plan, figure) = (&plans[number], &plan_times[number]);
+            plan.prepare()?;
+            let plan: Value = serde_json::from_str(&plan.output()?)?;
+            let base = plan["base"]["state"].as_str().unwrap_or("?");
+            Ok(format!("{:.0} ms | {base}", figure.milliseconds()))
+        };
+        let clone = format!("{:.1} s", clone_times[kind].milliseconds() / 1000.0);
+        let name =
+            if options.is_empty() { "all of it".to_owned() } else { format!("`{}`", options.join(" ")) };
+        report.note(&format!("| {name} | {clone} | {} | {} |", cell(2 * kind)?, cell(2 * kind + 1)?));
+    }
+    fs::remove_dir_all(folder)?;
     Ok(())
 }
 
-/// Clones the branch with one change, and plans it where a program is named; the record is there as CI would have it.
-pub(crate) fn clone(source: &str, target: &str, dtbuild: &str, filter: &[&str]) -> Outcome<()> {
-    let url = format!("file://{source}");
-    let branch = Monorepo::change(1);
-    run(Command::new("git")
-        .args(["clone", "--quiet", "--branch", &branch])
-        .args(filter)
-        .args([&url, target]))?;
-    if dtbuild.is_empty() {
-        return Ok(());
-    }
-    let (from, to) = (record_path(Path::new(source)), record_path(Path::new(target)));
-    fs::create_dir_all(to.parent().ok_or("records have no folder")?)?;
-    fs::copy(from, to)?;
-    run(Command::new(dtbuild).current_dir(target).args([
-        "--env",
-        "staging",
-        "--dry-run",
-        "--offline",
-        "--json",
-    ]))
+/// Where the clones are: in memory, where there is a place for that. A disk may take longer to forget the files of a clone
+/// than git takes to write them.
+fn place(options: &Options) -> Outcome<PathBuf> {
+    let memory = Path::new("/dev/shm");
+    let folder = if memory.is_dir() { memory } else { &options.common.folder };
+    let folder = folder.join(format!("dtbuild-clones-{}", std::process::id()));
+    fs::create_dir(&folder)?;
+    Ok(folder)
 }
 
-fn run(command: &mut Command) -> Outcome<()> {
-    let status = command.status()?;
-    if status.success() { Ok(()) } else { Err(format!("{command:?}: {status}").into()) }
+/// `git clone` of the branch with one change.
+fn clone(monorepo: &Monorepo, kind: &[&str], at: &Clone) -> Timed {
+    let (branch, path) = (Monorepo::change(1), at.path.clone());
+    let url = format!("file://{}", monorepo.path.display());
+    let arguments = [&["clone", "--quiet", "--branch", &branch], kind, &[&url]].concat();
+    let arguments = arguments.iter().map(OsString::from).chain([path.clone().into()]);
+    Timed::new(&kind.join(" "), "git", &monorepo.path, arguments).after(Rc::new(move || remove(&path)))
+}
+
+impl Clone {
+    fn at(folder: &Path, kind: usize) -> Self {
+        Self { path: folder.join(kind.to_string()), git: folder.join(format!("{kind}.git")) }
+    }
+
+    /// Keeps what git has, and gives the clone the record, as CI has it from the registry.
+    fn keep(&self, monorepo: &Monorepo) -> Outcome<()> {
+        remove(&self.git)?;
+        fs::rename(self.path.join(".git"), &self.git)?;
+        let (from, to) = (record_path(&monorepo.path), record_path(&self.path));
+        fs::create_dir_all(to.parent().ok_or("records have no folder")?)?;
+        fs::copy(from, to)?;
+        Ok(())
+    }
+
+    /// Makes the clone what it was: nothing is remembered, nothing was fetched.
+    fn fresh(&self) -> Before {
+        let (from, to) = (self.git.clone(), self.path.join(".git"));
+        Rc::new(move || {
+            remove(&to)?;
+            // Git writes no file of its own in place, so links are copies.
+            let status = Command::new("cp").args(["-a", "--link", "--"]).args([&from, &to]).status()?;
+            if status.success() { Ok(()) } else { Err(format!("cp: {status}").into()) }
+        })
+    }
+}
+
+fn remove(folder: &Path) -> Outcome<()> {
+    if folder.exists() { Ok(fs::remove_dir_all(folder)?) } else { Ok(()) }
 }

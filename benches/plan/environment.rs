@@ -13,7 +13,7 @@ use crate::tools::Dtbuild;
 pub(crate) fn deploy_base(monorepo: &Monorepo, dtbuild: &Dtbuild) -> Outcome<()> {
     let path = record_path(&monorepo.path);
     drop(fs::remove_file(&path));
-    monorepo.checkout(BASE)?;
+    monorepo.set_head(BASE)?;
     let plan: Value = serde_json::from_str(&dtbuild.plan(monorepo).output()?)?;
     let digest = format!("sha256:{}", "7".repeat(64));
     let mut images = Map::new();

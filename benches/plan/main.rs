@@ -5,7 +5,7 @@
 //! must give the same answer, or the comparison ends.
 //!
 //! In the order in which data flows: `monorepo` makes the repository, `environment` a record of what its base
-//! runs, `tools` the commands, `timing` the figures, `report` the rows and the chart.
+//! runs, `tools` the commands; `questions`, `clones` and `scaling` ask, `processes` measures, `chart` draws.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program that prints figures")]
 
@@ -14,35 +14,24 @@ use std::process::ExitCode;
 mod chart;
 mod clones;
 mod environment;
-#[path = "../engine/memory.rs"]
-mod memory;
 mod monorepo;
 mod options;
 mod peers;
+#[path = "../processes/mod.rs"]
+mod processes;
 mod questions;
 mod registry;
-mod report;
 mod scaling;
-mod timing;
 mod tools;
 mod walk;
 
 use monorepo::Monorepo;
 use options::Options;
-use report::Report;
-use scaling::Scaling;
-
-/// What goes wrong here ends the program with its text.
-type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
+use processes::Outcome;
+use processes::report::Report;
 
 fn main() -> ExitCode {
-    match run() {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    processes::end(run())
 }
 
 fn run() -> Outcome<()> {
@@ -50,21 +39,19 @@ fn run() -> Outcome<()> {
     // What dtbuild is compared with is a process of its own, too.
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["--round", address, count] => return registry::round(address, count.parse()?),
-        ["--clone", source, target, dtbuild, ref filter @ ..] => {
-            return clones::clone(source, target, dtbuild, filter);
-        }
         ["--walk", folder] => return walk::walk(folder.into()),
         _ => {}
     }
     let options = Options::read(arguments.into_iter())?;
-    let mut report = Report::begin(&options.dtbuild, options.rounds)?;
-    let mut scaling = Scaling::default();
+    let mut report = Report::begin(&options.common.dtbuild, options.common.rounds)?;
     for size in &options.sizes {
-        let monorepo = Monorepo::make(&options.folder, *size)?;
-        questions::ask(&options, &monorepo, &mut report, &mut scaling)?;
+        let monorepo = Monorepo::make(&options.common.folder, *size)?;
+        questions::ask(&options, &monorepo, &mut report)?;
     }
-    scaling.show(&mut report);
-    let folder = options.results();
+    if options.common.wants("scaling") {
+        scaling::ask(&options, &mut report)?;
+    }
+    let folder = options.common.results();
     report.end(&folder)?;
     println!("\nthe rows and the chart are in {}", folder.display());
     Ok(())

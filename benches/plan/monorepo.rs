@@ -16,8 +16,14 @@ pub(crate) const BASE: &str = "base";
 /// How many files a commit of the history changes.
 const CHANGED_BY_COMMIT: usize = 3;
 
+/// How many files the branches differ in from the base.
+pub(crate) const CHANGES: [usize; 5] = [1, 10, 100, 1000, 10_000];
+
+/// From so many files on, no program here reads sources, so that they can be short.
+const HUGE: usize = 500_000;
+
 /// How large a monorepo is.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Size {
     pub(crate) images: usize,
     pub(crate) files: usize,
@@ -27,6 +33,11 @@ pub(crate) struct Size {
 impl Size {
     pub(crate) const fn new(images: usize, files: usize, commits: usize) -> Self {
         Self { images, files, commits }
+    }
+
+    /// Whether it is too large to have all of its files on the disk.
+    pub(crate) fn is_huge(self) -> bool {
+        self.files >= HUGE
     }
 }
 
@@ -46,8 +57,22 @@ impl FromStr for Size {
 
 impl fmt::Display for Size {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{} images, {} files, {} commits", self.images, self.files, self.commits)
+        let [images, files, commits] = [self.images, self.files, self.commits].map(grouped);
+        write!(formatter, "{images} images, {files} files, {commits} commits")
     }
+}
+
+/// A number with a comma before each three digits.
+pub(crate) fn grouped(number: usize) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
 }
 
 /// A checkout of a generated monorepo.
@@ -61,22 +86,32 @@ impl Monorepo {
     pub(crate) fn make(folder: &Path, size: Size) -> Outcome<Self> {
         let name = format!("monorepo-{}-{}-{}", size.images, size.files, size.commits);
         let monorepo = Self { size, path: folder.join(name) };
-        let done = monorepo.path.join(".git/generated-3");
+        let done = monorepo.path.join(".git/generated-4");
         if !done.exists() {
             eprintln!("generating a monorepo: {size}");
             drop(fs::remove_dir_all(&monorepo.path));
             fs::create_dir_all(&monorepo.path)?;
             monorepo.git(["init", "--quiet", "--initial-branch", BASE])?;
             monorepo.import()?;
-            monorepo.git(["gc", "--quiet"])?;
-            monorepo.checkout(BASE)?;
+            if size.is_huge() {
+                // What is packed better would be found no faster, and packing takes a quarter of an hour.
+                monorepo.git(["commit-graph", "write", "--reachable"])?;
+            } else {
+                monorepo.git(["gc", "--quiet"])?;
+            }
             fs::write(done, "")?;
         }
         Ok(monorepo)
     }
 
+    /// Writes the files of a branch to the disk, and makes it HEAD.
     pub(crate) fn checkout(&self, branch: &str) -> Outcome<()> {
         self.git(["checkout", "--quiet", "--force", branch, "--"])
+    }
+
+    /// Makes a branch HEAD, and leaves the disk as it is.
+    pub(crate) fn set_head(&self, branch: &str) -> Outcome<()> {
+        self.git(["symbolic-ref", "HEAD", &format!("refs/heads/{branch}")])
     }
 
     /// The branch that differs from the base in so many files.
@@ -116,6 +151,8 @@ impl Monorepo {
     fn history(&self, import: &mut Import<impl Write>) -> Outcome<()> {
         let Size { images, commits, .. } = self.size;
         let sources = self.sources();
+        let lines = if self.size.is_huge() { 1 } else { 16 };
+        let source_text = |number, version| source_text(number, version, lines);
         import.commit(BASE, None, "all of it")?;
         for (path, text) in peers::root_files(images) {
             import.file(&path, &text)?;
@@ -136,7 +173,7 @@ impl Monorepo {
                 import.file(&sources[number], &source_text(number, commit))?;
             }
         }
-        for count in [1, 100, 10_000] {
+        for count in CHANGES {
             import.commit(&Self::change(count), Some(BASE), &format!("change {count} files"))?;
             let changed = count.min(sources.len());
             let step = sources.len() / changed;
@@ -170,11 +207,11 @@ impl Monorepo {
     }
 }
 
-/// A source file's text: about 600 bytes that hardly compress.
-fn source_text(number: usize, version: usize) -> String {
+/// A source file's text, which hardly compresses: about 600 bytes for 16 lines.
+fn source_text(number: usize, version: usize, lines: usize) -> String {
     let mut state = (number as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ (version as u64);
     let mut text = format!("// file {number}, version {version}\n");
-    for line in 0..16 {
+    for line in 0..lines {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         let _ = writeln!(text, "export const v{line} = 0x{state:016x};");
     }

@@ -8,52 +8,43 @@ use crate::clones;
 use crate::environment;
 use crate::monorepo::{BASE, Monorepo};
 use crate::options::Options;
-use crate::report::Report;
-use crate::scaling::Scaling;
-use crate::timing::{Timed, alternate};
+use crate::processes::report::Report;
+use crate::processes::timing::{Timed, alternate};
 use crate::tools::{self, Dtbuild};
 
-/// Asks all questions of one monorepo.
-pub(crate) fn ask(
-    options: &Options,
-    monorepo: &Monorepo,
-    report: &mut Report,
-    scaling: &mut Scaling,
-) -> Outcome<()> {
-    let dtbuild = Dtbuild::new(&options.dtbuild)?;
+/// Asks all questions of one monorepo. A commit is made HEAD without its files: only who looks at them has them checked out.
+pub(crate) fn ask(options: &Options, monorepo: &Monorepo, report: &mut Report) -> Outcome<()> {
+    let dtbuild = Dtbuild::new(&options.common.dtbuild)?;
     environment::deploy_base(monorepo, &dtbuild)?;
     for &changes in &options.changes {
-        monorepo.checkout(&Monorepo::change(changes))?;
+        monorepo.set_head(&Monorepo::change(changes))?;
         let case = format!("{}, {changes} changed", monorepo.size);
-        if options.wants("diff") {
+        if options.common.wants("diff") {
             let mut commands = tools::git(monorepo);
             commands.insert(0, dtbuild.plan(monorepo));
-            report.compare("diff", &case, &alternate(&commands, options.rounds)?, 1);
+            report.compare("diff", &case, &alternate(&commands, options.common.rounds)?, 1);
         }
-        if options.wants("cold") {
+        if options.common.wants("cold") {
             let mut cold = dtbuild.plan(monorepo);
             cold.name.push_str(", nothing remembered");
             let cold = cold.after(tools::forget(monorepo));
             let commands = [cold, tools::git(monorepo).remove(2)];
-            report.compare("cold", &case, &alternate(&commands, options.rounds)?, 1);
+            report.compare("cold", &case, &alternate(&commands, options.common.rounds)?, 1);
         }
-        if options.wants("peers") && options.peers {
+        if options.common.wants("peers") && options.peers {
             peers(options, monorepo, &dtbuild, report, &case)?;
         }
     }
-    if options.wants("nothing") {
+    if options.common.wants("nothing") {
         nothing(options, monorepo, &dtbuild, report)?;
     }
-    if options.wants("worktree") {
+    if options.common.wants("worktree") {
         worktree(options, monorepo, &dtbuild, report)?;
     }
-    if options.wants("scaling") {
-        scaling.ask(options, monorepo, &dtbuild)?;
-    }
-    if options.wants("clone") {
+    if options.common.wants("clone") {
         clones::ask(options, monorepo, &dtbuild, report)?;
     }
-    monorepo.checkout(BASE)
+    Ok(())
 }
 
 /// What the other tools need for the same question; all must give the same answer.
@@ -64,8 +55,10 @@ fn peers(
     report: &mut Report,
     case: &str,
 ) -> Outcome<()> {
+    // They look at the files on the disk as well.
+    monorepo.checkout("HEAD")?;
     let modules = monorepo.path.join("node_modules");
-    let folder = options.folder.join("peers");
+    let folder = options.common.folder.join("peers");
     if !modules.exists() {
         std::os::unix::fs::symlink(folder.join("node_modules"), &modules)?;
     }
@@ -82,17 +75,17 @@ fn peers(
     }
     report.note(&format!("{case}: all name the same {} projects", ours.len()));
     // They take long, and their figures differ by factors.
-    let figures = alternate(&commands, options.rounds)?;
+    let figures = alternate(&commands, options.common.rounds)?;
     report.compare("peers", case, &figures, 0);
     let title = format!("What does this change affect? {case}");
     let name = format!("affected-{}-{}.svg", monorepo.size.images, ours.len());
-    chart::keep(&options.results(), &name, &title, &figures)?;
+    chart::keep(&options.common.results(), &name, &title, &figures)?;
     Ok(())
 }
 
 /// Nothing to do: once the record knows, once the registry has to be asked about every image.
 fn nothing(options: &Options, monorepo: &Monorepo, dtbuild: &Dtbuild, report: &mut Report) -> Outcome<()> {
-    monorepo.checkout(BASE)?;
+    monorepo.set_head(BASE)?;
     let images = monorepo.size.images;
     let known = dtbuild.asking("dtbuild --dry-run", monorepo, "staging");
     dtbuild.registry.asked();
@@ -108,7 +101,7 @@ fn nothing(options: &Options, monorepo: &Monorepo, dtbuild: &Dtbuild, report: &m
         Timed::new("a round of HEADs", this, &monorepo.path, ["--round", &address, &images.to_string()]);
     let mut offline = dtbuild.plan(monorepo);
     offline.name.push_str(" --offline");
-    let figures = alternate(&[known, asks, round, offline], options.rounds)?;
+    let figures = alternate(&[known, asks, round, offline], options.common.rounds)?;
     dtbuild.registry.has_all(false);
     report.compare("nothing to do", &monorepo.size.to_string(), &figures, 2);
     Ok(())
@@ -123,6 +116,6 @@ fn worktree(options: &Options, monorepo: &Monorepo, dtbuild: &Dtbuild, report: &
         Timed::new("git status -uall", "git", &monorepo.path, ["status", "--porcelain", "-uall"]),
         Timed::new("walk with statx", this, &monorepo.path, ["--walk", "packages"]),
     ];
-    report.compare("worktree", &monorepo.size.to_string(), &alternate(&commands, options.rounds)?, 1);
+    report.compare("worktree", &monorepo.size.to_string(), &alternate(&commands, options.common.rounds)?, 1);
     Ok(())
 }

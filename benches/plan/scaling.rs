@@ -1,93 +1,220 @@
-//! How time and memory grow with the repository. Start with [`Scaling`].
+//! How time and memory grow: with files, images, history, and what changed. Start with [`ask`].
+//!
+//! Series of monorepos differ in one of these numbers. The slopes of their figures, as powers, tell what a larger
+//! one would cost, and one that is as large as a machine can take says whether that is so.
+
+use std::collections::BTreeMap;
 
 use crate::Outcome;
-use crate::memory;
-use crate::monorepo::{Monorepo, Size};
+use crate::environment;
+use crate::monorepo::{BASE, CHANGES, Monorepo, Size, grouped};
 use crate::options::Options;
-use crate::report::Report;
-use crate::timing::{Timed, alternate};
+use crate::processes::report::Report;
+use crate::processes::timing::{Timed, alternate};
 use crate::tools::{self, Dtbuild};
 
 /// How often memory is measured: the largest counts.
 const RUNS: usize = 3;
 
-/// What is asked of every size.
-const QUESTIONS: [&str; 4] =
-    ["1 changed", "10,000 changed", "nothing remembered", "working tree, nothing changed"];
+/// How often what takes seconds is measured at most.
+const HUGE_ROUNDS: usize = 5;
 
-/// The figures of all sizes.
-#[derive(Default)]
-pub(crate) struct Scaling(Vec<Row>);
+/// What is asked of every size; the last one only of those whose files fit on the disk.
+const QUESTIONS: [&str; 5] = [
+    "1 changed",
+    "100 changed",
+    "10,000 changed",
+    "1 changed, nothing remembered",
+    "working tree, nothing changed",
+];
 
-/// Milliseconds and peaks in KiB, in the order of the questions.
-struct Row {
-    size: Size,
-    figures: Vec<(f64, u64)>,
+/// Milliseconds, and the peak of memory in KiB.
+#[derive(Clone, Copy)]
+struct Figure {
+    time: f64,
+    peak: u64,
 }
 
-impl Scaling {
-    /// Measures one size.
-    pub(crate) fn ask(&mut self, options: &Options, monorepo: &Monorepo, dtbuild: &Dtbuild) -> Outcome<()> {
-        let mut figures = Vec::new();
-        for changes in [1, 10_000] {
-            monorepo.checkout(&Monorepo::change(changes))?;
-            figures.push(measure(options, dtbuild.plan(monorepo))?);
-            if changes == 1 {
-                let cold = dtbuild.plan(monorepo).after(tools::forget(monorepo));
-                figures.push(measure(options, cold)?);
-            }
-        }
-        figures.swap(1, 2);
-        monorepo.checkout(crate::monorepo::BASE)?;
-        figures.push(measure(options, dtbuild.disk(monorepo))?);
-        self.0.push(Row { size: monorepo.size, figures });
-        Ok(())
-    }
+/// The figures of one size, in the order of the questions.
+type Row = Vec<Option<Figure>>;
 
-    /// Shows the table, and by what power of the number of files each figure grows.
-    pub(crate) fn show(&self, report: &mut Report) {
-        if self.0.is_empty() {
-            return;
-        }
-        report.note(&format!("\nscaling\n\n| | {} |", QUESTIONS.join(" | ")));
-        report.note(&format!("| ---{} |", " | ---".repeat(QUESTIONS.len())));
-        for row in &self.0 {
-            let cells: Vec<String> = row.figures.iter().map(|(time, peak)| cell(*time, *peak)).collect();
-            report.note(&format!("| {} | {} |", row.size, cells.join(" | ")));
-        }
-        let exponents = (0..QUESTIONS.len()).map(|question| match self.exponent(question) {
-            Some(exponent) => format!("{exponent:.2}"),
-            None => String::new(),
-        });
-        report.note(&format!(
-            "| time grows with files to the power of | {} |",
-            exponents.collect::<Vec<_>>().join(" | ")
-        ));
-    }
-
-    /// The slope of the line through the logarithms, by least squares.
-    #[expect(clippy::cast_precision_loss, reason = "numbers of files have far fewer digits than a double")]
-    fn exponent(&self, question: usize) -> Option<f64> {
-        let points: Vec<(f64, f64)> =
-            self.0.iter().map(|row| ((row.size.files as f64).ln(), row.figures[question].0.ln())).collect();
-        let count = points.len() as f64;
-        let (x, y) =
-            points.iter().fold((0.0, 0.0), |(x, y), point| (x + point.0 / count, y + point.1 / count));
-        let (above, below) = points.iter().fold((0.0, 0.0), |(above, below), point| {
-            let offset = point.0 - x;
-            (above + offset * (point.1 - y), below + offset * offset)
-        });
-        (points.len() > 1 && below > 0.0).then(|| above / below)
-    }
+/// Monorepos that differ in one number.
+struct Series {
+    name: &'static str,
+    number: fn(&Size) -> usize,
+    sizes: Vec<Size>,
 }
 
-fn measure(options: &Options, command: Timed) -> Outcome<(f64, u64)> {
-    let peak = memory::peak(&command, RUNS)?;
-    let figures = alternate(&[command], options.rounds)?;
-    Ok((figures[0].milliseconds(), peak))
+/// Measures all series, and shows the tables.
+pub(crate) fn ask(options: &Options, report: &mut Report) -> Outcome<()> {
+    let dtbuild = Dtbuild::new(&options.common.dtbuild)?;
+    let all = series(options.scaled);
+    let mut rows: BTreeMap<Size, Row> = BTreeMap::new();
+    for size in all.iter().flat_map(|series| &series.sizes) {
+        if !rows.contains_key(size) {
+            rows.insert(*size, measure(options, &dtbuild, *size)?);
+        }
+    }
+    report.note(&format!("\nscaling: time and peak memory\n\n| | {} |", QUESTIONS.join(" | ")));
+    report.note(&format!("| ---{} |", " | ---".repeat(QUESTIONS.len())));
+    let mut powers = Vec::new();
+    for series in &all {
+        for size in &series.sizes {
+            report.note(&line(&size.to_string(), &rows[size]));
+        }
+        let slopes = slopes(series, &rows);
+        let shown = slopes.iter().map(|slope| slope.map_or(String::new(), |slope| format!("{slope:.2}")));
+        let shown = shown.collect::<Vec<_>>().join(" | ");
+        report.note(&format!("| *time grows with the {} to the power of* | {shown} |", series.name));
+        powers.push(slopes);
+    }
+    let largest = largest(options.scaled);
+    let estimate = estimate(&rows[&options.scaled], &powers, options.scaled, largest);
+    report.note(&line(&format!("{largest}, as the powers tell"), &estimate));
+    report.note(&line(&format!("{largest}, measured"), &measure(options, &dtbuild, largest)?));
+    changes(options, &dtbuild, report)
+}
+
+fn series(common: Size) -> [Series; 3] {
+    let Size { images, files, commits } = common;
+    let multiples = |parts: &[(usize, usize)], of: &dyn Fn(usize, usize) -> Size| -> Vec<Size> {
+        parts.iter().map(|(up, down)| of(*up, *down)).collect()
+    };
+    [
+        Series {
+            name: "files",
+            number: |size| size.files,
+            sizes: multiples(&[(1, 10), (3, 10), (1, 1), (3, 1)], &|up, down| Size {
+                files: files * up / down,
+                ..common
+            }),
+        },
+        Series {
+            name: "images",
+            number: |size| size.images,
+            sizes: multiples(&[(1, 10), (1, 2), (1, 1), (5, 1)], &|up, down| Size {
+                images: images * up / down,
+                ..common
+            }),
+        },
+        Series {
+            name: "commits",
+            number: |size| size.commits,
+            sizes: multiples(&[(1, 100), (1, 10), (1, 1), (10, 1)], &|up, down| Size {
+                commits: (commits * up / down).max(1),
+                ..common
+            }),
+        },
+    ]
+}
+
+/// As large as a machine can take: 5,000 images and 5,000,000 files where the others are multiples of the usual size.
+fn largest(common: Size) -> Size {
+    Size { images: common.images * 25, files: common.files * 50, commits: 10 }
+}
+
+/// Makes a monorepo, and asks it everything.
+fn measure(options: &Options, dtbuild: &Dtbuild, size: Size) -> Outcome<Row> {
+    let monorepo = Monorepo::make(&options.common.folder, size)?;
+    environment::deploy_base(&monorepo, dtbuild)?;
+    let rounds = if size.is_huge() { options.common.rounds.min(HUGE_ROUNDS) } else { options.common.rounds };
+    let mut row = Row::new();
+    for changes in [1, 100, 10_000] {
+        monorepo.set_head(&Monorepo::change(changes))?;
+        row.push(Some(figure(dtbuild.plan(&monorepo), rounds)?));
+    }
+    monorepo.set_head(&Monorepo::change(1))?;
+    let cold = dtbuild.plan(&monorepo).after(tools::forget(&monorepo));
+    row.push(Some(figure(cold, rounds)?));
+    row.push(if size.is_huge() {
+        None
+    } else {
+        monorepo.checkout(BASE)?;
+        Some(figure(dtbuild.disk(&monorepo), rounds)?)
+    });
+    Ok(row)
+}
+
+fn figure(command: Timed, rounds: usize) -> Outcome<Figure> {
+    let mut peak = 0;
+    for _ in 0..RUNS {
+        peak = peak.max(peak_memory(&command)?);
+    }
+    let figures = alternate(&[command], rounds)?;
+    Ok(Figure { time: figures[0].milliseconds(), peak })
+}
+
+/// What dtbuild itself tells: it ends too soon to be watched.
+fn peak_memory(command: &Timed) -> Outcome<u64> {
+    command.prepare()?;
+    let output = command.command().arg("--timings").output()?;
+    let text = String::from_utf8_lossy(&output.stderr);
+    let line = text.lines().find_map(|line| line.strip_suffix("KiB       peak memory"));
+    let peak = line.and_then(|line| line.trim().parse().ok());
+    peak.ok_or_else(|| format!("{} tells no peak memory: {text}", command.name).into())
+}
+
+/// How the common size's plan grows with the number of files that changed.
+fn changes(options: &Options, dtbuild: &Dtbuild, report: &mut Report) -> Outcome<()> {
+    let monorepo = Monorepo::make(&options.common.folder, options.scaled)?;
+    environment::deploy_base(&monorepo, dtbuild)?;
+    report
+        .note(&format!("\nscaling: {}\n\n| changed | time and peak memory |\n| --- | --- |", options.scaled));
+    let mut points = Vec::new();
+    for changes in CHANGES {
+        monorepo.set_head(&Monorepo::change(changes))?;
+        let figure = figure(dtbuild.plan(&monorepo), options.common.rounds)?;
+        report.note(&line(&grouped(changes), &[Some(figure)]));
+        points.push((changes, figure.time));
+    }
+    let slope = slope(&points).unwrap_or(f64::NAN);
+    report.note(&format!("| *time grows with the changes to the power of* | {slope:.2} |"));
+    Ok(())
+}
+
+/// What a larger size costs, if time and memory grow as they did with files and with images.
+#[expect(clippy::cast_precision_loss, reason = "numbers of files have far fewer digits than a double")]
+fn estimate(common: &Row, powers: &[Vec<Option<f64>>], from: Size, to: Size) -> Row {
+    let grown =
+        |number: fn(&Size) -> usize, power: f64| (number(&to) as f64 / number(&from) as f64).powf(power);
+    let times = |question: usize, figure: Figure| {
+        let (files, images) = (powers[0][question]?, powers[1][question]?);
+        let factor = grown(|size| size.files, files) * grown(|size| size.images, images);
+        Some(Figure { time: figure.time * factor, peak: 0 })
+    };
+    common.iter().enumerate().map(|(question, figure)| times(question, (*figure)?)).collect()
+}
+
+/// By what power of the series' number each question's time grows between the two largest: below them, what every run
+/// costs counts for more.
+fn slopes(series: &Series, rows: &BTreeMap<Size, Row>) -> Vec<Option<f64>> {
+    let points = |question: usize| -> Vec<(usize, f64)> {
+        let point = |size: &Size| Some(((series.number)(size), rows[size][question]?.time));
+        series.sizes.iter().rev().take(2).filter_map(point).collect()
+    };
+    (0..QUESTIONS.len()).map(|question| slope(&points(question))).collect()
+}
+
+/// The slope of the line through the logarithms, by least squares.
+#[expect(clippy::cast_precision_loss, reason = "numbers of files have far fewer digits than a double")]
+fn slope(points: &[(usize, f64)]) -> Option<f64> {
+    let points: Vec<(f64, f64)> = points.iter().map(|(x, y)| ((*x as f64).ln(), y.ln())).collect();
+    let count = points.len() as f64;
+    let (x, y) = points.iter().fold((0.0, 0.0), |(x, y), point| (x + point.0 / count, y + point.1 / count));
+    let (above, below) = points.iter().fold((0.0, 0.0), |(above, below), point| {
+        let offset = point.0 - x;
+        (above + offset * (point.1 - y), below + offset * offset)
+    });
+    (points.len() > 1 && below > 0.0).then(|| above / below)
+}
+
+fn line(name: &str, row: &[Option<Figure>]) -> String {
+    let cells = row.iter().map(|figure| figure.map_or(String::new(), cell));
+    format!("| {name} | {} |", cells.collect::<Vec<_>>().join(" | "))
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a peak has far fewer digits than a double")]
-fn cell(time: f64, peak: u64) -> String {
-    format!("{time:.1} ms, {:.0} MB", peak as f64 * 1024.0 / 1e6)
+fn cell(Figure { time, peak }: Figure) -> String {
+    let time = if time < 100.0 { format!("{time:.1} ms") } else { format!("{time:.0} ms") };
+    if peak == 0 { time } else { format!("{time}, {:.0} MB", peak as f64 * 1024.0 / 1e6) }
 }

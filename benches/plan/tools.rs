@@ -9,8 +9,8 @@ use serde_json::Value;
 
 use crate::Outcome;
 use crate::monorepo::{BASE, Monorepo};
+use crate::processes::timing::{Before, Timed};
 use crate::registry::Registry;
-use crate::timing::{Before, Timed};
 
 /// dtbuild, with a registry that it can ask.
 pub(crate) struct Dtbuild {
@@ -40,9 +40,14 @@ impl Dtbuild {
     }
 
     pub(crate) fn command(&self, name: &str, monorepo: &Monorepo, arguments: &[&str]) -> Timed {
-        Timed::new(name, &self.program, &monorepo.path, arguments)
+        self.command_in(name, &monorepo.path, arguments)
+    }
+
+    /// A command in a checkout, with what is remembered of other repositories beside its git folder's own.
+    pub(crate) fn command_in(&self, name: &str, checkout: &Path, arguments: &[&str]) -> Timed {
+        Timed::new(name, &self.program, checkout, arguments)
             .with("DTBUILD_REGISTRY", format!("{}/bench", self.registry.address))
-            .with("XDG_CACHE_HOME", monorepo.path.join(".git/bench-cache"))
+            .with("XDG_CACHE_HOME", checkout.join(".git/bench-cache"))
     }
 }
 

@@ -5,8 +5,8 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use crate::Outcome;
-use crate::timing::Figure;
+use super::Outcome;
+use super::timing::Figure;
 
 /// Rows of all comparisons.
 pub(crate) struct Report {

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use crate::Outcome;
+use super::Outcome;
 
 /// A command that is timed.
 #[derive(Clone)]

@@ -22,6 +22,7 @@
 //! | [`ui`] | all that is printed: progress on stderr, results on stdout | |
 //! | `credentials` | what `docker login` stored, for registries and engines | edge |
 //! | `process` | a program run with all that it starts | |
+//! | `parallel` | work shared out over the machine's cores | core |
 //! | [`error`] | kinds of failure and their exit codes | |
 //! | [`reference`](mod@reference) | names of things in registries | core |
 //! | `text` | types that are strings to everybody else | core |
@@ -38,6 +39,7 @@ pub mod engine;
 pub mod error;
 pub mod execute;
 pub mod git;
+mod parallel;
 pub mod plan;
 mod process;
 pub mod record;

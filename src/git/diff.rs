@@ -12,6 +12,7 @@ use gix::objs::tree::{EntryKind, EntryRef};
 
 use super::objects::{Objects, broken};
 use super::{CommitId, GitError, Repository};
+use crate::parallel;
 use crate::plan::{ChangeStatus, ChangedPath};
 
 impl Repository {
@@ -26,14 +27,16 @@ impl Repository {
 }
 
 /// A folder that differs: its path, and its tree on each side that has it.
+#[derive(Clone)]
 struct Folder {
     path: BString,
     base: Option<ContentId>,
     head: Option<ContentId>,
 }
 
-/// How many folders have to differ before a second thread is worth its start.
+/// How many folders are compared before it is known that there are many, and how many of them are worth a thread.
 const MANY: usize = 64;
+const SHARE: usize = 8;
 
 /// The paths that differ between two trees, sorted.
 pub(super) fn changed(
@@ -46,12 +49,14 @@ pub(super) fn changed(
         walk.folders.push(Folder { path: BString::default(), base: Some(base), head: Some(head) });
     }
     walk.go_on(objects, MANY)?;
-    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(walk.folders.len() / 8);
+    let threads = parallel::threads(walk.folders.len(), SHARE);
     if threads > 1 {
-        walk.share(objects, threads)?;
-    } else {
-        walk.go_on(objects, usize::MAX)?;
+        let folders: Vec<Folder> = walk.folders.drain(..).collect();
+        for changes in parallel::map(&folders, threads, objects, || objects.clone(), below) {
+            walk.changes.extend(changes?);
+        }
     }
+    walk.go_on(objects, usize::MAX)?;
     walk.changes.sort_unstable();
     Ok(walk.changes)
 }
@@ -69,6 +74,13 @@ fn entries<'a>(
     };
     let id = id.unwrap_or_else(|| ContentId::null(objects.hash()));
     Ok(tree.map(move |entry| entry.map_err(|source| broken(&id, path, source))))
+}
+
+/// What differs below a folder.
+fn below(objects: &Objects, folder: &Folder) -> Result<Vec<ChangedPath>, GitError> {
+    let mut walk = Walk { changes: Vec::new(), folders: vec![folder.clone()] };
+    walk.go_on(objects, usize::MAX)?;
+    Ok(walk.changes)
 }
 
 struct Walk {
@@ -90,37 +102,6 @@ impl Walk {
             self.merge(path, base, head)?;
         }
         Ok(())
-    }
-
-    /// Compares what is left on several threads.
-    fn share(&mut self, objects: &Objects, threads: usize) -> Result<(), GitError> {
-        let mut parts: Vec<Self> =
-            (0..threads).map(|_| Self { changes: Vec::new(), folders: Vec::new() }).collect();
-        for (number, folder) in self.folders.drain(..).enumerate() {
-            parts[number % threads].folders.push(folder);
-        }
-        let walk = |mut part: Self, objects: &Objects| {
-            part.go_on(objects, usize::MAX)?;
-            Ok::<_, GitError>(part.changes)
-        };
-        let mine = parts.pop();
-        std::thread::scope(|scope| {
-            let spawn = |part| {
-                let objects = objects.clone();
-                scope.spawn(move || walk(part, &objects))
-            };
-            let others: Vec<_> = parts.into_iter().map(spawn).collect();
-            if let Some(part) = mine {
-                self.changes.extend(walk(part, objects)?);
-            }
-            for other in others {
-                match other.join() {
-                    Ok(changes) => self.changes.extend(changes?),
-                    Err(panic) => std::panic::resume_unwind(panic),
-                }
-            }
-            Ok(())
-        })
     }
 
     fn merge<'a>(

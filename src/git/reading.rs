@@ -1,6 +1,7 @@
 //! Reading many files at once to learn their content ids.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::cell::RefCell;
+use std::sync::Arc;
 use std::thread;
 
 use bstr::{BString, ByteSlice as _};
@@ -11,6 +12,7 @@ use super::GitError;
 use super::disk::{self, Failure};
 use super::folder::{File, Folder};
 use super::listing::{Listing, split};
+use crate::parallel;
 
 /// How many files are worth a thread.
 const SHARE: usize = 16;
@@ -73,28 +75,12 @@ impl Unread {
 }
 
 /// Reads the files, by several threads where there are many.
-pub(super) fn identify(listing: &Listing, files: Vec<Unread>, hash: gix::hash::Kind) -> Result<(), GitError> {
-    let worth = files.len() / SHARE;
-    let queue = Mutex::new(files.into_iter());
-    let work = || {
-        let mut buffer = Vec::new();
-        loop {
-            let next = queue.lock().unwrap_or_else(PoisonError::into_inner).next();
-            let Some(file) = next else { return Ok(()) };
-            file.identify(listing, hash, &mut buffer)?;
-        }
-    };
-    if worth < 2 {
-        return work();
-    }
+pub(super) fn identify(listing: &Listing, files: &[Unread], hash: gix::hash::Kind) -> Result<(), GitError> {
     // More threads than cores: most of the time goes into waiting for the disk.
     let cores = thread::available_parallelism().map_or(1, usize::from);
-    let threads = (cores * 4).max(8).min(worth);
-    thread::scope(|scope| {
-        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
-        workers.into_iter().try_for_each(|worker| match worker.join() {
-            Ok(done) => done,
-            Err(panic) => std::panic::resume_unwind(panic),
-        })
-    })
+    let threads = (cores * 4).max(8).min(files.len() / SHARE);
+    let identify = |buffer: &RefCell<Vec<u8>>, file: &Unread| {
+        file.identify(listing, hash, &mut buffer.borrow_mut()).map(drop)
+    };
+    parallel::map(files, threads, &RefCell::default(), RefCell::default, identify).into_iter().collect()
 }

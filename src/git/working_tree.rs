@@ -144,7 +144,7 @@ impl WorkingTree {
     /// Identifies all files that `filter` lets through, reading many at once; gives the submodules on the way.
     fn prepare<F: Filter>(&self, filter: &F) -> Result<Vec<BString>, GitError> {
         let found = survey(&self.listing, filter)?;
-        reading::identify(&self.listing, found.unread, self.objects.hash())?;
+        reading::identify(&self.listing, &found.unread, self.objects.hash())?;
         Ok(found.submodules)
     }
 

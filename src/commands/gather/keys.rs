@@ -1,7 +1,6 @@
 //! The key's fields of every image, in the order of their dependencies.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use dtbuild_cache::key::{ImageKey, KeyFields, SCHEMA, SharedFields};
 use dtbuild_cache::tree::ContentId;
@@ -13,6 +12,7 @@ use crate::commands::workspace::Workspace;
 use crate::config::ImageName;
 use crate::error::Result;
 use crate::git::Repository;
+use crate::parallel;
 use crate::reference::Digest;
 
 /// An image's key.
@@ -53,37 +53,10 @@ const SHARE: usize = 8;
 
 /// Reads the contexts of all images, on several threads where there are many.
 fn read_all(repository: &Repository, contexts: &[(&Contexts, Files)]) -> Vec<Result<Read>> {
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let threads = threads.min(contexts.len() / SHARE).max(1);
-    if threads == 1 {
-        return contexts.iter().map(|(contexts, files)| read(repository, contexts, *files)).collect();
-    }
-    let next = AtomicUsize::new(0);
-    let work = |repository: Repository| {
-        let mut found = Vec::new();
-        loop {
-            let place = next.fetch_add(1, Ordering::Relaxed);
-            let Some((contexts, files)) = contexts.get(place) else { return found };
-            found.push((place, read(&repository, contexts, *files)));
-        }
-    };
-    let mut found = std::thread::scope(|scope| {
-        let spawn = |_| {
-            let repository = repository.for_thread();
-            scope.spawn(|| work(repository))
-        };
-        let others: Vec<_> = (1..threads).map(spawn).collect();
-        let mut found = work(repository.clone());
-        for other in others {
-            match other.join() {
-                Ok(of_thread) => found.extend(of_thread),
-                Err(panic) => std::panic::resume_unwind(panic),
-            }
-        }
-        found
-    });
-    found.sort_unstable_by_key(|(place, _)| *place);
-    found.into_iter().map(|(_, read)| read).collect()
+    let threads = parallel::threads(contexts.len(), SHARE);
+    let read =
+        |repository: &Repository, (contexts, files): &(&Contexts, Files)| read(repository, contexts, *files);
+    parallel::map(contexts, threads, repository, || repository.for_thread(), read)
 }
 
 fn read(repository: &Repository, contexts: &Contexts, files: Files) -> Result<Read> {

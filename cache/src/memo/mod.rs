@@ -34,32 +34,47 @@ impl Question {
 
 /// Takes in, piece by piece, what an answer depends on.
 #[derive(Clone, Debug)]
-pub struct Asking(blake3::Hasher);
+pub struct Asking {
+    hasher: blake3::Hasher,
+    /// What is not hashed yet: many small pieces are dearer than a large one.
+    pending: Vec<u8>,
+}
 
 impl Asking {
     /// A question of the kind `context`: a text that no other kind of question has, with a version to raise when
     /// the same pieces come to mean something else.
     #[must_use]
     pub fn new(context: &str) -> Self {
-        Self(blake3::Hasher::new_derive_key(context))
+        Self { hasher: blake3::Hasher::new_derive_key(context), pending: Vec::new() }
     }
 
     /// The answer depends on these bytes, and on where they end.
     pub fn on(&mut self, bytes: &[u8]) -> &mut Self {
-        self.0.update(&(bytes.len() as u64).to_le_bytes()).update(bytes);
+        self.on_number(bytes.len());
+        self.pending.extend_from_slice(bytes);
         self
     }
 
     /// The answer depends on a number.
     pub fn on_number(&mut self, number: usize) -> &mut Self {
-        self.0.update(&(number as u64).to_le_bytes());
+        self.pending.extend_from_slice(&(number as u64).to_le_bytes());
         self
+    }
+
+    /// Makes this the cheap beginning of many questions: what was taken in so far becomes one piece.
+    pub fn settle(&mut self) {
+        let all = self.question();
+        self.hasher.reset();
+        self.pending.clear();
+        self.on(all.as_bytes());
+        self.hasher.update(&self.pending);
+        self.pending.clear();
     }
 
     /// The question about all that was taken in.
     #[must_use]
     pub fn question(&self) -> Question {
-        Question(*self.0.finalize().as_bytes())
+        Question(*self.hasher.clone().update(&self.pending).finalize().as_bytes())
     }
 }
 
@@ -124,7 +139,11 @@ impl Memo {
     pub fn save(&self) -> io::Result<()> {
         let mut learned = self.learned();
         if !learned.is_usual {
-            self.gather(&learned).write(&recent_path(&self.path))?;
+            let gathered = self.gather(&learned);
+            // Where more was used than there is room for, that is so in each run.
+            if !gathered.is_all_of(&self.recent) {
+                gathered.write(&recent_path(&self.path))?;
+            }
             learned.is_usual = true;
         }
         if !learned.is_saved {

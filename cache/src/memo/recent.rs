@@ -95,6 +95,11 @@ impl Gathering {
         true
     }
 
+    /// Whether these are the very questions that the file has the answers to.
+    pub(super) fn is_all_of(&self, recent: &Recent) -> bool {
+        self.answers.keys().copied().eq(recent.questions())
+    }
+
     /// Writes the file, in place of what is at `path`.
     pub(super) fn write(&self, path: &Path) -> io::Result<()> {
         let number = |number: usize| u32::try_from(number).map_err(io::Error::other);

@@ -139,6 +139,24 @@ fn what_was_used_before_stays_in_the_small_file_as_long_as_it_is_small() {
 }
 
 #[test]
+fn a_small_file_that_is_full_is_not_written_anew_by_a_run_that_uses_the_same() {
+    use std::os::unix::fs::MetadataExt as _;
+
+    let folder = tempfile::tempdir().unwrap();
+    let (path, recent) = (folder.path().join("memo"), folder.path().join("memo-recent"));
+    let memo = Memo::open(&path);
+    (0..40).for_each(|number| memo.note(question(number), vec![7; recent::LIMIT / 32]));
+    memo.save().unwrap();
+    let run = || {
+        let memo = Memo::open(&path);
+        (0..40).for_each(|number| assert!(memo.recall(&question(number)).is_some()));
+        memo.save().unwrap();
+        recent.metadata().unwrap().ino()
+    };
+    assert_eq!(run(), run());
+}
+
+#[test]
 fn a_file_whose_answers_are_damaged_keeps_what_is_learned_again() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("memo");
@@ -170,4 +188,18 @@ fn pieces_of_a_question_do_not_run_together() {
     assert_ne!(ask(&[b"ab", b"c"]), ask(&[b"a", b"bc"]));
     assert_ne!(ask(&[b"ab"]), ask(&[b"ab", b""]));
     assert_ne!(Asking::new("dtbuild test v1").question(), Asking::new("dtbuild test v2").question());
+}
+
+#[test]
+fn questions_with_one_beginning_differ_by_it_and_by_what_follows() {
+    let ask = |beginning: &[u8], rest: &[u8]| {
+        let mut asking = Asking::new("dtbuild test v1");
+        asking.on(beginning).settle();
+        let one = asking.clone().on(rest).question();
+        assert_eq!(asking.on(rest).question(), one);
+        one
+    };
+    assert_ne!(ask(b"a", b"b"), ask(b"a", b"c"));
+    assert_ne!(ask(b"a", b"b"), ask(b"b", b"b"));
+    assert_ne!(ask(b"ab", b""), ask(b"a", b"b"));
 }

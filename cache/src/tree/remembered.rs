@@ -28,6 +28,7 @@ impl<'a> Remembered<'a> {
     pub fn new(memo: &'a Memo, filter: &impl Identified) -> Self {
         let mut asking = Asking::new(CONTEXT);
         filter.identify(&mut asking);
+        asking.settle();
         Self { memo, asking }
     }
 

@@ -79,8 +79,7 @@ impl Call<'_> {
 
 impl Transport {
     pub(super) fn new(insecure: Vec<String>, docker_config: Option<PathBuf>) -> Result<Self, Kind> {
-        // Fails when the process has a provider already, which serves as well.
-        let _ = rustls::crypto::ring::default_provider().install_default();
+        let tls = super::tls::config().map_err(|error| Kind::Setup(error.to_string()))?;
         let build = |local: bool| {
             let insecure = insecure.clone();
             // A registry may send elsewhere for a blob, but never from TLS to none.
@@ -100,6 +99,7 @@ impl Transport {
                 .connect_timeout(CONNECT_LIMIT)
                 .timeout(REQUEST_LIMIT)
                 .referer(false)
+                .tls_backend_preconfigured(tls.clone())
                 .redirect(policy);
             let builder = if local { builder.no_proxy() } else { builder };
             builder.build().map_err(|error| Kind::Setup(innermost(&error)))

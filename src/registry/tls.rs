@@ -1,0 +1,70 @@
+//! TLS towards registries. Start with [`config`].
+//!
+//! The certificates that a machine trusts are read when a server first shows its own: they are some hundred files, which a
+//! registry on this machine has no use for.
+
+use std::sync::{Arc, OnceLock};
+
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{ClientConfig, DigitallySignedStruct, Error, SignatureScheme};
+use rustls_platform_verifier::Verifier;
+
+/// What connections to servers go by that the machine trusts.
+pub(super) fn config() -> Result<ClientConfig, Error> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let trusted = Trusted { provider: Arc::clone(&provider), verifier: OnceLock::new() };
+    let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
+    // The verifier is the platform's own, made later.
+    Ok(builder.dangerous().with_custom_certificate_verifier(Arc::new(trusted)).with_no_client_auth())
+}
+
+/// The servers that the machine trusts.
+#[derive(Debug)]
+struct Trusted {
+    provider: Arc<CryptoProvider>,
+    verifier: OnceLock<Result<Verifier, Error>>,
+}
+
+impl Trusted {
+    fn verifier(&self) -> Result<&Verifier, Error> {
+        let verifier = self.verifier.get_or_init(|| Verifier::new(Arc::clone(&self.provider)));
+        verifier.as_ref().map_err(Clone::clone)
+    }
+}
+
+impl ServerCertVerifier for Trusted {
+    fn verify_server_cert(
+        &self,
+        own: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        self.verifier()?.verify_server_cert(own, intermediates, name, ocsp_response, now)
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.verifier()?.verify_tls12_signature(message, certificate, signature)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.verifier()?.verify_tls13_signature(message, certificate, signature)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.provider.signature_verification_algorithms.supported_schemes()
+    }
+}

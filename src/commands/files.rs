@@ -29,7 +29,7 @@ impl Files {
     }
 
     /// A folder as it is now; none when it is not there.
-    pub(super) fn folder(&self, repository: &Repository, folder: &BStr) -> Result<Option<Folder>> {
+    pub(super) fn folder<'a>(&self, repository: &'a Repository, folder: &BStr) -> Result<Option<Folder<'a>>> {
         Ok(match self {
             Self::Commit(commit) => {
                 repository.commit_tree(*commit, folder)?.map(|tree| Folder::Commit(Box::new(tree)))
@@ -59,12 +59,12 @@ impl fmt::Display for Files {
 }
 
 /// A folder that was opened: all that is asked of it is about the same files.
-pub(super) enum Folder {
-    Commit(Box<CommitTree>),
+pub(super) enum Folder<'a> {
+    Commit(Box<CommitTree<'a>>),
     Disk(Box<WorkingTree>),
 }
 
-impl Folder {
+impl Folder<'_> {
     /// What sources of a Dockerfile read of it.
     pub(super) fn select(&self, sources: &[Source]) -> Result<Selection> {
         let selection = match self {

@@ -4,7 +4,8 @@
 //! keeps is sent from where it was fetched to, submodules from their own objects. Where neither is here, or a
 //! checkout would run another filter, [`CommitTree::snapshot`] refuses.
 
-use std::cell::{Ref, RefCell};
+use std::borrow::Cow;
+use std::cell::{OnceCell, Ref, RefCell};
 use std::sync::Arc;
 
 use bstr::{BStr, BString, ByteSlice as _};
@@ -22,9 +23,8 @@ use super::submodules::{Submodules, rest};
 use super::{CommitId, GitError, Repository, paths};
 
 /// A folder of a commit. Every id in it is known; only tree objects are read to list it.
-pub struct CommitTree {
-    repository: Repository,
-    objects: Objects,
+pub struct CommitTree<'a> {
+    repository: Cow<'a, Repository>,
     /// The commit's own tree.
     top: ContentId,
     /// The folder's tree.
@@ -33,10 +33,10 @@ pub struct CommitTree {
     folder: BString,
     /// The path of the repository, where it is a submodule: so that users are told whole paths.
     prefix: BString,
-    drivers: Drivers,
     /// Read when they are first asked for.
+    drivers: OnceCell<Drivers>,
     filters: RefCell<Option<CheckoutFilters>>,
-    submodules: Submodules<Self>,
+    submodules: Submodules<CommitTree<'static>>,
 }
 
 impl Repository {
@@ -45,42 +45,50 @@ impl Repository {
     ///
     /// # Errors
     /// When an object or a submodule's commit is missing, or a link leads out of the repository.
-    pub fn commit_tree(&self, commit: CommitId, folder: &BStr) -> Result<Option<CommitTree>, GitError> {
-        self.commit_tree_in(commit, folder, BStr::new(""))
+    pub fn commit_tree(&self, commit: CommitId, folder: &BStr) -> Result<Option<CommitTree<'_>>, GitError> {
+        CommitTree::open(Cow::Borrowed(self), commit, folder, BStr::new(""))
     }
+}
 
-    fn commit_tree_in(
-        &self,
+impl<'a> CommitTree<'a> {
+    fn open(
+        repository: Cow<'a, Repository>,
         commit: CommitId,
         folder: &BStr,
         prefix: &BStr,
-    ) -> Result<Option<CommitTree>, GitError> {
-        let (objects, top) = (self.objects().clone(), self.tree_of(commit)?);
-        let root = match paths::locate(&objects, top, folder)? {
+    ) -> Result<Option<Self>, GitError> {
+        let top = repository.tree_of(commit)?;
+        let root = match paths::locate(repository.objects(), top, folder)? {
             Location::Found(Kind::Folder, root) => root,
             Location::Inside(gitlink) => {
                 let (path, commit) = (gitlink.path.as_bstr(), gitlink.commit);
-                let repository = self.submodule(top, path, commit, prefix)?;
+                let repository = Cow::Owned(repository.submodule(top, path, commit, prefix)?);
                 let prefix = join(prefix, path);
-                return repository.commit_tree_in(CommitId(commit), gitlink.rest.as_bstr(), prefix.as_bstr());
+                return Self::open(repository, CommitId(commit), gitlink.rest.as_bstr(), prefix.as_bstr());
             }
             Location::Found(..) | Location::Nowhere => return Ok(None),
         };
-        Ok(Some(CommitTree {
-            repository: self.clone(),
-            objects,
+        Ok(Some(Self {
+            repository,
             top,
             root,
             folder: paths::clean(folder),
             prefix: prefix.to_owned(),
-            drivers: Drivers::of(&self.inner),
+            drivers: OnceCell::new(),
             filters: RefCell::default(),
             submodules: Submodules::default(),
         }))
     }
-}
 
-impl CommitTree {
+    fn objects(&self) -> &Objects {
+        self.repository.objects()
+    }
+
+    /// The filters that change files on checkout.
+    fn drivers(&self) -> &Drivers {
+        self.drivers.get_or_init(|| Drivers::of(&self.repository.inner))
+    }
+
     /// The id of the folder's whole tree, as git has it.
     #[must_use]
     pub fn id(&self) -> ContentId {
@@ -101,7 +109,7 @@ impl CommitTree {
     /// # Errors
     /// When an object is missing.
     pub fn remembered_digest<F: Identified>(&self, filter: &F) -> Result<ContentId, GitError> {
-        let remembered = Remembered::new(self.objects.memo(), filter);
+        let remembered = Remembered::new(self.objects().memo(), filter);
         Ok(tree::digest_with(self, filter, Some(&remembered))?)
     }
 
@@ -157,19 +165,19 @@ impl CommitTree {
         let place = self.place(path);
         let (mut size, mut link, mut lfs, mut buffer) = (0, None, None, Vec::new());
         let id = match node.kind {
-            Kind::Folder => ContentId::null(self.objects.hash()),
+            Kind::Folder => ContentId::null(self.objects().hash()),
             _ => self.identify(path, node)?,
         };
         match node.kind {
             Kind::Folder => {}
             Kind::Submodule => return Err(self.unopened(path)),
             Kind::Symlink => {
-                let text = self.objects.read(&id, gix::objs::Kind::Blob, place.as_bstr(), &mut buffer)?;
+                let text = self.objects().read(&id, gix::objs::Kind::Blob, place.as_bstr(), &mut buffer)?;
                 size = text.len() as u64;
                 link = Some(BString::from(text));
             }
             Kind::File | Kind::Executable => {
-                size = self.objects.size(&id, place.as_bstr())?;
+                size = self.objects().size(&id, place.as_bstr())?;
                 lfs = self.kept_by_lfs(path, id, size)?;
                 size = lfs.as_ref().map_or(size, |stored| stored.pointer.size);
             }
@@ -183,17 +191,17 @@ impl CommitTree {
     fn kept_by_lfs(&self, path: &BStr, id: ContentId, size: u64) -> Result<Option<Stored>, GitError> {
         let (place, mut buffer) = (self.place(path), Vec::new());
         let pointer = if Pointer::may_have(size) {
-            Pointer::parse(self.objects.read(&id, gix::objs::Kind::Blob, place.as_bstr(), &mut buffer)?)
+            Pointer::parse(self.objects().read(&id, gix::objs::Kind::Blob, place.as_bstr(), &mut buffer)?)
         } else {
             None
         };
-        if pointer.is_none() && self.drivers.is_empty() {
+        if pointer.is_none() && self.drivers().is_empty() {
             return Ok(None);
         }
         let filter = self.filter_of(path)?;
         let Some(pointer) = pointer else {
             return match filter {
-                Some(filter) if self.drivers.contains(&filter) => {
+                Some(filter) if self.drivers().contains(&filter) => {
                     Err(GitError::Filtered { path: place, filter })
                 }
                 _ => Ok(None),
@@ -204,7 +212,7 @@ impl CommitTree {
                 return Err(GitError::Filtered { path: place, filter });
             }
             Some(filter) if filter == lfs::FILTER => {}
-            Some(filter) if self.drivers.contains(&filter) => {
+            Some(filter) if self.drivers().contains(&filter) => {
                 return Err(GitError::Filtered { path: place, filter });
             }
             _ => return Err(GitError::StrayPointer { path: place }),
@@ -222,7 +230,7 @@ impl CommitTree {
         let mut filters = self.filters.borrow_mut();
         let known = match filters.take() {
             Some(known) => known,
-            None => CheckoutFilters::read(&self.objects, self.top, self.folder.as_bstr())?,
+            None => CheckoutFilters::read(self.objects(), self.top, self.folder.as_bstr())?,
         };
         Ok(filters.insert(known).of_file(join(self.folder.as_bstr(), path).as_bstr()))
     }
@@ -233,7 +241,7 @@ impl CommitTree {
     }
 
     /// The submodule at `path`, which was listed.
-    fn opened(&self, path: &BStr) -> Result<Ref<'_, Self>, GitError> {
+    fn opened(&self, path: &BStr) -> Result<Ref<'_, CommitTree<'static>>, GitError> {
         self.submodules.get(path, |commit| {
             let gone =
                 || GitError::MissingObject { id: ContentId::null(self.hash_kind()), path: self.place(path) };
@@ -242,7 +250,8 @@ impl CommitTree {
             let repository =
                 self.repository.submodule(self.top, link.as_bstr(), commit, self.prefix.as_bstr())?;
             let prefix = self.place(path);
-            let opened = repository.commit_tree_in(CommitId(commit), BStr::new(""), prefix.as_bstr())?;
+            let (repository, root) = (Cow::Owned(repository), BStr::new(""));
+            let opened = CommitTree::open(repository, CommitId(commit), root, prefix.as_bstr())?;
             opened.ok_or_else(gone)
         })
     }
@@ -261,15 +270,15 @@ impl CommitTree {
             let submodule = self.opened(path[..end].as_bstr()).ok()?;
             Some(submodule.objects_of(rest(path, end)))
         });
-        opened.unwrap_or_else(|| self.objects.clone())
+        opened.unwrap_or_else(|| self.objects().clone())
     }
 }
 
-impl Tree for CommitTree {
+impl Tree for CommitTree<'_> {
     type Error = GitError;
 
     fn hash_kind(&self) -> gix::hash::Kind {
-        self.objects.hash()
+        self.objects().hash()
     }
 
     fn list(&self, path: &BStr, id: Option<ContentId>) -> Result<Vec<Node>, GitError> {
@@ -279,12 +288,15 @@ impl Tree for CommitTree {
         let id = match id {
             Some(id) => id,
             None if path.is_empty() => self.root,
-            None => match paths::find(&self.objects, self.root, path)? {
+            None => match paths::find(self.objects(), self.root, path)? {
                 Some((Kind::Folder, id)) => id,
                 _ => return Ok(Vec::new()),
             },
         };
-        let nodes = paths::nodes(&self.objects, id, self.place(path).as_bstr())?;
+        let nodes = match self.objects().known_names(&id) {
+            Some(names) => names.to_vec(),
+            None => paths::nodes(self.objects(), id, self.place(path).as_bstr())?,
+        };
         for node in nodes.iter().filter(|node| node.kind == Kind::Submodule) {
             if let Some(commit) = node.id {
                 self.submodules.note(join(path, node.name.as_bstr()), commit);
@@ -307,9 +319,9 @@ impl Tree for CommitTree {
     fn identify(&self, path: &BStr, node: &Node) -> Result<ContentId, GitError> {
         let known = match node.id {
             Some(id) => Some(id),
-            None => paths::find(&self.objects, self.root, path)?.map(|(_, id)| id),
+            None => paths::find(self.objects(), self.root, path)?.map(|(_, id)| id),
         };
-        let null = ContentId::null(self.objects.hash());
+        let null = ContentId::null(self.objects().hash());
         known.ok_or_else(|| GitError::MissingObject { id: null, path: self.place(path) })
     }
 
@@ -319,7 +331,7 @@ impl Tree for CommitTree {
         }
         let (id, place) = (self.identify(path, node)?, self.place(path));
         let mut buffer = Vec::new();
-        Ok(self.objects.read(&id, gix::objs::Kind::Blob, place.as_bstr(), &mut buffer)?.into())
+        Ok(self.objects().read(&id, gix::objs::Kind::Blob, place.as_bstr(), &mut buffer)?.into())
     }
 }
 

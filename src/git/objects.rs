@@ -42,16 +42,21 @@ impl Objects {
         Ok(TreeRefIter::from_bytes(self.read(id, Kind::Tree, path, buffer)?, self.hash))
     }
 
-    /// The names in the tree `id`, read once in a run; `path` is what it is read for.
+    /// The names in the tree `id`, sorted and read once in a run; `path` is what it is read for.
     pub(super) fn names(&self, id: ContentId, path: &BStr) -> Result<Names, GitError> {
         if let Some(names) = self.shared.names(&id) {
             return Ok(names);
         }
-        let nodes = paths::nodes(self, id, path)?.into_iter();
-        let names = nodes.filter_map(|node| Some((node.name, (node.kind, node.id?)))).collect();
-        let names = Arc::new(names);
+        let mut nodes = paths::nodes(self, id, path)?;
+        nodes.sort_unstable_by(|one, other| one.name.cmp(&other.name));
+        let names: Names = nodes.into();
         self.shared.note(id, &names);
         Ok(names)
+    }
+
+    /// The same, where it was read in this run.
+    pub(super) fn known_names(&self, id: &ContentId) -> Option<Names> {
+        self.shared.names(id)
     }
 
     /// What earlier runs found out about trees.

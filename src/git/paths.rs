@@ -30,12 +30,16 @@ impl Repository {
             }
             Location::Found(..) | Location::Nowhere => return Ok(None),
         };
+        if let Some(content) = self.shared.file(&id) {
+            return Ok(Some(content.to_vec()));
+        }
         let size = objects.size(&id, path)?;
         if size > LIMIT {
             return Err(GitError::TooLarge { path: path.to_owned(), size, limit: LIMIT });
         }
         let mut content = Vec::new();
         objects.read(&id, gix::objs::Kind::Blob, path, &mut content)?;
+        self.shared.keep_file(id, &content);
         Ok(Some(content))
     }
 }
@@ -153,9 +157,9 @@ pub(super) fn find_exact(
     path: &BStr,
 ) -> Result<Option<(Kind, ContentId)>, GitError> {
     let mut found = (Kind::Folder, root);
-    for name in components(path).iter().rev() {
+    for name in parts(path) {
         match found {
-            (Kind::Folder, id) => match entry(objects, id, name.as_bstr(), path)? {
+            (Kind::Folder, id) => match entry(objects, id, name, path)? {
                 Some(next) => found = next,
                 None => return Ok(None),
             },
@@ -165,17 +169,19 @@ pub(super) fn find_exact(
     Ok(Some(found))
 }
 
+/// The components of a path that say something.
+fn parts(path: &BStr) -> impl DoubleEndedIterator<Item = &BStr> {
+    path.split(|byte| *byte == b'/').filter(|part| !matches!(*part, b"" | b".")).map(BStr::new)
+}
+
 /// The components of a path, the last one first.
 fn components(path: &BStr) -> Vec<BString> {
-    let parts = path.rsplit_str("/").filter(|part| !part.is_empty() && *part != b".");
-    parts.map(BString::from).collect()
+    parts(path).rev().map(BStr::to_owned).collect()
 }
 
 /// The path without `.` and needless slashes.
 pub(super) fn clean(path: &BStr) -> BString {
-    let mut parts = components(path);
-    parts.reverse();
-    bstr::join("/", parts).into()
+    bstr::join("/", parts(path)).into()
 }
 
 /// What `name` is in the tree `folder`; `path` is what the folder is read for.
@@ -185,7 +191,9 @@ fn entry(
     name: &BStr,
     path: &BStr,
 ) -> Result<Option<(Kind, ContentId)>, GitError> {
-    Ok(objects.names(folder, path)?.get(name).copied())
+    let names = objects.names(folder, path)?;
+    let found = names.binary_search_by(|node| node.name.as_bstr().cmp(name)).ok();
+    Ok(found.and_then(|found| Some((names[found].kind, names[found].id?))))
 }
 
 /// All names in the tree `id`, the folder at `path`.

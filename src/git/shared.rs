@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use bstr::{BStr, BString};
 use dtbuild_cache::memo::Memo;
 use dtbuild_cache::stat::StatCache;
-use dtbuild_cache::tree::{ContentId, Kind};
+use dtbuild_cache::tree::{ContentId, Node};
 
 use super::index::Index;
 use super::tracking::Tracking;
@@ -17,11 +17,14 @@ use super::{CommitId, GitError};
 /// Where the memo is, from the git folder that linked work trees share.
 const MEMO: &str = "dtbuild/memo";
 
+/// The largest file that is kept: ignore files and Dockerfiles are smaller.
+const SMALL_FILE: usize = 16 * 1024;
+
 /// What tells one file of an index from the next: inode, size, time of writing. None where there is no file.
 type IndexFile = Option<(u64, u64, i64, i64)>;
 
-/// The names in a tree.
-pub(super) type Names = Arc<HashMap<BString, (Kind, ContentId)>>;
+/// What is in a tree, by its names.
+pub(super) type Names = Arc<[Node]>;
 
 /// Shared by all handles of a repository.
 pub(super) struct Shared {
@@ -29,6 +32,8 @@ pub(super) struct Shared {
     memo: OnceLock<Memo>,
     /// The trees on the way to contexts, most of which every image asks for.
     trees: Mutex<HashMap<ContentId, Names>>,
+    /// Files that were read: many folders have the same ignore file.
+    files: Mutex<HashMap<ContentId, Arc<[u8]>>>,
     /// The trees of commits that were asked for.
     commits: Mutex<HashMap<CommitId, ContentId>>,
     /// Git's index and the stat cache: one for all folders of the working tree.
@@ -45,6 +50,7 @@ impl Shared {
             memo_path: common.join(MEMO),
             memo: OnceLock::new(),
             trees: Mutex::default(),
+            files: Mutex::default(),
             commits: Mutex::default(),
             index: Mutex::default(),
             stats: OnceLock::new(),
@@ -115,6 +121,18 @@ impl Shared {
 
     pub(super) fn note(&self, tree: ContentId, names: &Names) {
         self.trees().insert(tree, Arc::clone(names));
+    }
+
+    /// The content of a file, where it was read in this run.
+    pub(super) fn file(&self, id: &ContentId) -> Option<Arc<[u8]>> {
+        self.files.lock().unwrap_or_else(PoisonError::into_inner).get(id).cloned()
+    }
+
+    /// Keeps the content of a small file.
+    pub(super) fn keep_file(&self, id: ContentId, content: &[u8]) {
+        if content.len() <= SMALL_FILE {
+            self.files.lock().unwrap_or_else(PoisonError::into_inner).insert(id, content.into());
+        }
     }
 
     /// The tree of a commit; found out once.

@@ -182,7 +182,10 @@ impl Contexts {
         changes: &'c [ChangedPath],
     ) -> BTreeSet<&'c ChangedPath> {
         let nearby = self.with(selections).flat_map(|(_, inputs, _)| inputs.nearby(changes));
-        nearby.filter(|change| self.readers(selections, change.path.as_ref()).is_ok()).collect()
+        let is_input = |change: &&ChangedPath| {
+            self.with(selections).any(|(_, inputs, read)| inputs.is_input(read, change.path.as_ref()))
+        };
+        nearby.filter(is_input).collect()
     }
 
     /// What of the digests is not exact, or why more counts than is read.

@@ -171,14 +171,14 @@ impl Inputs {
     }
 
     /// What the Dockerfile reads of the context, before anything is ignored.
-    fn selection(&self, folder: &Folder, files: Files) -> Result<Selection> {
+    fn selection(&self, folder: &Folder<'_>, files: Files) -> Result<Selection> {
         let selection = folder.select(&self.reads.sources())?;
         self.check(&selection, files)?;
         Ok(self.widened(selection))
     }
 
     /// The same, whatever is missing.
-    fn found(&self, folder: &Folder) -> Result<Selection> {
+    fn found(&self, folder: &Folder<'_>) -> Result<Selection> {
         Ok(self.widened(folder.select(&self.reads.sources())?))
     }
 
@@ -194,7 +194,7 @@ impl Inputs {
         Both(&*self.rules, Both(self.ignore.as_ref().map(ignored), selection))
     }
 
-    fn folder(&self, repository: &Repository, files: Files) -> Result<Folder> {
+    fn folder<'a>(&self, repository: &'a Repository, files: Files) -> Result<Folder<'a>> {
         files.folder(repository, self.context.as_bstr())?.ok_or_else(|| no_folder(files, &self.place).into())
     }
 
@@ -283,6 +283,15 @@ impl Inputs {
             }
         };
         if readers.is_empty() { Err(unread) } else { Ok(readers) }
+    }
+
+    /// Whether anything makes a path an input: whether it has [`readers`](Self::readers).
+    pub(super) fn is_input(&self, selection: &Selection, path: &BStr) -> bool {
+        let matches = |globs: &Option<Globs>| globs.as_ref().is_some_and(|globs| globs.matches(path));
+        let is_read = |inside: &BStr| selection.contains(inside) && !self.rules.matches(inside);
+        path == self.dockerfile
+            || self.ignore_file.as_ref().is_some_and(|(file, _)| path == file)
+            || (!matches(&self.ignore) && (matches(&self.paths) || self.inside(path).is_some_and(is_read)))
     }
 
     /// What of the context's digest is not exact, or why more counts than is read.

@@ -10,14 +10,19 @@ use dtbuild_cache::tree::{Everything, Filter, Kind, Tree as _};
 use super::filters::{Only, Without};
 use crate::support::repo::TestRepo;
 
-fn tree(repo: &TestRepo, folder: &str) -> Option<CommitTree> {
+/// What `ask` finds out about a folder of HEAD; none where there is no such folder.
+fn of_tree<T>(repo: &TestRepo, folder: &str, ask: impl FnOnce(&CommitTree<'_>) -> T) -> Option<T> {
     let opened = Repository::discover(repo.root()).unwrap();
     let head = opened.resolve("HEAD").unwrap();
-    opened.commit_tree(head, BStr::new(folder)).unwrap()
+    opened.commit_tree(head, BStr::new(folder)).unwrap().as_ref().map(ask)
+}
+
+fn id(repo: &TestRepo, folder: &str) -> Option<String> {
+    of_tree(repo, folder, |tree| tree.id().to_string())
 }
 
 fn snapshot(repo: &TestRepo, folder: &str, filter: &impl Filter) -> Result<Snapshot, GitError> {
-    tree(repo, folder).unwrap().snapshot(filter)
+    of_tree(repo, folder, |tree| tree.snapshot(filter)).unwrap()
 }
 
 fn refusal(repo: &TestRepo, folder: &str) -> String {
@@ -42,7 +47,8 @@ fn folder_is_listed_as_git_has_it() {
         .file("app/sub/b", "3")
         .file("other", "4")
         .commit("first");
-    let tree = tree(&repo, "./app/").unwrap();
+    let opened = Repository::discover(repo.root()).unwrap();
+    let tree = opened.commit_tree(opened.resolve("HEAD").unwrap(), BStr::new("./app/")).unwrap().unwrap();
     assert_eq!(tree.id().to_string(), repo.git(["rev-parse", "HEAD:app"]));
     let mut nodes = tree.list(BStr::new(""), None).unwrap();
     nodes.sort_by(|left, right| left.name.cmp(&right.name));
@@ -58,7 +64,7 @@ fn folder_is_listed_as_git_has_it() {
 #[test]
 fn missing_folder_is_none() {
     let repo = TestRepo::new().file("app/a", "1").commit("first");
-    assert!(tree(&repo, "none").is_none() && tree(&repo, "app/a").is_none() && tree(&repo, "").is_some());
+    assert!(id(&repo, "none").is_none() && id(&repo, "app/a").is_none() && id(&repo, "").is_some());
 }
 
 #[test]
@@ -163,7 +169,7 @@ fn file_is_read_through_links_that_stay_inside() {
     let from_scratch = Some(b"FROM scratch".to_vec());
     assert_eq!(read_file(&repo, "shared/Dockerfile").unwrap(), from_scratch);
     assert_eq!(read_file(&repo, "app/Dockerfile").unwrap(), from_scratch);
-    assert_eq!(tree(&repo, "docker").unwrap().id(), tree(&repo, "shared").unwrap().id());
+    assert_eq!(id(&repo, "docker"), id(&repo, "shared"));
     for missing in ["none", "shared", "shared/Dockerfile/x", "none/Dockerfile"] {
         assert_eq!(read_file(&repo, missing).unwrap(), None, "{missing}");
     }

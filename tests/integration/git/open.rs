@@ -194,7 +194,6 @@ fn what_git_gives_goes_to_other_threads() {
     fn sent<T: Send>() {}
     fn shared<T: Send + Sync>() {}
     sent::<Repository>();
-    sent::<dtbuild::git::CommitTree>();
     sent::<dtbuild::git::WorkingTree>();
     shared::<dtbuild_cache::snapshot::Snapshot>();
     shared::<GitError>();

@@ -65,6 +65,12 @@ impl Repository {
         self.split().1
     }
 
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
     fn split(&self) -> (&str, &str) {
         match self.0.split_once('/') {
             Some((host, path)) if host.contains(['.', ':']) || host == "localhost" => (host, path),

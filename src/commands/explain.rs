@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use bstr::BString;
 
 use super::edges::Edges;
-use super::gather::{self, Bases, Gathered, Query, Sources};
+use super::gather::{self, Bases, Gathered, Query, Sources, Wanted};
 use super::print;
 use super::workspace::Workspace;
 use crate::cli::{ExplainArgs, Global, Selection};
@@ -42,7 +42,7 @@ fn of_image(global: &Global, args: &ExplainArgs, image: &ImageName) -> Result<u8
         (query, Some(record))
     };
     query.images.insert(image.clone());
-    query.whole = true;
+    query.wanted = Wanted::All;
     let gathered = gather::gather(&edges, &workspace, &query, record.as_ref())?;
     let plan = Plan::decide(&gathered.facts)?;
     let planned = plan.images.iter().find(|planned| planned.name == *image);

@@ -6,7 +6,7 @@ use crate::plan::Plan;
 use crate::ui;
 
 use super::edges::Edges;
-use super::gather::{self, Query};
+use super::gather::{self, Query, Wanted};
 use super::print;
 use super::workspace::Workspace;
 
@@ -29,7 +29,7 @@ pub(super) fn preview(
     let timings = &edges.timings;
     let workspace =
         timings.measure("repository and build.toml", || Workspace::at_commit(global, &selection.head))?;
-    let query = Query::release(&workspace, selection)?;
+    let query = Query { wanted: Wanted::Plan, ..Query::release(&workspace, selection)? };
     let environment = query.environment(&workspace)?.0;
     let record = timings.measure("record", || edges.read_record(&workspace, environment))?;
     let gathered = gather::gather(&edges, &workspace, &query, Some(&record))?;

@@ -12,46 +12,45 @@ pub type Dependencies = BTreeMap<ImageName, BTreeSet<ImageName>>;
 #[error("images are built from each other in a circle: {}; build one of them from something else", show(.0))]
 pub struct Cycle(Vec<ImageName>);
 
-/// The images, each after those that it is built from; by name where nothing else decides.
+/// The places of the images in an order in which each comes after those that it is built from; by name where nothing
+/// else decides.
 ///
-/// A name that is not a key of `dependencies` has none itself and is left out.
+/// A need that is not among the images has none itself and does not count.
 ///
 /// # Errors
 /// When there is a circle.
-pub fn order(dependencies: &Dependencies) -> Result<Vec<ImageName>, Cycle> {
-    let mut waiting: BTreeMap<&ImageName, BTreeSet<&ImageName>> = BTreeMap::new();
-    let mut users: BTreeMap<&ImageName, Vec<&ImageName>> = BTreeMap::new();
-    let mut ready: Vec<&ImageName> = Vec::new();
-    for (image, needs) in dependencies {
-        let needs: BTreeSet<&ImageName> =
-            needs.iter().filter(|need| dependencies.contains_key(*need)).collect();
-        if needs.is_empty() {
-            ready.push(image);
-            continue;
+pub fn order(images: &[(&ImageName, &BTreeSet<ImageName>)]) -> Result<Vec<usize>, Cycle> {
+    let mut by_name: Vec<usize> = (0..images.len()).collect();
+    by_name.sort_by_key(|place| images[*place].0);
+    // From here on, an image is its rank among the names.
+    let rank = |name: &ImageName| by_name.binary_search_by(|place| images[*place].0.cmp(name)).ok();
+    let mut users: Vec<Vec<usize>> = vec![Vec::new(); images.len()];
+    let mut waits: Vec<usize> = vec![0; images.len()];
+    for (user, place) in by_name.iter().enumerate() {
+        for need in images[*place].1.iter().filter_map(rank) {
+            users[need].push(user);
+            waits[user] += 1;
         }
-        for need in &needs {
-            users.entry(need).or_default().push(image);
-        }
-        waiting.insert(image, needs);
     }
-    let mut ordered = Vec::with_capacity(dependencies.len());
+    let mut ready: Vec<usize> = (0..images.len()).filter(|image| waits[*image] == 0).collect();
+    let mut ordered = Vec::with_capacity(images.len());
     while !ready.is_empty() {
         let mut next = Vec::new();
-        for image in &ready {
-            for user in users.remove(*image).unwrap_or_default() {
-                let Some(needs) = waiting.get_mut(user) else { continue };
-                needs.remove(*image);
-                if needs.is_empty() {
-                    waiting.remove(user);
-                    next.push(user);
-                }
+        for user in ready.iter().flat_map(|image| &users[*image]) {
+            waits[*user] -= 1;
+            if waits[*user] == 0 {
+                next.push(*user);
             }
         }
-        ordered.extend(ready.into_iter().cloned());
+        ordered.extend(ready.iter().map(|image| by_name[*image]));
         next.sort_unstable();
         ready = next;
     }
-    if waiting.is_empty() { Ok(ordered) } else { Err(circle(&waiting)) }
+    if ordered.len() == images.len() {
+        return Ok(ordered);
+    }
+    let waiting = by_name.iter().zip(&waits).filter(|(_, waits)| **waits > 0);
+    Err(circle(&waiting.map(|(place, _)| images[*place]).collect()))
 }
 
 /// `images` and everything that they are built from, directly or not.
@@ -70,7 +69,7 @@ pub fn closure(images: &BTreeSet<ImageName>, dependencies: &Dependencies) -> BTr
 }
 
 /// Follows first needs until an image comes again. Every image that waits needs one that waits.
-fn circle(waiting: &BTreeMap<&ImageName, BTreeSet<&ImageName>>) -> Cycle {
+fn circle(waiting: &BTreeMap<&ImageName, &BTreeSet<ImageName>>) -> Cycle {
     let mut path: Vec<&ImageName> = Vec::new();
     let mut at = waiting.keys().next().copied();
     while let Some(image) = at {
@@ -80,7 +79,8 @@ fn circle(waiting: &BTreeMap<&ImageName, BTreeSet<&ImageName>>) -> Cycle {
             break;
         }
         path.push(image);
-        at = waiting.get(image).and_then(|needs| needs.iter().next().copied());
+        let needs = waiting.get(image).map(|needs| needs.iter());
+        at = needs.and_then(|mut needs| needs.find(|need| waiting.contains_key(need)));
     }
     Cycle(path.into_iter().cloned().collect())
 }
@@ -104,17 +104,34 @@ mod tests {
             .collect()
     }
 
+    /// The order of images that are given in any order.
+    fn ordered(edges: &[(&str, &[&str])]) -> Result<Vec<String>, Cycle> {
+        let needs = |(image, needs): &(&str, &[&str])| {
+            (name(image), needs.iter().map(|need| name(need)).collect::<BTreeSet<_>>())
+        };
+        let images: Vec<_> = edges.iter().map(needs).collect();
+        let images: Vec<_> = images.iter().map(|(image, needs)| (image, needs)).collect();
+        Ok(order(&images)?.into_iter().map(|place| images[place].0.to_string()).collect())
+    }
+
     #[test]
     fn an_image_comes_after_what_it_is_built_from() {
-        let ordered =
-            order(&graph(&[("app", &["base", "tools"]), ("base", &[]), ("tools", &["base"])])).unwrap();
-        assert_eq!(ordered, [name("base"), name("tools"), name("app")]);
+        let images: [(&str, &[&str]); 3] = [("app", &["base", "tools"]), ("base", &[]), ("tools", &["base"])];
+        assert_eq!(ordered(&images).unwrap(), ["base", "tools", "app"]);
+    }
+
+    #[test]
+    fn names_decide_where_nothing_else_does_and_what_is_not_among_the_images_does_not_count() {
+        let images: [(&str, &[&str]); 5] =
+            [("d", &["elsewhere"]), ("b", &["e"]), ("e", &[]), ("c", &[]), ("a", &["e"])];
+        assert_eq!(ordered(&images).unwrap(), ["c", "d", "e", "a", "b"]);
     }
 
     #[test]
     fn a_circle_is_shown() {
-        let error = order(&graph(&[("a", &["b"]), ("b", &["c"]), ("c", &["b"]), ("d", &[])])).unwrap_err();
-        let shown = error.to_string();
+        let images: [(&str, &[&str]); 5] =
+            [("a", &["b"]), ("b", &["0", "c"]), ("c", &["b"]), ("d", &[]), ("0", &[])];
+        let shown = ordered(&images).unwrap_err().to_string();
         assert!(
             shown.starts_with("images are built from each other in a circle: `b` -> `c` -> `b`;"),
             "{shown}"

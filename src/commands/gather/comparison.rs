@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bstr::{BStr, ByteSlice as _};
 use dtbuild_cache::globs::GlobFilter;
+use dtbuild_cache::key::ImageKey;
 
 use super::keys::{Keyed, Keys};
 use super::query::Query;
@@ -129,6 +130,21 @@ impl Comparison {
             self.changes = workspace.repository.changed_in_working_tree()?;
         }
         Ok(())
+    }
+
+    /// Whether the changed paths are not known yet, since the clone lacks the base.
+    pub(super) fn lacks_base(&self) -> bool {
+        self.missing.is_some()
+    }
+
+    /// What the environment runs of an image.
+    pub(super) fn running(&self, image: &ImageName) -> Option<&DeployedImage> {
+        self.current.as_ref()?.images.get(image)
+    }
+
+    /// Whether the environment runs this very key.
+    pub(super) fn runs(&self, image: &ImageName, key: &ImageKey) -> bool {
+        self.running(image).is_some_and(|running| running.key == *key)
     }
 
     /// The digest of what the deployment itself reads, and the changed paths among it.

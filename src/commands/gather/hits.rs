@@ -1,6 +1,8 @@
 //! Which keys the cache has: the registry's tags for a release, the engine's store for a local build.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+
+use dtbuild_cache::key::ImageKey;
 
 use crate::commands::edges::Edges;
 use crate::commands::requests::LOCAL_TAG;
@@ -11,7 +13,8 @@ use crate::plan::{Deployed, ImageFacts};
 
 use super::query::Query;
 
-/// Marks the images whose key the cache has. What the environment runs is not asked for.
+/// Marks the images whose key the cache has. What the environment runs is not asked for, nor what is known already: that
+/// the cache has it, or that it has not this key (`missed`).
 ///
 /// Of those in the engine's store, the ones that have the local tag already are returned.
 pub(crate) fn look_up(
@@ -19,6 +22,7 @@ pub(crate) fn look_up(
     query: &Query,
     current: Option<&Deployed>,
     images: &mut [ImageFacts],
+    missed: &BTreeMap<ImageName, ImageKey>,
 ) -> Result<BTreeSet<ImageName>> {
     // Of what nothing fixes, the environment may run an older build under the same key.
     let runs = |image: &ImageFacts| {
@@ -28,7 +32,11 @@ pub(crate) fn look_up(
                 .is_some_and(|runs| runs.key == image.key)
     };
     let wanted = |image: &&mut ImageFacts| {
-        !query.request.force && !runs(image) && (!image.released || query.request.includes(&image.name))
+        let known = image.cached || missed.get(&image.name) == Some(&image.key);
+        !known
+            && !query.request.force
+            && !runs(image)
+            && (!image.released || query.request.includes(&image.name))
     };
     let mut asked: Vec<&mut ImageFacts> = images.iter_mut().filter(wanted).collect();
     let mut named = BTreeSet::new();

@@ -1,7 +1,8 @@
 //! Gathers what a plan is decided from. Start with [`gather`].
 //!
-//! In this order: Dockerfiles and what they are built from, base images, keys, the diff, the hits. Only what
-//! the environment does not run already is looked up in the cache.
+//! In this order: the diff, what earlier runs found out, Dockerfiles and what they are built from, base images, keys, the
+//! hits. Only what the environment does not run already is looked up in the cache, and read where nobody remembers it or
+//! it is to be built.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,7 +13,7 @@ use super::workspace::Workspace;
 use crate::config::ImageName;
 use crate::error::{Error, Kind, Result};
 use crate::git::CommitId;
-use crate::plan::{self, ChangedPath, Deployed, Facts, Head, ImageFacts};
+use crate::plan::{self, ChangedPath, Facts, Head, ImageFacts};
 use crate::record::Record;
 use crate::reference::Digest;
 
@@ -23,7 +24,9 @@ mod hits;
 mod inputs;
 mod keys;
 mod query;
+mod questions;
 mod reads;
+mod recalled;
 mod remembered;
 mod source;
 mod sources;
@@ -33,13 +36,14 @@ mod written;
 
 pub(crate) use bases::Bases;
 pub(crate) use contexts::{Part, Selections};
-pub(crate) use query::Query;
+pub(crate) use query::{Query, Wanted};
 pub(crate) use source::Source;
 pub(crate) use sources::Sources;
 
 use comparison::Comparison;
 use keys::{Keyed, Keys};
-use remembered::{Answer, Remembered};
+use recalled::Recalled;
+use remembered::Remembered;
 
 /// What was found out: the facts for deciding, and what building needs besides.
 pub(crate) struct Gathered {
@@ -81,41 +85,40 @@ pub(crate) fn gather(
     let timings = &edges.timings;
     let mut comparison = timings.measure("diff", || Comparison::make(workspace, query, record))?;
     let remembered = if query.needs_all() { None } else { Remembered::of(workspace)? };
-    let mut kept = timings.measure("images of earlier runs", || {
-        kept(remembered.as_ref(), query, comparison.current.as_ref())
+    let recalled = timings.measure("images of earlier runs", || {
+        Recalled::find(workspace, query, &comparison, remembered.as_ref())?.look_up(edges, query, &comparison)
     })?;
-    let unknown = query.images.iter().filter(|image| !kept.contains_key(*image)).cloned().collect();
+    let Recalled { images: mut known, unread, missed } = recalled;
     let mut bases = Bases::locked(edges, workspace);
-    let read = timings.measure("Dockerfiles", || Sources::read(workspace, &mut bases, &unknown))?;
+    let read = timings.measure("Dockerfiles", || Sources::read(workspace, &mut bases, &unread))?;
     let Sources { order, images: sources } = read;
     // What others are built from was read with them.
-    kept.retain(|image, _| !sources.contains_key(image));
+    known.retain(|image| !sources.contains_key(&image.name));
     let bases = bases.into_digests();
     let keys = timings.measure("keys", || keys::fields(workspace, &order, &sources, &bases))?;
-    if let Some(remembered) = &remembered {
-        remembered.note(&sources, &keys)?;
-    }
     timings.measure("fetch", || comparison.fetch_missing(edges, workspace, query, &keys))?;
     timings.measure("diff of the disk", || comparison.with_disk(workspace, query, &sources, &keys))?;
-    let mut images: Vec<ImageFacts> = Vec::with_capacity(order.len() + kept.len());
     timings.measure("causes", || {
         for name in &order {
             let (source, keyed) = (&sources[name], &keys[name]);
-            images.push(image_facts(workspace, query, name, source, keyed, &comparison.changes)?);
+            let facts = image_facts(workspace, query, name, source, keyed, &comparison.changes)?;
+            if let Some(remembered) = &remembered {
+                remembered.note(name, (&sources, keyed), (&facts.changes, &comparison.changes))?;
+            }
+            known.push(facts);
         }
         Ok::<_, Error>(())
     })?;
+    let mut images = in_order(known)?;
     let current = comparison.current.as_ref();
-    images.extend(kept.into_iter().filter_map(|(name, answer)| kept_facts(workspace, current, name, answer)));
-    let images = &mut in_order(images)?;
-    let named = timings.measure("look-ups", || hits::look_up(edges, query, current, images))?;
+    let named = timings.measure("look-ups", || hits::look_up(edges, query, current, &mut images, &missed))?;
     timings.measure("memo", || workspace.repository.remember());
     let (deploy_inputs, deploy_changes) = comparison.deploy_inputs(workspace, query)?;
     let facts = Facts {
         environment: query.environment.clone(),
         base: comparison.base,
         head: head(workspace)?,
-        images: std::mem::take(images),
+        images,
         current: comparison.current,
         last_failed: comparison.last_failed,
         deploy_inputs,
@@ -125,57 +128,12 @@ pub(crate) fn gather(
     Ok(Gathered { facts, bases, named, sources, keys })
 }
 
-/// The images of which an earlier run found out that their key is the one that the environment runs: there is
-/// nothing more to know of them.
-fn kept(
-    remembered: Option<&Remembered<'_>>,
-    query: &Query,
-    current: Option<&Deployed>,
-) -> Result<BTreeMap<ImageName, Answer>> {
-    let mut kept = BTreeMap::new();
-    let (Some(remembered), Some(current)) = (remembered, current) else { return Ok(kept) };
-    for image in &query.images {
-        let Some(running) = current.images.get(image) else { continue };
-        if let Some(answer) = remembered.answer(image)?.filter(|answer| answer.key == running.key) {
-            kept.insert(image.clone(), answer);
-        }
-    }
-    Ok(kept)
-}
-
-fn kept_facts(
-    workspace: &Workspace,
-    current: Option<&Deployed>,
-    name: ImageName,
-    answer: Answer,
-) -> Option<ImageFacts> {
-    let (image, running) = (workspace.config.images.get(&name)?, current?.images.get(&name)?);
-    Some(ImageFacts {
-        name,
-        repository: image.repository.clone(),
-        dockerfile: image.dockerfile.to_string(),
-        key: answer.key,
-        fields: running.fields.clone(),
-        dependencies: answer.dependencies,
-        notes: answer.notes,
-        changes: Vec::new(),
-        stale: Vec::new(),
-        cached: false,
-        digest: None,
-        released: true,
-    })
-}
-
 /// Every image after those that it is built from.
 fn in_order(images: Vec<ImageFacts>) -> Result<Vec<ImageFacts>> {
-    let mut by_name: BTreeMap<ImageName, ImageFacts> =
-        images.into_iter().map(|image| (image.name.clone(), image)).collect();
-    let known = |needs: &BTreeSet<ImageName>| {
-        needs.iter().filter(|need| by_name.contains_key(*need)).cloned().collect()
-    };
-    let needs = by_name.iter().map(|(name, image)| (name.clone(), known(&image.dependencies))).collect();
+    let needs: Vec<_> = images.iter().map(|image| (&image.name, &image.dependencies)).collect();
     let order = plan::graph::order(&needs)?;
-    Ok(order.into_iter().filter_map(|name| by_name.remove(&name)).collect())
+    let mut images: Vec<Option<ImageFacts>> = images.into_iter().map(Some).collect();
+    Ok(order.into_iter().filter_map(|place| images[place].take()).collect())
 }
 
 fn image_facts(

@@ -8,6 +8,17 @@ use crate::config::{Environment, EnvironmentName, ImageName};
 use crate::error::Result;
 use crate::plan::Request;
 
+/// How much of each image a command wants to know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wanted {
+    /// What a plan says of it.
+    Plan,
+    /// Besides, all of what is to be built.
+    Builds,
+    /// All of every image.
+    All,
+}
+
 /// What a command wants to know.
 pub(crate) struct Query {
     /// Where the release is to go; none for a local build.
@@ -18,8 +29,8 @@ pub(crate) struct Query {
     pub(crate) base: Option<String>,
     /// What to do with them.
     pub(crate) request: Request,
-    /// Whether all of every image is wanted, not only what a plan needs.
-    pub(crate) whole: bool,
+    /// How much of each image is wanted.
+    pub(crate) wanted: Wanted,
     /// Whether the changed paths are to be told among the reasons.
     pub(crate) explained: bool,
 }
@@ -35,7 +46,7 @@ impl Query {
             environment: Some(name.clone()),
             base: selection.base.clone(),
             request: Request { only, force: selection.force, ..Request::default() },
-            whole: false,
+            wanted: Wanted::Builds,
             explained: true,
         })
     }
@@ -54,14 +65,14 @@ impl Query {
             images,
             base: None,
             request: Request { force, no_deploy, ..Request::default() },
-            whole: false,
+            wanted: Wanted::Builds,
             explained: true,
         })
     }
 
     /// Whether every image has to be read, also those that the environment runs.
     pub(super) fn needs_all(&self) -> bool {
-        self.whole || self.request.force
+        self.wanted == Wanted::All || self.request.force
     }
 
     /// The environment that the release is to go to, by its name.

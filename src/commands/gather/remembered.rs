@@ -2,170 +2,144 @@
 //!
 //! What is asked about an image holds everything that its key can depend on: the code, what `build.toml` and `build.lock`
 //! say, the ids of its trees, and the same of the images that it is built from. Where that is not all (a working tree,
-//! links, submodules, other contexts), nothing is remembered. Start with [`Remembered::answer`].
+//! links, submodules, other contexts), nothing is remembered. Start with [`Remembered::recall`].
 
-use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
-use bstr::{BStr, ByteSlice as _};
-use dtbuild_cache::key::ImageKey;
-use dtbuild_cache::memo::{Asking, Memo, Question};
-use dtbuild_cache::tree::Kind;
+use dtbuild_cache::key::{ImageKey, SharedFields};
+use dtbuild_cache::memo::{Memo, Question};
 use serde::{Deserialize, Serialize};
 
-use super::keys::Keys;
+use super::keys::Keyed;
+use super::questions::{Questions, nearby, of_changes, of_key};
 use super::source::Source;
-use super::written::machine_platform;
-use crate::commands::files::Files;
 use crate::commands::workspace::Workspace;
-use crate::config::{self, BuildOptions, Config, Image, ImageName, Lock, SecretSource};
+use crate::config::{Image, ImageName};
 use crate::error::Result;
-use crate::git::CommitId;
-
-/// To be raised when a question or an answer comes to mean something else.
-const OWN: &str = "dtbuild image of a commit v1";
-const WHOLE: &str = "dtbuild image of a commit with what it is built from v1";
-
-/// The code that computes keys.
-const CODE: &str = concat!(env!("CARGO_PKG_VERSION"), " ", env!("DTBUILD_CODE"));
+use crate::plan::ChangedPath;
 
 /// What is remembered of the images of a commit.
 pub(super) struct Remembered<'a> {
     workspace: &'a Workspace,
-    commit: CommitId,
-    /// What all questions have in common.
-    common: Asking,
-    asked: RefCell<BTreeMap<ImageName, Option<Question>>>,
+    questions: Questions<'a>,
+}
+
+/// What an earlier run found out about an image, and by what it found it out.
+pub(super) struct Known {
+    pub(super) answer: Answer,
+    question: Question,
 }
 
 /// What an earlier run found out about an image.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Answer {
     pub(super) key: ImageKey,
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub(super) dependencies: BTreeSet<ImageName>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) notes: Vec<String>,
+}
+
+/// What is remembered of an image by itself.
+#[derive(Serialize, Deserialize)]
+enum First {
+    /// It is built from no other image: this is all.
+    All(Answer),
+    /// What it is built from, directly or not: the question is about these as well.
+    Needs(BTreeSet<ImageName>),
 }
 
 impl<'a> Remembered<'a> {
     /// What is remembered of a commit's images; none of the working tree's.
     pub(super) fn of(workspace: &'a Workspace) -> Result<Option<Self>> {
-        let Files::Commit(commit) = workspace.files else { return Ok(None) };
-        // What of a submodule can be looked into differs between machines.
-        if workspace.repository.entry(commit, BStr::new(".gitmodules"))?.is_some() {
-            return Ok(None);
-        }
-        let mut common = Asking::new(OWN);
-        common.on(CODE.as_bytes()).on(machine_platform().as_bytes());
-        project(&workspace.config, &workspace.lock, &mut common);
-        Ok(Some(Self { workspace, commit, common, asked: RefCell::default() }))
+        let questions = Questions::of(workspace)?;
+        Ok(questions.map(|questions| Self { workspace, questions }))
     }
 
     /// What is remembered of an image.
-    pub(super) fn answer(&self, image: &ImageName) -> Result<Option<Answer>> {
-        let Some(own) = self.own(image)? else { return Ok(None) };
-        let memo = self.memo();
-        let needs = memo.recall(&own).and_then(|answer| serde_json::from_slice(&answer).ok());
-        let Some(needs) = needs else { return Ok(None) };
-        let Some(whole) = self.whole(own, &needs)? else { return Ok(None) };
-        Ok(memo.recall(&whole).and_then(|answer| serde_json::from_slice(&answer).ok()))
+    pub(super) fn recall(&self, image: &ImageName) -> Result<Option<Known>> {
+        let Some(own) = self.questions.own(image)? else { return Ok(None) };
+        let needs = match self.find(&own) {
+            None => return Ok(None),
+            Some(First::All(answer)) => return Ok(Some(Known { answer, question: own })),
+            Some(First::Needs(needs)) => needs,
+        };
+        let Some(question) = self.questions.whole(own, &needs)? else { return Ok(None) };
+        Ok(self.find(&question).map(|answer| Known { answer, question }))
     }
 
-    /// Keeps what was found out about images that were read.
-    pub(super) fn note(&self, sources: &BTreeMap<ImageName, Source>, keys: &Keys) -> Result<()> {
-        for (image, source) in sources {
-            let Some(keyed) = keys.get(image) else { continue };
-            let needs = needs(image, sources);
-            let of_all = needs.iter().filter_map(|need| sources.get(need));
-            if !of_all.chain([source]).all(|source| self.is_all(source)) {
-                continue;
-            }
-            let Some(own) = self.own(image)? else { continue };
-            let Some(whole) = self.whole(own, &needs)? else { continue };
-            if !self.reads_no_link(image)? {
-                continue;
-            }
-            let (dependencies, notes) = (source.dependencies.clone(), source.notes(&keyed.selections));
-            let answer = Answer { key: keyed.key, dependencies, notes };
-            for (question, answer) in
-                [(own, serde_json::to_vec(&needs)), (whole, serde_json::to_vec(&answer))]
-            {
-                // A memo that lacks an answer costs time, and nothing else.
-                if let (Ok(answer), None) = (answer, self.memo().recall(&question)) {
-                    self.memo().note(question, answer);
-                }
-            }
+    /// What a key was taken from.
+    pub(super) fn fields(&self, key: &ImageKey) -> Option<SharedFields> {
+        self.find(&of_key(key))
+    }
+
+    /// Those of the changed paths, which are sorted, that are inputs of an image.
+    pub(super) fn changed(
+        &self,
+        image: &Image,
+        known: &Known,
+        changes: &[ChangedPath],
+    ) -> Option<Vec<ChangedPath>> {
+        let nearby = nearby(image, changes);
+        if nearby.is_empty() {
+            return Some(Vec::new());
+        }
+        let inputs = self.memo().recall(&of_changes(&known.question, &nearby))?;
+        let is_input = |place: usize| inputs.get(place / 8).is_some_and(|byte| byte >> (place % 8) & 1 == 1);
+        let inputs = nearby.iter().enumerate().filter(|(place, _)| is_input(*place));
+        let mut inputs: Vec<ChangedPath> = inputs.map(|(_, change)| (*change).clone()).collect();
+        inputs.sort_unstable();
+        Some(inputs)
+    }
+
+    /// Keeps what was found out about an image that was read: its key, and those of the changed paths that are inputs.
+    pub(super) fn note(
+        &self,
+        image: &ImageName,
+        (sources, keyed): (&BTreeMap<ImageName, Source>, &Keyed),
+        (inputs, changes): (&[ChangedPath], &[ChangedPath]),
+    ) -> Result<()> {
+        let Some(source) = sources.get(image) else { return Ok(()) };
+        let needs = needs(image, sources);
+        let of_all = needs.iter().filter_map(|need| sources.get(need));
+        if !of_all.chain([source]).all(|source| self.questions.is_all(source)) {
+            return Ok(());
+        }
+        let Some(own) = self.questions.own(image)? else { return Ok(()) };
+        let Some(whole) = self.questions.whole(own, &needs)? else { return Ok(()) };
+        if !self.questions.reads_no_link(image)? {
+            return Ok(());
+        }
+        let (dependencies, notes) = (source.dependencies.clone(), source.notes(&keyed.selections));
+        let answer = Answer { key: keyed.key, dependencies, notes };
+        if needs.is_empty() {
+            self.keep(own, serde_json::to_vec(&First::All(answer)));
+        } else {
+            self.keep(own, serde_json::to_vec(&First::Needs(needs)));
+            self.keep(whole, serde_json::to_vec(&answer));
+        }
+        self.keep(of_key(&keyed.key), serde_json::to_vec(&keyed.fields));
+        let nearby = nearby(source.declared(&self.workspace.config)?, changes);
+        let inputs: BTreeSet<&ChangedPath> = inputs.iter().collect();
+        let mut bits = vec![0_u8; nearby.len().div_ceil(8)];
+        let places = nearby.iter().enumerate().filter(|(_, change)| inputs.contains(**change));
+        let count = places.map(|(place, _)| bits[place / 8] |= 1 << (place % 8)).count();
+        // Where one is elsewhere, something else than the context counts as well.
+        if !nearby.is_empty() && count == inputs.len() {
+            self.keep(of_changes(&whole, &nearby), Ok(bits));
         }
         Ok(())
     }
 
-    /// The question about an image, but for what it is built from; none where that cannot be asked.
-    fn own(&self, name: &ImageName) -> Result<Option<Question>> {
-        if let Some(known) = self.asked.borrow().get(name) {
-            return Ok(*known);
-        }
-        let question = match self.workspace.config.images.get(name) {
-            Some(image) => self.ask(name, image)?,
-            None => None,
-        };
-        self.asked.borrow_mut().insert(name.clone(), question);
-        Ok(question)
+    fn find<T: for<'de> Deserialize<'de>>(&self, question: &Question) -> Option<T> {
+        serde_json::from_slice(&self.memo().recall(question)?).ok()
     }
 
-    fn ask(&self, name: &ImageName, image: &Image) -> Result<Option<Question>> {
-        let mut asking = self.common.clone();
-        asking.on(name.as_str().as_bytes());
-        if !declared(image, &mut asking) {
-            return Ok(None);
+    /// A memo that lacks an answer costs time, and nothing else.
+    fn keep(&self, question: Question, answer: serde_json::Result<Vec<u8>>) {
+        if let (Ok(answer), None) = (answer, self.memo().recall(&question)) {
+            self.memo().note(question, answer);
         }
-        let Some((Kind::Folder, context)) = self.entry(image.context.as_bstr())? else { return Ok(None) };
-        asking.on(context.as_bytes());
-        if !is_inside(image.context.as_bstr(), image.dockerfile.as_bstr()) {
-            let ignore = [image.dockerfile.as_slice(), b".dockerignore"].concat();
-            for path in [image.dockerfile.as_bstr(), ignore.as_bstr()] {
-                match self.entry(path)? {
-                    Some((Kind::File | Kind::Executable, id)) => asking.on(id.as_bytes()),
-                    None => asking.on(b""),
-                    Some(_) => return Ok(None),
-                };
-            }
-        }
-        Ok(Some(asking.question()))
-    }
-
-    /// The question with all that an image is built from.
-    fn whole(&self, own: Question, needs: &BTreeSet<ImageName>) -> Result<Option<Question>> {
-        let mut asking = Asking::new(WHOLE);
-        asking.on(own.as_bytes());
-        for need in needs {
-            let Some(question) = self.own(need)? else { return Ok(None) };
-            asking.on(need.as_str().as_bytes()).on(question.as_bytes());
-        }
-        Ok(Some(asking.question()))
-    }
-
-    /// Whether nothing but what a question holds was needed for an image's key.
-    fn is_all(&self, source: &Source) -> bool {
-        let lock = &self.workspace.lock;
-        source.is_known()
-            && source.stale().is_empty()
-            && source.bases().all(|base| lock.bases.contains_key(base))
-    }
-
-    /// Whether the Dockerfile and the ignore files are those of the trees: a link could lead out of them.
-    fn reads_no_link(&self, name: &ImageName) -> Result<bool> {
-        let Some(image) = self.workspace.config.images.get(name) else { return Ok(false) };
-        let ignore = [image.dockerfile.as_slice(), b".dockerignore"].concat();
-        let of_context = super::inputs::join(&image.context, ".dockerignore");
-        for path in [ignore.as_bstr(), of_context.as_bstr()] {
-            if !matches!(self.entry(path)?, None | Some((Kind::File | Kind::Executable, _))) {
-                return Ok(false);
-            }
-        }
-        Ok(matches!(self.entry(image.dockerfile.as_bstr())?, Some((Kind::File | Kind::Executable, _))))
-    }
-
-    fn entry(&self, path: &BStr) -> Result<Option<(Kind, dtbuild_cache::tree::ContentId)>> {
-        Ok(self.workspace.repository.entry(self.commit, path)?)
     }
 
     fn memo(&self) -> &Memo {
@@ -184,67 +158,4 @@ fn needs(image: &ImageName, sources: &BTreeMap<ImageName, Source>) -> BTreeSet<I
         }
     }
     found
-}
-
-/// What of the project any image's key can depend on.
-fn project(config: &Config, lock: &Lock, asking: &mut Asking) {
-    // Taken apart by name, so that a new field cannot be forgotten here.
-    let Config { project: _, bases, records: _, written, builders: _, images, environments: _ } = config;
-    asking.on(format!("{bases:?}").as_bytes()).on(lock.to_string().as_bytes());
-    asking.on_number(written.len());
-    for folder in written {
-        asking.on(folder.as_os_str().as_encoded_bytes());
-    }
-    // Other images are meant by their names and repositories.
-    for (name, image) in images {
-        asking.on(name.as_str().as_bytes()).on(image.repository.to_string().as_bytes());
-    }
-}
-
-/// What `build.toml` says of an image; whether that can be put into a question.
-fn declared(image: &Image, asking: &mut Asking) -> bool {
-    // Taken apart by name, so that a new field cannot be forgotten here. The lines are for messages alone.
-    let Image {
-        repository: _,
-        context,
-        dockerfile,
-        target,
-        args,
-        platforms,
-        paths,
-        ignore,
-        secrets,
-        options,
-        contexts,
-        source,
-        context_line: _,
-        dockerfile_line: _,
-    } = image;
-    asking.on(context).on(dockerfile).on_number(usize::from(target.is_some()));
-    asking.on(target.as_deref().unwrap_or_default().as_bytes());
-    asking.on_number(args.len());
-    for (name, value) in args {
-        asking.on(name.as_bytes()).on(value.as_bytes());
-    }
-    asking.on_number(platforms.len());
-    for platform in platforms {
-        asking.on(platform.as_str().as_bytes());
-    }
-    if let Some(globs) = ignore {
-        globs.identify(asking.on(b"ignore"));
-    }
-    asking.on_number(secrets.len());
-    for SecretSource { id, version, .. } in secrets {
-        asking.on(id.as_bytes()).on(format!("{version:?}").as_bytes());
-    }
-    if *options != BuildOptions::default() {
-        asking.on(format!("{options:?}").as_bytes());
-    }
-    // Globs of the repository can match anywhere in it, and other contexts lie anywhere.
-    paths.is_none() && contexts.is_empty() && *source == config::Source::Commit
-}
-
-/// Whether `path` is in the folder; everything is in the root.
-fn is_inside(folder: &BStr, path: &BStr) -> bool {
-    folder.is_empty() || path.strip_prefix(&**folder).is_some_and(|rest| rest.starts_with(b"/"))
 }

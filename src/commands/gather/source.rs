@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::contexts::{Contexts, Selections};
-use super::words::WordsFor;
 use super::written::{Written, declared};
 use crate::commands::files::Files;
 use crate::commands::workspace::Workspace;
@@ -33,27 +32,35 @@ pub(crate) struct Source {
     path: String,
     /// One analysis per platform.
     analyses: Vec<Analysis>,
-    /// The words that stand for images of `build.toml`.
-    words: WordsFor,
+    /// The words that stand for the images that it is built from.
+    words: Vec<(String, ImageName)>,
     /// Whether nobody is asked for base images.
     by_name: bool,
 }
 
 impl Source {
     /// Reads what belongs to a Dockerfile that was analysed: the contexts' `.dockerignore`.
-    pub(super) fn new(workspace: &Workspace, written: Written, analyses: Vec<Analysis>) -> Result<Self> {
+    pub(super) fn new(
+        workspace: &Workspace,
+        written: Written<'_>,
+        dependencies: BTreeSet<ImageName>,
+        analyses: Vec<Analysis>,
+    ) -> Result<Self> {
         let path = written.image.dockerfile.to_string();
-        let (config, image, files) = (&workspace.config, &written.image, written.files);
-        let declared = (&written.name, image);
+        let (config, image, files) = (&workspace.config, written.image, written.files);
+        let declared = (written.name, image);
         let contexts = Contexts::read(&workspace.repository, files, declared, &config.written, &analyses)?;
+        let words =
+            |need| written.words.of(need).map(move |word: &str| (word.to_owned(), ImageName::clone(need)));
         let declared: BTreeSet<&String> =
             analyses.iter().flat_map(|analysis| &analysis.declared_args).collect();
         // ONBUILD instructions that are not known may declare any.
         let any = analyses.iter().any(Analysis::has_unknown_triggers);
         let args = image.args.iter().filter(|(arg, _)| any || declared.contains(arg)).map(own).collect();
         Ok(Self {
-            dependencies: written.dependencies(&analyses),
-            name: written.name,
+            words: dependencies.iter().flat_map(words).collect(),
+            dependencies,
+            name: written.name.clone(),
             files,
             contexts,
             args,
@@ -62,14 +69,13 @@ impl Source {
             dockerfile: written.dockerfile,
             path,
             analyses,
-            words: written.words,
             by_name: config.bases == BasePolicy::Name,
         })
     }
 
     /// What `build.toml` says of the image.
     pub(crate) fn declared<'a>(&self, config: &'a Config) -> Result<&'a Image> {
-        declared(config, &self.name)
+        Ok(declared(config, &self.name)?.1)
     }
 
     /// The names of the base images, as the Dockerfile has them, expanded.
@@ -158,7 +164,7 @@ impl Source {
 
     /// The words that stand for the images that this one is built from.
     pub(crate) fn images(&self) -> impl Iterator<Item = (&str, &ImageName)> {
-        self.dependencies.iter().flat_map(|need| self.words.of(need).map(move |word| (word, need)))
+        self.words.iter().map(|(word, need)| (word.as_str(), need))
     }
 
     /// The Dockerfile with names of images replaced.

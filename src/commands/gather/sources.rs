@@ -5,7 +5,7 @@
 //! until nothing new is learned.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::rc::Rc;
+use std::sync::Arc;
 
 use super::bases::Bases;
 use super::source::Source;
@@ -15,6 +15,8 @@ use crate::commands::workspace::Workspace;
 use crate::config::ImageName;
 use crate::dockerfile::{Analysis, Configs, PlatformImage, Rest};
 use crate::error::Result;
+use crate::git::Repository;
+use crate::parallel;
 use crate::plan::graph;
 
 /// Images with what they are built from.
@@ -26,13 +28,21 @@ pub(crate) struct Sources {
 }
 
 /// An image that is being read.
-struct Draft {
-    written: Written,
+struct Draft<'a> {
+    written: Written<'a>,
     /// What was known of the images that it is built from.
     built: Configs,
     /// One analysis per platform.
     analyses: Vec<Analysis>,
+    /// The images of `build.toml` that it is built from.
+    dependencies: BTreeSet<ImageName>,
 }
+
+/// Images that are being read, by name.
+type Drafts<'a> = BTreeMap<ImageName, Draft<'a>>;
+
+/// How many Dockerfiles are worth a thread.
+const SHARE: usize = 8;
 
 impl Sources {
     /// Reads the Dockerfiles of images and of what they are built from.
@@ -42,12 +52,11 @@ impl Sources {
         roots: &BTreeSet<ImageName>,
     ) -> Result<Self> {
         let words = Words::of(&workspace.config);
-        let mut drafts: BTreeMap<ImageName, Draft> = BTreeMap::new();
+        let mut drafts = Drafts::new();
         let mut learned = BTreeSet::new();
         let order = loop {
             let mut grown = grow(workspace, (bases, &words), roots, &mut drafts)?;
-            let needs = drafts.iter().map(|(name, draft)| (name.clone(), draft.dependencies()));
-            let order = graph::order(&needs.collect())?;
+            let order = order(&drafts)?;
             for name in &order {
                 grown |= renew(bases, &learned, name, &mut drafts)?;
             }
@@ -64,16 +73,18 @@ impl Sources {
             }
         };
         let images = drafts.into_iter().map(|(name, draft)| {
-            let source = Source::new(workspace, draft.written, draft.analyses)?;
+            let source = Source::new(workspace, draft.written, draft.dependencies, draft.analyses)?;
             Ok((name, source))
         });
         Ok(Self { images: images.collect::<Result<_>>()?, order })
     }
 }
 
-impl Draft {
-    fn dependencies(&self) -> BTreeSet<ImageName> {
-        self.written.dependencies(&self.analyses)
+impl<'a> Draft<'a> {
+    fn new(written: Written<'a>, bases: &Configs, built: Configs) -> Result<Self> {
+        let analyses = written.analyse(bases, &built)?;
+        let dependencies = written.dependencies(&analyses);
+        Ok(Self { written, built, analyses, dependencies })
     }
 
     /// Whether what was learned of these images can tell more of this one.
@@ -87,50 +98,66 @@ impl Draft {
     }
 }
 
-/// Reads what is needed and was not read yet; whether there was anything.
-fn grow(
-    workspace: &Workspace,
-    (bases, words): (&Bases<'_>, &Rc<Words>),
-    roots: &BTreeSet<ImageName>,
-    drafts: &mut BTreeMap<ImageName, Draft>,
-) -> Result<bool> {
-    let mut next: Vec<ImageName> = roots.iter().cloned().collect();
-    next.extend(drafts.values().flat_map(Draft::dependencies));
-    let mut grown = false;
-    while let Some(image) = next.pop() {
-        if drafts.contains_key(&image) {
-            continue;
-        }
-        let written = Written::read(workspace, words, &image)?;
-        let analyses = written.analyse(bases.configs(), &Configs::new())?;
-        let draft = Draft { written, built: Configs::new(), analyses };
-        next.extend(draft.dependencies());
-        drafts.insert(image, draft);
-        grown = true;
-    }
-    Ok(grown)
+/// The images, each after those that it is built from.
+fn order(drafts: &Drafts<'_>) -> Result<Vec<ImageName>> {
+    let needs: Vec<_> = drafts.iter().map(|(name, draft)| (name, &draft.dependencies)).collect();
+    Ok(graph::order(&needs)?.into_iter().map(|place| needs[place].0.clone()).collect())
 }
 
-/// Analyses an image again if more is known of what it is built from; whether it was.
+/// Reads what is needed and was not read yet; whether there was anything.
+fn grow<'a>(
+    workspace: &'a Workspace,
+    (bases, words): (&Bases<'_>, &Arc<Words<'a>>),
+    roots: &BTreeSet<ImageName>,
+    drafts: &mut Drafts<'a>,
+) -> Result<bool> {
+    let (config, files, repository) = (&workspace.config, workspace.files, &workspace.repository);
+    let configs = bases.configs();
+    let read = |repository: &Repository, name: &ImageName| {
+        let written = Written::read(repository, files, (config, words), name)?;
+        Draft::new(written, configs, Configs::new())
+    };
+    let needed = drafts.values().flat_map(|draft| &draft.dependencies);
+    let mut next: BTreeSet<ImageName> = roots.iter().chain(needed).cloned().collect();
+    let mut grown = false;
+    loop {
+        let unread: Vec<ImageName> =
+            std::mem::take(&mut next).into_iter().filter(|name| !drafts.contains_key(name)).collect();
+        if unread.is_empty() {
+            return Ok(grown);
+        }
+        grown = true;
+        let threads = parallel::threads(unread.len(), SHARE);
+        let read = parallel::map(&unread, threads, repository, || repository.for_thread(), read);
+        for (name, draft) in unread.into_iter().zip(read) {
+            let draft = draft?;
+            next.extend(draft.dependencies.iter().cloned());
+            drafts.insert(name, draft);
+        }
+    }
+}
+
+/// Analyses an image again if more is known of what it is built from; whether it has other dependencies then.
 fn renew(
     bases: &Bases<'_>,
     learned: &BTreeSet<PlatformImage>,
     name: &ImageName,
-    drafts: &mut BTreeMap<ImageName, Draft>,
+    drafts: &mut Drafts<'_>,
 ) -> Result<bool> {
     let Some(draft) = drafts.get(name) else { return Ok(false) };
     let analyses_of = |need: &ImageName| {
         let draft = drafts.get(need)?;
         Some((&draft.written, draft.analyses.as_slice()))
     };
-    let built = draft.written.configs(&draft.dependencies(), analyses_of);
+    let built = draft.written.configs(&draft.dependencies, analyses_of);
     if built == draft.built && !draft.depends_on(learned) {
         return Ok(false);
     }
     let analyses = draft.written.analyse(bases.configs(), &built)?;
-    let more = draft.written.dependencies(&analyses) != draft.dependencies();
+    let dependencies = draft.written.dependencies(&analyses);
+    let more = dependencies != draft.dependencies;
     if let Some(draft) = drafts.get_mut(name) {
-        (draft.built, draft.analyses) = (built, analyses);
+        (draft.built, draft.analyses, draft.dependencies) = (built, analyses, dependencies);
     }
     Ok(more)
 }

@@ -1,58 +1,58 @@
 //! The words by which Dockerfiles name the images of `build.toml`. Start with [`Words`].
 
-use std::collections::BTreeMap;
-use std::rc::Rc;
+use std::sync::Arc;
 
 use crate::config::{Config, ImageName};
 use crate::dockerfile::ImageNames;
 
 /// The words of all images: an image is meant by its name, or by the repository that it is pushed to.
 #[derive(Debug)]
-pub(super) struct Words {
-    /// Two images where the name of one is the repository of the other.
-    images: BTreeMap<String, Vec<ImageName>>,
-    words: BTreeMap<ImageName, [String; 2]>,
+pub(super) struct Words<'a> {
+    config: &'a Config,
+    /// Sorted. A word stands for two images where the name of one is the repository of the other.
+    all: Vec<(&'a str, &'a ImageName)>,
 }
 
 /// The words as one image has them: those for itself are none.
 #[derive(Clone, Debug)]
-pub(super) struct WordsFor {
-    all: Rc<Words>,
-    own: ImageName,
+pub(super) struct WordsFor<'a> {
+    all: Arc<Words<'a>>,
+    own: &'a ImageName,
 }
 
-impl Words {
-    pub(super) fn of(config: &Config) -> Rc<Self> {
-        let mut all = Self { images: BTreeMap::new(), words: BTreeMap::new() };
-        for (name, image) in &config.images {
-            let words = [name.to_string(), image.repository.to_string()];
-            for word in &words {
-                all.images.entry(word.clone()).or_default().push(name.clone());
-            }
-            all.words.insert(name.clone(), words);
-        }
-        Rc::new(all)
+impl<'a> Words<'a> {
+    pub(super) fn of(config: &'a Config) -> Arc<Self> {
+        let names = config.images.keys().map(|name| (name.as_str(), name));
+        let repositories = config.images.iter().map(|(name, image)| (image.repository.as_str(), name));
+        let mut all: Vec<_> = names.chain(repositories).collect();
+        // Both halves are in order already, mostly.
+        all.sort();
+        Arc::new(Self { config, all })
     }
 
-    pub(super) fn for_image(self: &Rc<Self>, own: &ImageName) -> WordsFor {
-        WordsFor { all: Rc::clone(self), own: own.clone() }
+    pub(super) fn for_image(self: &Arc<Self>, own: &'a ImageName) -> WordsFor<'a> {
+        WordsFor { all: Arc::clone(self), own }
     }
 }
 
-impl WordsFor {
+impl<'a> WordsFor<'a> {
     /// The image that a word stands for.
-    pub(super) fn image(&self, word: &str) -> Option<&ImageName> {
-        self.all.images.get(word)?.iter().rev().find(|image| **image != self.own)
+    pub(super) fn image(&self, word: &str) -> Option<&'a ImageName> {
+        let all = &self.all.all;
+        let end = all.partition_point(|(other, _)| *other <= word);
+        let same = all[..end].iter().rev().take_while(|(other, _)| *other == word);
+        same.map(|(_, image)| *image).find(|image| *image != self.own)
     }
 
     /// The words that stand for an image.
-    pub(super) fn of(&self, image: &ImageName) -> impl Iterator<Item = &str> {
-        let words = self.all.words.get(image).into_iter().flatten().map(String::as_str);
-        words.filter(move |word| self.image(word) == Some(image))
+    pub(super) fn of(&self, image: &ImageName) -> impl Iterator<Item = &'a str> {
+        let declared = self.all.config.images.get_key_value(image);
+        let words = declared.map(|(name, image)| [name.as_str(), image.repository.as_str()]);
+        words.into_iter().flatten().filter(move |word| self.image(word) == Some(image))
     }
 }
 
-impl ImageNames for WordsFor {
+impl ImageNames for WordsFor<'_> {
     fn contains(&self, name: &str) -> bool {
         self.image(name).is_some()
     }
@@ -66,7 +66,8 @@ mod tests {
     fn an_image_is_meant_by_its_name_and_by_its_repository_but_never_by_itself() {
         let text = "[project]\nname = \"shop\"\nregistry = \"localhost:5000/shop\"\n\
                     [images.base]\ncontext = \"base\"\n[images.api]\ncontext = \"api\"\n";
-        let words = Words::of(&Config::parse(text, None).unwrap());
+        let config = Config::parse(text, None).unwrap();
+        let words = Words::of(&config);
         let (base, api): (ImageName, ImageName) = ("base".parse().unwrap(), "api".parse().unwrap());
         let of_api = words.for_image(&api);
         for word in ["base", "localhost:5000/shop/base"] {

@@ -1,22 +1,22 @@
 //! A Dockerfile as it is written, and how it is analysed. Start with [`Written`].
 
 use std::collections::BTreeSet;
-use std::rc::Rc;
+use std::sync::Arc;
 
 use super::contexts::for_analysis;
 use super::words::{Words, WordsFor};
 use crate::commands::files::Files;
-use crate::commands::workspace::Workspace;
 use crate::config::{self, Config, ConfigError, Image, ImageName};
 use crate::dockerfile::{Analysis, Configs, Dockerfile, Options, PlatformImage, normal_platform};
 use crate::error::{Error, Kind, Result};
+use crate::git::Repository;
 
 /// An image's Dockerfile, read but not yet analysed.
-pub(super) struct Written {
+pub(super) struct Written<'a> {
     /// Which image.
-    pub(super) name: ImageName,
+    pub(super) name: &'a ImageName,
     /// What `build.toml` says of it.
-    pub(super) image: Image,
+    pub(super) image: &'a Image,
     /// The commit or the disk; the disk also for `source = "worktree"`.
     pub(super) files: Files,
     pub(super) dockerfile: Dockerfile,
@@ -25,25 +25,29 @@ pub(super) struct Written {
     /// The platforms that are built for; never empty.
     pub(super) platforms: Vec<String>,
     /// The words that stand for images of `build.toml`.
-    pub(super) words: WordsFor,
+    pub(super) words: WordsFor<'a>,
 }
 
-impl Written {
-    /// Reads an image's Dockerfile.
-    pub(super) fn read(workspace: &Workspace, words: &Rc<Words>, name: &ImageName) -> Result<Self> {
-        let config = &workspace.config;
-        let image = declared(config, name)?;
-        let files = if image.source == config::Source::Worktree { Files::Disk } else { workspace.files };
+impl<'a> Written<'a> {
+    /// Reads an image's Dockerfile; `files` are those of images that say nothing else.
+    pub(super) fn read(
+        repository: &Repository,
+        files: Files,
+        (config, words): (&'a Config, &Arc<Words<'a>>),
+        name: &ImageName,
+    ) -> Result<Self> {
+        let (name, image) = declared(config, name)?;
+        let files = if image.source == config::Source::Worktree { Files::Disk } else { files };
         let text = files
-            .read(&workspace.repository, image.dockerfile.as_ref())?
-            .ok_or_else(|| no_dockerfile(workspace, files, name, image))?;
+            .read(repository, image.dockerfile.as_ref())?
+            .ok_or_else(|| no_dockerfile(repository, files, name, image))?;
         let dockerfile = Dockerfile::parse(&text).map_err(|error| {
             let message = format!("{}:{}: {}", image.dockerfile, error.line, error.reason);
             Error::new(Kind::Usage, message)
         })?;
         Ok(Self {
-            name: name.clone(),
-            image: image.clone(),
+            name,
+            image,
             files,
             dockerfile,
             digest: blake3::hash(&text).to_hex().to_string(),
@@ -82,7 +86,10 @@ impl Written {
         &self,
         dependencies: &BTreeSet<ImageName>,
         analyses_of: impl Fn(&ImageName) -> Option<(&'d Self, &'d [Analysis])>,
-    ) -> Configs {
+    ) -> Configs
+    where
+        'a: 'd,
+    {
         let mut configs = Configs::new();
         let words = dependencies.iter().flat_map(|need| self.words.of(need).map(move |word| (word, need)));
         for (word, need) in words {
@@ -104,9 +111,9 @@ impl Written {
 }
 
 /// What `build.toml` says of an image.
-pub(super) fn declared<'a>(config: &'a Config, name: &ImageName) -> Result<&'a Image> {
+pub(super) fn declared<'a>(config: &'a Config, name: &ImageName) -> Result<(&'a ImageName, &'a Image)> {
     let missing = || Error::new(Kind::Usage, format!("build.toml declares no image `{name}`"));
-    config.images.get(name).ok_or_else(missing)
+    config.images.get_key_value(name).ok_or_else(missing)
 }
 
 /// The declared platforms, else that of this machine: images for different machines are different images.
@@ -128,16 +135,16 @@ pub(super) fn machine_platform() -> String {
     format!("linux/{architecture}")
 }
 
-fn no_dockerfile(workspace: &Workspace, files: Files, name: &ImageName, image: &Image) -> Error {
+fn no_dockerfile(repository: &Repository, files: Files, name: &ImageName, image: &Image) -> Error {
     // Where the whole context is missing, that is what to mend.
-    let context = files.folder(&workspace.repository, image.context.as_ref());
+    let context = files.folder(repository, image.context.as_ref());
     if matches!(context, Ok(None)) {
         return super::inputs::no_context(files, (name, image)).into();
     }
     let message = format!("the Dockerfile of `{name}`, `{}`, is not in {files}", image.dockerfile);
     let error = ConfigError::on_line(config::FILE_NAME, image.dockerfile_line, message);
     let inside = super::inputs::join(&image.context, &image.dockerfile.to_string());
-    let hint = match files.read(&workspace.repository, inside.as_ref()) {
+    let hint = match files.read(repository, inside.as_ref()) {
         Ok(Some(_)) => format!("paths are from the repository's root: write `{inside}`"),
         _ => "write one, or name it with `dockerfile`; is it committed?".to_owned(),
     };

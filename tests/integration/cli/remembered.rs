@@ -23,12 +23,17 @@ fn images() -> TestRepo {
 /// The plan, which must be the one that is made without anything remembered.
 #[track_caller]
 fn plan(repo: &TestRepo, dtbuild: &Dtbuild) -> Value {
-    let remembering = [dtbuild.plan("staging"), dtbuild.plan("staging")];
-    let memo = repo.root().join(".git/dtbuild/memo");
-    let aside = repo.root().join(".git/memo");
-    std::fs::rename(&memo, &aside).unwrap();
-    let anew = dtbuild.plan("staging");
-    std::fs::rename(&aside, &memo).unwrap();
+    plan_of(repo, dtbuild, "staging")
+}
+
+#[track_caller]
+fn plan_of(repo: &TestRepo, dtbuild: &Dtbuild, environment: &str) -> Value {
+    let remembering = [dtbuild.plan(environment), dtbuild.plan(environment)];
+    let (memory, aside) = (repo.root().join(".git/dtbuild"), repo.root().join(".git/aside"));
+    std::fs::rename(&memory, &aside).unwrap();
+    let anew = dtbuild.plan(environment);
+    std::fs::remove_dir_all(&memory).unwrap();
+    std::fs::rename(&aside, &memory).unwrap();
     assert_eq!(remembering[0], anew);
     assert_eq!(remembering[1], anew);
     anew
@@ -65,6 +70,31 @@ fn what_is_remembered_changes_no_plan() {
         builds.sort_unstable();
         assert_eq!(builds, built, "after {path}: {text}");
     }
+}
+
+#[test]
+fn what_is_remembered_changes_no_plan_for_another_environment() {
+    let more = "[environments.other]\nbranch = \"other\"\n\
+                [environments.part]\nbranch = \"part\"\nimages = [\"app\"]\n";
+    let repo = images();
+    let text = std::fs::read_to_string(repo.root().join("build.toml")).unwrap();
+    let repo = repo.file("build.toml", format!("{text}{more}")).commit("first");
+    let dtbuild = Dtbuild::new(&repo);
+    let builds = ["lib build", "app build", "other build", "outside build"];
+    assert_eq!(sorted(&plan_of(&repo, &dtbuild, "other")), sorted_names(&builds));
+    assert_eq!(decisions(&plan_of(&repo, &dtbuild, "part")), ["lib build", "app build"]);
+    // What is remembered is enough for a plan, and not for a build.
+    dtbuild.run(["--env", "staging"]).succeeds();
+    let reuses = ["lib reuse", "app reuse", "other reuse", "outside reuse"];
+    assert_eq!(sorted(&plan_of(&repo, &dtbuild, "other")), sorted_names(&reuses));
+    assert_eq!(decisions(&plan_of(&repo, &dtbuild, "part")), ["app reuse"]);
+    let repo = repo.file("lib/code", "2\n").commit("second");
+    let some = ["lib build", "app build", "other reuse", "outside reuse"];
+    assert_eq!(sorted(&plan_of(&repo, &dtbuild, "other")), sorted_names(&some));
+    assert_eq!(decisions(&plan_of(&repo, &dtbuild, "part")), ["lib build", "app build"]);
+    dtbuild.run(["--env", "other"]).succeeds();
+    assert!(decisions(&plan_of(&repo, &dtbuild, "other")).iter().all(|image| image.ends_with(" keep")));
+    assert_eq!(decisions(&plan_of(&repo, &dtbuild, "part")), ["app reuse"]);
 }
 
 #[test]

@@ -78,7 +78,7 @@ impl Folder<'_> {
     pub(super) fn digest(&self, filter: &impl Identified) -> Result<ContentId> {
         Ok(match self {
             Self::Commit(tree) => tree.remembered_digest(filter)?,
-            Self::Disk(tree) => tree.digest(filter)?,
+            Self::Disk(tree) => tree.remembered_digest(filter)?,
         })
     }
 

@@ -48,7 +48,7 @@ pub(super) fn look(folder: impl AsFd, path: impl rustix::path::Arg, taken: i64) 
 }
 
 /// What the system says of a file that was asked about at `taken` or later.
-fn as_noted(found: &rustix::fs::Stat, taken: i64) -> Stat {
+pub(super) fn as_noted(found: &rustix::fs::Stat, taken: i64) -> Stat {
     #[expect(
         clippy::useless_conversion,
         clippy::cast_possible_wrap,
@@ -63,6 +63,19 @@ fn as_noted(found: &rustix::fs::Stat, taken: i64) -> Stat {
         mode: found.st_mode,
         taken,
     }
+}
+
+/// File systems that change a folder's times whenever a name is added to it, removed or given to something else: ext,
+/// XFS, Btrfs, tmpfs, overlayfs, F2FS, ZFS and bcachefs. Of others, some of which are on other machines, it is not known.
+const WITH_TIMES_OF_FOLDERS: [u64; 8] =
+    [0xEF53, 0x5846_5342, 0x9123_683E, 0x0102_1994, 0x794C_7630, 0xF2F5_2010, 0x2FC1_2FC1, 0xCA45_1A4E];
+
+/// The device that a folder is on, if the times of the folders there tell whether the names in them changed.
+pub(super) fn with_times_of_folders(folder: impl AsFd) -> Option<u64> {
+    #[expect(clippy::cast_sign_loss, reason = "the kinds are numbers of 32 bits")]
+    let kind = rustix::fs::fstatfs(&folder).ok()?.f_type as u64 & 0xFFFF_FFFF;
+    WITH_TIMES_OF_FOLDERS.contains(&kind).then_some(())?;
+    rustix::fs::fstat(folder).ok().map(|found| found.st_dev)
 }
 
 /// Opens `path` in `folder`, unless it is a link.

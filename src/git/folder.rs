@@ -1,13 +1,12 @@
 //! One folder of the disk, as it was found. Start with [`Folder::read`].
 
-use std::ffi::CString;
 use std::fs;
 use std::io::{self, Read as _};
-use std::os::fd::BorrowedFd;
+use std::os::fd::OwnedFd;
 use std::sync::{Arc, OnceLock};
 
 use bstr::{BStr, BString, ByteSlice as _};
-use dtbuild_cache::stat::{self, Form, Stat};
+use dtbuild_cache::stat::{self, FolderNotes, Form, Stat};
 use dtbuild_cache::tree::{ContentId, Kind};
 use rustix::fs::{Dir, FileType, OFlags};
 use rustix::io::Errno;
@@ -18,6 +17,9 @@ use super::diff::join;
 use super::disk;
 use super::listing::Listing;
 use super::tracking::Tracking;
+
+/// The name of a repository in its work tree.
+const REPOSITORY: &str = ".git";
 
 /// What is in a folder, but for `.git` and sockets.
 pub(super) struct Folder {
@@ -51,38 +53,27 @@ impl Folder {
             Some(Errno::NOTDIR | Errno::LOOP) => GitError::Changed { path: listing.shown(path) },
             _ => GitError::Unreadable { path: listing.disk_path(path), source },
         };
-        let path = if path.is_empty() { BStr::new(".") } else { path };
+        let (place, path) = (listing.place(path), if path.is_empty() { BStr::new(".") } else { path });
         let handle = disk::open(&listing.handle, path.as_bytes(), OFlags::DIRECTORY);
-        let mut entries = handle.and_then(Dir::new).map_err(io::Error::from).map_err(failed)?;
-        // What happens to a file from here on is seen by its times.
+        let handle = handle.map_err(io::Error::from).map_err(failed)?;
+        // What happens to the folder and its files from here on is seen by their times.
         let taken = stat::now();
-        let (mut names, mut folders, mut is_repository) = (Vec::new(), Vec::new(), false);
-        while let Some(entry) = entries.read() {
-            let entry = entry.map_err(io::Error::from).map_err(failed)?;
-            match (entry.file_name().to_bytes(), entry.file_type()) {
-                (b"." | b"..", _) => {}
-                (b".git", _) => is_repository = true,
-                (name, FileType::Directory) => folders.push(BString::from(name)),
-                (_, FileType::Socket) => {}
-                _ => names.push(entry.file_name().to_owned()),
-            }
-        }
-        names.sort_unstable();
-        let handle = entries.fd().map_err(io::Error::from).map_err(failed)?;
-        let place = listing.place(if path == "." { BStr::new("") } else { path });
-        let text = attributes_in(handle, &names).map_err(failed)?;
+        let notes = listing.stats.folder(place.as_bstr());
+        let names = Names::read(listing, &handle, &notes, (place.as_bstr(), taken)).map_err(failed)?;
+        let text = attributes_in(&handle, &names.files).map_err(failed)?;
         let own = above.inside(place.as_bstr(), text.as_deref())?;
         let tracking = own.unwrap_or_else(|| Arc::clone(above));
-        let mut folder = Self { files: Vec::with_capacity(names.len()), folders, is_repository, tracking };
-        for name in names {
-            match disk::look(handle, &name, taken) {
+        let Names { files, folders, is_repository } = names;
+        let mut folder = Self { files: Vec::with_capacity(files.len()), folders, is_repository, tracking };
+        for name in files {
+            match disk::look(&handle, name.as_bytes(), taken) {
                 Ok(stat) => folder.push(name, stat),
                 Err(error) if disk::is_missing(&error) => {}
                 Err(error) => return Err(failed(error)),
             }
         }
         folder.folders.sort_unstable();
-        folder.identify(listing, place.as_bstr())?;
+        folder.identify(listing, place.as_bstr(), notes)?;
         Ok(folder)
     }
 
@@ -92,8 +83,7 @@ impl Folder {
         self.files.get(found)
     }
 
-    fn push(&mut self, name: CString, stat: Stat) {
-        let name = BString::from(name.into_bytes());
+    fn push(&mut self, name: BString, stat: Stat) {
         let file_type = FileType::from_raw_mode(stat.mode);
         let kind = match file_type {
             FileType::Socket => return,
@@ -107,9 +97,14 @@ impl Folder {
     }
 
     /// Finds out what is known of the files; the folder's path in the repository is `place`.
-    fn identify(&mut self, listing: &Listing, place: &BStr) -> Result<(), GitError> {
+    fn identify(
+        &mut self,
+        listing: &Listing,
+        place: &BStr,
+        mut notes: FolderNotes<'_>,
+    ) -> Result<(), GitError> {
         let tracking = Arc::clone(&self.tracking);
-        let (mut tracker, mut notes) = (tracking.tracker(), listing.stats.folder(place));
+        let mut tracker = tracking.tracker();
         for file in &mut self.files {
             let path = || join(place, file.name.as_bstr());
             if !listing.executable_bit && file.kind != Kind::Symlink {
@@ -129,10 +124,65 @@ impl Folder {
     }
 }
 
+/// The names in a folder, sockets left out.
+#[derive(Default)]
+struct Names {
+    /// Sorted, of all that is no folder.
+    files: Vec<BString>,
+    folders: Vec<BString>,
+    is_repository: bool,
+}
+
+impl Names {
+    /// Reads the names in the folder that is open as `handle`, unless it is as it was when they were noted.
+    fn read(
+        listing: &Listing,
+        handle: &OwnedFd,
+        notes: &FolderNotes<'_>,
+        (place, taken): (&BStr, i64),
+    ) -> io::Result<Self> {
+        let found = rustix::fs::fstat(handle)?;
+        let stat = disk::as_noted(&found, taken);
+        let can_be_told = listing.device == Some(found.st_dev);
+        let mut names = Self::default();
+        if let Some(known) = notes.names(&stat).filter(|_| can_be_told) {
+            for (name, is_folder) in known {
+                names.push(name, is_folder);
+            }
+            return Ok(names);
+        }
+        for entry in Dir::read_from(handle)? {
+            let entry = entry?;
+            let (name, file_type) = (entry.file_name().to_bytes().as_bstr(), entry.file_type());
+            if name != "." && name != ".." && file_type != FileType::Socket {
+                names.push(name, file_type == FileType::Directory);
+            }
+        }
+        names.files.sort_unstable();
+        if can_be_told {
+            let repository = names.is_repository.then_some((BStr::new(REPOSITORY), true));
+            let files = names.files.iter().map(|name| (name.as_bstr(), false));
+            let folders = names.folders.iter().map(|name| (name.as_bstr(), true));
+            listing.stats.record_names(place, stat, files.chain(folders).chain(repository));
+        }
+        Ok(names)
+    }
+
+    fn push(&mut self, name: &BStr, is_folder: bool) {
+        if name == REPOSITORY {
+            self.is_repository = true;
+        } else if is_folder {
+            self.folders.push(name.to_owned());
+        } else {
+            self.files.push(name.to_owned());
+        }
+    }
+}
+
 /// The text of the attribute file among `names`, which are sorted. A link in its place does not count, as with git.
-fn attributes_in(folder: BorrowedFd<'_>, names: &[CString]) -> io::Result<Option<Vec<u8>>> {
+fn attributes_in(folder: &OwnedFd, names: &[BString]) -> io::Result<Option<Vec<u8>>> {
     let name = attributes::FILE.as_bytes();
-    if names.binary_search_by(|found| found.as_bytes().cmp(name)).is_err() {
+    if names.binary_search_by(|found| found.as_slice().cmp(name)).is_err() {
         return Ok(None);
     }
     let file = match disk::open(folder, name, OFlags::empty()) {

@@ -24,6 +24,8 @@ pub(super) struct Listing {
     pub(super) root: PathBuf,
     /// The same, opened: what is in it is asked for by its path from there.
     pub(super) handle: OwnedFd,
+    /// The device on which the times of folders tell whether the names in them changed.
+    pub(super) device: Option<u64>,
     /// Its path in the repository.
     pub(super) folder: BString,
     /// The path of the repository, where it is a submodule: so that users are told whole paths.

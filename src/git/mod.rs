@@ -29,6 +29,7 @@ mod objects;
 mod open;
 mod paths;
 mod reading;
+mod remembering;
 mod remote;
 mod resolve;
 mod shared;

@@ -2,7 +2,7 @@
 
 use std::num::NonZero;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 
 use bstr::{BString, ByteSlice as _};
@@ -10,6 +10,7 @@ use dtbuild_cache::tree::{Filter, Kind, Verdict};
 
 use super::GitError;
 use super::diff::join;
+use super::folder::Folder;
 use super::listing::Listing;
 use super::reading::Unread;
 
@@ -23,6 +24,8 @@ pub(super) struct Survey {
     pub(super) unread: Vec<Unread>,
     /// The submodules that something is let in of.
     pub(super) submodules: Vec<BString>,
+    /// The folders that were entered, in any order.
+    pub(super) folders: Vec<(BString, Arc<Folder>)>,
 }
 
 /// A folder to look at, and the filter's state for what is in it.
@@ -52,9 +55,10 @@ pub(super) fn survey<F: Filter>(listing: &Listing, filter: &F) -> Result<Survey,
             all.push(other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
         }
         for part in all {
-            let Survey { unread, submodules } = part?;
+            let Survey { unread, submodules, folders } = part?;
             found.unread.extend(unread);
             found.submodules.extend(submodules);
+            found.folders.extend(folders);
         }
         Ok(found)
     })
@@ -87,6 +91,7 @@ fn look<F: Filter>(
             open.push((place, inside));
         }
     }
+    found.folders.push((path, folder));
     Ok(())
 }
 

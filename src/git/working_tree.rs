@@ -5,6 +5,7 @@
 //! is the blob id of the bytes *on disk*; of a file that Git LFS keeps, that of the pointer to them. The stat
 //! cache answers for what was read before; all else is read.
 
+use std::cell::Cell;
 use std::collections::HashSet;
 use std::fs;
 use std::sync::{Arc, Mutex};
@@ -27,7 +28,7 @@ use super::objects::Objects;
 use super::reading::{self, Unread};
 use super::snapshot::{Expanded, Within};
 use super::submodules::{Submodules, rest};
-use super::survey::survey;
+use super::survey::{Survey, survey};
 use super::{GitError, Repository};
 
 /// Where the stat cache is, from the git folder of the work tree.
@@ -39,6 +40,8 @@ pub struct WorkingTree {
     pub(super) listing: Listing,
     pub(super) objects: Objects,
     pub(super) submodules: Submodules<Self>,
+    /// Whether it counted what git has of a path.
+    pub(super) asked_git: Cell<bool>,
 }
 
 impl Repository {
@@ -75,6 +78,7 @@ impl Repository {
         let listing = Listing {
             prefix: prefix.to_owned(),
             root,
+            device: disk::with_times_of_folders(&handle),
             handle,
             executable_bit: self.inner.config_snapshot().boolean("core.fileMode").unwrap_or(true),
             tracking: self.tracking_above(folder.as_bstr(), &index)?,
@@ -84,7 +88,8 @@ impl Repository {
             folders: Mutex::default(),
         };
         let (repository, objects) = (self.clone(), self.objects().clone());
-        Ok(Some(WorkingTree { repository, listing, objects, submodules: Submodules::default() }))
+        let submodules = Submodules::default();
+        Ok(Some(WorkingTree { repository, listing, objects, submodules, asked_git: Cell::new(false) }))
     }
 }
 
@@ -100,9 +105,13 @@ impl WorkingTree {
 
     /// The digest by a filter that is for a tree in which this one is at `folder`.
     pub(super) fn digest_within<F: Filter>(&self, filter: &F, folder: &BStr) -> Result<ContentId, GitError> {
-        let inside = Within::new(filter, folder);
-        self.prepare(&inside)?;
-        Ok(tree::digest(&Identified { tree: self, filter, folder }, &inside)?)
+        self.prepare(&Within::new(filter, folder))?;
+        self.fold(filter, folder)
+    }
+
+    /// The same of what was looked at already.
+    pub(super) fn fold<F: Filter>(&self, filter: &F, folder: &BStr) -> Result<ContentId, GitError> {
+        Ok(tree::digest(&Identified { tree: self, filter, folder }, &Within::new(filter, folder))?)
     }
 
     /// The files of the folder that `filter` lets through, as a build is to see them.
@@ -141,16 +150,16 @@ impl WorkingTree {
         Ok(Snapshot { entries: entries.into(), contents: Arc::new(contents) })
     }
 
-    /// Identifies all files that `filter` lets through, reading many at once; gives the submodules on the way.
-    fn prepare<F: Filter>(&self, filter: &F) -> Result<Vec<BString>, GitError> {
+    /// Looks at all that `filter` lets through, and identifies it, reading many files at once.
+    pub(super) fn prepare<F: Filter>(&self, filter: &F) -> Result<Survey, GitError> {
         let found = survey(&self.listing, filter)?;
         reading::identify(&self.listing, &found.unread, self.objects.hash())?;
-        Ok(found.submodules)
+        Ok(found)
     }
 
     /// The same, submodules looked into; by a filter that is for a tree in which this one is at `folder`.
     fn prepare_all<F: Filter>(&self, filter: &F, folder: &BStr) -> Result<(), GitError> {
-        for path in self.prepare(&Within::new(filter, folder))? {
+        for path in self.prepare(&Within::new(filter, folder))?.submodules {
             // One that cannot be looked into matters only if it is built, which is told then.
             if let Ok(submodule) = self.submodule(path.as_bstr()) {
                 submodule.prepare_all(filter, join(folder, path.as_bstr()).as_bstr())?;
@@ -253,6 +262,7 @@ impl Tree for WorkingTree {
     }
 
     fn stays(&self, path: &BStr) -> Result<bool, GitError> {
+        self.asked_git.set(true);
         self.owned(path, Self::is_in_git)
     }
 

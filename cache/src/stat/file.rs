@@ -1,15 +1,20 @@
 //! The file of the stat cache. Start with [`Notes`].
 //!
 //! The format, all numbers little-endian: [`MAGIC`], the version and the kind of hash (a byte each), the number of
-//! folders and of notes (`u32` each); per folder, in the order of their paths, a row of where its path starts among the
-//! names, the path's length, and the number of its first note (`u32` each); per note, in the order of the folders and
+//! folders and of notes (`u32` each); per folder, in the order of their paths, a row of [`FOLDER`] bytes; per note, in the order of the folders and
 //! within them of the names, a row of [`FIXED`] bytes and the id; the names one after the other; and the BLAKE3 digest
 //! of all that.
+//!
+//! A folder's row is where its path starts among the names, its length, the number of its first note, where the list of
+//! what is in it starts among the names, that list's length, and how often it was written without having been of use
+//! (`u32` each), then the folder's mode, size, mtime, ctime and inode as in a note; all zero where there is no list. The
+//! list is, per name, its length (`u16`), whether it is a folder (a byte), and the name.
 //!
 //! A note's row is where the file's name starts (`u32`), its length (`u16`), what the id is of, a byte that counts how
 //! often it was written without having been of use, the mode (`u32`), and size, mtime, ctime and inode (64 bits each).
 //! Rows are read where they stand: nothing is done per note when the file is opened.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use bstr::{BStr, ByteSlice};
@@ -20,16 +25,19 @@ use crate::tree::ContentId;
 const MAGIC: &[u8] = b"dtbuild stat cache\n";
 
 /// The version of the format; another one is not read.
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
 
 /// The length of what comes before the folders.
 const HEAD: usize = MAGIC.len() + 2 + 2 * 4;
 
 /// The length of a folder's row.
-const FOLDER: usize = 3 * 4;
+const FOLDER: usize = 6 * 4 + STAT;
 
 /// The length of a note's row without its id.
-const FIXED: usize = 4 + 2 + 1 + 1 + 4 + 4 * 8;
+const FIXED: usize = 4 + 2 + 1 + 1 + STAT;
+
+/// The length of what the system says of a file.
+const STAT: usize = 4 + 4 * 8;
 
 /// What is noted of one file.
 #[derive(Clone, Copy, Debug)]
@@ -38,6 +46,45 @@ pub(super) struct Note {
     pub(super) form: Form,
     pub(super) id: ContentId,
     pub(super) idle: u8,
+}
+
+/// The names in a folder, as they are in the file.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Names<'a> {
+    pub(super) stat: Stat,
+    pub(super) idle: u8,
+    pub(super) list: &'a [u8],
+}
+
+impl<'a> Names<'a> {
+    /// The names, and whether they are those of folders.
+    pub(super) fn iter(list: &'a [u8]) -> impl Iterator<Item = (&'a BStr, bool)> {
+        let mut rest = list;
+        std::iter::from_fn(move || {
+            let (length, after) = rest.split_first_chunk()?;
+            let (is_folder, after) = after.split_first()?;
+            let (name, after) = after.split_at_checked(u16::from_le_bytes(*length).into())?;
+            rest = after;
+            Some((name.as_bstr(), *is_folder != 0))
+        })
+    }
+
+    /// Adds a name to a list; whether it could be.
+    pub(super) fn push(list: &mut Vec<u8>, name: &BStr, is_folder: bool) -> bool {
+        let Ok(length) = u16::try_from(name.len()) else { return false };
+        list.extend(length.to_le_bytes());
+        list.push(is_folder.into());
+        list.extend_from_slice(name);
+        true
+    }
+}
+
+/// What is noted of a folder: the names in it, where they are, and its files.
+#[derive(Clone, Debug, Default)]
+pub(super) struct OfFolder<'a> {
+    pub(super) names: Option<Names<'a>>,
+    /// By name.
+    pub(super) notes: BTreeMap<&'a BStr, Note>,
 }
 
 /// The notes of a file, read where they stand.
@@ -69,26 +116,22 @@ impl Notes {
         self.count
     }
 
-    /// The notes with the paths of their folders, their names and their numbers.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (&BStr, &BStr, usize, Note)> {
-        let in_folder = move |(path, numbers): (_, Range<usize>)| {
-            numbers.filter_map(move |number| Some((path, self.name(number)?, number, self.note(number)?)))
-        };
-        (0..self.folders).filter_map(|folder| self.folder(folder)).flat_map(in_folder)
+    pub(super) fn folders(&self) -> usize {
+        self.folders
     }
 
-    /// The numbers of the notes on files in the folder at `path`.
-    pub(super) fn in_folder(&self, path: &BStr) -> Range<usize> {
+    /// The number of the folder at `path`.
+    pub(super) fn find_folder(&self, path: &BStr) -> Option<usize> {
         let (mut from, mut to) = (0, self.folders);
         while from < to {
             let middle = from.midpoint(to);
-            match self.folder(middle) {
-                Some((found, numbers)) if found == path => return numbers,
-                Some((found, _)) if found < path => from = middle + 1,
+            match self.path(middle)? {
+                found if found == path => return Some(middle),
+                found if found < path => from = middle + 1,
                 _ => to = middle,
             }
         }
-        0..0
+        None
     }
 
     /// Which of the notes `among` is on the file `name`.
@@ -105,16 +148,32 @@ impl Notes {
         None
     }
 
-    /// The path of a folder, and the numbers of its notes.
-    fn folder(&self, folder: usize) -> Option<(&BStr, Range<usize>)> {
-        let row = |folder: usize| self.bytes.get(HEAD + folder * FOLDER..)?.first_chunk::<FOLDER>();
-        let number = |row: &[u8; FOLDER], place: usize| {
-            let bytes = row[place * 4..].first_chunk()?;
-            usize::try_from(u32::from_le_bytes(*bytes)).ok()
-        };
-        let this = row(folder)?;
-        let end = if folder + 1 < self.folders { number(row(folder + 1)?, 2)? } else { self.count };
-        Some((self.text(number(this, 0)?, number(this, 1)?)?, number(this, 2)?..end))
+    /// The path of a folder.
+    pub(super) fn path(&self, folder: usize) -> Option<&BStr> {
+        self.text(self.number(folder, 0)?, self.number(folder, 1)?)
+    }
+
+    /// The numbers of the notes on files in a folder.
+    pub(super) fn numbers(&self, folder: usize) -> Option<Range<usize>> {
+        let end = if folder + 1 < self.folders { self.number(folder + 1, 2)? } else { self.count };
+        Some(self.number(folder, 2)?..end)
+    }
+
+    /// The names in a folder, where they are noted.
+    pub(super) fn names(&self, folder: usize) -> Option<Names<'_>> {
+        let stat = stat(self.folder(folder)?[6 * 4..].first_chunk()?);
+        let list = self.text(self.number(folder, 3)?, self.number(folder, 4)?)?;
+        (stat.mode != 0).then_some(Names { stat, idle: u8::try_from(self.number(folder, 5)?).ok()?, list })
+    }
+
+    /// The row of a folder.
+    fn folder(&self, folder: usize) -> Option<&[u8; FOLDER]> {
+        self.bytes.get(HEAD + folder * FOLDER..)?.first_chunk()
+    }
+
+    /// One of the first six numbers of a folder's row.
+    fn number(&self, folder: usize, place: usize) -> Option<usize> {
+        usize::try_from(u32::from_le_bytes(*self.folder(folder)?[place * 4..].first_chunk()?)).ok()
     }
 
     pub(super) fn name(&self, number: usize) -> Option<&BStr> {
@@ -126,15 +185,7 @@ impl Notes {
     pub(super) fn note(&self, number: usize) -> Option<Note> {
         let row = self.row(number)?;
         let [form, idle] = *row[6..].first_chunk()?;
-        let long = |place: usize| row[12 + place * 8..].first_chunk::<8>().copied();
-        let stat = Stat {
-            size: u64::from_le_bytes(long(0)?),
-            mtime: i64::from_le_bytes(long(1)?),
-            ctime: i64::from_le_bytes(long(2)?),
-            inode: u64::from_le_bytes(long(3)?),
-            mode: u32::from_le_bytes(*row[8..].first_chunk()?),
-            taken: 0,
-        };
+        let stat = stat(row[8..].first_chunk()?);
         let form = if form == 0 { Form::Bytes } else { Form::Pointer };
         Some(Note { stat, form, id: ContentId::try_from(&row[FIXED..]).ok()?, idle })
     }
@@ -152,44 +203,72 @@ impl Notes {
     }
 }
 
-/// The bytes of a file with `notes`, by folder and name, in their order. None if they are more than can be numbered.
-pub(super) fn encode(notes: &[(&BStr, &BStr, Note)], hash_kind: gix_hash::Kind) -> Option<Vec<u8>> {
-    let (mut folders, mut rows, mut names) = (Vec::new(), Vec::new(), Vec::new());
+/// What the system said of a file or folder.
+fn stat(bytes: &[u8; STAT]) -> Stat {
+    let (mode, rest) = bytes.split_at(4);
+    let long = |place: usize| rest[place * 8..].first_chunk().copied().unwrap_or_default();
+    Stat {
+        size: u64::from_le_bytes(long(0)),
+        mtime: i64::from_le_bytes(long(1)),
+        ctime: i64::from_le_bytes(long(2)),
+        inode: u64::from_le_bytes(long(3)),
+        mode: u32::from_le_bytes(mode.first_chunk().copied().unwrap_or_default()),
+        taken: 0,
+    }
+}
+
+fn put_stat(bytes: &mut Vec<u8>, stat: &Stat) {
+    bytes.extend(stat.mode.to_le_bytes());
+    bytes.extend(stat.size.to_le_bytes());
+    bytes.extend(stat.mtime.to_le_bytes());
+    bytes.extend(stat.ctime.to_le_bytes());
+    bytes.extend(stat.inode.to_le_bytes());
+}
+
+/// The bytes of a file with what is noted of folders. None if it is more than can be numbered.
+pub(super) fn encode(noted: &BTreeMap<&BStr, OfFolder<'_>>, hash_kind: gix_hash::Kind) -> Option<Vec<u8>> {
+    let (mut folders, mut rows, mut texts) = (Vec::new(), Vec::new(), Vec::new());
     let mut count = 0u32;
-    let mut before = None;
-    for (number, (folder, name, note)) in notes.iter().enumerate() {
-        if before != Some(*folder) {
-            let place = [names.len(), folder.len(), number].map(|number| u32::try_from(number).ok());
-            place.into_iter().try_for_each(|number| {
-                folders.extend(number?.to_le_bytes());
-                Some(())
-            })?;
-            names.extend_from_slice(folder);
-            (before, count) = (Some(*folder), count.checked_add(1)?);
+    for (path, OfFolder { names, notes }) in noted {
+        let list = names.map(|names| names.list).unwrap_or_default();
+        put_numbers(&mut folders, &[texts.len(), path.len()])?;
+        folders.extend(count.to_le_bytes());
+        texts.extend_from_slice(path);
+        let idle = names.map_or(0, |names| names.idle.into());
+        put_numbers(&mut folders, &[texts.len(), list.len(), idle])?;
+        texts.extend_from_slice(list);
+        match names {
+            Some(names) => put_stat(&mut folders, &names.stat),
+            None => folders.extend([0; STAT]),
         }
-        let Note { stat, form, id, idle } = note;
-        rows.extend(u32::try_from(names.len()).ok()?.to_le_bytes());
-        rows.extend(u16::try_from(name.len()).ok()?.to_le_bytes());
-        rows.extend([u8::from(*form == Form::Pointer), *idle]);
-        rows.extend(stat.mode.to_le_bytes());
-        rows.extend(stat.size.to_le_bytes());
-        rows.extend(stat.mtime.to_le_bytes());
-        rows.extend(stat.ctime.to_le_bytes());
-        rows.extend(stat.inode.to_le_bytes());
-        rows.extend_from_slice(id.as_bytes());
-        names.extend_from_slice(name);
+        for (name, Note { stat, form, id, idle }) in notes {
+            put_numbers(&mut rows, &[texts.len()])?;
+            rows.extend(u16::try_from(name.len()).ok()?.to_le_bytes());
+            rows.extend([u8::from(*form == Form::Pointer), *idle]);
+            put_stat(&mut rows, stat);
+            rows.extend_from_slice(id.as_bytes());
+            texts.extend_from_slice(name);
+            count = count.checked_add(1)?;
+        }
     }
     let mut bytes = MAGIC.to_vec();
-    bytes.reserve(folders.len() + rows.len() + names.len() + 2 * blake3::OUT_LEN);
+    bytes.reserve(folders.len() + rows.len() + texts.len() + 2 * blake3::OUT_LEN);
     bytes.extend([VERSION, number(hash_kind)]);
+    put_numbers(&mut bytes, &[noted.len()])?;
     bytes.extend(count.to_le_bytes());
-    bytes.extend(u32::try_from(notes.len()).ok()?.to_le_bytes());
-    for part in [folders, rows, names] {
+    for part in [folders, rows, texts] {
         bytes.extend(part);
     }
     let checksum = blake3::hash(&bytes);
     bytes.extend_from_slice(checksum.as_bytes());
     Some(bytes)
+}
+
+fn put_numbers(bytes: &mut Vec<u8>, numbers: &[usize]) -> Option<()> {
+    for number in numbers {
+        bytes.extend(u32::try_from(*number).ok()?.to_le_bytes());
+    }
+    Some(())
 }
 
 /// The number that stands for a kind of hash.

@@ -1,5 +1,7 @@
 //! What the files of a working tree hashed to, by what `stat` says of them. Start with [`StatCache`].
 //!
+//! Of folders, the names in them are kept in the same way: a folder that did not change is not listed again.
+//!
 //! As in git's index, a file whose size, times, inode and mode are those noted is not read again. The
 //! danger is a *racy* file: changed after it was hashed, within the resolution of its time stamps. So
 //! a note is trusted only if the file had been at rest for a while when its [`Stat`] was taken, and
@@ -10,7 +12,7 @@
 
 mod file;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs::{File, Metadata};
 use std::io::{self, Read, Write};
 use std::ops::Range;
@@ -22,7 +24,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use bstr::{BStr, BString};
 
-use self::file::{Note, Notes};
+use self::file::{Names, Note, Notes, OfFolder};
 use crate::tree::ContentId;
 
 /// A second in nanoseconds.
@@ -128,6 +130,8 @@ pub struct StatCache {
     written: i64,
     /// Per note whether it was of use.
     used: Vec<AtomicBool>,
+    /// Per folder whether the names in it were.
+    used_names: Vec<AtomicBool>,
     fresh: Mutex<Fresh>,
 }
 
@@ -136,6 +140,8 @@ pub struct StatCache {
 struct Fresh {
     /// By folder and name.
     notes: HashMap<BString, HashMap<BString, Note>>,
+    /// The names in folders, by the folders' paths.
+    names: HashMap<BString, (Stat, Vec<u8>)>,
     changed: bool,
 }
 
@@ -145,18 +151,31 @@ impl Fresh {
     }
 }
 
-/// What is known of the files in one folder. Asked for in the order of their names, they are found fastest.
+/// What is known of one folder and the files in it. Asked for in the order of their names, they are found fastest.
 #[derive(Debug)]
 pub struct FolderNotes<'a> {
     cache: &'a StatCache,
     folder: &'a BStr,
+    number: Option<usize>,
     /// The notes that were read from the file, by their numbers.
     read: Range<usize>,
     /// The one after that which was found last.
     next: usize,
 }
 
-impl FolderNotes<'_> {
+impl<'a> FolderNotes<'a> {
+    /// The names in the folder in the order in which they were noted, and whether they are those of folders; if the
+    /// folder is as it was then. Only where the file system changes a folder's times with the names in it.
+    #[must_use]
+    pub fn names(&self, stat: &Stat) -> Option<impl Iterator<Item = (&'a BStr, bool)>> {
+        let (number, cache) = (self.number?, self.cache);
+        let names = cache.notes.names(number).filter(|names| names.stat.says(stat))?;
+        stat.rests_at(cache.written).then(|| {
+            cache.used_names[number].store(true, Ordering::Relaxed);
+            Names::iter(names.list)
+        })
+    }
+
     /// The content id of the file `name`, if it is as it was when it was noted.
     pub fn lookup(&mut self, name: &BStr, form: Form, stat: &Stat) -> Option<ContentId> {
         let StatCache { notes, used, written, .. } = self.cache;
@@ -184,15 +203,40 @@ impl StatCache {
     pub fn load(path: impl Into<PathBuf>, hash_kind: gix_hash::Kind) -> Self {
         let path = path.into();
         let (notes, written) = read(&path, hash_kind).unwrap_or_default();
-        let used = (0..notes.len()).map(|_| AtomicBool::new(false)).collect();
-        Self { path, hash_kind, notes, written, used, fresh: Mutex::default() }
+        let unused = |count| (0..count).map(|_| AtomicBool::new(false)).collect();
+        let (used, used_names) = (unused(notes.len()), unused(notes.folders()));
+        Self { path, hash_kind, notes, written, used, used_names, fresh: Mutex::default() }
     }
 
-    /// What is known of the files in the folder at `path` of the working tree.
+    /// What is known of the folder at `path` of the working tree.
     #[must_use]
     pub fn folder<'a>(&'a self, path: &'a BStr) -> FolderNotes<'a> {
-        let read = self.notes.in_folder(path);
-        FolderNotes { cache: self, folder: path, next: read.start, read }
+        let number = self.notes.find_folder(path);
+        let read = number.and_then(|number| self.notes.numbers(number)).unwrap_or_default();
+        FolderNotes { cache: self, folder: path, number, next: read.start, read }
+    }
+
+    /// Notes the names in the folder at `folder`, of which `stat` was taken before they were read, and whether they are
+    /// those of folders.
+    ///
+    /// Those of a folder that was changed a moment ago are not noted, as files are not.
+    pub fn record_names<'n>(
+        &self,
+        folder: &BStr,
+        stat: Stat,
+        names: impl IntoIterator<Item = (&'n BStr, bool)>,
+    ) {
+        if !stat.rests_at(stat.taken.saturating_sub(TICKS)) {
+            return;
+        }
+        let mut list = Vec::new();
+        let all = names.into_iter().all(|(name, is_folder)| Names::push(&mut list, name, is_folder));
+        let mut fresh = self.fresh();
+        let noted = fresh.names.get(folder).is_some_and(|(noted, _)| noted.says(&stat));
+        if all && !noted {
+            fresh.names.insert(folder.to_owned(), (stat, list));
+            fresh.changed = true;
+        }
     }
 
     /// Notes that the file `name` in the folder at `folder`, of which `stat` was taken before it was read, has the
@@ -219,13 +263,15 @@ impl StatCache {
         if !fresh.changed {
             return Ok(());
         }
-        let mut notes: Vec<(&BStr, &BStr, Note)> =
-            self.kept().filter(|(folder, name, _)| fresh.get(folder, name).is_none()).collect();
-        for (folder, of_folder) in &fresh.notes {
-            notes.extend(of_folder.iter().map(|(name, note)| (folder.as_ref(), name.as_ref(), *note)));
+        let mut all = self.kept();
+        for (folder, (stat, list)) in &fresh.names {
+            all.entry(folder.as_ref()).or_default().names = Some(Names { stat: *stat, idle: 0, list });
         }
-        notes.sort_unstable_by_key(|(folder, name, _)| (*folder, *name));
-        let bytes = file::encode(&notes, self.hash_kind).ok_or(io::ErrorKind::FileTooLarge)?;
+        for (folder, notes) in &fresh.notes {
+            let notes = notes.iter().map(|(name, note)| (name.as_ref(), *note));
+            all.entry(folder.as_ref()).or_default().notes.extend(notes);
+        }
+        let bytes = file::encode(&all, self.hash_kind).ok_or(io::ErrorKind::FileTooLarge)?;
         let folder =
             self.path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         std::fs::create_dir_all(folder)?;
@@ -236,17 +282,32 @@ impl StatCache {
         Ok(())
     }
 
-    /// The notes of the file that are still worth keeping.
-    fn kept(&self) -> impl Iterator<Item = (&BStr, &BStr, Note)> {
-        self.notes.iter().filter_map(|(folder, name, number, note)| {
-            let used = self.used[number].load(Ordering::Relaxed);
-            let idle = if used { 0 } else { note.idle.saturating_add(1) };
-            (idle < PATIENCE && note.stat.rests_at(self.written)).then_some((
-                folder,
-                name,
-                Note { idle, ..note },
-            ))
-        })
+    /// What of the file is still worth keeping.
+    fn kept(&self) -> BTreeMap<&BStr, OfFolder<'_>> {
+        let worth = |used: &AtomicBool, idle: u8, stat: &Stat| {
+            let idle = if used.load(Ordering::Relaxed) { 0 } else { idle.saturating_add(1) };
+            (idle < PATIENCE && stat.rests_at(self.written)).then_some(idle)
+        };
+        let mut kept = BTreeMap::new();
+        for folder in 0..self.notes.folders() {
+            let (Some(path), Some(numbers)) = (self.notes.path(folder), self.notes.numbers(folder)) else {
+                continue;
+            };
+            let names = self.notes.names(folder).and_then(|names| {
+                let idle = worth(&self.used_names[folder], names.idle, &names.stat)?;
+                Some(Names { idle, ..names })
+            });
+            let note = |number| {
+                let (name, note) = (self.notes.name(number)?, self.notes.note(number)?);
+                let idle = worth(&self.used[number], note.idle, &note.stat)?;
+                Some((name, Note { idle, ..note }))
+            };
+            let notes: BTreeMap<_, _> = numbers.filter_map(note).collect();
+            if names.is_some() || !notes.is_empty() {
+                kept.insert(path, OfFolder { names, notes });
+            }
+        }
+        kept
     }
 
     fn fresh(&self) -> MutexGuard<'_, Fresh> {

@@ -170,8 +170,11 @@ fn nothing_is_written_unless_something_is_new() {
 
 /// The paths that were read from the file.
 fn noted(cache: &StatCache) -> impl Iterator<Item = String> {
-    let path = |(folder, name, ..): (&BStr, &BStr, usize, Note)| format!("{folder}/{name}");
-    cache.notes.iter().map(path).map(|path| path.trim_start_matches('/').to_owned())
+    let paths = move |folder: usize| {
+        let (path, numbers) = (cache.notes.path(folder).unwrap(), cache.notes.numbers(folder).unwrap());
+        numbers.map(move |number| format!("{path}/{}", cache.notes.name(number).unwrap()))
+    };
+    (0..cache.notes.folders()).flat_map(paths).map(|path| path.trim_start_matches('/').to_owned())
 }
 
 #[test]
@@ -265,25 +268,75 @@ fn files_of_a_folder_are_found_in_any_order() {
     }
 }
 
+fn names(cache: &StatCache, folder: &str, stat: &Stat) -> Option<Vec<(String, bool)>> {
+    let notes = cache.folder(folder.into());
+    let names = notes.names(stat)?;
+    Some(names.map(|(name, is_folder)| (name.to_string(), is_folder)).collect())
+}
+
+#[test]
+fn names_in_a_folder_that_did_not_change_are_known() {
+    let place = Place::new();
+    let stat = Stat { mode: 0o40_755, ..at_rest() };
+    let cache = place.load();
+    let given = [("b", true), ("a.txt", false)];
+    cache.record_names("x/y".into(), stat, given.map(|(name, is_folder)| (name.into(), is_folder)));
+    cache.record_names("empty".into(), stat, []);
+    record(&cache, "x/y/a.txt", stat, id(1));
+    cache.save().unwrap();
+    let cache = place.load();
+    let given = given.map(|(name, is_folder)| (name.to_owned(), is_folder));
+    assert_eq!(names(&cache, "x/y", &stat).as_deref(), Some(&given[..]));
+    assert_eq!(names(&cache, "empty", &stat), Some(Vec::new()));
+    assert_eq!(names(&cache, "x", &stat), None);
+    assert_eq!(look_up(&cache, "x/y/a.txt", &stat), Some(id(1)));
+    for (field, other) in [
+        ("mtime", Stat { mtime: stat.mtime - 1, ..stat }),
+        ("ctime", Stat { ctime: stat.ctime - 1, ..stat }),
+        ("inode", Stat { inode: 4, ..stat }),
+    ] {
+        assert_eq!(names(&cache, "x/y", &other), None, "{field}");
+    }
+}
+
+#[test]
+fn names_in_a_folder_that_changed_a_moment_ago_are_not_noted() {
+    let place = Place::new();
+    let stat = Stat { mode: 0o40_755, ..at_rest() };
+    let cache = place.load();
+    cache.record_names("racy".into(), Stat { mtime: stat.taken - 1_000_001, ..stat }, []);
+    cache.save().unwrap();
+    assert!(!place.file().exists());
+    // Nor trusted where the file that holds them is not newer.
+    cache.record_names("rests".into(), stat, []);
+    cache.save().unwrap();
+    let older = UNIX_EPOCH + Duration::from_nanos(u64::try_from(stat.mtime).unwrap());
+    fs::File::options().append(true).open(place.file()).unwrap().set_modified(older).unwrap();
+    assert_eq!(names(&place.load(), "rests", &stat), None);
+}
+
 proptest! {
     #[test]
     fn what_is_written_is_read(notes in btree_map(("[a-c/]{0,3}", "[a-c]{1,3}"), (any::<u64>(), any::<u32>(), any::<u8>()), 0..20)) {
         let stat = |size: u64, mode: u32| Stat { size, mode, mtime: -1, ctime: i64::MAX, inode: size ^ 1, taken: 0 };
         let form = |byte: u8| if byte.is_multiple_of(2) { Form::Bytes } else { Form::Pointer };
-        let given: Vec<(&BStr, &BStr, Note)> = notes
-            .iter()
-            .map(|((folder, name), &(size, mode, byte))| {
-                let note = Note { stat: stat(size, mode), form: form(byte), id: id(byte), idle: byte };
-                (folder.as_str().into(), name.as_str().into(), note)
-            })
-            .collect();
+        let mut given: BTreeMap<&BStr, OfFolder<'_>> = BTreeMap::new();
+        for ((folder, name), &(size, mode, byte)) in &notes {
+            let note = Note { stat: stat(size, mode), form: form(byte), id: id(byte), idle: byte };
+            given.entry(folder.as_str().into()).or_default().notes.insert(name.as_str().into(), note);
+        }
         let read = Notes::decode(file::encode(&given, SHA1).unwrap(), SHA1).unwrap();
-        prop_assert_eq!(read.len(), given.len());
-        for ((folder, name, note), (read_folder, read_name, number, read_note)) in given.into_iter().zip(read.iter()) {
-            prop_assert_eq!((folder, name), (read_folder, read_name));
-            prop_assert!(note.stat.says(&read_note.stat));
-            prop_assert_eq!((note.form, note.id, note.idle), (read_note.form, read_note.id, read_note.idle));
-            prop_assert_eq!(read.find(read.in_folder(folder), name), Some(number));
+        prop_assert_eq!((read.len(), read.folders()), (notes.len(), given.len()));
+        for (folder, of_folder) in given {
+            let found = read.find_folder(folder).unwrap();
+            prop_assert!(read.names(found).is_none());
+            for (name, note) in of_folder.notes {
+                let number = read.find(read.numbers(found).unwrap(), name).unwrap();
+                let read_note = read.note(number).unwrap();
+                prop_assert_eq!(read.name(number), Some(name));
+                prop_assert!(note.stat.says(&read_note.stat));
+                prop_assert_eq!((note.form, note.id, note.idle), (read_note.form, read_note.id, read_note.idle));
+            }
         }
     }
 }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use bstr::BStr;
+use dtbuild_cache::memo::Asking;
 use dtbuild_cache::snapshot::Snapshot;
 use dtbuild_cache::sources::Selection;
 
@@ -173,6 +174,13 @@ impl Contexts {
             }
         }
         Ok(true)
+    }
+
+    /// Adds the ignore files to what an answer depends on.
+    pub(super) fn identify_rules(&self, asking: &mut Asking) {
+        for inputs in [&self.main].into_iter().chain(self.folders.values()) {
+            inputs.identify_rules(asking);
+        }
     }
 
     /// Those of the changed paths, which are sorted, that are inputs.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use bstr::{BStr, BString, ByteSlice as _};
 use dtbuild_cache::globs::{GlobFilter, Globs};
 use dtbuild_cache::ignore::{IgnoreError, Rules};
+use dtbuild_cache::memo::Asking;
 use dtbuild_cache::snapshot::Snapshot;
 use dtbuild_cache::sources::Selection;
 use dtbuild_cache::tree::{Both, ContentId, Identified};
@@ -239,6 +240,12 @@ impl Inputs {
     pub(super) fn has_rules_of(&self, repository: &Repository, files: Files) -> Result<bool> {
         let Some((path, text)) = &self.ignore_file else { return Ok(true) };
         Ok(files.read(repository, path.as_bstr())?.as_ref() == Some(text))
+    }
+
+    /// Adds the ignore file to what an answer depends on.
+    pub(super) fn identify_rules(&self, asking: &mut Asking) {
+        let (path, text) = self.ignore_file.clone().unwrap_or_default();
+        asking.on_number(usize::from(self.ignore_file.is_some())).on(&path).on(&text);
     }
 
     /// Those of the changed paths, which are sorted, that lie where inputs can be.

@@ -9,6 +9,7 @@ use dtbuild_cache::memo::{Asking, Question};
 use dtbuild_cache::tree::{ContentId, Kind};
 
 use super::comparison::{below, of_path};
+use super::keys::Keys;
 use super::source::Source;
 use super::written::machine_platform;
 use crate::commands::files::Files;
@@ -22,6 +23,7 @@ use crate::plan::ChangedPath;
 const OWN: &str = "dtbuild image of a commit v2";
 const WHOLE: &str = "dtbuild image of a commit with what it is built from v2";
 const FIELDS: &str = "dtbuild fields of a key v1";
+const DISK: &str = "dtbuild images of the disk as in a commit v1";
 const CHANGED: &str = "dtbuild changed inputs of an image of a commit v1";
 
 /// The code that computes keys.
@@ -65,7 +67,9 @@ impl<'a> Questions<'a> {
     fn ask(&self, name: &ImageName, image: &Image) -> Result<Option<Question>> {
         let mut asking = self.common.clone();
         asking.on(name.as_str().as_bytes());
-        if !declared(image, &mut asking) {
+        declared(image, &mut asking);
+        // Globs of the repository can match anywhere in it, and other contexts lie anywhere.
+        if image.paths.is_some() || !image.contexts.is_empty() || image.source != config::Source::Commit {
             return Ok(None);
         }
         let Some((Kind::Folder, context)) = self.entry(image.context.as_bstr())? else { return Ok(None) };
@@ -127,6 +131,30 @@ pub(super) fn of_key(key: &ImageKey) -> Question {
     Asking::new(FIELDS).on(CODE.as_bytes()).on(key.as_bytes()).question()
 }
 
+/// The question whether all that the images read of the disk is as in a commit. None where more counts than can be put
+/// into it.
+pub(super) fn of_disk(
+    workspace: &Workspace,
+    commit: CommitId,
+    sources: &BTreeMap<ImageName, Source>,
+    keys: &Keys,
+) -> Result<Option<Question>> {
+    // What of a submodule can be looked into differs between machines.
+    if workspace.repository.entry(commit, BStr::new(".gitmodules"))?.is_some() {
+        return Ok(None);
+    }
+    let mut asking = Asking::new(DISK);
+    asking.on(CODE.as_bytes()).on(commit.to_string().as_bytes());
+    project(&workspace.config, &workspace.lock, &mut asking);
+    for (name, source) in sources {
+        let Some(keyed) = keys.get(name) else { return Ok(None) };
+        asking.on(name.as_str().as_bytes()).on(keyed.key.as_bytes());
+        declared(source.declared(&workspace.config)?, &mut asking);
+        source.contexts.identify_rules(&mut asking);
+    }
+    Ok(Some(asking.question()))
+}
+
 /// The question which of these paths are inputs of an image, of which `image` asks.
 pub(super) fn of_changes(image: &Question, nearby: &[&ChangedPath]) -> Question {
     let mut asking = Asking::new(CHANGED);
@@ -167,8 +195,8 @@ fn project(config: &Config, lock: &Lock, asking: &mut Asking) {
     }
 }
 
-/// What `build.toml` says of an image; whether that can be put into a question.
-fn declared(image: &Image, asking: &mut Asking) -> bool {
+/// What `build.toml` says of an image.
+fn declared(image: &Image, asking: &mut Asking) {
     // Taken apart by name, so that a new field cannot be forgotten here. The lines are for messages alone.
     let Image {
         repository: _,
@@ -206,8 +234,12 @@ fn declared(image: &Image, asking: &mut Asking) -> bool {
     if *options != BuildOptions::default() {
         asking.on(format!("{options:?}").as_bytes());
     }
-    // Globs of the repository can match anywhere in it, and other contexts lie anywhere.
-    paths.is_none() && contexts.is_empty() && *source == config::Source::Commit
+    if let Some(globs) = paths {
+        globs.identify(asking.on(b"paths"));
+    }
+    if !contexts.is_empty() || *source != config::Source::Commit {
+        asking.on(format!("{contexts:?} {source:?}").as_bytes());
+    }
 }
 
 /// Whether `path` is in the folder; everything is in the root.

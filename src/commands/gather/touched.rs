@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::keys::{Keyed, Keys};
+use super::questions;
 use super::source::Source;
 use crate::commands::files::Files;
 use crate::commands::workspace::Workspace;
@@ -20,11 +21,21 @@ pub(super) fn any(
     sources: &BTreeMap<ImageName, Source>,
     keys: &Keys,
 ) -> bool {
+    // Only that nothing is touched is remembered.
+    let question = questions::of_disk(workspace, commit, sources, keys).ok().flatten();
+    let memo = workspace.repository.memo();
+    if question.is_some_and(|question| memo.recall(&question).is_some()) {
+        return false;
+    }
     // What cannot be read of the commit is not what the image reads.
     let touched = |name: &ImageName, source: &Source| {
         keys.get(name).is_none_or(|keyed| !is_as_in(workspace, commit, source, keyed).unwrap_or(false))
     };
-    sources.iter().any(|(name, source)| touched(name, source))
+    let any = sources.iter().any(|(name, source)| touched(name, source));
+    if let Some(question) = question.filter(|_| !any) {
+        memo.note(question, vec![1]);
+    }
+    any
 }
 
 /// Whether the Dockerfile, the ignore files and all that is read are as in the commit.

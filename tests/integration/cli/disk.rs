@@ -78,6 +78,10 @@ fn every_kind_of_change_to_what_is_read_is_named() {
     ];
     for (what, change, image, expected) in changes {
         let repo = two();
+        // That nothing was touched is remembered only for as long as that is so.
+        for _ in 0..2 {
+            assert_eq!(named(&Dtbuild::new(&repo), image), Vec::<String>::new());
+        }
         change(&repo);
         assert_eq!(named(&Dtbuild::new(&repo), image), [expected], "{what}");
     }

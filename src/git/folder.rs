@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::{self, Read as _};
+use std::ops::Range;
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, OnceLock};
 
@@ -25,6 +26,8 @@ const REPOSITORY: &str = ".git";
 pub(super) struct Folder {
     /// Sorted by name.
     pub(super) files: Vec<File>,
+    /// The names of the files, one after the other: there are many.
+    text: Vec<u8>,
     /// The names of the folders in it, sorted.
     pub(super) folders: Vec<BString>,
     /// Whether there is a `.git` in it.
@@ -35,7 +38,8 @@ pub(super) struct Folder {
 
 /// A file or link.
 pub(super) struct File {
-    pub(super) name: BString,
+    /// Where its name is among those of the folder.
+    name: Range<usize>,
     pub(super) kind: Kind,
     pub(super) stat: Stat,
     /// What its content id is of.
@@ -60,13 +64,14 @@ impl Folder {
         let taken = stat::now();
         let notes = listing.stats.folder(place.as_bstr());
         let names = Names::read(listing, &handle, &notes, (place.as_bstr(), taken)).map_err(failed)?;
-        let text = attributes_in(&handle, &names.files).map_err(failed)?;
-        let own = above.inside(place.as_bstr(), text.as_deref())?;
+        let attributes = names.attributes(&handle).map_err(failed)?;
+        let own = above.inside(place.as_bstr(), attributes.as_deref())?;
         let tracking = own.unwrap_or_else(|| Arc::clone(above));
-        let Names { files, folders, is_repository } = names;
-        let mut folder = Self { files: Vec::with_capacity(files.len()), folders, is_repository, tracking };
-        for name in files {
-            match disk::look(&handle, name.as_bytes(), taken) {
+        let Names { text, files: found, folders, is_repository } = names;
+        let files = Vec::with_capacity(found.len());
+        let mut folder = Self { files, text, folders, is_repository, tracking };
+        for name in found {
+            match disk::look(&handle, &folder.text[name.clone()], taken) {
                 Ok(stat) => folder.push(name, stat),
                 Err(error) if disk::is_missing(&error) => {}
                 Err(error) => return Err(failed(error)),
@@ -77,17 +82,21 @@ impl Folder {
         Ok(folder)
     }
 
-    /// The file or link `name`.
-    pub(super) fn file(&self, name: &BStr) -> Option<&File> {
-        let found = self.files.binary_search_by(|file| file.name.as_bstr().cmp(name)).ok()?;
-        self.files.get(found)
+    /// Which of the files is called `name`.
+    pub(super) fn find(&self, name: &BStr) -> Option<usize> {
+        self.files.binary_search_by(|file| self.name(file).cmp(name)).ok()
     }
 
-    fn push(&mut self, name: BString, stat: Stat) {
+    /// The name of one of the files.
+    pub(super) fn name(&self, file: &File) -> &BStr {
+        self.text[file.name.clone()].as_bstr()
+    }
+
+    fn push(&mut self, name: Range<usize>, stat: Stat) {
         let file_type = FileType::from_raw_mode(stat.mode);
         let kind = match file_type {
             FileType::Socket => return,
-            FileType::Directory => return self.folders.push(name),
+            FileType::Directory => return self.folders.push(self.text[name].into()),
             FileType::Symlink => Kind::Symlink,
             _ if stat.is_executable() => Kind::Executable,
             _ => Kind::File,
@@ -106,7 +115,8 @@ impl Folder {
         let tracking = Arc::clone(&self.tracking);
         let mut tracker = tracking.tracker();
         for file in &mut self.files {
-            let path = || join(place, file.name.as_bstr());
+            let name = self.text[file.name.clone()].as_bstr();
+            let path = || join(place, name);
             if !listing.executable_bit && file.kind != Kind::Symlink {
                 let executable = listing.index.get()?.is_executable(path().as_bstr());
                 file.kind = if executable { Kind::Executable } else { Kind::File };
@@ -116,7 +126,7 @@ impl Folder {
             {
                 file.form = Form::Pointer;
             }
-            if let Some(id) = notes.lookup(file.name.as_bstr(), file.form, &file.stat) {
+            if let Some(id) = notes.lookup(name, file.form, &file.stat) {
                 file.id = id.into();
             }
         }
@@ -127,8 +137,10 @@ impl Folder {
 /// The names in a folder, sockets left out.
 #[derive(Default)]
 struct Names {
-    /// Sorted, of all that is no folder.
-    files: Vec<BString>,
+    /// Those of all that is no folder.
+    text: Vec<u8>,
+    /// Where each of them is, sorted by them.
+    files: Vec<Range<usize>>,
     folders: Vec<BString>,
     is_repository: bool,
 }
@@ -158,10 +170,10 @@ impl Names {
                 names.push(name, file_type == FileType::Directory);
             }
         }
-        names.files.sort_unstable();
+        names.files.sort_unstable_by(|left, right| names.text[left.clone()].cmp(&names.text[right.clone()]));
         if can_be_told {
             let repository = names.is_repository.then_some((BStr::new(REPOSITORY), true));
-            let files = names.files.iter().map(|name| (name.as_bstr(), false));
+            let files = names.files.iter().map(|name| (names.text[name.clone()].as_bstr(), false));
             let folders = names.folders.iter().map(|name| (name.as_bstr(), true));
             listing.stats.record_names(place, stat, files.chain(folders).chain(repository));
         }
@@ -174,23 +186,25 @@ impl Names {
         } else if is_folder {
             self.folders.push(name.to_owned());
         } else {
-            self.files.push(name.to_owned());
+            let start = self.text.len();
+            self.text.extend_from_slice(name);
+            self.files.push(start..self.text.len());
         }
     }
-}
 
-/// The text of the attribute file among `names`, which are sorted. A link in its place does not count, as with git.
-fn attributes_in(folder: &OwnedFd, names: &[BString]) -> io::Result<Option<Vec<u8>>> {
-    let name = attributes::FILE.as_bytes();
-    if names.binary_search_by(|found| found.as_slice().cmp(name)).is_err() {
-        return Ok(None);
+    /// The text of the attribute file among them. A link in its place does not count, as with git.
+    fn attributes(&self, folder: &OwnedFd) -> io::Result<Option<Vec<u8>>> {
+        let name = attributes::FILE.as_bytes();
+        if self.files.binary_search_by(|found| self.text[found.clone()].cmp(name)).is_err() {
+            return Ok(None);
+        }
+        let file = match disk::open(folder, name, OFlags::empty()) {
+            Ok(file) => fs::File::from(file),
+            Err(Errno::LOOP | Errno::NOENT) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        let mut text = Vec::new();
+        (&file).read_to_end(&mut text)?;
+        Ok(Some(text))
     }
-    let file = match disk::open(folder, name, OFlags::empty()) {
-        Ok(file) => fs::File::from(file),
-        Err(Errno::LOOP | Errno::NOENT) => return Ok(None),
-        Err(error) => return Err(error.into()),
-    };
-    let mut text = Vec::new();
-    (&file).read_to_end(&mut text)?;
-    Ok(Some(text))
 }

@@ -71,7 +71,11 @@ impl Listing {
         let folder = self.folder(path)?;
         let mut nodes = Vec::with_capacity(folder.files.len() + folder.folders.len());
         for file in &folder.files {
-            nodes.push(Node { name: file.name.clone(), kind: file.kind, id: file.id.get().copied() });
+            nodes.push(Node {
+                name: folder.name(file).to_owned(),
+                kind: file.kind,
+                id: file.id.get().copied(),
+            });
         }
         for name in &folder.folders {
             let kind = self.kind(join(path, name.as_bstr()).as_bstr())?;
@@ -128,7 +132,8 @@ impl Listing {
         let (folder, name) = split(path);
         let folder = self.folder(folder)?;
         // Whoever asks got the path from the listing.
-        let file = folder.file(name).ok_or_else(|| GitError::Changed { path: self.shown(path) })?;
+        let found = folder.find(name).and_then(|number| folder.files.get(number));
+        let file = found.ok_or_else(|| GitError::Changed { path: self.shown(path) })?;
         match file.special {
             Some(what) => Err(GitError::SpecialFile { path: self.shown(path), what }),
             None => Ok(look(file)),

@@ -68,8 +68,9 @@ impl Unread {
         // What was committed before the attribute was set stays as it is until somebody changes it.
         let unconverted = self.indexed == Some(ids.bytes);
         let id = ids.pointer.filter(|_| !unconverted).unwrap_or(ids.bytes);
-        let folder = listing.place(split(path).0);
-        listing.stats.record(folder.as_bstr(), file.name.as_bstr(), file.form, file.stat, id);
+        let (folder, name) = split(path);
+        let folder = listing.place(folder);
+        listing.stats.record(folder.as_bstr(), name, file.form, file.stat, id);
         Ok(*file.id.get_or_init(|| id))
     }
 }

@@ -47,7 +47,7 @@ impl WorkingTree {
         for (path, folder) in &found.folders {
             text.clear();
             for file in &folder.files {
-                text.extend_from_slice(&file.name);
+                text.extend_from_slice(folder.name(file));
                 // No name holds a zero byte. What has no id is not let in.
                 let id = file.id.get().map(|id| id.as_bytes()).unwrap_or_default();
                 text.extend([0, code(file.kind), u8::from(!id.is_empty())]);

@@ -79,7 +79,7 @@ fn look<F: Filter>(
         return Ok(());
     }
     for (number, file) in folder.files.iter().enumerate().filter(|(_, file)| file.id.get().is_none()) {
-        let place = join(path.as_bstr(), file.name.as_bstr());
+        let place = join(path.as_bstr(), folder.name(file));
         if filter.enter(&state, place.as_bstr(), file.kind).0 == Verdict::Included {
             found.unread.push(Unread::new(listing, &folder, number, place)?);
         }

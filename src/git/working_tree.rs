@@ -236,8 +236,7 @@ impl WorkingTree {
         }
         let (folder, name) = split(path);
         let folder = self.listing.folder(folder)?;
-        let number = folder.files.iter().position(|file| file.name == name);
-        let number = number.ok_or_else(|| GitError::Changed { path: self.listing.shown(path) })?;
+        let number = folder.find(name).ok_or_else(|| GitError::Changed { path: self.listing.shown(path) })?;
         let file = Unread::new(&self.listing, &folder, number, path.to_owned())?;
         file.identify(&self.listing, self.objects.hash(), &mut Vec::new())
     }

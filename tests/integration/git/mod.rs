@@ -7,6 +7,7 @@ mod diff;
 mod fetch;
 mod filters;
 mod lfs;
+mod noted;
 mod odd_paths;
 mod open;
 mod rules;

@@ -7,15 +7,14 @@ use std::time::{Duration, SystemTime};
 
 use bstr::{BStr, BString};
 use dtbuild::git::{GitError, Repository};
-use dtbuild_cache::ignore::Rules;
 use dtbuild_cache::snapshot::Snapshot;
-use dtbuild_cache::tree::{ContentId, Everything, Filter, Identified, Kind};
+use dtbuild_cache::tree::{ContentId, Everything, Filter, Kind};
 
 use super::filters::{Only, Without};
 use crate::support::repo::TestRepo;
 
 /// All that a snapshot says of its files.
-type Listing = Vec<(BString, Kind, ContentId, u64, Option<BString>)>;
+pub(super) type Listing = Vec<(BString, Kind, ContentId, u64, Option<BString>)>;
 
 fn listing(snapshot: &Snapshot) -> Listing {
     let entries = snapshot.entries.iter().cloned();
@@ -32,17 +31,17 @@ fn disk(repo: &TestRepo, folder: &str, filter: &impl Filter) -> Result<Snapshot,
 }
 
 /// The digest of all files, and what a snapshot says of them.
-fn on_disk(repo: &TestRepo) -> (ContentId, Listing) {
+pub(super) fn on_disk(repo: &TestRepo) -> (ContentId, Listing) {
     on_disk_with(repo, &Everything)
 }
 
-fn on_disk_with(repo: &TestRepo, filter: &impl Filter) -> (ContentId, Listing) {
+pub(super) fn on_disk_with(repo: &TestRepo, filter: &impl Filter) -> (ContentId, Listing) {
     let opened = Repository::discover(repo.root()).unwrap();
     let tree = opened.working_tree(BStr::new("")).unwrap().unwrap();
     (tree.digest(filter).unwrap(), listing(&tree.snapshot(filter).unwrap()))
 }
 
-fn committed(repo: &TestRepo, revision: &str) -> (ContentId, Listing) {
+pub(super) fn committed(repo: &TestRepo, revision: &str) -> (ContentId, Listing) {
     committed_with(repo, revision, &Everything)
 }
 
@@ -60,7 +59,7 @@ fn id_on_disk(repo: &TestRepo, path: &str) -> String {
 }
 
 /// A repository with one of everything, its files settled in git's index.
-fn sample() -> TestRepo {
+pub(super) fn sample() -> TestRepo {
     let repo = TestRepo::new()
         .file("a", "1\n")
         .file("empty", "")
@@ -371,97 +370,4 @@ fn sparse_checkout_holds_what_is_on_the_disk() {
     let repo = TestRepo::new().file("a/x", "1").file("b/x", "1").file("top", "1").commit("first");
     repo.git(["sparse-checkout", "set", "--cone", "--sparse-index", "a"]);
     assert_eq!(paths(&disk(&repo, "", &Everything).unwrap()), ["a", "a/x", "top"]);
-}
-
-/// Looks until what was found is noted: a file or folder that was changed a moment ago is not.
-fn noted(repo: &TestRepo) {
-    let notes = || fs::read(repo.root().join(".git/dtbuild/stat")).unwrap_or_default();
-    let begin = SystemTime::now();
-    let mut known = (notes(), 0);
-    // Once nothing is added, nothing is left to note.
-    while known.0.is_empty() || known.1 < 3 {
-        assert!(begin.elapsed().unwrap() < Duration::from_secs(10), "nothing is ever noted");
-        on_disk(repo);
-        known = if known.0 == notes() { (known.0, known.1 + 1) } else { (notes(), 0) };
-    }
-}
-
-#[test]
-fn every_change_of_names_is_seen_where_they_were_noted() {
-    type Change = fn(TestRepo) -> TestRepo;
-    let changes: [(&str, Change); 9] = [
-        ("a new file", |repo| repo.file("deep/er/new", "")),
-        ("a new folder", |repo| repo.file("deep/new/file", "")),
-        ("a file that is gone", |repo| repo.remove("bin/run")),
-        ("a folder that is gone", |repo| repo.remove("deep/er")),
-        ("a rename", |repo| repo.remove("a").file("b", "1\n")),
-        ("a file that becomes a folder", |repo| repo.remove("a").file("a/a", "1\n")),
-        ("a folder that becomes a file", |repo| repo.remove("deep").file("deep", "1\n")),
-        ("a folder that becomes a link", |repo| repo.remove("deep").link("deep", "bin")),
-        ("another content", |repo| repo.file("deep/er/est/b", "3\n")),
-    ];
-    for (what, change) in changes {
-        let repo = sample();
-        noted(&repo);
-        let repo = change(repo);
-        let dirty = on_disk(&repo);
-        assert_eq!(dirty, committed(&repo.commit("second"), "HEAD"), "{what}");
-    }
-}
-
-#[test]
-fn folder_that_is_emptied_goes_where_git_has_nothing_in_it_also_when_it_was_noted() {
-    let repo = sample().file("other/x", "1");
-    noted(&repo);
-    let repo = repo.remove("other/x");
-    assert!(repo.path("other").exists());
-    assert_eq!(on_disk(&repo), committed(&repo, "HEAD"));
-}
-
-/// The digest as a preview takes it, with what earlier runs found out.
-fn remembered(repo: &TestRepo, filter: &impl Identified) -> ContentId {
-    let opened = Repository::discover(repo.root()).unwrap();
-    let tree = opened.working_tree(BStr::new("")).unwrap().unwrap();
-    tree.remembered_digest(filter).unwrap()
-}
-
-#[test]
-fn digest_that_an_earlier_run_took_is_that_of_the_same_files_and_rules() {
-    let repo = sample().file("docs/x.md", "1").file("docs/deep/y.md", "1").commit("second");
-    let rules = |text: &str| Rules::parse(text.as_bytes()).unwrap();
-    let texts = ["", "**/*.md\n", "docs\n", "*\n!bin\n", "deep/**\n", "a\nempty\nbin/*\n"];
-    let check = |repo: &TestRepo, what: &str| {
-        for text in texts {
-            let expected = on_disk_with(repo, &rules(text)).0;
-            for run in ["first", "second"] {
-                assert_eq!(remembered(repo, &rules(text)), expected, "{what}, {run} run: {text:?}");
-            }
-        }
-    };
-    check(&repo, "clean");
-    let repo = repo.file("bin/run", "other").executable("a", "1\n").file("docs/new/z.md", "");
-    check(&repo, "dirty");
-    // An emptied folder counts where git has something in it, which is not seen in the files.
-    repo.git(["rm", "-r", "--quiet", "--cached", "docs"]);
-    check(&repo, "not in git any more");
-    let repo = repo.remove("docs/x.md").remove("docs/new");
-    check(&repo, "removed");
-}
-
-#[test]
-fn what_was_read_before_is_remembered_and_may_be_forgotten_at_any_time() {
-    let repo = TestRepo::new().file("tracked", "1").commit("first").file("untracked", "2");
-    let stats = repo.root().join(".git/dtbuild/stat");
-    let first = on_disk(&repo);
-    // A file that was changed a moment ago is not noted, so the first look may come too early.
-    let begin = SystemTime::now();
-    while !stats.exists() {
-        assert!(begin.elapsed().unwrap() < Duration::from_secs(10), "nothing is ever noted");
-        assert_eq!(on_disk(&repo), first);
-    }
-    assert_eq!(on_disk(&repo), first, "from the notes");
-    fs::write(&stats, "damaged").unwrap();
-    assert_eq!(on_disk(&repo), first, "without them");
-    let repo = repo.file("untracked", "3");
-    assert_ne!(on_disk(&repo), first, "another content of the same size");
 }

@@ -43,9 +43,7 @@ fn run() -> Outcome<()> {
         builds::ask(&options, &tools, images, &mut report, &mut table)?;
     }
     large::ask(&options, &tools, &mut report, &mut table)?;
-    for line in table.lines() {
-        report.note(&line);
-    }
+    report.table("builds", &table.lines());
     let folder = options.common.results();
     report.end(&folder)?;
     println!("\nthe rows are in {}", folder.display());

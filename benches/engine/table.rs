@@ -75,10 +75,10 @@ impl Table {
     }
 
     /// The table as Markdown.
-    pub(crate) fn lines(&self) -> impl Iterator<Item = String> {
-        let head = format!("\n| | {} | goal: at most |", TOOLS.join(" | "));
+    pub(crate) fn lines(&self) -> Vec<String> {
+        let head = format!("| | {} | goal: at most |", TOOLS.join(" | "));
         let rule = format!("| ---{} |", " | ---".repeat(TOOLS.len() + 1));
-        [head, rule].into_iter().chain(self.0.iter().cloned())
+        [vec![head, rule], self.0.clone()].concat()
     }
 }
 

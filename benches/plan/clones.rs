@@ -9,7 +9,7 @@ use std::rc::Rc;
 use serde_json::Value;
 
 use crate::Outcome;
-use crate::environment::record_path;
+use crate::environment::{self, record_path};
 use crate::monorepo::Monorepo;
 use crate::options::Options;
 use crate::processes::report::Report;
@@ -36,21 +36,20 @@ struct Clone {
 
 /// Times each kind of `git clone`, and in each clone the first plan of one changed file: where keys alone may decide, and
 /// where the base may be fetched.
-pub(crate) fn ask(
-    options: &Options,
-    monorepo: &Monorepo,
-    dtbuild: &Dtbuild,
-    report: &mut Report,
-) -> Outcome<()> {
+pub(crate) fn ask(options: &Options, report: &mut Report) -> Outcome<()> {
+    let dtbuild = Dtbuild::new(&options.common.dtbuild)?;
+    let monorepo = Monorepo::make(&options.common.folder, options.scaled)?;
+    environment::deploy_base(&monorepo, &dtbuild)?;
     monorepo.ask_git(["config", "uploadpack.allowFilter", "true"])?;
     let folder = place(options)?;
     let clones: Vec<Clone> = (0..KINDS.len()).map(|kind| Clone::at(&folder, kind)).collect();
     let rounds = options.common.rounds.min(ROUNDS);
-    let cloning: Vec<Timed> = KINDS.iter().zip(&clones).map(|(kind, at)| clone(monorepo, kind, at)).collect();
+    let cloning: Vec<Timed> =
+        KINDS.iter().zip(&clones).map(|(kind, at)| clone(&monorepo, kind, at)).collect();
     let clone_times = alternate(&cloning, rounds)?;
     let mut plans = Vec::new();
     for clone in &clones {
-        clone.keep(monorepo)?;
+        clone.keep(&monorepo)?;
         let command = |arguments: &[&str]| {
             let arguments = [&["--env", "staging", "--dry-run", "--json"], arguments].concat();
             dtbuild.command_in("", &clone.path, &arguments).after(clone.fresh())
@@ -58,9 +57,10 @@ pub(crate) fn ask(
         plans.extend([command(&["--offline"]), command(&[])]);
     }
     let plan_times = alternate(&plans, options.common.rounds)?;
-    report.note(&format!("\nfresh clones: {}, 1 changed, over `file://`\n", monorepo.size));
-    report.note("| `git clone` | | then `dtbuild --dry-run --offline` | the base | then `dtbuild --dry-run` | the base |");
-    report.note("| --- | --- | --- | --- | --- | --- |");
+    let mut table = vec![
+        "| `git clone` | | then `dtbuild --dry-run --offline` | the base | then `dtbuild --dry-run` | the base |".to_owned(),
+        "| --- | --- | --- | --- | --- | --- |".to_owned(),
+    ];
     for (kind, options) in KINDS.iter().enumerate() {
         let cell = |number: usize| -> Outcome<String> {
             let (plan, figure) = (&plans[number], &plan_times[number]);
@@ -72,8 +72,10 @@ pub(crate) fn ask(
         let clone = format!("{:.1} s", clone_times[kind].milliseconds() / 1000.0);
         let name =
             if options.is_empty() { "all of it".to_owned() } else { format!("`{}`", options.join(" ")) };
-        report.note(&format!("| {name} | {clone} | {} | {} |", cell(2 * kind)?, cell(2 * kind + 1)?));
+        table.push(format!("| {name} | {clone} | {} | {} |", cell(2 * kind)?, cell(2 * kind + 1)?));
     }
+    report.note(&format!("\n{}, 1 changed, over `file://`", monorepo.size));
+    report.table("fresh clones", &table);
     fs::remove_dir_all(folder)?;
     Ok(())
 }

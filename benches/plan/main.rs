@@ -44,9 +44,14 @@ fn run() -> Outcome<()> {
     }
     let options = Options::read(arguments.into_iter())?;
     let mut report = Report::begin(&options.common.dtbuild, options.common.rounds)?;
-    for size in &options.sizes {
-        let monorepo = Monorepo::make(&options.common.folder, *size)?;
-        questions::ask(&options, &monorepo, &mut report)?;
+    if questions::ALL.iter().any(|question| options.common.wants(question)) {
+        for size in &options.sizes {
+            let monorepo = Monorepo::make(&options.common.folder, *size)?;
+            questions::ask(&options, &monorepo, &mut report)?;
+        }
+    }
+    if options.common.wants("clone") {
+        clones::ask(&options, &mut report)?;
     }
     if options.common.wants("scaling") {
         scaling::ask(&options, &mut report)?;

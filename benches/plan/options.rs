@@ -8,7 +8,7 @@ use crate::processes::options::Common;
 pub(crate) struct Options {
     pub(crate) common: Common,
     pub(crate) sizes: Vec<Size>,
-    /// What the sizes of the question of scaling are multiples of.
+    /// What is cloned, and what the sizes of the question of scaling are multiples of.
     pub(crate) scaled: Size,
     /// How many files change.
     pub(crate) changes: Vec<usize>,
@@ -18,7 +18,7 @@ pub(crate) struct Options {
 const USAGE: &str = "\
 usage: ./dev bench plan [--size IMAGES,FILES,COMMITS]... [--changes N,N...] [--rounds N] [--no-peers] [--only NAME]...
   --size      monorepos to measure; 3,1000,100 and 200,100000,1000 and 1000,300000,100 when left out.
-              scaling measures multiples of the first; of 200,100000,1000 when left out
+              the first is cloned, and scaling measures multiples of it; 200,100000,1000 when left out
   --changes   how many files differ between base and head: of 1,10,100,1000,10000; 1,100,10000 when left out
   --rounds    how often each command runs; 11 when left out
   --no-peers  without turbo, nx and moon, which come from the npm registry

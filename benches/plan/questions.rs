@@ -4,13 +4,15 @@ use std::collections::BTreeSet;
 
 use crate::Outcome;
 use crate::chart;
-use crate::clones;
 use crate::environment;
 use crate::monorepo::{BASE, Monorepo};
 use crate::options::Options;
 use crate::processes::report::Report;
 use crate::processes::timing::{Timed, alternate};
 use crate::tools::{self, Dtbuild};
+
+/// What is asked of every monorepo.
+pub(crate) const ALL: [&str; 5] = ["diff", "cold", "peers", "nothing", "worktree"];
 
 /// Asks all questions of one monorepo. A commit is made HEAD without its files: only who looks at them has them checked out.
 pub(crate) fn ask(options: &Options, monorepo: &Monorepo, report: &mut Report) -> Outcome<()> {
@@ -40,9 +42,6 @@ pub(crate) fn ask(options: &Options, monorepo: &Monorepo, report: &mut Report) -
     }
     if options.common.wants("worktree") {
         worktree(options, monorepo, &dtbuild, report)?;
-    }
-    if options.common.wants("clone") {
-        clones::ask(options, monorepo, &dtbuild, report)?;
     }
     Ok(())
 }

@@ -55,23 +55,24 @@ pub(crate) fn ask(options: &Options, report: &mut Report) -> Outcome<()> {
             rows.insert(*size, measure(options, &dtbuild, *size)?);
         }
     }
-    report.note(&format!("\nscaling: time and peak memory\n\n| | {} |", QUESTIONS.join(" | ")));
-    report.note(&format!("| ---{} |", " | ---".repeat(QUESTIONS.len())));
+    let mut table = vec![format!("| | {} |", QUESTIONS.join(" | "))];
+    table.push(format!("| ---{} |", " | ---".repeat(QUESTIONS.len())));
     let mut powers = Vec::new();
     for series in &all {
         for size in &series.sizes {
-            report.note(&line(&size.to_string(), &rows[size]));
+            table.push(line(&size.to_string(), &rows[size]));
         }
         let slopes = slopes(series, &rows);
         let shown = slopes.iter().map(|slope| slope.map_or(String::new(), |slope| format!("{slope:.2}")));
         let shown = shown.collect::<Vec<_>>().join(" | ");
-        report.note(&format!("| *time grows with the {} to the power of* | {shown} |", series.name));
+        table.push(format!("| *time grows with the {} to the power of* | {shown} |", series.name));
         powers.push(slopes);
     }
     let largest = largest(options.scaled);
     let estimate = estimate(&rows[&options.scaled], &powers, options.scaled, largest);
-    report.note(&line(&format!("{largest}, as the powers tell"), &estimate));
-    report.note(&line(&format!("{largest}, measured"), &measure(options, &dtbuild, largest)?));
+    table.push(line(&format!("{largest}, as the powers tell"), &estimate));
+    table.push(line(&format!("{largest}, measured"), &measure(options, &dtbuild, largest)?));
+    report.table("scaling", &table);
     changes(options, &dtbuild, report)
 }
 
@@ -121,26 +122,29 @@ fn measure(options: &Options, dtbuild: &Dtbuild, size: Size) -> Outcome<Row> {
     let mut row = Row::new();
     for changes in [1, 100, 10_000] {
         monorepo.set_head(&Monorepo::change(changes))?;
-        row.push(Some(figure(dtbuild.plan(&monorepo), rounds)?));
+        row.push(Some(figure(&dtbuild.plan(&monorepo), rounds)?));
     }
     monorepo.set_head(&Monorepo::change(1))?;
     let cold = dtbuild.plan(&monorepo).after(tools::forget(&monorepo));
-    row.push(Some(figure(cold, rounds)?));
+    row.push(Some(figure(&cold, rounds)?));
     row.push(if size.is_huge() {
         None
     } else {
         monorepo.checkout(BASE)?;
-        Some(figure(dtbuild.disk(&monorepo), rounds)?)
+        Some(figure(&dtbuild.disk(&monorepo), rounds)?)
     });
+    // The table comes when all of it is there.
+    eprintln!("{}", line(&size.to_string(), &row));
     Ok(row)
 }
 
-fn figure(command: Timed, rounds: usize) -> Outcome<Figure> {
+fn figure(command: &Timed, rounds: usize) -> Outcome<Figure> {
+    // In this order: the first run of all learns what the others remember, and needs more memory for that.
+    let figures = alternate(std::slice::from_ref(command), rounds)?;
     let mut peak = 0;
     for _ in 0..RUNS {
-        peak = peak.max(peak_memory(&command)?);
+        peak = peak.max(peak_memory(command)?);
     }
-    let figures = alternate(&[command], rounds)?;
     Ok(Figure { time: figures[0].milliseconds(), peak })
 }
 
@@ -158,17 +162,17 @@ fn peak_memory(command: &Timed) -> Outcome<u64> {
 fn changes(options: &Options, dtbuild: &Dtbuild, report: &mut Report) -> Outcome<()> {
     let monorepo = Monorepo::make(&options.common.folder, options.scaled)?;
     environment::deploy_base(&monorepo, dtbuild)?;
-    report
-        .note(&format!("\nscaling: {}\n\n| changed | time and peak memory |\n| --- | --- |", options.scaled));
+    let mut table = vec![format!("| {} | |", options.scaled), "| --- | --- |".to_owned()];
     let mut points = Vec::new();
     for changes in CHANGES {
         monorepo.set_head(&Monorepo::change(changes))?;
-        let figure = figure(dtbuild.plan(&monorepo), options.common.rounds)?;
-        report.note(&line(&grouped(changes), &[Some(figure)]));
+        let figure = figure(&dtbuild.plan(&monorepo), options.common.rounds)?;
+        table.push(line(&format!("{} changed", grouped(changes)), &[Some(figure)]));
         points.push((changes, figure.time));
     }
     let slope = slope(&points).unwrap_or(f64::NAN);
-    report.note(&format!("| *time grows with the changes to the power of* | {slope:.2} |"));
+    table.push(format!("| *time grows with the changes to the power of* | {slope:.2} |"));
+    report.table("scaling of changes", &table);
     Ok(())
 }
 

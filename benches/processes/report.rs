@@ -8,9 +8,16 @@ use std::process::Command;
 use super::Outcome;
 use super::timing::Figure;
 
+/// The page that has some of the tables, between `<!-- NAME -->` and `<!-- end -->`.
+const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/performance.md");
+
 /// Rows of all comparisons.
 pub(crate) struct Report {
     text: String,
+    /// What was measured, and where.
+    machine: String,
+    /// Tables of the page, by their names there.
+    tables: Vec<(&'static str, String)>,
 }
 
 impl Report {
@@ -24,15 +31,16 @@ impl Report {
         };
         let cpu = fs::read_to_string("/proc/cpuinfo")?;
         let model = cpu.lines().find_map(|line| line.strip_prefix("model name")).unwrap_or("?");
-        let mut report = Self { text: String::new() };
-        report.note(&format!(
+        let machine = format!(
             "{} cores,{}; {}; {}; {}; {rounds} rounds",
             std::thread::available_parallelism()?,
             model.trim_start_matches(['\t', ':']),
             said(Path::new("uname"), "-sr"),
             said(Path::new("git"), "--version"),
             said(dtbuild, "--version"),
-        ));
+        );
+        let mut report = Self { text: String::new(), machine, tables: Vec::new() };
+        report.note(&report.machine.clone());
         Ok(report)
     }
 
@@ -51,15 +59,38 @@ impl Report {
         }
     }
 
+    /// A table that the page has by this name.
+    pub(crate) fn table(&mut self, name: &'static str, lines: &[String]) {
+        let table = lines.join("\n");
+        self.line(&format!("\n{name}\n\n{table}"));
+        self.tables.push((name, table));
+    }
+
     fn line(&mut self, line: &str) {
         println!("{line}");
         let _ = writeln!(self.text, "{line}");
     }
 
-    /// Keeps the figures in `folder`.
+    /// Keeps the figures in `folder`, and with `UPDATE_DOCS=1` in the page.
     pub(crate) fn end(&self, folder: &Path) -> Outcome<()> {
         fs::create_dir_all(folder)?;
         fs::write(folder.join("figures.md"), &self.text)?;
+        if std::env::var_os("UPDATE_DOCS").is_some() {
+            let mut page = fs::read_to_string(PAGE)?;
+            for (name, table) in &self.tables {
+                page = self
+                    .replaced(&page, name, table)
+                    .ok_or_else(|| format!("{PAGE} has no table `{name}`"))?;
+            }
+            fs::write(PAGE, page)?;
+        }
         Ok(())
+    }
+
+    /// The page with another table of this name.
+    fn replaced(&self, page: &str, name: &str, table: &str) -> Option<String> {
+        let (before, rest) = page.split_once(&format!("<!-- {name} -->\n"))?;
+        let (_, after) = rest.split_once("<!-- end -->\n")?;
+        Some(format!("{before}<!-- {name} -->\n{}.\n\n{table}\n<!-- end -->\n{after}", self.machine))
     }
 }

@@ -6,6 +6,7 @@
 //! component, `**` does not, `{a,b}` is either.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use bstr::{BStr, BString, ByteSlice};
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
@@ -35,9 +36,12 @@ pub enum GlobError {
     },
 }
 
-/// A set of globs.
+/// A set of globs, cheap to clone.
 #[derive(Clone, Debug, Default)]
-pub struct Globs {
+pub struct Globs(Arc<Compiled>);
+
+#[derive(Debug, Default)]
+struct Compiled {
     set: GlobSet,
     /// Per glob its leading components without special characters: where it can match, it is below.
     roots: BTreeSet<BString>,
@@ -70,13 +74,13 @@ impl Globs {
             glob: error.glob().unwrap_or_default().to_owned(),
             reason: error.kind().to_string(),
         })?;
-        Ok(Self { set, roots, texts })
+        Ok(Self(Arc::new(Compiled { set, roots, texts })))
     }
 
     /// Adds all that the globs match by.
     pub fn identify(&self, asking: &mut Asking) {
-        asking.on_number(self.texts.len());
-        for text in &self.texts {
+        asking.on_number(self.0.texts.len());
+        for text in &self.0.texts {
             asking.on(text.as_bytes());
         }
     }
@@ -84,7 +88,7 @@ impl Globs {
     /// Whether there are no globs.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.set.is_empty()
+        self.0.set.is_empty()
     }
 
     /// Whether a glob matches `path` or a folder above it.
@@ -94,7 +98,7 @@ impl Globs {
     }
 
     fn start(&self) -> Scope {
-        match self.roots.first() {
+        match self.0.roots.first() {
             None => Scope::Nowhere,
             Some(root) if root.is_empty() => Scope::Within,
             Some(_) => Scope::Above,
@@ -118,14 +122,14 @@ impl Globs {
         let in_root = match above {
             Scope::Taken | Scope::Nowhere => return above,
             Scope::Within => true,
-            Scope::Above => self.roots.contains(path),
+            Scope::Above => self.0.roots.contains(path),
         };
         if in_root {
-            return if self.set.is_match(path.to_path_lossy()) { Scope::Taken } else { Scope::Within };
+            return if self.0.set.is_match(path.to_path_lossy()) { Scope::Taken } else { Scope::Within };
         }
         let mut inside = path.to_owned();
         inside.push(b'/');
-        match self.roots.range(inside.clone()..).next() {
+        match self.0.roots.range(inside.clone()..).next() {
             Some(root) if root.starts_with(&inside) => Scope::Above,
             _ => Scope::Nowhere,
         }

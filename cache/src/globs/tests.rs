@@ -107,7 +107,7 @@ fn matched(globs: &Globs, path: &str) -> bool {
     path.match_indices('/')
         .map(|(end, _)| end)
         .chain([path.len()])
-        .any(|end| globs.set.is_match(&path[..end]))
+        .any(|end| globs.0.set.is_match(&path[..end]))
 }
 
 proptest! {

@@ -24,7 +24,7 @@ const ENTRY: usize = 40;
 pub(super) const LIMIT: usize = 1 << 20;
 
 /// Up to how many bytes what was of no use this time is kept: all of it is read by each run.
-pub(super) const IDLE: usize = 1 << 17;
+pub(super) const IDLE: usize = 1 << 15;
 
 /// What is in the file.
 #[derive(Debug, Default)]

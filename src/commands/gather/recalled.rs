@@ -39,6 +39,7 @@ impl Recalled {
             return Ok(Self { unread: query.images.clone(), ..this });
         };
         let mut needed = BTreeSet::new();
+        this.images.reserve_exact(query.images.len());
         for image in &query.images {
             this.add(workspace, comparison, remembered, (image, true), &mut needed)?;
         }

@@ -30,6 +30,8 @@ pub(super) struct Edges {
     signals: OnceCell<Signals>,
     /// Whether nobody is to be asked.
     offline: bool,
+    /// Whether all of it is done on one thread.
+    on_one_thread: bool,
     /// How long an engine may say nothing, where the command line says so.
     silence_limit: Option<Duration>,
     /// Where the time goes.
@@ -40,6 +42,11 @@ impl Edges {
     /// None of them, where `offline` says so.
     pub(super) fn unless(offline: bool) -> Self {
         Self { offline, ..Self::default() }
+    }
+
+    /// Those of a preview, which asks small questions and waits: handing them to other threads takes longer than asking.
+    pub(super) fn for_preview(self) -> Self {
+        Self { on_one_thread: true, ..self }
     }
 
     /// Those of a run that builds.
@@ -106,7 +113,12 @@ impl Edges {
 
     fn runtime(&self) -> Result<&Runtime> {
         get_or_try(&self.runtime, || {
-            let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+            let mut builder = if self.on_one_thread {
+                tokio::runtime::Builder::new_current_thread()
+            } else {
+                tokio::runtime::Builder::new_multi_thread()
+            };
+            let runtime = builder.enable_all().build();
             runtime.map_err(|error| Error::new(Kind::Environment, format!("cannot start threads: {error}")))
         })
     }

@@ -25,7 +25,7 @@ pub(super) fn preview(
     detailed_exitcode: bool,
     offline: bool,
 ) -> Result<u8> {
-    let edges = Edges::unless(offline);
+    let edges = Edges::unless(offline).for_preview();
     let timings = &edges.timings;
     let workspace =
         timings.measure("repository and build.toml", || Workspace::at_commit(global, &selection.head))?;

@@ -57,6 +57,10 @@ impl Asking {
 
     /// The answer depends on a number.
     pub fn on_number(&mut self, number: usize) -> &mut Self {
+        if self.pending.is_empty() {
+            // Room for most questions at once.
+            self.pending.reserve(512);
+        }
         self.pending.extend_from_slice(&(number as u64).to_le_bytes());
         self
     }

@@ -51,4 +51,8 @@ start_detached() {
   local log=$1
   shift
   setsid "$@" </dev/null >>"$log" 2>&1 8>&- 9>&- &
+  # Until it is the program, it has this script's command line, and would be taken for one that is gone.
+  wait_until 5 has_begun $! || true
 }
+
+has_begun() { [[ $(readlink "/proc/$1/exe") != "$(readlink "/proc/$$/exe")" ]]; }

@@ -223,8 +223,8 @@ pub struct BuildFailure {
     pub exit_code: Option<i32>,
     /// The failing step's last lines.
     pub log: Vec<String>,
-    /// Whether the same build may succeed a moment later: a base image could not be fetched. What a command of
-    /// the Dockerfile does is never tried again.
+    /// Whether the same build may succeed a moment later: a base image could not be fetched, or the engine
+    /// lost a layer. What a command of the Dockerfile does is never tried again.
     #[serde(skip)]
     pub passing: bool,
 }

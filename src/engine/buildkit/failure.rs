@@ -127,8 +127,14 @@ pub(super) fn explain(
         line,
         exit_code,
         log: step.map(super::progress::Step::log).unwrap_or_default(),
-        passing: fetches(name) && is_transient(&text),
+        passing: (fetches(name) && is_transient(&text)) || lost_a_layer(&text),
     }
+}
+
+/// Whether containerd swept a layer away that it was about to build upon: images that another client removes at that
+/// moment can have the same one. It is made again the next time.
+fn lost_a_layer(text: &str) -> bool {
+    text.contains("failed to prepare extraction snapshot") && text.contains("does not exist: not found")
 }
 
 /// The engine's text in one line, without what only says where in BuildKit it came from.
@@ -243,6 +249,14 @@ mod tests {
         ] {
             assert_eq!(fetches(step), fetching, "{step}");
         }
+    }
+
+    #[test]
+    fn a_layer_that_was_swept_away_is_made_again() {
+        let lost = "failed to prepare extraction snapshot \"extract-8-Fu sha256:9b\": parent snapshot sha256:84 does not \
+                    exist: not found";
+        assert!(explained(&Status::unknown(lost), b"").passing);
+        assert!(!explained(&Status::unknown("failed to compute cache key: \"/a\": not found"), b"").passing);
     }
 
     #[test]

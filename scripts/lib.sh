@@ -29,7 +29,12 @@ wait_until() {
 is_ours() {
   local pid
   pid=$(cat "$1" 2>/dev/null) && [[ $pid =~ ^[0-9]+$ ]] || return 1
-  tr '\0' ' ' 2>/dev/null <"/proc/$pid/cmdline" | grep -qF -- "$2"
+  local line
+  until line=$(tr '\0' ' ' 2>/dev/null <"/proc/$pid/cmdline") && [[ -n $line ]]; do
+    # While it becomes another program it has none; nor has one that has ended, but that has no program either.
+    [[ -e /proc/$pid/exe ]] || return 1
+  done
+  [[ $line == *"$2"* ]]
 }
 
 is_gone() { ! is_ours "$@"; }

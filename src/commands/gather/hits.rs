@@ -9,8 +9,9 @@ use crate::commands::requests::LOCAL_TAG;
 use crate::config::ImageName;
 use crate::engine::Engine as _;
 use crate::error::Result;
-use crate::plan::{Deployed, ImageFacts};
+use crate::plan::ImageFacts;
 
+use super::comparison::Comparison;
 use super::query::Query;
 
 /// Marks the images whose key the cache has. What the environment runs is not asked for, nor what is known already: that
@@ -20,17 +21,12 @@ use super::query::Query;
 pub(crate) fn look_up(
     edges: &Edges,
     query: &Query,
-    current: Option<&Deployed>,
+    comparison: &Comparison,
     images: &mut [ImageFacts],
     missed: &BTreeMap<ImageName, ImageKey>,
 ) -> Result<BTreeSet<ImageName>> {
     // Of what nothing fixes, the environment may run an older build under the same key.
-    let runs = |image: &ImageFacts| {
-        image.stale.is_empty()
-            && current
-                .and_then(|current| current.images.get(&image.name))
-                .is_some_and(|runs| runs.key == image.key)
-    };
+    let runs = |image: &ImageFacts| image.stale.is_empty() && comparison.runs(&image.name, &image.key);
     let wanted = |image: &&mut ImageFacts| {
         let known = image.cached || missed.get(&image.name) == Some(&image.key);
         !known

@@ -110,8 +110,8 @@ pub(crate) fn gather(
         Ok::<_, Error>(())
     })?;
     let mut images = in_order(known)?;
-    let current = comparison.current.as_ref();
-    let named = timings.measure("look-ups", || hits::look_up(edges, query, current, &mut images, &missed))?;
+    let named =
+        timings.measure("look-ups", || hits::look_up(edges, query, &comparison, &mut images, &missed))?;
     timings.measure("memo", || workspace.repository.remember());
     let (deploy_inputs, deploy_changes) = comparison.deploy_inputs(workspace, query)?;
     let facts = Facts {

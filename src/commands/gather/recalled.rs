@@ -79,7 +79,7 @@ impl Recalled {
         }
         // Who builds for this machine alone has the working tree built, of which nothing is remembered.
         if query.environment.is_some() {
-            hits::look_up(edges, query, comparison.current.as_ref(), &mut self.images, &self.missed)?;
+            hits::look_up(edges, query, comparison, &mut self.images, &self.missed)?;
         }
         let is_there = |image: &ImageFacts| image.cached || comparison.runs(&image.name, &image.key);
         let (images, missed) = self.images.into_iter().partition(is_there);

@@ -41,6 +41,7 @@ daemon_id() {
   esac
 }
 
+# A build on a busy machine asks for a name more than the usual two times before it gives up.
 daemon_config() {
   local home run pool features
   home=$(daemon_home "$1")
@@ -58,6 +59,7 @@ daemon_config() {
   "exec-opts": ["native.cgroupdriver=cgroupfs"],
   "cgroup-parent": "/$(daemon_id "$1")",
   "bridge": "$(daemon_id "$1")",
+  "dns-opts": ["attempts:5"],
   "default-address-pools": [{ "base": "$pool", "size": 24 }],
   "iptables": false,
   "ip6tables": false,

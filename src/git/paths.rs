@@ -199,14 +199,14 @@ fn entry(
 /// All names in the tree `id`, the folder at `path`.
 pub(super) fn nodes(objects: &Objects, id: ContentId, path: &BStr) -> Result<Vec<Node>, GitError> {
     let mut buffer = Vec::new();
-    let entries = objects.tree(&id, path, &mut buffer)?;
-    entries
-        .map(|entry| {
-            let entry = entry.map_err(|source| broken(&id, path, source))?;
-            let (name, kind) = (entry.filename.to_owned(), kind(entry.mode.kind()));
-            Ok(Node { name, kind, id: Some(entry.oid.to_owned()) })
-        })
-        .collect()
+    // Room for what most folders hold.
+    let mut nodes = Vec::with_capacity(16);
+    for entry in objects.tree(&id, path, &mut buffer)? {
+        let entry = entry.map_err(|source| broken(&id, path, source))?;
+        let (name, kind) = (entry.filename.to_owned(), kind(entry.mode.kind()));
+        nodes.push(Node { name, kind, id: Some(entry.oid.to_owned()) });
+    }
+    Ok(nodes)
 }
 
 fn kind(entry: EntryKind) -> Kind {

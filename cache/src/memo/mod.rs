@@ -35,9 +35,10 @@ impl Question {
 /// Takes in, piece by piece, what an answer depends on.
 #[derive(Clone, Debug)]
 pub struct Asking {
-    hasher: blake3::Hasher,
-    /// What is not hashed yet: many small pieces are dearer than a large one.
-    pending: Vec<u8>,
+    /// What the pieces are hashed with: the kind of question, or what was settled.
+    key: [u8; 32],
+    /// Not hashed yet: many small pieces are dearer than a large one.
+    pieces: Vec<u8>,
 }
 
 impl Asking {
@@ -45,40 +46,36 @@ impl Asking {
     /// the same pieces come to mean something else.
     #[must_use]
     pub fn new(context: &str) -> Self {
-        Self { hasher: blake3::Hasher::new_derive_key(context), pending: Vec::new() }
+        Self { key: blake3::derive_key(context, &[]), pieces: Vec::new() }
     }
 
     /// The answer depends on these bytes, and on where they end.
     pub fn on(&mut self, bytes: &[u8]) -> &mut Self {
         self.on_number(bytes.len());
-        self.pending.extend_from_slice(bytes);
+        self.pieces.extend_from_slice(bytes);
         self
     }
 
     /// The answer depends on a number.
     pub fn on_number(&mut self, number: usize) -> &mut Self {
-        if self.pending.is_empty() {
+        if self.pieces.is_empty() {
             // Room for most questions at once.
-            self.pending.reserve(512);
+            self.pieces.reserve(512);
         }
-        self.pending.extend_from_slice(&(number as u64).to_le_bytes());
+        self.pieces.extend_from_slice(&(number as u64).to_le_bytes());
         self
     }
 
-    /// Makes this the cheap beginning of many questions: what was taken in so far becomes one piece.
+    /// Makes this the cheap beginning of many questions: what was taken in so far is not hashed again.
     pub fn settle(&mut self) {
-        let all = self.question();
-        self.hasher.reset();
-        self.pending.clear();
-        self.on(all.as_bytes());
-        self.hasher.update(&self.pending);
-        self.pending.clear();
+        self.key = self.question().0;
+        self.pieces.clear();
     }
 
     /// The question about all that was taken in.
     #[must_use]
     pub fn question(&self) -> Question {
-        Question(*self.hasher.clone().update(&self.pending).finalize().as_bytes())
+        Question(*blake3::keyed_hash(&self.key, &self.pieces).as_bytes())
     }
 }
 

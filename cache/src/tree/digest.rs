@@ -139,15 +139,15 @@ impl<S> Level<S> {
         state: S,
         path: &BStr,
     ) -> Result<Self, Error<T::Error>> {
-        let nodes = list(tree, path, folder.id)?.into_iter();
-        let end = path.len();
+        let nodes = list(tree, path, folder.id)?;
+        let (end, entries) = (path.len(), Vec::with_capacity(nodes.len()));
         Ok(Self {
             folder,
             verdict,
             state,
             end,
-            nodes,
-            entries: Vec::new(),
+            nodes: nodes.into_iter(),
+            entries,
             excluded: false,
             forgotten: false,
             nested: false,
@@ -163,6 +163,12 @@ impl<S> Level<S> {
         }
     }
 
+    /// Whether all of it is left, as it was found.
+    fn is_whole(&self) -> bool {
+        let as_found = |(node, id): &(Node, ContentId)| node.id == Some(*id);
+        !self.excluded && !self.forgotten && self.entries.iter().all(as_found)
+    }
+
     fn close(&mut self, hash_kind: gix_hash::Kind) -> Result<Left, String> {
         if self.entries.is_empty() {
             if self.forgotten && !self.excluded {
@@ -172,7 +178,10 @@ impl<S> Level<S> {
                 return Ok(Left::Excluded);
             }
         }
-        hash(&mut self.entries, hash_kind).map(Left::Content)
+        match self.folder.id {
+            Some(id) if self.is_whole() => Ok(Left::Content(id)),
+            _ => hash(&mut self.entries, hash_kind).map(Left::Content),
+        }
     }
 }
 

@@ -78,6 +78,37 @@ fn both_filters_must_include() {
     assert_eq!(digest(&tree, &both).unwrap(), ContentId::empty_tree(gix_hash::Kind::Sha1));
 }
 
+/// A folder `a` with the file `a/b`, and ids that no hash function gave them.
+struct Marked;
+
+impl Tree for Marked {
+    type Error = std::convert::Infallible;
+
+    fn hash_kind(&self) -> gix_hash::Kind {
+        gix_hash::Kind::Sha1
+    }
+
+    fn list(&self, path: &BStr, _id: Option<ContentId>) -> Result<Vec<Node>, Self::Error> {
+        let (name, kind) = if path.is_empty() { ("a", Kind::Folder) } else { ("b", Kind::File) };
+        Ok(vec![Node { name: name.into(), kind, id: Some(ContentId::from([7; 20])) }])
+    }
+
+    fn identify(&self, _path: &BStr, node: &Node) -> Result<ContentId, Self::Error> {
+        Ok(node.id.unwrap())
+    }
+
+    fn link(&self, _path: &BStr, _node: &Node) -> Result<BString, Self::Error> {
+        Ok(BString::default())
+    }
+}
+
+#[test]
+fn folder_of_which_all_is_left_keeps_its_id() {
+    let whole = digest(&Marked, &Everything).unwrap();
+    assert_eq!(digest(&Marked, &rules("a/c")).unwrap(), whole, "`a` was looked at");
+    assert_ne!(digest(&Marked, &rules("a/b")).unwrap(), whole);
+}
+
 /// One folder in another, so deep that recursion would overflow the stack.
 struct Deep(usize);
 

@@ -61,16 +61,25 @@ pub(super) fn changed(
     Ok(walk.changes)
 }
 
+/// One of the two trees of a folder.
+#[derive(Clone, Copy)]
+enum Side {
+    Base,
+    /// What images read of it is asked next.
+    Head,
+}
+
 /// The entries of a side's tree; a side without the folder has none.
 fn entries<'a>(
     objects: &Objects,
-    id: Option<ContentId>,
+    (side, id): (Side, Option<ContentId>),
     path: &'a BStr,
     buffer: &'a mut Vec<u8>,
 ) -> Result<impl Iterator<Item = Result<EntryRef<'a>, GitError>> + use<'a>, GitError> {
-    let tree = match &id {
-        Some(id) => objects.tree(id, path, buffer)?,
-        None => TreeRefIter::from_bytes(&[], objects.hash()),
+    let tree = match (side, &id) {
+        (Side::Base, Some(id)) => objects.tree(id, path, buffer)?,
+        (Side::Head, Some(id)) => objects.tree_to_keep(id, path, buffer)?,
+        (_, None) => TreeRefIter::from_bytes(&[], objects.hash()),
     };
     let id = id.unwrap_or_else(|| ContentId::null(objects.hash()));
     Ok(tree.map(move |entry| entry.map_err(|source| broken(&id, path, source))))
@@ -97,8 +106,8 @@ impl Walk {
             && let Some(folder) = self.folders.pop()
         {
             let path = folder.path.as_bstr();
-            let base = entries(objects, folder.base, path, &mut left)?;
-            let head = entries(objects, folder.head, path, &mut right)?;
+            let base = entries(objects, (Side::Base, folder.base), path, &mut left)?;
+            let head = entries(objects, (Side::Head, folder.head), path, &mut right)?;
             self.merge(path, base, head)?;
         }
         Ok(())

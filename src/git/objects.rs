@@ -39,7 +39,23 @@ impl Objects {
         if id.is_empty_tree() {
             return Ok(TreeRefIter::from_bytes(&[], self.hash));
         }
+        if let Some(body) = self.shared.take_body(id) {
+            *buffer = body;
+            return Ok(TreeRefIter::from_bytes(buffer, self.hash));
+        }
         Ok(TreeRefIter::from_bytes(self.read(id, Kind::Tree, path, buffer)?, self.hash))
+    }
+
+    /// [`tree`](Self::tree), for one that is read again soon.
+    pub(super) fn tree_to_keep<'a>(
+        &self,
+        id: &ContentId,
+        path: &BStr,
+        buffer: &'a mut Vec<u8>,
+    ) -> Result<TreeRefIter<'a>, GitError> {
+        let body = if id.is_empty_tree() { &[] } else { self.read(id, Kind::Tree, path, buffer)? };
+        self.shared.keep_body(*id, body);
+        Ok(TreeRefIter::from_bytes(body, self.hash))
     }
 
     /// The names in the tree `id`, sorted and read once in a run; `path` is what it is read for.

@@ -20,11 +20,37 @@ const MEMO: &str = "dtbuild/memo";
 /// The largest file that is kept: ignore files and Dockerfiles are smaller.
 const SMALL_FILE: usize = 16 * 1024;
 
+/// How many bytes of trees are kept for who reads them next: of some ten thousand.
+const MOST_BODIES: usize = 16 * 1024 * 1024;
+
 /// What tells one file of an index from the next: inode, size, time of writing. None where there is no file.
 type IndexFile = Option<(u64, u64, i64, i64)>;
 
 /// What is in a tree, by its names.
 pub(super) type Names = Arc<[Node]>;
+
+/// Trees as git has them, not more than [`MOST_BODIES`].
+#[derive(Default)]
+struct Bodies {
+    by_tree: HashMap<ContentId, Vec<u8>>,
+    size: usize,
+}
+
+impl Bodies {
+    fn keep(&mut self, tree: ContentId, body: &[u8]) {
+        if self.size + body.len() <= MOST_BODIES {
+            self.size += body.len();
+            let before = self.by_tree.insert(tree, body.to_vec());
+            self.size -= before.map_or(0, |before| before.len());
+        }
+    }
+
+    fn take(&mut self, tree: &ContentId) -> Option<Vec<u8>> {
+        let body = self.by_tree.remove(tree)?;
+        self.size -= body.len();
+        Some(body)
+    }
+}
 
 /// Shared by all handles of a repository.
 pub(super) struct Shared {
@@ -32,6 +58,8 @@ pub(super) struct Shared {
     memo: OnceLock<Memo>,
     /// The trees on the way to contexts, most of which every image asks for.
     trees: Mutex<HashMap<ContentId, Names>>,
+    /// Trees that were read for their changes, as git has them: what images read of them is asked next.
+    bodies: Mutex<Bodies>,
     /// Files that were read: many folders have the same ignore file.
     files: Mutex<HashMap<ContentId, Arc<[u8]>>>,
     /// The trees of commits that were asked for.
@@ -50,6 +78,7 @@ impl Shared {
             memo_path: common.join(MEMO),
             memo: OnceLock::new(),
             trees: Mutex::default(),
+            bodies: Mutex::default(),
             files: Mutex::default(),
             commits: Mutex::default(),
             index: Mutex::default(),
@@ -123,6 +152,16 @@ impl Shared {
         self.trees().insert(tree, Arc::clone(names));
     }
 
+    /// The body of a tree that was kept: for once, so that it does not stay.
+    pub(super) fn take_body(&self, tree: &ContentId) -> Option<Vec<u8>> {
+        self.bodies().take(tree)
+    }
+
+    /// Keeps the body of a tree for who reads it next.
+    pub(super) fn keep_body(&self, tree: ContentId, body: &[u8]) {
+        self.bodies().keep(tree, body);
+    }
+
     /// The content of a file, where it was read in this run.
     pub(super) fn file(&self, id: &ContentId) -> Option<Arc<[u8]>> {
         self.files.lock().unwrap_or_else(PoisonError::into_inner).get(id).cloned()
@@ -148,6 +187,11 @@ impl Shared {
         let tree = find()?;
         self.commits.lock().unwrap_or_else(PoisonError::into_inner).insert(commit, tree);
         Ok(tree)
+    }
+
+    fn bodies(&self) -> MutexGuard<'_, Bodies> {
+        // A panic elsewhere may leave the count too large, so that less is kept.
+        self.bodies.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn trees(&self) -> MutexGuard<'_, HashMap<ContentId, Names>> {

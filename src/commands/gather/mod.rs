@@ -10,9 +10,10 @@ use dtbuild_cache::key::ImageKey;
 
 use super::edges::Edges;
 use super::workspace::Workspace;
-use crate::config::ImageName;
+use crate::config::{Config, ImageName};
 use crate::error::{Error, Kind, Result};
 use crate::git::CommitId;
+use crate::parallel;
 use crate::plan::{self, ChangedPath, Facts, Head, ImageFacts};
 use crate::record::Record;
 use crate::reference::Digest;
@@ -44,6 +45,9 @@ use comparison::Comparison;
 use keys::{Keyed, Keys};
 use recalled::Recalled;
 use remembered::Remembered;
+
+/// How many changed paths are worth a thread.
+const SHARE: usize = 64;
 
 /// What was found out: the facts for deciding, and what building needs besides.
 pub(crate) struct Gathered {
@@ -99,11 +103,16 @@ pub(crate) fn gather(
     timings.measure("fetch", || comparison.fetch_missing(edges, workspace, query, &keys))?;
     timings.measure("diff of the disk", || comparison.with_disk(workspace, query, &sources, &keys))?;
     timings.measure("causes", || {
-        for name in &order {
-            let (source, keyed) = (&sources[name], &keys[name]);
-            let facts = image_facts(workspace, query, name, source, keyed, &comparison.changes)?;
+        let (config, changes) = (&workspace.config, &comparison.changes);
+        let facts = |(): &(), name: &ImageName| {
+            image_facts(config, query, (name, &sources[name]), &keys[name], changes)
+        };
+        let threads = parallel::threads(changes.len(), SHARE);
+        for facts in parallel::map(&order, threads, &(), || (), facts) {
+            let facts = facts?;
             if let Some(remembered) = &remembered {
-                remembered.note(name, (&sources, keyed), (&facts.changes, &comparison.changes))?;
+                let read = (&sources, &keys[&facts.name]);
+                remembered.note(&facts.name, read, (&facts.changes, changes))?;
             }
             known.push(facts);
         }
@@ -137,14 +146,13 @@ fn in_order(images: Vec<ImageFacts>) -> Result<Vec<ImageFacts>> {
 }
 
 fn image_facts(
-    workspace: &Workspace,
+    config: &Config,
     query: &Query,
-    name: &ImageName,
-    source: &Source,
+    (name, source): (&ImageName, &Source),
     keyed: &Keyed,
     changes: &[ChangedPath],
 ) -> Result<ImageFacts> {
-    let image = source.declared(&workspace.config)?;
+    let image = source.declared(config)?;
     let selections = &keyed.selections;
     Ok(ImageFacts {
         name: name.clone(),

@@ -13,7 +13,7 @@ use dtbuild::reference::{Digest, Reference, Repository};
 use dtbuild::registry::Kind;
 use dtbuild::registry::base::BaseCache;
 
-use crate::support::registry::{OwnRegistry, address, client, fresh_repository};
+use crate::support::registry::{OwnRegistry, address, client, fresh_repository, plain_client};
 
 const TYPE: &str = "application/vnd.example.note.v1+json";
 
@@ -27,7 +27,7 @@ async fn raw_manifest(reference: &Reference) -> (Vec<u8>, String) {
         reference.tag().unwrap()
     );
     let accept = "application/vnd.oci.image.manifest.v1+json";
-    let answer = reqwest::Client::new().get(url).header("accept", accept).send().await.unwrap();
+    let answer = plain_client().get(url).header("accept", accept).send().await.unwrap();
     let digest = answer.headers()["docker-content-digest"].to_str().unwrap().to_owned();
     (answer.bytes().await.unwrap().to_vec(), digest)
 }

@@ -12,7 +12,7 @@ use dtbuild::reference::{Digest, Reference};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use super::registry::fresh_repository;
+use super::registry::{fresh_repository, plain_client};
 
 const CONFIG: &str = "application/vnd.docker.container.image.v1+json";
 const MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
@@ -59,7 +59,7 @@ impl BaseTag {
 
     fn upload(&self, bytes: &[u8]) {
         run(async {
-            let client = reqwest::Client::new();
+            let client = plain_client();
             let started = client.post(self.address("blobs/uploads/")).send().await.unwrap();
             let location = started.headers()["location"].to_str().unwrap();
             let joiner = if location.contains('?') { '&' } else { '?' };
@@ -71,7 +71,7 @@ impl BaseTag {
 
     fn put(&self, version: &str, media_type: &str, bytes: &[u8]) -> Digest {
         run(async {
-            let put = reqwest::Client::new().put(self.address(&format!("manifests/{version}")));
+            let put = plain_client().put(self.address(&format!("manifests/{version}")));
             let put = put.header("content-type", media_type).body(bytes.to_vec());
             let answer = put.send().await.unwrap();
             assert_eq!(answer.status(), 201, "{}", answer.text().await.unwrap());
@@ -106,7 +106,5 @@ fn digest(bytes: &[u8]) -> Digest {
 }
 
 fn run(future: impl Future<Output = ()>) {
-    // Fails where the process has a provider already, which serves as well.
-    let _ = rustls::crypto::ring::default_provider().install_default();
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future);
 }

@@ -19,6 +19,13 @@ pub(crate) fn client() -> Registry {
     Registry::new(Settings::default()).unwrap()
 }
 
+/// A client that is not dtbuild's, for what tests ask a registry themselves.
+pub(crate) fn plain_client() -> reqwest::Client {
+    // Fails where the process has a provider already, which serves as well.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::new()
+}
+
 /// A repository that no other test, and no earlier run, has used.
 pub(crate) fn fresh_repository(host: &str) -> Repository {
     let folder = tempfile::Builder::new().prefix("r").rand_bytes(12).tempdir().unwrap();

@@ -38,8 +38,8 @@ pub(super) fn preview(
     if global.timings {
         timings.print();
     }
-    // The process ends here: its memory goes with it, faster than piece by piece.
-    std::mem::forget((workspace, query, record, gathered, plan));
+    // The process ends here: its memory and connections go with it, faster than piece by piece.
+    std::mem::forget((edges, workspace, query, record, gathered, plan));
     Ok(code)
 }
 

@@ -29,11 +29,15 @@ mod tls;
 pub use error::{Kind, RegistryError};
 
 use auth::Scope;
-use host::Host;
+use host::{Host, is_loopback};
 use http::{Answer, Call, Transport};
 
-/// How many requests are under way at a time.
+/// How many requests are under way at a time: most of the time they are on the way.
 const PARALLEL: usize = 32;
+
+/// As many where registries are on this machine, and nothing is on the way: each request more needs a connection more,
+/// which takes longer to make than some questions.
+const PARALLEL_HERE: usize = 8;
 
 /// A client of all registries. Clones share connections, credentials and tokens.
 #[derive(Clone, Debug)]
@@ -74,9 +78,14 @@ impl Registry {
 
     /// [`digest`](Self::digest) of many references at a time, in their order; the first failure ends it.
     pub async fn digests(&self, references: &[Reference]) -> Result<Vec<Option<Digest>>, RegistryError> {
-        // Boxed: a borrowing closure's future is not general enough for callers that spawn this.
-        let lookups: Vec<_> = references.iter().map(|reference| Box::pin(self.digest(reference))).collect();
-        stream::iter(lookups).buffered(PARALLEL).try_collect().await
+        let is_here = |reference: &Reference| is_loopback(reference.repository().registry());
+        let parallel = if references.iter().all(is_here) { PARALLEL_HERE } else { PARALLEL };
+        // Clones: a borrowing closure's future is not general enough for callers that spawn this.
+        let lookups = references.iter().cloned().map(|reference| {
+            let this = self.clone();
+            async move { this.digest(&reference).await }
+        });
+        stream::iter(lookups).buffered(parallel).try_collect().await
     }
 
     fn host(&self, repository: &Repository) -> Result<Host, Kind> {

@@ -53,7 +53,7 @@ pub(super) struct Grants {
 }
 
 /// One scope's grant and when it ends. Locked while it is fetched, so that thirty requests fetch it once.
-pub(super) type GrantSlot = Arc<tokio::sync::Mutex<Option<(Grant, Instant)>>>;
+type GrantSlot = Arc<tokio::sync::Mutex<Option<(Grant, Instant)>>>;
 
 type PerKey<K, V> = Mutex<HashMap<K, Arc<tokio::sync::OnceCell<V>>>>;
 

@@ -31,7 +31,7 @@ impl Registry {
         digest: &Digest,
         limit: usize,
     ) -> Result<Option<Vec<u8>>, Kind> {
-        let mut get = call(host, repository, digest.as_str(), Method::GET)?;
+        let mut get = call(host, repository, digest.as_str(), Method::GET);
         get.limit = limit;
         let answer = self.0.send(&get).await?;
         if answer.status == StatusCode::NOT_FOUND {
@@ -48,7 +48,7 @@ impl Registry {
     pub async fn check_push(&self, repository: &Repository) -> Result<(), RegistryError> {
         let checked = async {
             let host = self.host(repository)?;
-            let start = upload(&host, repository)?;
+            let start = upload(&host, repository);
             let url = self.start_upload(&start, repository).await?;
             // Not every registry takes uploads back; those that do not forget them after some days.
             let _ = self.0.send(&Call { url, method: Method::DELETE, ..start }).await;
@@ -65,11 +65,11 @@ impl Registry {
         bytes: &[u8],
     ) -> Result<Digest, Kind> {
         let digest = digest_of(bytes)?;
-        let head = call(host, repository, digest.as_str(), Method::HEAD)?;
+        let head = call(host, repository, digest.as_str(), Method::HEAD);
         if self.0.send(&head).await?.status != StatusCode::NOT_FOUND {
             return Ok(digest);
         }
-        let start = upload(host, repository)?;
+        let start = upload(host, repository);
         let mut url = self.start_upload(&start, repository).await?;
         url.query_pairs_mut().append_pair("digest", digest.as_str());
         let body = Some(("application/octet-stream", bytes.to_owned()));
@@ -99,21 +99,21 @@ impl Registry {
     }
 }
 
-fn upload<'a>(host: &'a Host, repository: &Repository) -> Result<Call<'a>, Kind> {
-    let mut start = call(host, repository, "uploads/", Method::POST)?;
+fn upload<'a>(host: &'a Host, repository: &Repository) -> Call<'a> {
+    let mut start = call(host, repository, "uploads/", Method::POST);
     start.scope.push = true;
-    Ok(start)
+    start
 }
 
-fn call<'a>(host: &'a Host, repository: &Repository, tail: &str, method: Method) -> Result<Call<'a>, Kind> {
+fn call<'a>(host: &'a Host, repository: &Repository, tail: &str, method: Method) -> Call<'a> {
     let path = repository.path();
-    Ok(Call {
+    Call {
         host,
         scope: Scope { repository: path.to_owned(), push: false },
         method,
-        url: host.address(&format!("{path}/blobs/{tail}"))?,
+        url: host.address(&format!("{path}/blobs/{tail}")),
         accept: None,
         body: None,
         limit: 64 * 1024,
-    })
+    }
 }

@@ -129,7 +129,8 @@ impl Registry {
                 }
             }
         }
-        self.config_at(&self.host(repository)?, repository, image).await
+        let host = self.host(repository)?;
+        self.config_at(&host, repository, image).await
     }
 
     async fn config_at(

@@ -1,6 +1,8 @@
 //! Where a registry is reached: [`Host`], and which hosts may be spoken to without TLS.
 
+use std::collections::HashMap;
 use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use reqwest::Url;
 
@@ -13,6 +15,23 @@ pub(super) struct Host {
     pub(super) name: String,
     /// The root of its API, such as `https://registry-1.docker.io/`.
     pub(super) root: Url,
+}
+
+/// The registries of a run, each by the name that users write.
+#[derive(Debug, Default)]
+pub(super) struct Hosts(Mutex<HashMap<String, Arc<Host>>>);
+
+impl Hosts {
+    /// [`Host::of`], found out once: hundreds of images are in one registry.
+    pub(super) fn of(&self, name: &str, insecure: &[String]) -> Result<Arc<Host>, Kind> {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(host) = known.get(name) {
+            return Ok(Arc::clone(host));
+        }
+        let host = Arc::new(Host::of(name, insecure)?);
+        known.insert(name.to_owned(), Arc::clone(&host));
+        Ok(host)
+    }
 }
 
 impl Host {
@@ -46,9 +65,11 @@ impl Host {
         Ok(Self { name, root })
     }
 
-    /// The address of `tail` below `/v2/`.
-    pub(super) fn address(&self, tail: &str) -> Result<Url, Kind> {
-        self.root.join(&format!("v2/{tail}")).map_err(|error| Kind::Name(error.to_string()))
+    /// The address of `tail`, a path, below `/v2/`.
+    pub(super) fn address(&self, tail: &str) -> Url {
+        let mut address = self.root.clone();
+        address.set_path(&format!("/v2/{tail}"));
+        address
     }
 }
 

@@ -1,6 +1,7 @@
 //! Requests to registries: [`Transport`] sends a [`Call`], authorized, bounded and with a second chance.
 
 use std::error::Error;
+use std::mem;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -8,9 +9,9 @@ use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, RETRY_AFTER, WWW_AUTHENTI
 use reqwest::{Client, Method, Response, StatusCode, Url};
 use serde::Deserialize;
 
-use super::auth::{Challenge, Grant, GrantSlot, Grants, Logins, Scope};
+use super::auth::{Challenge, Grant, Grants, Logins, Scope};
 use super::error::{Kind, legible};
-use super::host::{Host, authority, is_loopback, may_be_plain};
+use super::host::{Host, Hosts, authority, is_loopback, may_be_plain};
 use crate::credentials::Login;
 
 /// How long a connection may take to be made.
@@ -40,6 +41,7 @@ pub(super) struct Transport {
     local: Client,
     /// Hosts that may be spoken to without TLS.
     pub(super) insecure: Vec<String>,
+    pub(super) hosts: Hosts,
     logins: Logins,
     grants: Grants,
 }
@@ -108,6 +110,7 @@ impl Transport {
             remote: build(false)?,
             local: build(true)?,
             insecure,
+            hosts: Hosts::default(),
             logins: Logins::new(docker_config),
             grants: Grants::default(),
         })
@@ -132,9 +135,8 @@ impl Transport {
     }
 
     async fn attempt(&self, call: &Call<'_>) -> Result<Answer, Kind> {
-        let slot = self.grants.slot(call.host, &call.scope);
         let grant = match self.grants.challenge(call.host) {
-            Some(challenge) => self.grant(call, &challenge, &slot, None).await?,
+            Some(challenge) => self.grant(call, &challenge, None).await?,
             None => None,
         };
         let first = self.exchange(call, grant.as_ref()).await?;
@@ -145,7 +147,7 @@ impl Transport {
         let unauthorized = || Kind::Unauthorized { host: call.host.name.clone() };
         let challenge = Challenge::parse(asked).ok_or_else(unauthorized)?;
         self.grants.remember(call.host, challenge.clone());
-        let next = self.grant(call, &challenge, &slot, grant.as_ref()).await?.ok_or_else(unauthorized)?;
+        let next = self.grant(call, &challenge, grant.as_ref()).await?.ok_or_else(unauthorized)?;
         if Some(&next) == grant.as_ref() {
             return Err(self.refusal(call, &answered(first).await).await);
         }
@@ -189,9 +191,9 @@ impl Transport {
         &self,
         call: &Call<'_>,
         challenge: &Challenge,
-        slot: &GrantSlot,
         refused: Option<&Grant>,
     ) -> Result<Option<Grant>, Kind> {
+        let slot = self.grants.slot(call.host, &call.scope);
         let mut held = slot.lock().await;
         if let Some((grant, until)) = held.as_ref()
             && Some(grant) != refused
@@ -284,7 +286,7 @@ fn token_request(
 }
 
 /// Reads an answer, or turns its status into an error. 404 is an answer: callers know what is missing.
-async fn finish(call: &Call<'_>, response: Response) -> Result<Answer, Kind> {
+async fn finish(call: &Call<'_>, mut response: Response) -> Result<Answer, Kind> {
     let status = response.status();
     let host = &call.host.name;
     if status.as_u16() >= 400 && status != StatusCode::NOT_FOUND {
@@ -294,7 +296,7 @@ async fn finish(call: &Call<'_>, response: Response) -> Result<Answer, Kind> {
             kind => kind,
         });
     }
-    let (headers, url) = (response.headers().clone(), response.url().clone());
+    let (headers, url) = (mem::take(response.headers_mut()), response.url().clone());
     let limit = if status.is_success() { call.limit } else { SMALL_ANSWER };
     let body = if call.method == Method::HEAD { Vec::new() } else { bounded(response, limit, host).await? };
     Ok(Answer { status, headers, body, url })

@@ -57,7 +57,7 @@ impl Registry {
         path: &str,
         version: &str,
     ) -> Result<Option<Digest>, Kind> {
-        let answer = self.0.send(&call(host, path, version, Method::HEAD)?).await?;
+        let answer = self.0.send(&call(host, path, version, Method::HEAD)).await?;
         if answer.status == StatusCode::NOT_FOUND {
             return Ok(None);
         }
@@ -85,7 +85,7 @@ impl Registry {
     }
 
     async fn get(&self, host: &Host, path: &str, version: &str) -> Result<Option<Manifest>, Kind> {
-        let answer = self.0.send(&call(host, path, version, Method::GET)?).await?;
+        let answer = self.0.send(&call(host, path, version, Method::GET)).await?;
         if answer.status == StatusCode::NOT_FOUND {
             return Ok(None);
         }
@@ -112,7 +112,7 @@ impl Registry {
         target: &Reference,
         manifest: &Manifest,
     ) -> Result<(), Kind> {
-        let mut put = call(host, target.repository().path(), &version(target), Method::PUT)?;
+        let mut put = call(host, target.repository().path(), &version(target), Method::PUT);
         put.scope.push = true;
         put.body = Some((&manifest.media_type, manifest.bytes.clone()));
         let answer = self.0.send(&put).await?;
@@ -132,16 +132,16 @@ pub(super) fn version(reference: &Reference) -> String {
     digest.or_else(|| reference.tag().map(ToOwned::to_owned)).unwrap_or_default()
 }
 
-fn call<'a>(host: &'a Host, path: &str, version: &str, method: Method) -> Result<Call<'a>, Kind> {
-    Ok(Call {
+fn call<'a>(host: &'a Host, path: &str, version: &str, method: Method) -> Call<'a> {
+    Call {
         host,
         scope: Scope { repository: path.to_owned(), push: false },
         method,
-        url: host.address(&format!("{path}/manifests/{version}"))?,
+        url: host.address(&format!("{path}/manifests/{version}")),
         accept: Some(ACCEPT),
         body: None,
         limit: MANIFEST_LIMIT,
-    })
+    }
 }
 
 /// The digest that the answer's header states, if it states a valid one.

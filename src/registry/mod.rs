@@ -88,8 +88,8 @@ impl Registry {
         stream::iter(lookups).buffered(parallel).try_collect().await
     }
 
-    fn host(&self, repository: &Repository) -> Result<Host, Kind> {
-        Host::of(repository.registry(), &self.0.insecure)
+    fn host(&self, repository: &Repository) -> Result<Arc<Host>, Kind> {
+        self.0.hosts.of(repository.registry(), &self.0.insecure)
     }
 }
 

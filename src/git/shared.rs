@@ -205,3 +205,19 @@ impl Drop for Shared {
         self.save();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn trees_are_kept_for_one_reader_and_only_so_many() {
+        let (mut bodies, id) = (Bodies::default(), |seed| ContentId::from([seed; 20]));
+        let half = vec![0; MOST_BODIES / 2];
+        for seed in [1, 1, 2, 3] {
+            bodies.keep(id(seed), &half);
+        }
+        assert_eq!([1, 2, 3].map(|seed| bodies.take(&id(seed)).is_some()), [true, true, false]);
+        assert_eq!((bodies.take(&id(1)), bodies.size), (None, 0));
+    }
+}

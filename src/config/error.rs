@@ -28,10 +28,10 @@ impl ConfigError {
         Self { file: file.to_owned(), line: None, message: message.into(), hint: None }
     }
 
-    /// The same error at a byte offset of `text`.
+    /// The same error at a byte offset of the text with these lines.
     #[must_use]
-    pub(super) fn at(mut self, text: &str, offset: usize) -> Self {
-        self.line = Some(line_of(text, offset));
+    pub(super) fn at(mut self, lines: &Lines, offset: usize) -> Self {
+        self.line = Some(lines.at(offset));
         self
     }
 
@@ -47,7 +47,7 @@ impl ConfigError {
         let message = error.message().lines().next().unwrap_or("not valid TOML").to_owned();
         let this = Self::new(file, message.clone());
         let this = match error.span() {
-            Some(span) => this.at(text, span.start),
+            Some(span) => this.at(&Lines::of(text), span.start),
             None => this,
         };
         match meant(&message) {
@@ -57,12 +57,7 @@ impl ConfigError {
     }
 }
 
-/// The line, from 1, of a byte offset.
-fn line_of(text: &str, offset: usize) -> usize {
-    text.as_bytes().get(..offset).unwrap_or_default().find_iter(b"\n").count() + 1
-}
-
-/// The lines of a text, for many offsets: each is found without reading the text again.
+/// The lines of a text: that of an offset is found without reading the text again.
 pub(super) struct Lines(Vec<usize>);
 
 impl Lines {
@@ -111,12 +106,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines_are_counted_alike_one_by_one_and_all_at_once() {
-        for text in ["", "a", "\n", "a\nbc\n\nd", "\n\n"] {
-            let lines = Lines::of(text);
-            for offset in 0..=text.len() {
-                assert_eq!(lines.at(offset), line_of(text, offset), "{text:?} at {offset}");
-            }
-        }
+    fn a_line_ends_with_its_line_feed() {
+        let lines_of =
+            |text: &str| (0..=text.len()).map(|offset| Lines::of(text).at(offset)).collect::<Vec<_>>();
+        assert_eq!(lines_of(""), [1]);
+        assert_eq!(lines_of("\n\n"), [1, 2, 3]);
+        assert_eq!(lines_of("a\nbc\n\nd"), [1, 1, 2, 2, 2, 3, 4, 4]);
     }
 }

@@ -21,7 +21,7 @@ use serde::de::value::MapAccessDeserializer;
 use serde::{Deserialize, Deserializer, de};
 use toml::{Spanned, Value};
 
-use super::error::ConfigError;
+use super::error::{ConfigError, Lines};
 use crate::reference::Digest;
 
 /// The name of the file at the repository's root.
@@ -105,7 +105,7 @@ impl Lock {
         let version = *file.version.get_ref();
         if !(1..=VERSION).contains(&version) {
             return Err(ConfigError::new(FILE_NAME, format!("version {version} is not known"))
-                .at(text, file.version.span().start)
+                .at(&Lines::of(text), file.version.span().start)
                 .hint(format!(
                     "this dtbuild reads versions 1 to {VERSION}; use the one that wrote the file"
                 )));
@@ -118,7 +118,7 @@ impl Lock {
                 FILE_NAME,
                 format!("`{}` has another digest than its name says", name.get_ref()),
             )
-            .at(text, name.span().start)
+            .at(&Lines::of(text), name.span().start)
             .hint("run `dtbuild lock` on a file without that line"));
         }
         let platforms = if version == 1 { BTreeSet::new() } else { file.platforms };

@@ -192,7 +192,7 @@ impl Config {
     pub fn parse(text: &str, registry: Option<&str>) -> Result<Self, ConfigError> {
         let file: file::File =
             toml::from_str(text).map_err(|error| ConfigError::from_toml(FILE_NAME, text, &error))?;
-        validate::Validator { file: FILE_NAME, text, lines: error::Lines::of(text), registry }.config(file)
+        validate::Validator { file: FILE_NAME, lines: error::Lines::of(text), registry }.config(file)
     }
 
     /// The environment that follows `branch`.

@@ -15,10 +15,9 @@ use super::{
 };
 use crate::reference::{Repository, check_tag};
 
-/// The text of `build.toml` and what is known about where it came from.
+/// What is known of `build.toml` besides what it declares.
 pub(super) struct Validator<'a> {
     pub(super) file: &'a str,
-    pub(super) text: &'a str,
     pub(super) lines: Lines,
     /// The registry that stands in for `[project] registry`.
     pub(super) registry: Option<&'a str>,
@@ -78,7 +77,7 @@ impl Validator<'_> {
     }
 
     pub(super) fn error(&self, place: &Spanned<impl Sized>, message: impl Into<String>) -> ConfigError {
-        ConfigError::new(self.file, message).at(self.text, place.span().start)
+        ConfigError::new(self.file, message).at(&self.lines, place.span().start)
     }
 
     pub(super) fn line(&self, place: &Spanned<String>) -> usize {
@@ -184,7 +183,7 @@ impl Validator<'_> {
             (None, Some(file)) => SecretValue::File(PathBuf::from(file)),
             _ => {
                 let message = format!("the secret `{id}` needs either `env` or `file`");
-                return Err(ConfigError::new(self.file, message).at(self.text, place));
+                return Err(ConfigError::new(self.file, message).at(&self.lines, place));
             }
         };
         Ok(SecretSource { id, value, version })
@@ -241,7 +240,7 @@ impl Validator<'_> {
             },
             _ => {
                 let error = ConfigError::new(self.file, "`deploy` needs either a `command` or `ansible`");
-                return Err(error.at(self.text, place).hint(
+                return Err(error.at(&self.lines, place).hint(
                     "`command = [\"program\", \"argument\"]`, or `ansible = { playbook = \"site.yml\" }`",
                 ));
             }
@@ -287,7 +286,7 @@ impl Validator<'_> {
                 let [first, second] = in_order(other, name);
                 let message = format!("images `{first}` and `{second}` have one repository, `{repository}`");
                 return Err(ConfigError::new(self.file, message)
-                    .at(self.text, *place)
+                    .at(&self.lines, *place)
                     .hint("give one of them another `repository`"));
             }
         }
@@ -303,7 +302,7 @@ impl Validator<'_> {
                 let [first, second] = in_order(&other, &name);
                 let message = format!("environments `{first}` and `{second}` follow one branch, `{branch}`");
                 return Err(ConfigError::new(self.file, message)
-                    .at(self.text, place)
+                    .at(&self.lines, place)
                     .hint("leave `branch` out of one of them and name it with `--env`"));
             }
         }

@@ -212,15 +212,22 @@ impl Filter for Rules {
         let name = path.rfind_byte(b'/').map_or(&**path, |slash| &path[slash + 1..]);
         let is_folder = matches!(kind, Kind::Folder | Kind::Submodule);
         let mut excluded = state.excluded;
-        let mut below = State { excluded, next: state.next, positions: Vec::new() };
+        let room = if is_folder { state.positions.len() } else { 0 };
+        let mut below = State { excluded, next: state.next, positions: Vec::with_capacity(room) };
         for (index, position) in (state.next..).zip(&state.positions) {
+            if position.is_dead() {
+                if is_folder {
+                    below.positions.push(position.clone());
+                }
+                continue;
+            }
             let Pattern { exception, automaton } = &self.patterns[index];
             // A pattern that cannot change the verdict is not asked, so its match is not remembered.
             let asked = *exception == excluded;
             if !asked && !is_folder {
                 continue;
             }
-            let position = if position.is_dead() { position.clone() } else { automaton.read(position, name) };
+            let position = automaton.read(position, name);
             if asked && automaton.accepts(&position) {
                 excluded = !exception;
                 // It matches everything below too, which settles what the patterns before it say there.

@@ -66,7 +66,7 @@ impl Repository {
             Err(source) => return Err(GitError::Unreadable { path: root, source: source.into() }),
         };
         let index = LazyIndex::of(self);
-        for end in folder.find_iter("/").chain([folder.len()]) {
+        for end in folder.find_iter("/").chain((!folder.is_empty()).then_some(folder.len())) {
             let submodule = folder[..end].as_bstr();
             let place = self.root()?.join(submodule.to_path_lossy());
             if place.join(".git").symlink_metadata().is_ok() && index.get()?.submodule(submodule).is_some() {

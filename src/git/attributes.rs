@@ -18,6 +18,9 @@ pub(super) const FILE: &str = ".gitattributes";
 /// The attribute that names a filter.
 pub(super) const FILTER: &str = "filter";
 
+/// The attributes by which a checkout may hold other bytes than git stores, and as many.
+pub(super) const CONVERSIONS: [&str; 3] = [FILTER, "ident", "working-tree-encoding"];
+
 /// Names of the filters that change files on checkout, by the repository's configuration.
 ///
 /// Git LFS is none of them: its files are had without its program, wherever it is set up or not.
@@ -26,15 +29,12 @@ pub(super) struct Drivers(Vec<String>);
 
 impl Drivers {
     pub(super) fn of(repository: &gix::Repository) -> Self {
-        let config = repository.config_snapshot();
-        let sections = config.plumbing().sections_by_name("filter").into_iter().flatten();
-        let active = sections.filter_map(|section| {
-            let name = section.header().subsection_name()?.to_string();
-            let programs = ["smudge", "process"].into_iter().filter_map(|key| section.value(key));
-            let runs = programs.into_iter().any(|program| !program.is_empty() && program != "cat");
-            (runs && name != lfs::FILTER).then_some(name)
-        });
-        Self(active.collect())
+        Self(active(repository, &["smudge", "process"]))
+    }
+
+    /// Whether the configuration has a filter that changes files, on checkout or when they are stored.
+    pub(super) fn any(repository: &gix::Repository) -> bool {
+        !active(repository, &["smudge", "clean", "process"]).is_empty()
     }
 
     /// Whether there is none.
@@ -46,6 +46,19 @@ impl Drivers {
     pub(super) fn contains(&self, name: &str) -> bool {
         self.0.iter().any(|driver| driver == name)
     }
+}
+
+/// The names of the filters that run a program for one of `keys`.
+fn active(repository: &gix::Repository, keys: &[&str]) -> Vec<String> {
+    let config = repository.config_snapshot();
+    let sections = config.plumbing().sections_by_name(FILTER).into_iter().flatten();
+    let active = sections.filter_map(|section| {
+        let name = section.header().subsection_name()?.to_string();
+        let programs = keys.iter().filter_map(|key| section.value(key));
+        let runs = programs.into_iter().any(|program| !program.is_empty() && program != "cat");
+        (runs && name != lfs::FILTER).then_some(name)
+    });
+    active.collect()
 }
 
 /// Tells which filter a file of a commit passes through on checkout.
@@ -94,16 +107,36 @@ pub(super) fn filter<'o, 's>(
     case: Case,
     outcome: &'o mut Outcome,
 ) -> Option<&'o BStr> {
+    look_up(searches, path, case, outcome);
+    outcome.iter_selected().find_map(|found| match found.assignment.state {
+        StateRef::Value(value) => Some(value.as_bstr()),
+        _ => None,
+    })
+}
+
+/// Whether the file at `path` has an attribute of [`CONVERSIONS`], for which `outcome` is; otherwise as for [`filter`].
+pub(super) fn converts<'s>(
+    searches: impl IntoIterator<Item = &'s Search>,
+    path: &BStr,
+    case: Case,
+    outcome: &mut Outcome,
+) -> bool {
+    look_up(searches, path, case, outcome);
+    outcome.iter_selected().any(|found| matches!(found.assignment.state, StateRef::Set | StateRef::Value(_)))
+}
+
+fn look_up<'s>(
+    searches: impl IntoIterator<Item = &'s Search>,
+    path: &BStr,
+    case: Case,
+    outcome: &mut Outcome,
+) {
     for search in searches {
         search.pattern_matching_relative_path(path, case, Some(false), outcome);
         if outcome.is_done() {
             break;
         }
     }
-    outcome.iter_selected().find_map(|found| match found.assignment.state {
-        StateRef::Value(value) => Some(value.as_bstr()),
-        _ => None,
-    })
 }
 
 /// The attribute files of the folders above `folder`, the root's first.

@@ -1,33 +1,41 @@
-//! Git's index: what git has of a path of which the disk does not tell it. Start with [`LazyIndex`].
+//! Git's index: what git has of a path. Start with [`LazyIndex`].
 //!
-//! It does not say what files hold, though git keeps it for that: what git would store need not be the bytes of the
-//! disk, and whether it is can be told by no attribute of today.
+//! It is asked for what the disk does not tell, and for what large files hold. Git keeps it for that, but what git would
+//! store need not be the bytes of the disk: [`Clean`](super::clean::Clean) finds out.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use bstr::{BStr, BString};
+use dtbuild_cache::stat::{self, Stat};
 use dtbuild_cache::tree::ContentId;
-use gix::index::entry::Mode;
+use gix::index::entry::{Flags, Mode};
 use gix::index::{Entry, State, entry};
 
 use super::shared::Shared;
 use super::{GitError, Repository};
 
 /// What git recorded when it last looked at the working tree.
-pub(super) struct Index(State);
+pub(super) struct Index {
+    state: State,
+    /// When it was written, in nanoseconds since 1970.
+    written: i64,
+}
 
 impl Index {
     /// Reads the index at `path`; one that does not exist is empty.
     fn read(path: &Path, hash: gix::hash::Kind) -> Result<Self, GitError> {
         if !path.exists() {
-            return Ok(Self(State::new(hash)));
+            return Ok(Self { state: State::new(hash), written: 0 });
         }
         // Git does not verify the checksum either: it would double the time.
         let file = gix::index::File::at(path, hash, true, gix::index::decode::Options::default());
         let broken =
             |source: gix::Error| GitError::BrokenIndex { path: path.to_owned(), source: source.into() };
-        Ok(Self(State::from(file.map_err(broken)?)))
+        let state = State::from(file.map_err(broken)?);
+        let time = state.timestamp();
+        let written = stat::nanoseconds(time.unix_seconds(), time.nanoseconds().into());
+        Ok(Self { state, written })
     }
 
     /// The files of a name, in all folders, with their paths.
@@ -36,14 +44,18 @@ impl Index {
             path.strip_suffix(name.as_bytes())
                 .is_some_and(|folder| folder.is_empty() || folder.ends_with(b"/"))
         };
-        let is_file = |entry: &&Entry| matches!(entry.mode, Mode::FILE | Mode::FILE_EXECUTABLE);
-        let files = self.0.entries().iter().filter(is_file).map(|entry| (entry.path(&self.0), entry.id));
+        let files = self
+            .state
+            .entries()
+            .iter()
+            .filter(|entry| is_file(entry))
+            .map(|entry| (entry.path(&self.state), entry.id));
         files.filter(move |(path, _)| named(path))
     }
 
     /// The entry at `path`, unless it is in conflict.
     fn entry(&self, path: &BStr) -> Option<&Entry> {
-        self.0.entry_by_path_and_stage(path, entry::Stage::Unconflicted)
+        self.state.entry_by_path_and_stage(path, entry::Stage::Unconflicted)
     }
 
     /// The commit that the index pins a submodule at `path` to.
@@ -53,8 +65,16 @@ impl Index {
 
     /// The blob that git has of the file at `path`, whether or not it is what the disk has.
     pub(super) fn blob(&self, path: &BStr) -> Option<ContentId> {
-        let is_file = |entry: &&Entry| matches!(entry.mode, Mode::FILE | Mode::FILE_EXECUTABLE);
-        self.entry(path).filter(is_file).map(|entry| entry.id)
+        self.entry(path).filter(|entry| is_file(entry)).map(|entry| entry.id)
+    }
+
+    /// The blob that git would have stored of the file at `path` when it last looked, if nothing happened to it since.
+    pub(super) fn unchanged(&self, path: &BStr, stat: &Stat) -> Option<ContentId> {
+        // Files that git is told to take for unchanged, to leave out, or to know by name alone.
+        let unseen = Flags::ASSUME_VALID | Flags::SKIP_WORKTREE | Flags::INTENT_TO_ADD;
+        let seen = |entry: &&Entry| is_file(entry) && !entry.flags.intersects(unseen);
+        let same = |entry: &&Entry| says(&entry.stat, stat) && stat.settled_at(self.written);
+        self.entry(path).filter(seen).filter(same).map(|entry| entry.id)
     }
 
     /// Whether git has the file at `path` as executable.
@@ -70,7 +90,7 @@ impl Index {
     /// The submodules below the folder at `path`.
     pub(super) fn submodules_below(&self, path: &BStr) -> impl Iterator<Item = &BStr> {
         let submodules = self.below(path).filter(|entry| entry.mode == Mode::COMMIT);
-        submodules.map(|entry| entry.path(&self.0))
+        submodules.map(|entry| entry.path(&self.state))
     }
 
     fn below(&self, path: &BStr) -> impl Iterator<Item = &Entry> {
@@ -78,9 +98,24 @@ impl Index {
         if !prefix.is_empty() {
             prefix.push(b'/');
         }
-        let start = self.0.entries().partition_point(|entry| entry.path(&self.0) < prefix);
-        self.0.entries()[start..].iter().take_while(move |entry| entry.path(&self.0).starts_with(&prefix))
+        let start = self.state.entries().partition_point(|entry| entry.path(&self.state) < prefix);
+        self.state.entries()[start..]
+            .iter()
+            .take_while(move |entry| entry.path(&self.state).starts_with(&prefix))
     }
+}
+
+fn is_file(entry: &Entry) -> bool {
+    matches!(entry.mode, Mode::FILE | Mode::FILE_EXECUTABLE)
+}
+
+/// Whether git recorded the same of a file as `stat` says. It has the low 32 bits of each number.
+fn says(recorded: &entry::Stat, stat: &Stat) -> bool {
+    let time = |time: &entry::stat::Time| stat::nanoseconds(time.secs.into(), time.nsecs.into());
+    u64::from(recorded.size) == stat.size
+        && u64::from(recorded.ino) == stat.inode & u64::from(u32::MAX)
+        && time(&recorded.mtime) == stat.mtime
+        && time(&recorded.ctime) == stat.ctime
 }
 
 /// Git's index, read when something is asked that the disk cannot tell.
@@ -95,6 +130,11 @@ impl LazyIndex {
     pub(super) fn of(repository: &Repository) -> Self {
         let (path, hash) = (repository.inner.index_path(), repository.object_hash());
         Self { path, hash, shared: Arc::clone(&repository.shared), read: OnceLock::new() }
+    }
+
+    /// The number of bytes to be read for it; none where there is no index.
+    pub(super) fn size(&self) -> Option<u64> {
+        self.path.metadata().ok().map(|found| found.len())
     }
 
     /// The index as it was when it was first asked for.

@@ -13,6 +13,7 @@
 
 mod attributes;
 mod changes;
+mod clean;
 mod commit_contents;
 mod commit_tree;
 mod diff;
@@ -33,6 +34,7 @@ mod remembering;
 mod remote;
 mod resolve;
 mod shared;
+mod sizes;
 mod snapshot;
 mod submodules;
 mod survey;

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use bstr::{BStr, BString};
@@ -11,6 +12,7 @@ use dtbuild_cache::stat::StatCache;
 use dtbuild_cache::tree::{ContentId, Node};
 
 use super::index::Index;
+use super::sizes::Sizes;
 use super::tracking::Tracking;
 use super::{CommitId, GitError};
 
@@ -67,6 +69,10 @@ pub(super) struct Shared {
     /// Git's index and the stat cache: one for all folders of the working tree.
     index: Mutex<Option<(IndexFile, Arc<Index>)>>,
     stats: OnceLock<Arc<StatCache>>,
+    /// What tells the sizes of blobs, if anything does.
+    sizes: OnceLock<Option<Arc<Sizes>>>,
+    /// How many bytes the large files have that were to be identified.
+    large: AtomicU64,
     /// The attributes that apply in folders of the working tree.
     tracking: Mutex<HashMap<BString, Arc<Tracking>>>,
 }
@@ -83,6 +89,8 @@ impl Shared {
             commits: Mutex::default(),
             index: Mutex::default(),
             stats: OnceLock::new(),
+            sizes: OnceLock::new(),
+            large: AtomicU64::default(),
             tracking: Mutex::default(),
         }
     }
@@ -124,6 +132,16 @@ impl Shared {
     /// What files of the working tree hashed to.
     pub(super) fn stats(&self, load: impl FnOnce() -> StatCache) -> Arc<StatCache> {
         Arc::clone(self.stats.get_or_init(|| Arc::new(load())))
+    }
+
+    /// What tells the sizes of blobs; opened once.
+    pub(super) fn sizes(&self, open: impl FnOnce() -> Option<Sizes>) -> Option<Arc<Sizes>> {
+        self.sizes.get_or_init(|| open().map(Arc::new)).clone()
+    }
+
+    /// Counts the bytes of more large files that are to be identified, and gives those of all.
+    pub(super) fn large(&self, bytes: u64) -> u64 {
+        self.large.fetch_add(bytes, Ordering::Relaxed) + bytes
     }
 
     /// The attributes that `name` stands for; found out once.

@@ -1,6 +1,7 @@
 //! Which files of the working tree Git LFS keeps, as `.gitattributes` say. Start with [`Tracking`].
 //!
-//! Other attributes that change files on checkout need not be known: an id is that of the bytes on the disk.
+//! Of other attributes that change files on checkout it is known whether a file has any: an id is that of the bytes on the
+//! disk.
 
 use std::collections::HashMap;
 use std::fs;
@@ -13,7 +14,7 @@ use gix::attrs::Search;
 use gix::attrs::search::{MetadataCollection, Outcome};
 use gix::glob::pattern::Case;
 
-use super::attributes::{FILE, FILTER, filter};
+use super::attributes::{CONVERSIONS, FILE, FILTER, converts, filter};
 use super::diff::join;
 use super::disk::is_missing;
 use super::index::LazyIndex;
@@ -30,6 +31,8 @@ pub(super) struct Tracking {
     case: Case,
     /// Whether a filter is named at all. Where none is, no file need be asked about.
     filters: bool,
+    /// The same of all that changes files.
+    conversions: bool,
     /// What git has of the files that a sparse checkout leaves out, by path.
     left_out: Arc<HashMap<BString, Vec<u8>>>,
 }
@@ -67,6 +70,7 @@ impl Tracking {
             collection,
             case: if fold { Case::Fold } else { Case::Sensitive },
             filters: false,
+            conversions: false,
             left_out: Arc::default(),
         };
         if config.boolean("core.sparseCheckout").unwrap_or(false) {
@@ -80,14 +84,14 @@ impl Tracking {
                 let list =
                     this.folders.add_patterns_buffer(&text, path.clone(), None, &mut this.collection, true);
                 list.map_err(|source| GitError::unreadable(path, source))?;
-                this.filters |= names_filter(&text);
+                this.note(&text);
             }
         }
         let path = repository.inner.common_dir().join("info/attributes");
         if let Some(text) = read(&path)? {
             let list = this.own.add_patterns_buffer(&text, path.clone(), None, &mut this.collection, true);
             list.map_err(|source| GitError::unreadable(path, source))?;
-            this.filters |= names_filter(&text);
+            this.note(&text);
         }
         Ok(Arc::new(this))
     }
@@ -105,8 +109,25 @@ impl Tracking {
         let list =
             this.folders.add_patterns_buffer(text, path, base, &mut this.collection, folder.is_empty());
         list.map_err(|source| broken(file(), source))?;
-        this.filters |= names_filter(text);
+        this.note(text);
         Ok(Some(Arc::new(this)))
+    }
+
+    /// Takes note of what a file of attributes can name.
+    fn note(&mut self, text: &[u8]) {
+        self.filters |= text.contains_str(FILTER);
+        self.conversions |= CONVERSIONS.iter().any(|name| text.contains_str(name));
+    }
+
+    /// Whether an attribute says that git may store other bytes of the file at `path` of the repository than the disk has,
+    /// line endings aside.
+    pub(super) fn converts(&self, path: &BStr) -> bool {
+        if !self.conversions {
+            return false;
+        }
+        let mut outcome = Outcome::default();
+        outcome.initialize_with_selection(&self.collection, CONVERSIONS);
+        converts([&self.own, &self.folders], path, self.case, &mut outcome)
     }
 
     /// What answers for the files in a folder. None where Git LFS keeps none of them.
@@ -128,11 +149,6 @@ impl Tracker<'_> {
         self.outcome.initialize_with_selection(collection, [FILTER]);
         filter([own, folders], path, *case, &mut self.outcome).is_some_and(|name| name == lfs::FILTER)
     }
-}
-
-/// Whether a file of attributes can name a filter.
-fn names_filter(text: &[u8]) -> bool {
-    text.contains_str(FILTER)
 }
 
 /// The attribute files that git's index has. Those that a partial clone lacks say nothing.

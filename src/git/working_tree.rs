@@ -3,7 +3,7 @@
 //! A [`WorkingTree`] is what the folder was when it was first looked at: each folder is listed once and
 //! each file identified once, so its digest and its snapshot always speak of the same files. A content id
 //! is the blob id of the bytes *on disk*; of a file that Git LFS keeps, that of the pointer to them. The stat
-//! cache answers for what was read before; all else is read.
+//! cache answers for what was read before, git's index for large files that it knows; all else is read.
 
 use std::cell::Cell;
 use std::collections::HashSet;
@@ -153,7 +153,7 @@ impl WorkingTree {
     /// Looks at all that `filter` lets through, and identifies it, reading many files at once.
     pub(super) fn prepare<F: Filter>(&self, filter: &F) -> Result<Survey, GitError> {
         let found = survey(&self.listing, filter)?;
-        reading::identify(&self.listing, &found.unread, self.objects.hash())?;
+        reading::identify(&self.repository, &self.listing, &found.unread)?;
         Ok(found)
     }
 

@@ -88,6 +88,13 @@ impl Stat {
         compared(self) == compared(other)
     }
 
+    /// Whether the file had been left alone for a while at `moment`, by the kernel's clock for files or by one that it is
+    /// at most [`TICKS`] behind: a change after that is sure to give it other times.
+    #[must_use]
+    pub fn settled_at(&self, moment: i64) -> bool {
+        self.rests_at(moment.saturating_sub(TICKS))
+    }
+
     /// Whether a change at `moment` or later is sure to give the file other times than these.
     fn rests_at(&self, moment: i64) -> bool {
         let past = |time: i64| {
@@ -226,7 +233,7 @@ impl StatCache {
         stat: Stat,
         names: impl IntoIterator<Item = (&'n BStr, bool)>,
     ) {
-        if !stat.rests_at(stat.taken.saturating_sub(TICKS)) {
+        if !stat.settled_at(stat.taken) {
             return;
         }
         let mut list = Vec::new();
@@ -244,7 +251,7 @@ impl StatCache {
     ///
     /// A file that was changed a moment ago is not noted: it could change again and look the same.
     pub fn record(&self, folder: &BStr, name: &BStr, form: Form, stat: Stat, id: ContentId) {
-        if id.kind() == self.hash_kind && stat.rests_at(stat.taken.saturating_sub(TICKS)) {
+        if id.kind() == self.hash_kind && stat.settled_at(stat.taken) {
             let mut fresh = self.fresh();
             let note = Note { stat, form, id, idle: 0 };
             fresh.notes.entry(folder.to_owned()).or_default().insert(name.to_owned(), note);

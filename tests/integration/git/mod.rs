@@ -1,6 +1,7 @@
 //! Git as builds see it, checked against the `git` program.
 
 mod changes;
+mod clean;
 mod commit_tree;
 mod conversions;
 mod diff;

@@ -7,7 +7,7 @@ use dtbuild_cache::tree::Everything;
 use sha2::{Digest as _, Sha256};
 
 use super::filters::Without;
-use super::sides::{agree, commit_digest, commit_snapshot, disk_digest, disk_snapshot, sent};
+use super::sides::{agree, commit_digest, commit_snapshot, disk_digest, disk_snapshot, sent, until_noted};
 use crate::support::repo::TestRepo;
 
 fn oid(content: &[u8]) -> String {
@@ -79,12 +79,7 @@ fn what_was_committed_before_the_attribute_stays_as_it_is() {
 fn notes_of_earlier_runs_do_not_outlive_the_attribute() {
     let repo = sample().file("model.bin", CONTENT);
     let stats = repo.root().join(".git/dtbuild/stat");
-    let with = disk_digest(&repo, &Everything);
-    let begin = std::time::Instant::now();
-    while !stats.exists() {
-        assert!(begin.elapsed().as_secs() < 10, "nothing is ever noted");
-        assert_eq!(disk_digest(&repo, &Everything), with);
-    }
+    until_noted(&repo, || disk_digest(&repo, &Everything));
     let repo = repo.file(".gitattributes", "");
     let without = disk_digest(&repo, &Without(&[".gitattributes"]));
     fs::remove_file(&stats).unwrap();

@@ -8,6 +8,7 @@ use dtbuild::git::Repository;
 use dtbuild_cache::ignore::Rules;
 use dtbuild_cache::tree::{ContentId, Identified};
 
+use super::sides::until_noted;
 use super::working_tree::{committed, on_disk, on_disk_with, sample};
 use crate::support::repo::TestRepo;
 
@@ -90,13 +91,7 @@ fn digest_that_an_earlier_run_took_is_that_of_the_same_files_and_rules() {
 fn what_was_read_before_is_remembered_and_may_be_forgotten_at_any_time() {
     let repo = TestRepo::new().file("tracked", "1").commit("first").file("untracked", "2");
     let stats = repo.root().join(".git/dtbuild/stat");
-    let first = on_disk(&repo);
-    // A file that was changed a moment ago is not noted, so the first look may come too early.
-    let begin = SystemTime::now();
-    while !stats.exists() {
-        assert!(begin.elapsed().unwrap() < Duration::from_secs(10), "nothing is ever noted");
-        assert_eq!(on_disk(&repo), first);
-    }
+    let first = until_noted(&repo, || on_disk(&repo));
     assert_eq!(on_disk(&repo), first, "from the notes");
     fs::write(&stats, "damaged").unwrap();
     assert_eq!(on_disk(&repo), first, "without them");

@@ -1,7 +1,9 @@
 //! The two sources of an input tree: a commit, and the disk.
 
 use std::collections::BTreeMap;
+use std::fmt::Debug;
 use std::io::{self, Read as _};
+use std::time::{Duration, Instant};
 
 use bstr::{BStr, BString};
 use dtbuild::git::{GitError, Repository};
@@ -33,6 +35,17 @@ pub(crate) fn commit_snapshot(repo: &TestRepo, filter: &impl Filter) -> Result<S
 pub(crate) fn disk_snapshot(repo: &TestRepo, filter: &impl Filter) -> Result<Snapshot, GitError> {
     let opened = Repository::discover(repo.root()).unwrap();
     opened.working_tree(BStr::new("")).unwrap().unwrap().snapshot(filter)
+}
+
+/// Looks at the disk until what was found is noted for the next look, which takes a moment after a file was changed. All
+/// looks must find the same.
+pub(crate) fn until_noted<T: PartialEq + Debug>(repo: &TestRepo, look: impl Fn() -> T) -> T {
+    let (found, begin) = (look(), Instant::now());
+    while !repo.path(".git/dtbuild/stat").exists() {
+        assert!(begin.elapsed() < Duration::from_secs(10), "nothing is ever noted");
+        assert_eq!(look(), found);
+    }
+    found
 }
 
 /// What a build is sent of a snapshot.

@@ -35,15 +35,7 @@ impl Objects {
         path: &BStr,
         buffer: &'a mut Vec<u8>,
     ) -> Result<TreeRefIter<'a>, GitError> {
-        // Git never stores the empty tree; everybody knows it.
-        if id.is_empty_tree() {
-            return Ok(TreeRefIter::from_bytes(&[], self.hash));
-        }
-        if let Some(body) = self.shared.take_body(id) {
-            *buffer = body;
-            return Ok(TreeRefIter::from_bytes(buffer, self.hash));
-        }
-        Ok(TreeRefIter::from_bytes(self.read(id, Kind::Tree, path, buffer)?, self.hash))
+        Ok(TreeRefIter::from_bytes(self.body(id, path, buffer)?, self.hash))
     }
 
     /// [`tree`](Self::tree), for one that is read again soon.
@@ -53,9 +45,22 @@ impl Objects {
         path: &BStr,
         buffer: &'a mut Vec<u8>,
     ) -> Result<TreeRefIter<'a>, GitError> {
-        let body = if id.is_empty_tree() { &[] } else { self.read(id, Kind::Tree, path, buffer)? };
+        let body = self.body(id, path, buffer)?;
         self.shared.keep_body(*id, body);
         Ok(TreeRefIter::from_bytes(body, self.hash))
+    }
+
+    /// The tree `id` as git has it.
+    fn body<'a>(&self, id: &ContentId, path: &BStr, buffer: &'a mut Vec<u8>) -> Result<&'a [u8], GitError> {
+        // Git never stores the empty tree; everybody knows it.
+        if id.is_empty_tree() {
+            return Ok(&[]);
+        }
+        if let Some(body) = self.shared.take_body(id) {
+            *buffer = body;
+            return Ok(buffer);
+        }
+        self.read(id, Kind::Tree, path, buffer)
     }
 
     /// The names in the tree `id`, sorted and read once in a run; `path` is what it is read for.

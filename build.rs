@@ -7,7 +7,7 @@ use std::{fs, io};
 
 /// What decides on keys.
 const FOLDERS: [&str; 6] =
-    ["cache/src", "src/commands/gather", "src/config", "src/dockerfile", "src/git", "Cargo.lock"];
+    ["cache/src", "src/gather", "src/config", "src/dockerfile", "src/git", "Cargo.lock"];
 
 fn main() -> io::Result<()> {
     let mut files = BTreeSet::new();

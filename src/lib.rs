@@ -12,7 +12,7 @@
 //! | [`config`] | `build.toml` and `build.lock`, validated | core |
 //! | [`git`] | commits, diffs, trees, the working tree | edge |
 //! | [`dockerfile`] | what a Dockerfile reads and is built from | core, pure |
-//! | [`dtbuild_cache`] | `.dockerignore`, input trees, content keys | core |
+//! | [`dtbuild_content`] | `.dockerignore`, input trees, content keys | core |
 //! | [`registry`] | digests, tags, artifacts, base images | edge |
 //! | [`plan`] | build, reuse or keep, and why | core, pure |
 //! | [`execute`] | the scheduler and its events | |
@@ -29,15 +29,20 @@
 //!
 //! Start with [`plan::Plan`], which everything before it prepares and everything after it carries out.
 
+pub mod changed;
 pub mod cli;
+mod clients;
 pub mod commands;
 pub mod config;
 mod credentials;
 pub mod deploy;
 pub mod dockerfile;
+mod doctor;
 pub mod engine;
 pub mod error;
+pub mod events;
 pub mod execute;
+mod gather;
 pub mod git;
 mod parallel;
 pub mod plan;
@@ -45,5 +50,7 @@ mod process;
 pub mod record;
 pub mod reference;
 pub mod registry;
+mod release;
 mod text;
 pub mod ui;
+mod workspace;

@@ -4,13 +4,16 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use dtbuild_cache::key::ImageKey;
+use dtbuild_content::key::ImageKey;
 
 use crate::text::as_text;
 
 /// A repository of a registry, such as `registry.example.com/datatube/client`; host and path, no tag.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Repository(Arc<str>);
+
+/// The tag of what `dtbuild build` made last.
+pub(crate) const LOCAL_TAG: &str = "local";
 
 /// The longest path of a repository.
 const PATH_LENGTH: usize = 255;

@@ -12,7 +12,7 @@ use std::time::SystemTime;
 
 use criterion::{BatchSize, Criterion, Throughput};
 use dtbuild::git::Repository;
-use dtbuild_cache::tree::Everything;
+use dtbuild_content::tree::Everything;
 use gix::hash::Kind;
 use sha2::{Digest as _, Sha256};
 

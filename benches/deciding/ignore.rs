@@ -4,8 +4,8 @@ use std::hint::black_box;
 
 use bstr::BStr;
 use criterion::{Criterion, Throughput};
-use dtbuild_cache::ignore::Rules;
-use dtbuild_cache::tree::Everything;
+use dtbuild_content::ignore::Rules;
+use dtbuild_content::tree::Everything;
 
 use crate::repository::Fixture;
 

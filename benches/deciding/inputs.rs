@@ -5,7 +5,7 @@ use std::hint::black_box;
 
 use criterion::Criterion;
 use dtbuild::dockerfile::{Dockerfile, Options};
-use dtbuild_cache::sources::{Reading, Selection, Source};
+use dtbuild_content::sources::{Reading, Selection, Source};
 
 use crate::repository::Fixture;
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::hint::black_box;
 
 use criterion::Criterion;
-use dtbuild_cache::key::{KeyFields, SCHEMA};
+use dtbuild_content::key::{KeyFields, SCHEMA};
 
 /// What a usual key is taken from.
 pub(crate) fn fields() -> KeyFields {

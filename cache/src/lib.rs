@@ -1,4 +1,4 @@
-//! `dtbuild-cache`: content keys of images and what they are taken from.
+//! `dtbuild-content`: content keys of images and what they are taken from.
 //!
 //! In the order in which data flows:
 //! [`ignore`] reads `.dockerignore` as moby does, [`globs`] those of `build.toml`; [`sources`] finds what a

@@ -9,8 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 
 use bstr::{BStr, BString, ByteSlice};
-use dtbuild_cache::ignore::{Reason, Rules};
-use dtbuild_cache::tree::{ContentId, Kind, Node, Tree, walk};
+use dtbuild_content::ignore::{Reason, Rules};
+use dtbuild_content::tree::{ContentId, Kind, Node, Tree, walk};
 use libfuzzer_sys::fuzz_target;
 
 #[expect(dead_code, reason = "the target compares the two forms of a pattern")]

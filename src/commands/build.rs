@@ -2,45 +2,47 @@
 
 use std::collections::BTreeMap;
 
-use super::builds::Builds;
-use super::edges::Edges;
-use super::gather::{self, Gathered, Query};
-use super::requests::{LOCAL_TAG, Purpose};
-use super::session::Session;
-use super::workspace::Workspace;
-use super::{plan, print_release, requests};
+use super::{plan, print_release};
 use crate::cli::{BuildArgs, Global};
+use crate::clients::Clients;
 use crate::engine::{AnyEngine, Archive, BuildRequest, Engine as _, Output};
 use crate::error::{Error, Kind, Result};
+use crate::gather::{self, Gathered, Query};
 use crate::plan::{Decision, Head, Plan};
+use crate::reference::LOCAL_TAG;
+use crate::release::builds::Builds;
+use crate::release::requests;
+use crate::release::requests::Purpose;
+use crate::release::session::Session;
 use crate::ui;
+use crate::workspace::Workspace;
 
 /// Runs `dtbuild build`.
 pub(super) fn build(global: &Global, args: &BuildArgs) -> Result<u8> {
-    let edges = Edges::unless(args.offline).for_building(&args.building);
-    let workspace = edges.timings.measure("repository and build.toml", || Workspace::on_disk(global))?;
+    let clients = Clients::unless(args.offline).for_building(&args.building);
+    let workspace = clients.timings.measure("repository and build.toml", || Workspace::on_disk(global))?;
     if args.output.is_some() && args.images.len() != 1 {
         return Err(Error::new(Kind::Usage, "`--output` is for one image").hint("name it alone"));
     }
     let mut query = Query::local(&workspace, &args.images, args.force)?;
     // A build does not say why it builds, and git's look at the whole working tree takes longer than the keys.
     query.explained = args.dry_run;
-    let gathered = gather::gather(&edges, &workspace, &query, None)?;
+    let gathered = gather::gather(&clients, &workspace, &query, None)?;
     let plan = Plan::decide(&gathered.facts)?;
     if args.dry_run {
-        let code = edges.timings.measure("printing", || plan::show(global, &plan, false))?;
+        let code = clients.timings.measure("printing", || plan::show(global, &plan, false))?;
         if global.timings {
-            edges.timings.print();
+            clients.timings.print();
         }
         return Ok(code);
     }
     let purpose = (Purpose::Local, &args.building);
-    let builds = Builds::prepare(&edges, &workspace, &gathered, &plan, purpose)?;
-    let session = Session::start(&edges, global, &workspace)?;
+    let builds = Builds::prepare(&clients, &workspace, &gathered, &plan, purpose)?;
+    let session = Session::start(&clients, global, &workspace)?;
     session.announce(&plan);
-    let engine = edges.engine()?;
+    let engine = clients.engine()?;
     let export = export(global, &workspace, &gathered, &plan, args)?;
-    let built = edges.block_on(async {
+    let built = clients.block_on(async {
         if let Some(request) = &export {
             engine.check(request).await?;
         }

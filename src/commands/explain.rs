@@ -4,17 +4,17 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bstr::BString;
 
-use super::edges::Edges;
-use super::gather::{self, Bases, Gathered, Query, Sources, Wanted};
 use super::print;
-use super::workspace::Workspace;
 use crate::cli::{ExplainArgs, Global, Selection};
+use crate::clients::Clients;
 use crate::config::ImageName;
 use crate::error::{Error, Kind, Result};
+use crate::gather::{self, Bases, Gathered, Query, Sources, Wanted};
 use crate::plan::{self, Plan, PlannedImage, Reader, Reason};
 use crate::ui::explain::{
     Cause, ImageView, PathView, write_image, write_image_json, write_path, write_path_json,
 };
+use crate::workspace::Workspace;
 
 /// Runs `dtbuild explain`.
 pub(super) fn explain(global: &Global, args: &ExplainArgs) -> Result<u8> {
@@ -26,7 +26,7 @@ pub(super) fn explain(global: &Global, args: &ExplainArgs) -> Result<u8> {
 }
 
 fn of_image(global: &Global, args: &ExplainArgs, image: &ImageName) -> Result<u8> {
-    let edges = Edges::default();
+    let clients = Clients::default();
     let workspace = Workspace::at(global, &args.files)?;
     workspace.check_images([image])?;
     let (mut query, record) = if args.files.disk {
@@ -38,12 +38,12 @@ fn of_image(global: &Global, args: &ExplainArgs, image: &ImageName) -> Result<u8
             ..Selection::default()
         };
         let query = Query::release(&workspace, &selection)?;
-        let record = edges.read_record(&workspace, query.environment(&workspace)?.0)?;
+        let record = clients.read_record(&workspace, query.environment(&workspace)?.0)?;
         (query, Some(record))
     };
     query.images.insert(image.clone());
     query.wanted = Wanted::All;
-    let gathered = gather::gather(&edges, &workspace, &query, record.as_ref())?;
+    let gathered = gather::gather(&clients, &workspace, &query, record.as_ref())?;
     let plan = Plan::decide(&gathered.facts)?;
     let planned = plan.images.iter().find(|planned| planned.name == *image);
     let planned =
@@ -97,8 +97,8 @@ fn of_path(global: &Global, args: &ExplainArgs, path: &str) -> Result<u8> {
     let workspace = Workspace::at(global, &args.files)?;
     let path = clean(path)?;
     let all: BTreeSet<ImageName> = workspace.config.images.keys().cloned().collect();
-    let edges = Edges::default();
-    let sources = Sources::read(&workspace, &mut Bases::locked(&edges, &workspace), &all)?;
+    let clients = Clients::default();
+    let sources = Sources::read(&workspace, &mut Bases::locked(&clients, &workspace), &all)?;
     let mut images = BTreeMap::new();
     for (name, source) in &sources.images {
         let selections = source.contexts.select(&workspace.repository, source.files)?;

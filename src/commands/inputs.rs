@@ -2,21 +2,21 @@
 
 use std::collections::BTreeSet;
 
-use super::edges::Edges;
-use super::gather::{Bases, Part, Sources};
 use super::print;
-use super::workspace::Workspace;
 use crate::cli::{Global, InputsArgs};
+use crate::clients::Clients;
 use crate::error::Result;
+use crate::gather::{Bases, Part, Sources};
 use crate::ui::inputs::{ContextView, InputsView, write_inputs, write_inputs_json};
+use crate::workspace::Workspace;
 
 /// Runs `dtbuild inputs`.
 pub(super) fn inputs(global: &Global, args: &InputsArgs) -> Result<u8> {
     let workspace = Workspace::at(global, &args.files)?;
     workspace.check_images([&args.image])?;
-    let edges = Edges::default();
+    let clients = Clients::default();
     let roots = BTreeSet::from([args.image.clone()]);
-    let sources = Sources::read(&workspace, &mut Bases::locked(&edges, &workspace), &roots)?;
+    let sources = Sources::read(&workspace, &mut Bases::locked(&clients, &workspace), &roots)?;
     let source = &sources.images[&args.image];
     let selections = source.contexts.select(&workspace.repository, source.files)?;
     let parts = source.contexts.parts(&workspace.repository, source.files, &selections)?;

@@ -4,25 +4,25 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
 use std::path::Path;
 
-use super::edges::Edges;
-use super::gather::{Bases, Source, Sources};
 use super::print;
-use super::workspace::Workspace;
 use crate::cli::{Global, LockArgs};
+use crate::clients::Clients;
 use crate::config::{Lock, lock};
 use crate::error::{Error, Kind, Result};
+use crate::gather::{Bases, Source, Sources};
 use crate::reference::Digest;
+use crate::workspace::Workspace;
 
 /// The exit code of `--check` when the lock is not what the registries serve.
 const MOVED: u8 = 10;
 
 /// Runs `dtbuild lock`.
 pub(super) fn lock(global: &Global, args: &LockArgs) -> Result<u8> {
-    let edges = Edges::default();
+    let clients = Clients::default();
     let workspace = Workspace::on_disk(global)?;
     let old = &workspace.lock;
     let all = workspace.config.images.keys().cloned().collect();
-    let mut bases = Bases::moved(&edges, &workspace, kept(args, old));
+    let mut bases = Bases::moved(&clients, &workspace, kept(args, old));
     let sources = Sources::read(&workspace, &mut bases, &all)?;
     let sources = || sources.images.values();
     let names: BTreeSet<String> = sources().flat_map(Source::bases).map(str::to_owned).collect();

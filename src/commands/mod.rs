@@ -1,4 +1,4 @@
-//! The commands: one file each. They introduce the edges to the core, and turn every error into an
+//! The commands: one file each. They introduce the clients to the core, and turn every error into an
 //! [`Error`](crate::error::Error) with an exit code. Start with [`main`].
 
 use std::io::{self, BufWriter, Write};
@@ -8,26 +8,13 @@ use crate::error::{Error, Result};
 use crate::ui::{self, wants_colour};
 
 mod build;
-mod builders;
-mod builds;
 mod deploy;
-mod doctor;
-mod edges;
 mod explain;
-mod files;
-mod gather;
 mod inputs;
 mod lock;
-mod named;
 mod plan;
-mod release;
-mod requests;
 mod run;
-mod session;
-mod signals;
 mod status;
-mod timings;
-mod workspace;
 
 /// Runs the program and returns its exit code.
 #[must_use]
@@ -52,7 +39,7 @@ fn dispatch(cli: &Cli) -> Result<u8> {
         Some(Command::Explain(args)) => explain::explain(global, args),
         Some(Command::Inputs(args)) => inputs::inputs(global, args),
         Some(Command::Lock(args)) => lock::lock(global, args),
-        Some(Command::Doctor) => doctor::doctor(global),
+        Some(Command::Doctor) => crate::doctor::doctor(global),
     }
 }
 
@@ -72,7 +59,9 @@ fn report(error: &Error, json: bool) {
 }
 
 /// Writes a result to stdout. A reader that went away, such as `head`, has what it wanted.
-fn print(write: impl FnOnce(&mut BufWriter<io::StdoutLock<'static>>, bool) -> io::Result<()>) -> Result<()> {
+pub(crate) fn print(
+    write: impl FnOnce(&mut BufWriter<io::StdoutLock<'static>>, bool) -> io::Result<()>,
+) -> Result<()> {
     let styled = wants_colour(&io::stdout());
     // Of its own accord stdout writes line by line.
     let mut out = BufWriter::with_capacity(1 << 14, io::stdout().lock());

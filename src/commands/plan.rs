@@ -5,10 +5,10 @@ use crate::error::Result;
 use crate::plan::Plan;
 use crate::ui;
 
-use super::edges::Edges;
-use super::gather::{self, Query, Wanted};
 use super::print;
-use super::workspace::Workspace;
+use crate::clients::Clients;
+use crate::gather::{self, Query, Wanted};
+use crate::workspace::Workspace;
 
 /// The exit code of `--detailed-exitcode` when something would be built.
 const SOMETHING_TO_BUILD: u8 = 10;
@@ -25,21 +25,21 @@ pub(super) fn preview(
     detailed_exitcode: bool,
     offline: bool,
 ) -> Result<u8> {
-    let edges = Edges::unless(offline).for_preview();
-    let timings = &edges.timings;
+    let clients = Clients::unless(offline).for_preview();
+    let timings = &clients.timings;
     let workspace =
         timings.measure("repository and build.toml", || Workspace::at_commit(global, &selection.head))?;
     let query = Query { wanted: Wanted::Plan, ..Query::release(&workspace, selection)? };
     let environment = query.environment(&workspace)?.0;
-    let record = timings.measure("record", || edges.read_record(&workspace, environment))?;
-    let gathered = gather::gather(&edges, &workspace, &query, Some(&record))?;
+    let record = timings.measure("record", || clients.read_record(&workspace, environment))?;
+    let gathered = gather::gather(&clients, &workspace, &query, Some(&record))?;
     let plan = timings.measure("plan", || Plan::decide(&gathered.facts))?;
     let code = timings.measure("printing", || show(global, &plan, detailed_exitcode))?;
     if global.timings {
         timings.print();
     }
     // The process ends here: its memory and connections go with it, faster than piece by piece.
-    std::mem::forget((edges, workspace, query, record, gathered, plan));
+    std::mem::forget((clients, workspace, query, record, gathered, plan));
     Ok(code)
 }
 

@@ -4,22 +4,22 @@ use std::time::Duration;
 
 use time::OffsetDateTime;
 
-use super::builds::Builds;
-use super::edges::Edges;
-use super::gather::{self, Gathered, Query};
 use super::plan;
 use super::print_release;
-use super::release::ReleaseRun;
-use super::requests::Purpose;
-use super::session::Session;
-use super::workspace::Workspace;
 use crate::cli::{Building, Global, RunArgs};
+use crate::clients::Clients;
 use crate::config::{Environment, EnvironmentName};
 use crate::deploy::{self, Release};
 use crate::error::Result;
+use crate::gather::{self, Gathered, Query};
 use crate::plan::Plan;
 use crate::record::{Lease, Store, Stored};
+use crate::release::ReleaseRun;
+use crate::release::builds::Builds;
+use crate::release::requests::Purpose;
+use crate::release::session::Session;
 use crate::ui;
+use crate::workspace::Workspace;
 
 /// How long a lease lasts from its last renewal on: a run that is killed on another machine blocks the
 /// environment for so long.
@@ -37,7 +37,7 @@ pub(super) fn run(global: &Global, args: &RunArgs) -> Result<u8> {
     if args.dry_run {
         return plan::preview(global, &args.selection, args.detailed_exitcode, args.offline);
     }
-    let edges = Edges::default().for_building(&args.building);
+    let clients = Clients::default().for_building(&args.building);
     let workspace = Workspace::at_commit(global, &args.selection.head)?;
     let mut query = Query::release(&workspace, &args.selection)?;
     query.explained = false;
@@ -46,7 +46,8 @@ pub(super) fn run(global: &Global, args: &RunArgs) -> Result<u8> {
     } else if args.no_deploy {
         query.request.no_deploy = Some("`--no-deploy` was given".to_owned());
     }
-    let step = Step { global, edges: &edges, workspace: &workspace, query: &query, building: &args.building };
+    let step =
+        Step { global, clients: &clients, workspace: &workspace, query: &query, building: &args.building };
     let prepared = step.prepare()?;
     if args.no_push {
         return step.build_only(&prepared);
@@ -61,7 +62,7 @@ pub(super) fn run(global: &Global, args: &RunArgs) -> Result<u8> {
 /// One execution of the CD step, or of a part of it.
 pub(super) struct Step<'a> {
     pub(super) global: &'a Global,
-    pub(super) edges: &'a Edges,
+    pub(super) clients: &'a Clients,
     pub(super) workspace: &'a Workspace,
     pub(super) query: &'a Query,
     pub(super) building: &'a Building,
@@ -70,19 +71,19 @@ pub(super) struct Step<'a> {
 impl Step<'_> {
     /// Reads the record and decides.
     pub(super) fn prepare(&self) -> Result<Prepared> {
-        let store = self.edges.records(self.workspace)?;
+        let store = self.clients.records(self.workspace)?;
         self.prepare_from(self.read(&*store)?)
     }
 
     fn prepare_from(&self, stored: Stored) -> Result<Prepared> {
-        let gathered = gather::gather(self.edges, self.workspace, self.query, Some(&stored.record))?;
+        let gathered = gather::gather(self.clients, self.workspace, self.query, Some(&stored.record))?;
         let plan = Plan::decide(&gathered.facts)?;
         Ok(Prepared { stored, gathered, plan })
     }
 
     fn read(&self, store: &dyn Store) -> Result<Stored> {
         let (name, _) = self.environment()?;
-        self.edges.block_on(async { Ok(store.read(name).await?) })
+        self.clients.block_on(async { Ok(store.read(name).await?) })
     }
 
     fn environment(&self) -> Result<(&EnvironmentName, &Environment)> {
@@ -91,12 +92,12 @@ impl Step<'_> {
 
     /// Takes the lease and carries the plan out; makes it anew if somebody deployed in between.
     pub(super) fn execute(&self, prepared: Prepared) -> Result<u8> {
-        let store = self.edges.records(self.workspace)?;
+        let store = self.clients.records(self.workspace)?;
         self.check_before_work(&*store)?;
         let (name, _) = self.environment()?;
-        let mut lease = self.edges.block_on(async { Ok(store.acquire(name, LEASE_LIFE).await?) })?;
+        let mut lease = self.clients.block_on(async { Ok(store.acquire(name, LEASE_LIFE).await?) })?;
         let result = self.under_lease(prepared, &*store, &mut lease);
-        let released = self.edges.block_on(async { Ok(store.release(lease).await?) });
+        let released = self.clients.block_on(async { Ok(store.release(lease).await?) });
         let release = result?;
         released?;
         self.show(&release)?;
@@ -105,7 +106,7 @@ impl Step<'_> {
 
     /// What is missing is found before anything is built.
     fn check_before_work(&self, store: &dyn Store) -> Result<()> {
-        self.edges.block_on(async { Ok(store.check_writable().await?) })?;
+        self.clients.block_on(async { Ok(store.check_writable().await?) })?;
         let (_, environment) = self.environment()?;
         if let (Some(deploy), None) = (&environment.deploy, &self.query.request.no_deploy) {
             deploy::check(&deploy.trigger, self.workspace.repository.root()?)?;
@@ -121,9 +122,9 @@ impl Step<'_> {
         }
         let Prepared { stored, gathered, plan } = prepared;
         let purpose = (Purpose::Publish, self.building);
-        let builds = Builds::prepare(self.edges, self.workspace, &gathered, &plan, purpose)?;
-        let (environment, registry) = (self.environment()?, self.edges.registry()?);
-        let session = Session::start(self.edges, self.global, self.workspace)?;
+        let builds = Builds::prepare(self.clients, self.workspace, &gathered, &plan, purpose)?;
+        let (environment, registry) = (self.environment()?, self.clients.registry()?);
+        let session = Session::start(self.clients, self.global, self.workspace)?;
         session.announce(&plan);
         let run = ReleaseRun {
             workspace: self.workspace,
@@ -135,7 +136,7 @@ impl Step<'_> {
             session: &session,
             started,
         };
-        let result = self.edges.block_on(run.execute(stored, lease));
+        let result = self.clients.block_on(run.execute(stored, lease));
         session.finish(result)
     }
 
@@ -146,10 +147,10 @@ impl Step<'_> {
             return plan::show(self.global, plan, false);
         }
         let purpose = (Purpose::Local, self.building);
-        let builds = Builds::prepare(self.edges, self.workspace, gathered, plan, purpose)?;
-        let session = Session::start(self.edges, self.global, self.workspace)?;
+        let builds = Builds::prepare(self.clients, self.workspace, gathered, plan, purpose)?;
+        let session = Session::start(self.clients, self.global, self.workspace)?;
         session.announce(plan);
-        let result = self.edges.block_on(builds.run(plan, &session));
+        let result = self.clients.block_on(builds.run(plan, &session));
         session.finish(result)?;
         super::build::show(self.global, plan)
     }

@@ -2,28 +2,28 @@
 
 use time::OffsetDateTime;
 
-use super::edges::Edges;
 use super::print;
-use super::workspace::Workspace;
 use crate::cli::{Global, StatusArgs};
+use crate::clients::Clients;
 use crate::config::{Environment, EnvironmentName};
 use crate::error::Result;
 use crate::record::{Outcome, Record};
 use crate::ui;
 use crate::ui::status::StatusView;
+use crate::workspace::Workspace;
 
 /// Runs `dtbuild status`.
 pub(super) fn status(global: &Global, args: &StatusArgs) -> Result<u8> {
-    let edges = Edges::default();
+    let clients = Clients::default();
     let workspace = Workspace::at_commit(global, "HEAD")?;
     let environments: Vec<(&EnvironmentName, &Environment)> = match &args.environment {
         None => workspace.config.environments.iter().collect(),
         Some(_) => vec![workspace.environment(args.environment.as_ref())?],
     };
-    let store = edges.records(&workspace)?;
+    let store = clients.records(&workspace)?;
     let mut views = Vec::with_capacity(environments.len());
     for (name, environment) in environments {
-        let stored = edges.block_on(async { Ok(store.read(name).await?) })?;
+        let stored = clients.block_on(async { Ok(store.read(name).await?) })?;
         views.push(view(name, environment, &stored.record));
     }
     let now = OffsetDateTime::now_utc().unix_timestamp();

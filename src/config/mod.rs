@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bstr::BString;
-use dtbuild_cache::globs::Globs;
+use dtbuild_content::globs::Globs;
 
 use crate::reference::Repository;
 

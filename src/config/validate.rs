@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
 
 use bstr::BString;
-use dtbuild_cache::globs::Globs;
+use dtbuild_content::globs::Globs;
 use toml::Spanned;
 
 use super::error::{ConfigError, Lines, nearest};

@@ -14,7 +14,7 @@
 use std::path::Path;
 
 use crate::config::Trigger;
-use crate::execute::events::EventSink;
+use crate::events::EventSink;
 
 mod ansible;
 mod command;

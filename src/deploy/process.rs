@@ -13,8 +13,8 @@ use tokio::process::Command;
 use tokio::time::Instant;
 
 use super::DeployError;
-use crate::execute::events::{Event, EventSink};
-use crate::process::Running;
+use crate::events::{Event, EventSink};
+use crate::process::child::Running;
 
 /// How long its output may stay open after it ended: something that it left behind may hold it for ever.
 const DRAIN: Duration = Duration::from_secs(1);

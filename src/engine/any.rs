@@ -6,7 +6,7 @@ use super::docker::{Docker, EngineInfo, Store};
 use super::endpoint::{Endpoint, Protocol};
 use super::{BuildRequest, Built, Engine, EngineError};
 use crate::config::ImageName;
-use crate::execute::events::EventSink;
+use crate::events::EventSink;
 use crate::reference::{Digest, Reference};
 
 /// One of the engines that there are.

@@ -12,7 +12,7 @@ use super::buildkit::{self, BuildKit, Exporter};
 use super::endpoint::Endpoint;
 use super::{BuildRequest, Built, Description, Engine, EngineError, Output};
 use crate::config::ImageName;
-use crate::execute::events::EventSink;
+use crate::events::EventSink;
 use crate::reference::{Digest, Reference};
 
 /// A buildkitd that answered.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bstr::BString;
-use dtbuild_cache::snapshot::Snapshot;
+use dtbuild_content::snapshot::Snapshot;
 
 use super::{BuildRequest, EngineError, Output};
 use crate::config::{BuildOptions, Platform};

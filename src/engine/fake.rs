@@ -7,12 +7,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bstr::BString;
-use dtbuild_cache::snapshot::{Contents, Snapshot, SnapshotEntry};
+use dtbuild_content::snapshot::{Contents, Snapshot, SnapshotEntry};
 use tokio::sync::Semaphore;
 
 use super::{BuildFailure, BuildRequest, Built, Contexts, Engine, EngineError, Output, StepCount};
 use crate::config::ImageName;
-use crate::execute::events::EventSink;
+use crate::events::EventSink;
 use crate::reference::{Digest, Reference};
 
 /// What a [`FakeEngine`] was asked, in order.

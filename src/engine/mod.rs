@@ -1,19 +1,19 @@
 //! Engines build images. Start with [`Engine`]; [`BuildRequest`] is all that an engine is told.
 //!
 //! What a build is sent is a [`Snapshot`], fixed when the key was taken, so an engine never reads
-//! the repository. Engines report what happens as [`Event`](crate::execute::events::Event)s.
+//! the repository. Engines report what happens as [`Event`](crate::events::Event)s.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use bstr::BString;
-use dtbuild_cache::snapshot::Snapshot;
+use dtbuild_content::snapshot::Snapshot;
 
 pub use self::contexts::{ContextFolder, Contexts, NamedContext};
 use crate::config::{BuildOptions, ImageName, Platform, SecretSource};
-use crate::execute::events::EventSink;
-pub use crate::execute::events::{BuildFailure, StepCount};
+use crate::events::EventSink;
+pub use crate::events::{BuildFailure, StepCount};
 use crate::reference::{Digest, Reference};
 
 mod abilities;

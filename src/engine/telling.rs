@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use crate::config::ImageName;
-use crate::execute::events::{Event, EventSink, StepState};
+use crate::events::{Event, EventSink, StepState};
 
 /// Lines that a failed step is reported with.
 const TAIL: usize = 20;

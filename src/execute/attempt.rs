@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use super::events::{Event, EventSink};
 use crate::config::ImageName;
 use crate::engine::EngineError;
+use crate::events::{Event, EventSink};
 
 /// How often, and after what pause, an action is tried.
 #[derive(Clone, Copy, Debug)]

@@ -1,8 +1,7 @@
 //! Carries a plan out. Start with [`scheduler`], which builds and pushes on the builders of [`pool`];
-//! [`events`] is what it tells.
+//! [`events`](crate::events) is what it tells.
 
 mod attempt;
-pub mod events;
 pub mod pool;
 pub mod scheduler;
 

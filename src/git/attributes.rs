@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use bstr::{BStr, BString, ByteSlice as _};
-use dtbuild_cache::tree::{ContentId, Kind};
+use dtbuild_content::tree::{ContentId, Kind};
 use gix::attrs::search::{MetadataCollection, Outcome};
 use gix::attrs::{Search, StateRef};
 use gix::glob::pattern::Case;

@@ -6,8 +6,8 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use bstr::{BStr, BString, ByteSlice as _};
-use dtbuild_cache::stat::Stat;
-use dtbuild_cache::tree::{ContentId, Kind};
+use dtbuild_content::stat::Stat;
+use dtbuild_content::tree::{ContentId, Kind};
 use gix::status::{Item, Submodule, UntrackedFiles};
 use rustix::fs::CWD;
 
@@ -15,7 +15,7 @@ use super::disk;
 use super::lfs::Pointer;
 use super::objects::Objects;
 use super::{GitError, Repository, paths};
-use crate::plan::{ChangeStatus, ChangedPath};
+use crate::changed::{ChangeStatus, ChangedPath};
 
 impl Repository {
     /// The paths by which the working tree differs from HEAD, sorted: staged or not, and untracked

@@ -20,8 +20,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use bstr::{BStr, ByteSlice as _};
-use dtbuild_cache::stat::Stat;
-use dtbuild_cache::tree::ContentId;
+use dtbuild_content::stat::Stat;
+use dtbuild_content::tree::ContentId;
 
 use super::Repository;
 use super::attributes::Drivers;

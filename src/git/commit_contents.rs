@@ -6,7 +6,7 @@ use std::io::{self, Cursor, Read};
 use std::sync::{Mutex, PoisonError};
 
 use bstr::{BString, ByteSlice as _};
-use dtbuild_cache::snapshot::{Contents, SnapshotEntry};
+use dtbuild_content::snapshot::{Contents, SnapshotEntry};
 
 use super::lfs::Stored;
 use super::objects::Objects;

@@ -9,8 +9,8 @@ use std::cell::{OnceCell, Ref, RefCell};
 use std::sync::Arc;
 
 use bstr::{BStr, BString, ByteSlice as _};
-use dtbuild_cache::snapshot::{Snapshot, SnapshotEntry};
-use dtbuild_cache::tree::{self, ContentId, Filter, Identified, Kind, Node, Remembered, Tree};
+use dtbuild_content::snapshot::{Snapshot, SnapshotEntry};
+use dtbuild_content::tree::{self, ContentId, Filter, Identified, Kind, Node, Remembered, Tree};
 
 use super::attributes::{CheckoutFilters, Drivers};
 use super::commit_contents::{CommitContents, Origin};

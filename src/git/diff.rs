@@ -6,14 +6,14 @@
 use std::cmp::Ordering;
 
 use bstr::{BStr, BString, ByteSlice as _, ByteVec as _};
-use dtbuild_cache::tree::ContentId;
+use dtbuild_content::tree::ContentId;
 use gix::objs::TreeRefIter;
 use gix::objs::tree::{EntryKind, EntryRef};
 
 use super::objects::{Objects, broken};
 use super::{CommitId, GitError, Repository};
+use crate::changed::{ChangeStatus, ChangedPath};
 use crate::parallel;
-use crate::plan::{ChangeStatus, ChangedPath};
 
 impl Repository {
     /// The paths that differ between the commits, sorted: what

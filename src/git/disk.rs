@@ -7,8 +7,8 @@ use std::os::unix::fs::FileTypeExt as _;
 use std::path::Path;
 
 use bstr::{BStr, BString, ByteSlice as _};
-use dtbuild_cache::stat::{self, Stat};
-use dtbuild_cache::tree::{ContentId, Kind};
+use dtbuild_content::stat::{self, Stat};
+use dtbuild_content::tree::{ContentId, Kind};
 use gix::hash::Hasher;
 use gix::objs::encode::loose_header;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags};

@@ -6,8 +6,8 @@ use std::io::{self, Read};
 use std::path::PathBuf;
 
 use bstr::{BString, ByteSlice as _};
-use dtbuild_cache::snapshot::{Contents, SnapshotEntry};
-use dtbuild_cache::tree::ContentId;
+use dtbuild_content::snapshot::{Contents, SnapshotEntry};
+use dtbuild_content::tree::ContentId;
 
 use super::disk::Digester;
 

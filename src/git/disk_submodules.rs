@@ -6,7 +6,7 @@
 use std::cell::Ref;
 
 use bstr::{BStr, BString, ByteSlice as _};
-use dtbuild_cache::tree::{ContentId, Filter, Kind, Node, Tree};
+use dtbuild_content::tree::{ContentId, Filter, Kind, Node, Tree};
 
 use super::diff::join;
 use super::snapshot::Within;

@@ -5,7 +5,7 @@ use std::io;
 use std::path::PathBuf;
 
 use bstr::{BStr, BString, ByteSlice as _};
-use dtbuild_cache::tree::{self, ContentId};
+use dtbuild_content::tree::{self, ContentId};
 
 use super::CommitId;
 

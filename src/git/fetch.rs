@@ -14,8 +14,8 @@ use tokio::io::AsyncReadExt as _;
 use tokio::process::Command;
 
 use super::{CommitId, GitError, Presence, Repository};
-use crate::plan::ChangedPath;
-use crate::process::Running;
+use crate::changed::ChangedPath;
+use crate::process::child::Running;
 
 /// How much of what `git` says is read.
 const WORDS_LIMIT: u64 = 8 << 10;

@@ -7,8 +7,8 @@ use std::os::fd::OwnedFd;
 use std::sync::{Arc, OnceLock};
 
 use bstr::{BStr, BString, ByteSlice as _};
-use dtbuild_cache::stat::{self, FolderNotes, Form, Stat};
-use dtbuild_cache::tree::{ContentId, Kind};
+use dtbuild_content::stat::{self, FolderNotes, Form, Stat};
+use dtbuild_content::tree::{ContentId, Kind};
 use rustix::fs::{Dir, FileType, OFlags};
 use rustix::io::Errno;
 

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use bstr::{BStr, BString};
-use dtbuild_cache::stat::{self, Stat};
-use dtbuild_cache::tree::ContentId;
+use dtbuild_content::stat::{self, Stat};
+use dtbuild_content::tree::ContentId;
 use gix::index::entry::{Flags, Mode};
 use gix::index::{Entry, State, entry};
 

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bstr::{BStr, BString, ByteSlice as _};
-use dtbuild_cache::stat::StatCache;
-use dtbuild_cache::tree::{Kind, Node};
+use dtbuild_content::stat::StatCache;
+use dtbuild_content::tree::{Kind, Node};
 
 use super::GitError;
 use super::diff::join;

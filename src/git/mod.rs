@@ -6,7 +6,7 @@
 //!   the disk with a commit. Both only *explain*: what is rebuilt is decided by keys;
 //!   [`Repository::fetched_changes`] fetches a commit that is missing, by the `git` program, which nothing else runs;
 //! - [`CommitTree`] and [`WorkingTree`] are the two sources of an input tree: they list a folder for its
-//!   digest, and turn it into the [`Snapshot`](dtbuild_cache::snapshot::Snapshot) that a build is sent.
+//!   digest, and turn it into the [`Snapshot`](dtbuild_content::snapshot::Snapshot) that a build is sent.
 //!
 //! The same content has the same ids in both: a clean checkout has the digest of its commit. A file that Git LFS
 //! keeps has the id of its pointer, a submodule that of its commit.

@@ -1,8 +1,8 @@
 //! Reading git's objects, with errors that name the path they belong to.
 
 use bstr::BStr;
-use dtbuild_cache::memo::Memo;
-use dtbuild_cache::tree::ContentId;
+use dtbuild_content::memo::Memo;
+use dtbuild_content::tree::ContentId;
 use gix::objs::{Find as _, Kind, TreeRefIter};
 
 use std::sync::Arc;

@@ -5,7 +5,7 @@ use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use bstr::{BStr, BString, ByteSlice as _, ByteVec as _};
-use dtbuild_cache::memo::Memo;
+use dtbuild_content::memo::Memo;
 use gix::sec::trust::Mapping;
 
 use super::GitError;

@@ -1,7 +1,7 @@
 //! Finding a path in a commit, the way a checkout of it would.
 
 use bstr::{BStr, BString, ByteSlice as _};
-use dtbuild_cache::tree::{ContentId, Kind, Node};
+use dtbuild_content::tree::{ContentId, Kind, Node};
 use gix::objs::tree::EntryKind;
 
 use super::objects::{Objects, broken};

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::thread;
 
 use bstr::{BString, ByteSlice as _};
-use dtbuild_cache::stat::{Form, Stat};
-use dtbuild_cache::tree::{ContentId, Kind};
+use dtbuild_content::stat::{Form, Stat};
+use dtbuild_content::tree::{ContentId, Kind};
 
 use super::clean::{Clean, LARGE};
 use super::disk::{self, Failure};

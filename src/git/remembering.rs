@@ -5,8 +5,8 @@
 //! path and making the trees anew.
 
 use bstr::{BStr, ByteSlice as _};
-use dtbuild_cache::memo::{Asking, Question};
-use dtbuild_cache::tree::{ContentId, Identified, Kind};
+use dtbuild_content::memo::{Asking, Question};
+use dtbuild_content::tree::{ContentId, Identified, Kind};
 
 use super::diff::join;
 use super::survey::Survey;

@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use bstr::{BStr, ByteSlice as _};
-use dtbuild_cache::tree::ContentId;
+use dtbuild_content::tree::ContentId;
 use gix::objs::{CommitRefIter, Find as _, Kind};
 
 use super::objects::broken;

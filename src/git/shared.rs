@@ -7,9 +7,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use bstr::{BStr, BString};
-use dtbuild_cache::memo::Memo;
-use dtbuild_cache::stat::StatCache;
-use dtbuild_cache::tree::{ContentId, Node};
+use dtbuild_content::memo::Memo;
+use dtbuild_content::stat::StatCache;
+use dtbuild_content::tree::{ContentId, Node};
 
 use super::index::Index;
 use super::sizes::Sizes;

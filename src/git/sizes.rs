@@ -8,7 +8,7 @@ use std::io;
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 
-use dtbuild_cache::tree::ContentId;
+use dtbuild_content::tree::ContentId;
 use gix::objs::Kind;
 use gix::odb::loose;
 use gix::odb::pack::data::entry::Header;

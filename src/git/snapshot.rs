@@ -1,7 +1,7 @@
 //! What the snapshots of a commit and of the working tree have in common.
 
 use bstr::{BStr, BString, ByteSlice as _};
-use dtbuild_cache::tree::{ContentId, Filter, Kind, Node, Tree, Verdict};
+use dtbuild_content::tree::{ContentId, Filter, Kind, Node, Tree, Verdict};
 
 use super::diff::join;
 

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 
 use bstr::{BStr, BString, ByteSlice as _};
-use dtbuild_cache::tree::{ContentId, Kind};
+use dtbuild_content::tree::{ContentId, Kind};
 
 use super::diff::join;
 use super::{CommitId, GitError, Presence, Repository, paths};

@@ -6,7 +6,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 
 use bstr::{BString, ByteSlice as _};
-use dtbuild_cache::tree::{Filter, Kind, Verdict};
+use dtbuild_content::tree::{Filter, Kind, Verdict};
 
 use super::GitError;
 use super::diff::join;

@@ -11,9 +11,9 @@ use std::fs;
 use std::sync::{Arc, Mutex};
 
 use bstr::{BStr, BString, ByteSlice as _};
-use dtbuild_cache::snapshot::{Snapshot, SnapshotEntry};
-use dtbuild_cache::stat::{Form, StatCache};
-use dtbuild_cache::tree::{self, ContentId, Filter, Kind, Node, Tree};
+use dtbuild_content::snapshot::{Snapshot, SnapshotEntry};
+use dtbuild_content::stat::{Form, StatCache};
+use dtbuild_content::tree::{self, ContentId, Filter, Kind, Node, Tree};
 use rustix::fs::{CWD, OFlags};
 use rustix::io::Errno;
 

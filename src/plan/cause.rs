@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use dtbuild_cache::key::KeyFields;
+use dtbuild_content::key::KeyFields;
 
 use super::Reason;
 use super::facts::{DeployedImage, Facts, ImageFacts};

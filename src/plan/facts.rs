@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use dtbuild_cache::key::{ImageKey, SharedFields};
+use dtbuild_content::key::{ImageKey, SharedFields};
 
-use super::{Base, ChangedPath, Head, Reason};
+use super::{Base, Head, Reason};
+use crate::changed::ChangedPath;
 use crate::config::{EnvironmentName, ImageName};
 use crate::reference::{Digest, Repository};
 

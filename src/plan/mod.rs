@@ -4,7 +4,7 @@
 
 use serde::Serialize;
 
-use dtbuild_cache::key::{ImageKey, SharedFields};
+use dtbuild_content::key::{ImageKey, SharedFields};
 
 use crate::config::{EnvironmentName, ImageName};
 use crate::reference::{Digest, Reference, Repository};
@@ -21,7 +21,7 @@ mod tests;
 pub use decision::PlanError;
 pub use facts::{Deployed, DeployedImage, Facts, ImageFacts, Request};
 pub use reader::{Reader, Unread};
-pub use reason::{ChangeStatus, ChangedPath, Reason};
+pub use reason::Reason;
 
 /// What a run is going to do.
 #[derive(Clone, Debug, Serialize)]

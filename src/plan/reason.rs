@@ -1,35 +1,9 @@
 //! Why an image is built, reused or kept.
 
-use std::fmt;
-
-use bstr::BString;
 use serde::Serialize;
 
+use crate::changed::ChangedPath;
 use crate::config::ImageName;
-
-/// A path that differs between base and head.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct ChangedPath {
-    /// The path from the repository's root.
-    #[serde(serialize_with = "lossy")]
-    pub path: BString,
-    /// What happened to it.
-    pub status: ChangeStatus,
-}
-
-/// What happened to a path; a rename is a deletion and an addition.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum ChangeStatus {
-    /// It is new.
-    Added,
-    /// Its content or its executable bit differs.
-    Modified,
-    /// It is gone.
-    Deleted,
-    /// It became a link, a file or a submodule.
-    TypeChanged,
-}
 
 /// One cause of a decision.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -117,19 +91,4 @@ pub enum Reason {
         /// That image.
         image: ImageName,
     },
-}
-
-fn lossy<S: serde::Serializer>(path: &BString, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(&path.to_string())
-}
-
-impl fmt::Display for ChangeStatus {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.pad(match self {
-            Self::Added => "added",
-            Self::Modified => "modified",
-            Self::Deleted => "deleted",
-            Self::TypeChanged => "type changed",
-        })
-    }
 }

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use dtbuild_cache::key::{ImageKey, KeyFields, SharedFields};
+use dtbuild_content::key::{ImageKey, KeyFields, SharedFields};
 use proptest::prelude::*;
 
 use super::*;
+use crate::changed::{ChangeStatus, ChangedPath};
 use crate::config::ImageName;
 
 fn name(text: &str) -> ImageName {

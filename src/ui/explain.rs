@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
-use dtbuild_cache::key::{ImageKey, SharedFields};
+use dtbuild_content::key::{ImageKey, SharedFields};
 use serde::Serialize;
 
 use crate::config::{EnvironmentName, ImageName};

@@ -4,7 +4,7 @@
 use std::io::{self, Write};
 
 use crate::config::{EnvironmentName, ImageName};
-use crate::engine::BuildFailure;
+use crate::events::BuildFailure;
 
 use super::style::Palette;
 use super::text;

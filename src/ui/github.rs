@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::io::Write;
 
 use crate::config::ImageName;
-use crate::execute::events::Event;
+use crate::events::Event;
 
 use super::Renderer;
 use super::clock::Clock;

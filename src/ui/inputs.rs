@@ -4,8 +4,8 @@ use std::io::{self, Write};
 use std::sync::Arc;
 
 use bstr::BString;
-use dtbuild_cache::snapshot::SnapshotEntry;
-use dtbuild_cache::tree::Kind;
+use dtbuild_content::snapshot::SnapshotEntry;
+use dtbuild_content::tree::Kind;
 use serde::Serialize;
 
 use crate::config::ImageName;

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::config::ImageName;
-use crate::engine::StepCount;
-use crate::execute::events::{Event, ImageOutcome, ImageOutline, StepState};
+use crate::events::StepCount;
+use crate::events::{Event, ImageOutcome, ImageOutline, StepState};
 use crate::plan::Decision;
 
 use super::clock::Clock;

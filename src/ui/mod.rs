@@ -8,7 +8,7 @@
 use std::io::{self, IsTerminal, Write};
 
 use crate::config::Config;
-use crate::execute::events::Event;
+use crate::events::Event;
 
 pub mod doctor;
 pub mod error;

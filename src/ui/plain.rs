@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use crate::execute::events::Event;
+use crate::events::Event;
 
 use super::Renderer;
 use super::clock::Clock;

@@ -5,7 +5,7 @@ use std::io::Write;
 
 use serde::Serialize;
 
-use crate::execute::events::Event;
+use crate::events::Event;
 
 use super::Renderer;
 use super::clock::Clock;

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use crate::plan::{ChangedPath, Reason};
+use crate::changed::ChangedPath;
+use crate::plan::Reason;
 
 use super::text;
 

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use dtbuild_cache::key::{ImageKey, KeyFields};
+use dtbuild_content::key::{ImageKey, KeyFields};
 
+use crate::changed::{ChangeStatus, ChangedPath};
 use crate::config::{EnvironmentName, ImageName};
-use crate::engine::{BuildFailure, StepCount};
-use crate::execute::events::{Event, ImageOutcome, ImageOutline, StepState};
-use crate::plan::{ChangeStatus, ChangedPath, Decision, PlannedImage, Reason};
+use crate::events::{BuildFailure, StepCount};
+use crate::events::{Event, ImageOutcome, ImageOutline, StepState};
+use crate::plan::{Decision, PlannedImage, Reason};
 use crate::reference::{Digest, Reference};
 
 use super::tally::Dockerfiles;

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use console::Alignment;
-use dtbuild_cache::key::ImageKey;
+use dtbuild_content::key::ImageKey;
 use serde::Serialize;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;

@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use crate::config::{EnvironmentName, ImageName};
-use crate::engine::BuildFailure;
-use crate::execute::events::{Event, ImageOutcome};
+use crate::events::BuildFailure;
+use crate::events::{Event, ImageOutcome};
 
 use super::failure::{Failure, LOG_LINES};
 use super::text;

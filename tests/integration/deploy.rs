@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use dtbuild::config::Trigger;
 use dtbuild::deploy::{self, DeployError, Release};
-use dtbuild::execute::events::{Event, EventSink};
+use dtbuild::events::{Event, EventSink};
 use tempfile::TempDir;
 use tokio::sync::mpsc::UnboundedReceiver;
 

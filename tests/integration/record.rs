@@ -8,7 +8,7 @@ use dtbuild::config::EnvironmentName;
 use dtbuild::record::{
     Artifacts, DeployedImage, Deployment, Folder, Outcome, Record, RecordError, Store, hold,
 };
-use dtbuild_cache::key::ImageKey;
+use dtbuild_content::key::ImageKey;
 use tempfile::TempDir;
 use time::OffsetDateTime;
 

@@ -207,7 +207,7 @@ mod tests {
     use tonic::Code;
 
     use super::*;
-    use crate::execute::events::EventSink;
+    use crate::events::EventSink;
 
     fn explained(status: &Status, text: &[u8]) -> BuildFailure {
         let progress = Progress::new("api".parse().unwrap(), EventSink::channel().0, Secrets::default());

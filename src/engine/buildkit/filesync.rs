@@ -10,7 +10,7 @@ use bollard_buildkit_proto::fsutil::types::Packet;
 use bollard_buildkit_proto::fsutil::types::packet::PacketType;
 use bollard_buildkit_proto::moby::filesync::v1::file_sync_server;
 use bstr::BString;
-use dtbuild_cache::snapshot::SnapshotEntry;
+use dtbuild_content::snapshot::SnapshotEntry;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::metadata::MetadataMap;

@@ -10,8 +10,8 @@ use std::sync::Arc;
 
 use bollard_buildkit_proto::fsutil::types::Stat;
 use bstr::{BStr, BString, ByteSlice};
-use dtbuild_cache::snapshot::{Contents, Snapshot, SnapshotEntry};
-use dtbuild_cache::tree::{ContentId, Kind};
+use dtbuild_content::snapshot::{Contents, Snapshot, SnapshotEntry};
+use dtbuild_content::tree::{ContentId, Kind};
 
 /// Go's `fs.ModeDir`: the protocol carries the bits of Go's `FileMode`, not those of Unix.
 const GO_FOLDER: u32 = 1 << 31;

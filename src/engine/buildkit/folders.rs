@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use dtbuild_cache::snapshot::Snapshot;
+use dtbuild_content::snapshot::Snapshot;
 
 /// What may be fetched of a session; its clones are the same.
 #[derive(Clone, Default)]

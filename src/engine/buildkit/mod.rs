@@ -28,7 +28,7 @@ use self::ssh::Agents;
 use super::endpoint::Endpoint;
 use super::patience::{Patience, Silence};
 use super::{Archive, BuildRequest, Built, EngineError, Output};
-use crate::execute::events::EventSink;
+use crate::events::EventSink;
 use crate::reference::Digest;
 
 mod auth;

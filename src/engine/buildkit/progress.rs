@@ -9,7 +9,7 @@ use crate::config::ImageName;
 use crate::engine::StepCount;
 use crate::engine::lines::{Lines, printable};
 use crate::engine::telling::{NAME_LIMIT, Tail, Teller};
-use crate::execute::events::{EventSink, StepState};
+use crate::events::{EventSink, StepState};
 
 /// Follows one build.
 pub(super) struct Progress {
@@ -189,7 +189,7 @@ mod tests {
     use bollard_buildkit_proto::google::protobuf::Timestamp;
 
     use super::*;
-    use crate::execute::events::Event;
+    use crate::events::Event;
 
     fn vertex(name: &str, state: StepState) -> Vertex {
         let time = Some(Timestamp::default());

@@ -6,7 +6,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-use dtbuild_cache::snapshot::Snapshot;
+use dtbuild_content::snapshot::Snapshot;
 use tokio::sync::OnceCell;
 
 use super::content::Caches;

@@ -5,7 +5,7 @@
 
 use super::Docker;
 use crate::engine::{BuildRequest, Built, Engine as _, EngineError};
-use crate::execute::events::EventSink;
+use crate::events::EventSink;
 
 /// Builds `request`, whose folders become images if the engine wants no contexts.
 pub(super) async fn build(

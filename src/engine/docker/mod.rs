@@ -9,7 +9,7 @@ use super::buildkit::{BuildKit, Exporter};
 use super::endpoint::{Api, Endpoint, Environment};
 use super::{BuildRequest, Built, Engine, EngineError, Output};
 use crate::config::ImageName;
-use crate::execute::events::{Event, EventSink};
+use crate::events::{Event, EventSink};
 use crate::reference::{Digest, Reference};
 
 mod classic;

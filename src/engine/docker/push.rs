@@ -19,7 +19,7 @@ use crate::credentials::{Login, stored_login};
 use crate::engine::EngineError;
 use crate::engine::endpoint::{Answer, Endpoint};
 use crate::engine::patience::Patience;
-use crate::execute::events::{Event, EventSink};
+use crate::events::{Event, EventSink};
 use crate::reference::{Digest, Reference};
 
 /// A longer line is not one of Docker's.

@@ -16,10 +16,10 @@ use tokio_util::sync::CancellationToken;
 
 use self::state::{Next, State};
 use super::attempt::Attempts;
-use super::events::{Event, EventSink, ImageOutcome};
 use super::pool::{Builder, Number, Pool};
 use crate::config::ImageName;
 use crate::engine::{BuildRequest, Built, Engine, EngineError};
+use crate::events::{Event, EventSink, ImageOutcome};
 use crate::reference::{Digest, Reference};
 
 mod state;

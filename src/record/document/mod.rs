@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use time::{OffsetDateTime, UtcOffset};
 
 use super::RecordError;
-use dtbuild_cache::key::{ImageKey, SharedFields};
+use dtbuild_content::key::{ImageKey, SharedFields};
 
 use crate::config::{EnvironmentName, ImageName};
 use crate::reference::Reference;

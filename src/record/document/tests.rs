@@ -1,6 +1,6 @@
 //! The record as a document.
 
-use dtbuild_cache::key::KeyFields;
+use dtbuild_content::key::KeyFields;
 
 use super::*;
 

@@ -12,7 +12,7 @@ use console::Term;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget};
 
 use crate::config::ImageName;
-use crate::execute::events::{Event, ImageOutcome, ImageOutline, StepState};
+use crate::events::{Event, ImageOutcome, ImageOutline, StepState};
 
 use super::Renderer;
 use super::clock::Clock;

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use indicatif::InMemoryTerm;
 
 use super::*;
-use crate::engine::StepCount;
+use crate::events::StepCount;
 use crate::plan::Decision;
 use crate::ui::samples::{dockerfiles, image, key, run};
 

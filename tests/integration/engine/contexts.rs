@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use dtbuild::engine::{BuildRequest, ContextFolder, Contexts, Engine, EngineError, NamedContext};
-use dtbuild_cache::tree::Kind;
+use dtbuild_content::tree::Kind;
 use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 

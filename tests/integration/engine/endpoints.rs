@@ -7,7 +7,7 @@ use dtbuild::engine::buildkitd::Buildkitd;
 use dtbuild::engine::docker::Docker;
 use dtbuild::engine::endpoint::Endpoint;
 use dtbuild::engine::{AnyEngine, Engine, EngineError, Output};
-use dtbuild::execute::events::EventSink;
+use dtbuild::events::EventSink;
 
 use super::bridge::{Bridge, Certificates, Side};
 use super::fixture::{

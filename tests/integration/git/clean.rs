@@ -7,7 +7,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
-use dtbuild_cache::tree::Everything;
+use dtbuild_content::tree::Everything;
 
 use super::sides::{disk_digest, disk_snapshot, until_noted};
 use crate::support::repo::TestRepo;

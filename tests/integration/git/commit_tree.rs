@@ -4,8 +4,8 @@ use std::io::Read as _;
 
 use bstr::BStr;
 use dtbuild::git::{CommitTree, GitError, Repository};
-use dtbuild_cache::snapshot::Snapshot;
-use dtbuild_cache::tree::{Everything, Filter, Kind, Tree as _};
+use dtbuild_content::snapshot::Snapshot;
+use dtbuild_content::tree::{Everything, Filter, Kind, Tree as _};
 
 use super::filters::{Only, Without};
 use crate::support::repo::TestRepo;

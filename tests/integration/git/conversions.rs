@@ -1,6 +1,6 @@
 //! What a checkout converts: a build sees the bytes that are there, and its key says so.
 
-use dtbuild_cache::tree::Everything;
+use dtbuild_content::tree::Everything;
 
 use super::sides::{agree, commit_digest, commit_snapshot, disk_digest, disk_snapshot, sent};
 use crate::support::repo::TestRepo;

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use bstr::{BString, ByteSlice as _};
+use dtbuild::changed::{ChangeStatus, ChangedPath};
 use dtbuild::git::{GitError, Repository};
-use dtbuild::plan::{ChangeStatus, ChangedPath};
 use proptest::prelude::*;
 
 use crate::support::repo::TestRepo;

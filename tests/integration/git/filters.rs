@@ -1,7 +1,7 @@
 //! Filters that are simple enough to be read off the page.
 
 use bstr::{BStr, ByteSlice as _};
-use dtbuild_cache::tree::{Filter, Kind, Verdict};
+use dtbuild_content::tree::{Filter, Kind, Verdict};
 
 /// Leaves out the paths with one of these last components, folders with all that is in them.
 pub(crate) struct Without(pub(crate) &'static [&'static str]);

@@ -3,7 +3,7 @@
 use std::fs;
 
 use dtbuild::git::GitError;
-use dtbuild_cache::tree::Everything;
+use dtbuild_content::tree::Everything;
 use sha2::{Digest as _, Sha256};
 
 use super::filters::Without;

@@ -5,8 +5,8 @@ use std::time::{Duration, SystemTime};
 
 use bstr::BStr;
 use dtbuild::git::Repository;
-use dtbuild_cache::ignore::Rules;
-use dtbuild_cache::tree::{ContentId, Identified};
+use dtbuild_content::ignore::Rules;
+use dtbuild_content::tree::{ContentId, Identified};
 
 use super::sides::until_noted;
 use super::working_tree::{committed, on_disk, on_disk_with, sample};

@@ -2,7 +2,7 @@
 
 use dtbuild::engine::Engine as _;
 use dtbuild::git::Repository;
-use dtbuild_cache::tree::Everything;
+use dtbuild_content::tree::Everything;
 
 use super::sides::{agree, commit_digest, commit_snapshot, disk_digest, disk_snapshot};
 use crate::engine::fixture::{Files, build, docker, request, unique};

@@ -195,6 +195,6 @@ fn what_git_gives_goes_to_other_threads() {
     fn shared<T: Send + Sync>() {}
     sent::<Repository>();
     sent::<dtbuild::git::WorkingTree>();
-    shared::<dtbuild_cache::snapshot::Snapshot>();
+    shared::<dtbuild_content::snapshot::Snapshot>();
     shared::<GitError>();
 }

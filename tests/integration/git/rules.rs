@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use bstr::BStr;
 use dtbuild::git::Repository;
-use dtbuild_cache::ignore::Rules;
+use dtbuild_content::ignore::Rules;
 use proptest::prelude::*;
 
 use crate::support::repo::TestRepo;
@@ -54,7 +54,7 @@ proptest! {
         let (digest, before) = disk();
         let repo = repo.commit("second");
         let (committed, after) = commit("HEAD");
-        let sent = |entries: &[dtbuild_cache::snapshot::SnapshotEntry]| {
+        let sent = |entries: &[dtbuild_content::snapshot::SnapshotEntry]| {
             entries.iter().filter(|entry| entry.size > 0).cloned().collect::<Vec<_>>()
         };
         prop_assert_eq!(sent(&before), sent(&after));

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use bstr::{BStr, BString};
 use dtbuild::git::{GitError, Repository};
-use dtbuild_cache::snapshot::Snapshot;
-use dtbuild_cache::tree::{ContentId, Filter, Kind};
+use dtbuild_content::snapshot::Snapshot;
+use dtbuild_content::tree::{ContentId, Filter, Kind};
 
 use crate::support::repo::TestRepo;
 
@@ -50,7 +50,7 @@ pub(crate) fn until_noted<T: PartialEq + Debug>(repo: &TestRepo, look: impl Fn()
 
 /// What a build is sent of a snapshot.
 pub(crate) fn sent(snapshot: &Snapshot) -> io::Result<Sent> {
-    let entry = |entry: &dtbuild_cache::snapshot::SnapshotEntry| {
+    let entry = |entry: &dtbuild_content::snapshot::SnapshotEntry| {
         let mut content = Vec::new();
         match (&entry.link, entry.kind) {
             (Some(link), _) => content.extend_from_slice(link),

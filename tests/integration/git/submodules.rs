@@ -1,8 +1,8 @@
 //! Submodules: one commit to a key, a folder of files to a build.
 
 use dtbuild::git::GitError;
-use dtbuild_cache::ignore::Rules;
-use dtbuild_cache::tree::{Everything, Kind};
+use dtbuild_content::ignore::Rules;
+use dtbuild_content::tree::{Everything, Kind};
 
 use super::filters::Without;
 use super::sides::{agree, commit_digest, commit_snapshot, disk_digest, disk_snapshot, files, sent};

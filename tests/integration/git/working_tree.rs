@@ -7,8 +7,8 @@ use std::time::{Duration, SystemTime};
 
 use bstr::{BStr, BString};
 use dtbuild::git::{GitError, Repository};
-use dtbuild_cache::snapshot::Snapshot;
-use dtbuild_cache::tree::{ContentId, Everything, Filter, Kind};
+use dtbuild_content::snapshot::Snapshot;
+use dtbuild_content::tree::{ContentId, Everything, Filter, Kind};
 
 use super::filters::{Only, Without};
 use crate::support::repo::TestRepo;

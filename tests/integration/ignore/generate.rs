@@ -6,8 +6,8 @@ use std::fmt;
 use std::path::Path;
 
 use bstr::{BStr, BString, ByteSlice as _};
-use dtbuild_cache::ignore::Rules;
-use dtbuild_cache::tree::{ContentId, Kind, Node, Tree, walk};
+use dtbuild_content::ignore::Rules;
+use dtbuild_content::tree::{ContentId, Kind, Node, Tree, walk};
 
 use super::client::below;
 use crate::oracle::random::Random;

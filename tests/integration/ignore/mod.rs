@@ -15,7 +15,7 @@
 use std::collections::BTreeSet;
 
 use bstr::BString;
-use dtbuild_cache::ignore::{Reason, Rules};
+use dtbuild_content::ignore::{Reason, Rules};
 
 use self::client::Client;
 use self::generate::{Case, Generator};

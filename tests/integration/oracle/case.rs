@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
 
-use dtbuild_cache::tree::Kind;
+use dtbuild_content::tree::Kind;
 
 /// A file or link: its kind, and its content or text.
 pub(super) type Leaf = (Kind, String);

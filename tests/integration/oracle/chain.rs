@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use dtbuild_cache::tree::Kind;
+use dtbuild_content::tree::Kind;
 
 use super::case::{Case, Leaf};
 use super::context::sent;

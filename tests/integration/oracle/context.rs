@@ -6,9 +6,9 @@ use std::convert::Infallible;
 
 use bstr::{BStr, BString, ByteSlice as _};
 use dtbuild::dockerfile::{Dockerfile, Options, SourceKind};
-use dtbuild_cache::ignore::Rules;
-use dtbuild_cache::sources::{Reading, Selection, Source};
-use dtbuild_cache::tree::{ContentId, Kind, Node, Tree, walk};
+use dtbuild_content::ignore::Rules;
+use dtbuild_content::sources::{Reading, Selection, Source};
+use dtbuild_content::tree::{ContentId, Kind, Node, Tree, walk};
 
 use super::case::{Case, Leaf};
 

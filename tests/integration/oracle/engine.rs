@@ -6,8 +6,8 @@ use std::fmt::Write as _;
 use dtbuild::config::Network;
 use dtbuild::engine::EngineError;
 use dtbuild::engine::docker::Docker;
-use dtbuild::execute::events::{Event, StepState};
-use dtbuild_cache::tree::Kind;
+use dtbuild::events::{Event, StepState};
+use dtbuild_content::tree::Kind;
 
 use super::case::{Case, Leaf};
 use super::context::sent;

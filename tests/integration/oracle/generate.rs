@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use dtbuild_cache::tree::Kind;
+use dtbuild_content::tree::Kind;
 
 use super::case::{Base, Case, Instruction, Leaf, Stage};
 use super::random::Random;

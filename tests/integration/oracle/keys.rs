@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
 
-use dtbuild_cache::tree::Kind;
+use dtbuild_content::tree::Kind;
 
 use super::case::{Case, Leaf};
 use crate::support::dtbuild::Dtbuild;

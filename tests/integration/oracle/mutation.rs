@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use dtbuild_cache::tree::Kind;
+use dtbuild_content::tree::Kind;
 
 use super::case::{Case, Leaf};
 use super::generate::path;

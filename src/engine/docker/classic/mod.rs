@@ -18,7 +18,7 @@ use super::info::EngineInfo;
 use crate::config::Network;
 use crate::credentials::{Login, stored_login};
 use crate::engine::{BuildRequest, Built, EngineError};
-use crate::execute::events::EventSink;
+use crate::events::EventSink;
 use crate::reference::Reference;
 
 mod archive;

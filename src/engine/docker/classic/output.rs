@@ -9,7 +9,7 @@ use crate::engine::lines::{Lines, printable};
 use crate::engine::telling::{NAME_LIMIT, Tail, Teller};
 use crate::engine::transient::is_transient;
 use crate::engine::{BuildFailure, BuildRequest, StepCount};
-use crate::execute::events::{EventSink, StepState};
+use crate::events::{EventSink, StepState};
 
 /// Characters of a message; an inlined script can be in it.
 const MESSAGE_LIMIT: usize = 600;
@@ -210,7 +210,7 @@ fn cause(text: &str, step: Option<&Step>) -> String {
 mod tests {
     use super::*;
     use crate::engine::fake;
-    use crate::execute::events::Event;
+    use crate::events::Event;
 
     /// What is told of this text, one line per event.
     fn told(text: &[&str], end: Option<&str>) -> (Vec<String>, Option<BuildFailure>, StepCount) {

@@ -5,7 +5,7 @@ use std::path::Path;
 use dtbuild::config::CacheEntry;
 use dtbuild::engine::docker::Docker;
 use dtbuild::engine::{EngineError, Output};
-use dtbuild::execute::events::{Event, StepState};
+use dtbuild::events::{Event, StepState};
 
 use super::super::fixture::{Files, Means, build, engine, means, pushed, request, unique};
 

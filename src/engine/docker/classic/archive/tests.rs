@@ -1,8 +1,8 @@
 use std::collections::BTreeMap;
 
 use bstr::BString;
-use dtbuild_cache::snapshot::Contents;
-use dtbuild_cache::tree::ContentId;
+use dtbuild_content::snapshot::Contents;
+use dtbuild_content::tree::ContentId;
 use tokio_stream::StreamExt as _;
 
 use super::*;

@@ -1,0 +1,261 @@
+//! The engines: the machine's own and each of `[[builders]]`, and what the declared images ask of them. Start with [`look`].
+
+use futures_util::future::join_all;
+
+use super::failed;
+use crate::clients::Clients;
+use crate::config::{Builder, Image, ImageName, Platform};
+use crate::engine::endpoint::Environment;
+use crate::engine::{Description, Feature, Needs};
+use crate::error::{Error, Result};
+use crate::release::builders;
+use crate::ui::doctor::{EngineReport, Finding, State};
+use crate::workspace::Workspace;
+
+/// An engine that was looked at.
+struct Looked<'a> {
+    /// What `build.toml` says of it; none for the machine's own.
+    builder: Option<&'a Builder>,
+    address: String,
+    described: Result<Description>,
+}
+
+/// Looks at all engines, at the same time; what each of them is.
+pub(crate) fn look(
+    clients: &Clients,
+    workspace: Option<&Workspace>,
+    findings: &mut Vec<Finding>,
+) -> Vec<EngineReport> {
+    let own = Looked { builder: None, address: Clients::engine_name(), described: own(clients) };
+    let builders = workspace.map(|workspace| reach(clients, workspace)).unwrap_or_default();
+    let stands_in = Environment::read().engine.is_some() && !builders.is_empty();
+    let all: Vec<&Looked<'_>> = std::iter::once(&own).chain(&builders).collect();
+    let mut reports = Vec::new();
+    for looked in &all {
+        let told = looked.findings(!builders.is_empty() && !stands_in);
+        reports.push(looked.report(&told));
+        findings.extend(told);
+    }
+    if stands_in {
+        let found = "`DTBUILD_ENGINE` stands in for all builders of build.toml";
+        findings.push(Finding::note("builders", found, "unset it for a run that is to use them"));
+    }
+    for (name, image) in workspace.iter().flat_map(|workspace| &workspace.config.images) {
+        if builders.is_empty() || stands_in {
+            findings.extend(demand((name, image), &[&own]));
+        } else {
+            findings.extend(demand((name, image), &builders.iter().collect::<Vec<_>>()));
+        }
+    }
+    reports
+}
+
+fn own(clients: &Clients) -> Result<Description> {
+    let engine = clients.engine()?;
+    clients.block_on(async { Ok(engine.describe().await?) })
+}
+
+/// The builders of `build.toml`.
+fn reach<'a>(clients: &Clients, workspace: &'a Workspace) -> Vec<Looked<'a>> {
+    let declared = &workspace.config.builders;
+    let one = |builder: &'a Builder| async move {
+        let described = async { builders::connect(clients, workspace, builder).await?.describe().await };
+        let (address, described) = (builder.address.clone(), described.await.map_err(Error::from));
+        Looked { builder: Some(builder), address, described }
+    };
+    clients.block_on(async { Ok(join_all(declared.iter().map(one)).await) }).unwrap_or_default()
+}
+
+impl Looked<'_> {
+    /// What there is to say of the engine; `is_spare` where others build what is published.
+    fn findings(&self, is_spare: bool) -> Vec<Finding> {
+        let about = if self.builder.is_some() { "builder" } else { "engine" };
+        let mut findings = match &self.described {
+            Ok(description) => {
+                let named =
+                    self.builder.map(|builder| format!("`{}` at {}: ", builder.name, builder.address));
+                vec![described(about, &named.unwrap_or_default(), description)]
+            }
+            Err(error) if self.builder.is_none() && is_spare => {
+                let fix =
+                    "for `dtbuild build` alone: what is published is built on the builders of build.toml";
+                vec![Finding::note(about, failed(about, error).found, fix)]
+            }
+            Err(error) => {
+                let finding = failed(about, error);
+                let fix = "start it, or take it out of build.toml".to_owned();
+                let fix = finding.fix.or_else(|| self.builder.map(|_| fix));
+                // The error says the address.
+                let named = self.builder.map(|builder| format!("`{}`: ", builder.name)).unwrap_or_default();
+                vec![Finding::broken(about, format!("{named}{}", finding.found), fix)]
+            }
+        };
+        if let (None, Ok(Description { mirrors, .. })) = (self.builder, &self.described)
+            && !mirrors.is_empty()
+        {
+            findings.push(Finding::good("mirrors", mirrors.join(", ")));
+        }
+        findings
+    }
+
+    fn report(&self, told: &[Finding]) -> EngineReport {
+        let description = self.described.as_ref().ok();
+        let list = |items: &[&str]| items.iter().map(|item| (*item).to_owned()).collect();
+        let abilities = description.map(|description| description.abilities);
+        EngineReport {
+            builder: self.builder.map(|builder| builder.name.clone()),
+            address: self.address.clone(),
+            state: told.first().map_or(State::Good, |finding| finding.state),
+            engine: description.map(|description| description.kind.clone()),
+            version: description.and_then(|description| description.version.clone()),
+            store: description.and_then(|description| description.store.clone()),
+            platforms: description.map(|description| description.platforms.clone()).unwrap_or_default(),
+            features: abilities.map(|abilities| abilities.features.to_vec()).unwrap_or_default(),
+            cache_from: abilities.map(|abilities| list(abilities.cache_imports)).unwrap_or_default(),
+            cache_to: abilities.map(|abilities| list(abilities.cache_exports)).unwrap_or_default(),
+        }
+    }
+
+    /// What of an image it cannot do; nothing is known of one that does not answer.
+    fn lacks(&self, (name, image): (&ImageName, &Image)) -> Option<Vec<String>> {
+        let description = self.described.as_ref().ok()?;
+        let known = self.builder.map(|builder| &*builder.platforms).unwrap_or_default();
+        let others = image.platforms.iter().filter(|asked| !known.is_empty() && !known.contains(asked));
+        let others = others.map(|platform: &Platform| format!("builds for {}", platform.as_str()));
+        Some(others.chain(description.abilities.lacks(Needs::of_image(name, image))).collect())
+    }
+}
+
+/// An engine that answered.
+fn described(about: &'static str, named: &str, description: &Description) -> Finding {
+    let version = description.version.as_deref().unwrap_or_default();
+    let mut parts = version.split('.').map(|part| part.parse::<u32>().unwrap_or_default());
+    let version = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+    let has = |feature: Feature| description.abilities.features.contains(&feature);
+    if !has(Feature::Secrets) {
+        return Finding::note(
+            about,
+            format!(
+                "{named}{description}: no BuildKit; it builds without secrets, for one platform at a time"
+            ),
+            format!("for these, use {}", description.abilities.better),
+        );
+    }
+    if description.kind == "docker" && version < (20, 10) {
+        let fix = "install Docker 20.10 or newer".to_owned();
+        return Finding::broken(about, format!("{named}{description}: too old"), Some(fix));
+    }
+    let means = if has(Feature::Indexes) {
+        "pushes in the build, several platforms at once"
+    } else {
+        "pushes through the API, one platform at a time"
+    };
+    let keeps = if description.store.is_some() { "" } else { "; keeps no images" };
+    let platforms = description.platforms.join(", ");
+    Finding::good(about, format!("{named}{description}, {platforms}: BuildKit; {means}{keeps}"))
+}
+
+/// What an image needs, where none of the engines that answer has it.
+fn demand(image: (&ImageName, &Image), engines: &[&Looked<'_>]) -> Option<Finding> {
+    let lacking: Vec<(&Looked<'_>, Vec<String>)> =
+        engines.iter().filter_map(|looked| Some((*looked, looked.lacks(image)?))).collect();
+    if lacking.is_empty() || lacking.iter().any(|(_, lacks)| lacks.is_empty()) {
+        return None;
+    }
+    let told = lacking.iter().filter_map(|(looked, lacks)| {
+        let description = looked.described.as_ref().ok()?;
+        let name =
+            looked.builder.map_or_else(|| description.to_string(), |builder| format!("`{}`", builder.name));
+        Some(format!("{name} lacks {}", lacks.join(", ")))
+    });
+    let found = format!("`{}` can be built nowhere: {}", image.0, told.collect::<Vec<_>>().join("; "));
+    let better = lacking.iter().find_map(|(looked, _)| looked.described.as_ref().ok());
+    let fix = better.map(|description| format!("use {}, or ask less of it", description.abilities.better));
+    Some(Finding::broken("images", found, fix))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+    use crate::engine::docker::{EngineInfo, Store};
+    use crate::error::Kind;
+
+    const HEAD: &str = "[project]\nname = \"a\"\nregistry = \"r.example/a\"\n[images.a]\ncontext = \"a\"\n";
+
+    fn description(name: &str, version: &str, store: Store) -> Description {
+        Description::from(&EngineInfo {
+            name: name.to_owned(),
+            version: version.to_owned(),
+            store,
+            mirrors: Vec::new(),
+            insecure_registries: Vec::new(),
+            platform: "linux/amd64".to_owned(),
+        })
+    }
+
+    fn overlay() -> Store {
+        Store::GraphDriver("overlay2".to_owned())
+    }
+
+    fn looked(builder: Option<&Builder>, description: Description) -> Looked<'_> {
+        Looked { builder, address: "unix:///s".to_owned(), described: Ok(description) }
+    }
+
+    #[test]
+    fn engines_are_told_by_what_they_can() {
+        for (engine, state, says) in [
+            (description("docker", "28.5.2", overlay()), State::Good, "through the API"),
+            (description("docker", "28.5.2", Store::Containerd), State::Good, "several platforms"),
+            (description("docker", "20.10.24+dfsg1", overlay()), State::Good, "BuildKit"),
+            (description("docker", "19.03.15", overlay()), State::Broken, "too old"),
+            (description("podman", "4.3.1", overlay()), State::Note, "no BuildKit"),
+        ] {
+            let finding = looked(None, engine).findings(false).remove(0);
+            assert_eq!((finding.about, finding.state), ("engine", state), "{finding:?}");
+            assert!(finding.found.contains(says), "{finding:?}");
+        }
+    }
+
+    #[test]
+    fn an_engine_that_does_not_answer_is_broken_unless_others_build() {
+        let lost = |builder| Looked {
+            builder,
+            address: String::new(),
+            described: Err(Error::new(Kind::Environment, "cannot reach it")),
+        };
+        let config =
+            Config::parse(&format!("{HEAD}[[builders]]\nname = \"big\"\naddress = \"unix:///b\"\n"), None);
+        let config = config.unwrap();
+        let told = |looked: Looked<'_>, is_spare| {
+            let finding = looked.findings(is_spare).remove(0);
+            (finding.state, finding.found, finding.fix.unwrap_or_default())
+        };
+        assert_eq!(told(lost(None), false).0, State::Broken);
+        let (state, _, fix) = told(lost(None), true);
+        assert!(state == State::Note && fix.contains("`dtbuild build` alone"), "{fix}");
+        let (state, found, fix) = told(lost(Some(&config.builders[0])), true);
+        assert_eq!((state, found.as_str()), (State::Broken, "`big`: cannot reach it"));
+        assert!(fix.contains("take it out of build.toml"), "{fix}");
+    }
+
+    #[test]
+    fn an_image_that_no_engine_builds_is_broken() {
+        let text = "platforms = [\"linux/amd64\", \"linux/arm64\"]\nsecrets = [{ id = \"t\", env = \"T\" }]\n\
+            [[builders]]\nname = \"one\"\naddress = \"unix:///1\"\nplatforms = [\"linux/amd64\"]\n\
+            [[builders]]\nname = \"two\"\naddress = \"unix:///2\"\n";
+        let config = Config::parse(&format!("{HEAD}{text}"), None).unwrap();
+        let image = config.images.iter().next().unwrap();
+        let [one, two] = &config.builders[..] else { panic!("two builders") };
+        let podman = looked(None, description("podman", "4.3.1", overlay()));
+        let found = demand(image, &[&podman]).unwrap().found;
+        assert!(found.contains("several platforms at once, `secrets` of `a`"), "{found}");
+        let containerd = || description("docker", "28.5.2", Store::Containerd);
+        let one = looked(Some(one), containerd());
+        let found = demand(image, &[&one]).unwrap();
+        assert!(found.found.ends_with("`one` lacks builds for linux/arm64"), "{found:?}");
+        assert_eq!(demand(image, &[&one, &looked(Some(two), containerd())]), None);
+        let found = demand(image, &[&one, &looked(Some(two), description("docker", "20.10.24", overlay()))]);
+        assert!(found.unwrap().found.contains("; `two` lacks building for several platforms at once"));
+    }
+}

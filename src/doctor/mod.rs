@@ -1,0 +1,190 @@
+//! `dtbuild doctor`: what a run would need, looked at before it is needed.
+//!
+//! It is for where things are broken: nothing that fails keeps the rest from being looked at.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use crate::cli::Global;
+use crate::clients::Clients;
+use crate::commands::print;
+use crate::config::Config;
+use crate::credentials;
+use crate::error::{Error, Kind, Result};
+use crate::git::Repository;
+use crate::reference::Repository as ImageRepository;
+use crate::ui;
+use crate::ui::doctor::{Finding, State};
+use crate::workspace::Workspace;
+
+mod engines;
+
+/// A tag that nobody has: the registry's answer is what counts.
+const PROBE: &str = "dtbuild-doctor";
+
+/// Runs `dtbuild doctor`.
+pub(crate) fn doctor(global: &Global) -> Result<u8> {
+    let clients = Clients::default();
+    let mut findings = Vec::new();
+    let in_repository = repository(global, &mut findings);
+    let workspace = if in_repository { declared(global, &mut findings) } else { None };
+    let engines = engines::look(&clients, workspace.as_ref(), &mut findings);
+    if let Some(workspace) = &workspace {
+        registries(&clients, &workspace.config, &mut findings);
+    }
+    print(|out, styled| {
+        if global.json {
+            ui::doctor::write_findings_json(out, &findings, &engines)
+        } else {
+            ui::doctor::write_findings(out, &findings, styled)
+        }
+    })?;
+    let broken = findings.iter().any(|finding| finding.state == State::Broken);
+    Ok(if broken { Kind::Environment as u8 } else { 0 })
+}
+
+/// What an error says, as a finding.
+fn failed(about: &'static str, error: &Error) -> Finding {
+    let causes = error.causes.iter().map(|cause| format!(": {cause}"));
+    Finding::broken(about, format!("{}{}", error.message, causes.collect::<String>()), error.hint.clone())
+}
+
+/// Git itself, the clone and what is in it; whether there is a repository.
+fn repository(global: &Global, findings: &mut Vec<Finding>) -> bool {
+    match said(&["--version"]) {
+        Some(version) => findings.push(Finding::good("git", version)),
+        None => findings.push(Finding::note(
+            "git",
+            "there is no `git` program",
+            "install it: dtbuild reads repositories by itself, but cannot fetch what a clone lacks",
+        )),
+    }
+    let directory = global.directory.as_deref().unwrap_or_else(|| ".".as_ref());
+    let repository = match Repository::discover(directory) {
+        Ok(repository) => repository,
+        Err(error) => {
+            findings.push(failed("repository", &error.into()));
+            return false;
+        }
+    };
+    match repository.root() {
+        Ok(root) => {
+            findings.push(Finding::good("repository", root.display().to_string()));
+            contents(root, findings);
+        }
+        Err(error) => findings.push(failed("repository", &error.into())),
+    }
+    match repository.head() {
+        Ok(Some(head)) => {
+            let branch = head.branch.map_or("HEAD is detached".to_owned(), |branch| format!("on `{branch}`"));
+            findings.push(Finding::good("commit", format!("{}, {branch}", head.commit.short())));
+        }
+        Ok(None) => findings.push(Finding::note(
+            "commit",
+            "the repository has no commits yet",
+            "commit first; `dtbuild build` builds what is on the disk without one",
+        )),
+        Err(error) => findings.push(failed("commit", &error.into())),
+    }
+    if repository.is_shallow() {
+        findings.push(Finding::note(
+            "history",
+            "the clone is shallow",
+            "nothing to do: keys need one commit alone; what changed since the last deployment may not be told",
+        ));
+    }
+    true
+}
+
+/// What of a work tree needs more than git's objects.
+fn contents(root: &Path, findings: &mut Vec<Finding>) {
+    let holds = |name: &str, text: &str| {
+        std::fs::read(root.join(name)).is_ok_and(|bytes| String::from_utf8_lossy(&bytes).contains(text))
+    };
+    if holds(".gitmodules", "[submodule") {
+        findings.push(Finding::note(
+            "submodules",
+            "the repository has submodules",
+            "check them out where an image's context holds one: `git submodule update --init --recursive`",
+        ));
+    }
+    if holds(".gitattributes", "filter=lfs") {
+        let fix = match said(&["lfs", "version"]) {
+            Some(_) => "fetch the contents that images need: `git lfs pull`",
+            None => "install `git-lfs`, then `git lfs pull`: images need the contents",
+        };
+        findings.push(Finding::note("lfs", "files are kept in Git LFS", fix));
+    }
+}
+
+/// The first line that `git` prints; none where it cannot be run, or fails.
+fn said(arguments: &[&str]) -> Option<String> {
+    let output = Command::new("git").args(arguments).stdin(Stdio::null()).output().ok()?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    output.status.success().then(|| text.lines().next().unwrap_or_default().to_owned())
+}
+
+/// `build.toml` and `build.lock`, as they are on the disk.
+fn declared(global: &Global, findings: &mut Vec<Finding>) -> Option<Workspace> {
+    let workspace = match Workspace::on_disk(global) {
+        Ok(workspace) => workspace,
+        Err(error) => {
+            findings.push(failed("build.toml", &error));
+            return None;
+        }
+    };
+    let Config { images, environments, .. } = &workspace.config;
+    let counted = format!("images: {}, environments: {}", images.len(), environments.len());
+    findings.push(Finding::good("build.toml", counted));
+    if workspace.lock.bases.is_empty() {
+        let found = "no base image is locked";
+        let fix = "`dtbuild lock` writes their digests, so that no plan asks the registries for them";
+        findings.push(Finding::note("build.lock", found, fix));
+    } else {
+        let counted = format!("base images: {}", workspace.lock.bases.len());
+        findings.push(Finding::good("build.lock", counted));
+    }
+    Some(workspace)
+}
+
+/// The registries that images are pushed to: who is known there, and whether they answer.
+fn registries(clients: &Clients, config: &Config, findings: &mut Vec<Finding>) {
+    let mut hosts: BTreeMap<&str, &ImageRepository> = BTreeMap::new();
+    for image in config.images.values() {
+        hosts.entry(image.repository.registry()).or_insert(&image.repository);
+    }
+    for (host, repository) in hosts {
+        findings.push(login(clients, host));
+        let asked = clients.registry().and_then(|registry| {
+            let probe = repository.tagged(PROBE)?;
+            clients.block_on(async { Ok(registry.digest(&probe).await?) })
+        });
+        findings.push(match asked {
+            Ok(_) => Finding::good(
+                "registry",
+                format!("{host} answers; whether it may be pushed to, a push shows"),
+            ),
+            Err(error) => failed("registry", &error),
+        });
+    }
+}
+
+/// Where the credentials for a registry come from, and whether they can be had.
+fn login(clients: &Clients, host: &str) -> Finding {
+    let source = credentials::docker_folder().and_then(|folder| credentials::source(&folder, host));
+    let found = clients.block_on(async {
+        let login = credentials::stored_login(host).await;
+        login.map_err(|error| Error::new(Kind::Environment, error.to_string()))
+    });
+    match (found, source) {
+        (Err(error), _) => failed("credentials", &error),
+        (Ok(Some(_)), Some(source)) => Finding::good("credentials", format!("for {host}: from {source}")),
+        (Ok(Some(_)), None) => Finding::good("credentials", format!("for {host}")),
+        (Ok(None), _) => Finding::note(
+            "credentials",
+            format!("none for {host}: it is asked anonymously"),
+            format!("`docker login {host}`, if it wants to know who asks"),
+        ),
+    }
+}

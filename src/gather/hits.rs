@@ -1,0 +1,66 @@
+//! Which keys the cache has: the registry's tags for a release, the engine's store for a local build.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use dtbuild_content::key::ImageKey;
+
+use crate::clients::Clients;
+use crate::config::ImageName;
+use crate::engine::Engine as _;
+use crate::error::Result;
+use crate::plan::ImageFacts;
+use crate::reference::LOCAL_TAG;
+
+use super::comparison::Comparison;
+use super::query::Query;
+
+/// Marks the images whose key the cache has. What the environment runs is not asked for, nor what is known already: that
+/// the cache has it, or that it has not this key (`missed`).
+///
+/// Of those in the engine's store, the ones that have the local tag already are returned.
+pub(crate) fn look_up(
+    clients: &Clients,
+    query: &Query,
+    comparison: &Comparison,
+    images: &mut [ImageFacts],
+    missed: &BTreeMap<ImageName, ImageKey>,
+) -> Result<BTreeSet<ImageName>> {
+    // Of what nothing fixes, the environment may run an older build under the same key.
+    let runs = |image: &ImageFacts| image.stale.is_empty() && comparison.runs(&image.name, &image.key);
+    let wanted = |image: &&mut ImageFacts| {
+        let known = image.cached || missed.get(&image.name) == Some(&image.key);
+        !known
+            && !query.request.force
+            && !runs(image)
+            && (!image.released || query.request.includes(&image.name))
+    };
+    let mut asked: Vec<&mut ImageFacts> = images.iter_mut().filter(wanted).collect();
+    let mut named = BTreeSet::new();
+    if asked.is_empty() || clients.is_offline() {
+        return Ok(named);
+    }
+    let references: Vec<_> = asked.iter().map(|image| image.repository.keyed(&image.key)).collect();
+    if query.environment.is_some() {
+        let registry = clients.registry()?;
+        let digests = clients.block_on(async { Ok(registry.digests(&references).await?) })?;
+        for (image, digest) in asked.iter_mut().zip(digests) {
+            image.cached = digest.is_some();
+            image.digest = digest;
+        }
+        return Ok(named);
+    }
+    let engine = clients.engine()?;
+    let held = clients.block_on(async {
+        let asked = references.iter().map(|reference| engine.names(reference));
+        Ok(futures_util::future::try_join_all(asked).await?)
+    })?;
+    for (image, names) in asked.iter_mut().zip(held) {
+        image.cached = names.is_some();
+        // Written in another way it is only named once more.
+        let local = image.repository.tagged(LOCAL_TAG)?.to_string();
+        if names.is_some_and(|names| names.contains(&local)) {
+            named.insert(image.name.clone());
+        }
+    }
+    Ok(named)
+}

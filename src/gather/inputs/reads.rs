@@ -1,0 +1,111 @@
+//! What a Dockerfile reads of one of its contexts, for all platforms together. Start with [`Reads`].
+
+use std::collections::BTreeSet;
+
+use bstr::BStr;
+use dtbuild_content::sources::{self, Reading, Selection};
+
+use crate::dockerfile::{Analysis, Source, SourceKind};
+use crate::plan::Reader;
+
+/// What a Dockerfile reads of a context.
+pub(crate) struct Reads {
+    /// The Dockerfile's path.
+    file: String,
+    /// The context's name; none for the main one.
+    context: Option<String>,
+    /// Whether everything counts.
+    pub(crate) whole: bool,
+    /// Whether all of the file was understood.
+    pub(crate) certain: bool,
+    sources: Vec<Source>,
+}
+
+impl Reads {
+    /// What any of `analyses` reads of the main context.
+    pub(crate) fn new(file: String, analyses: &[Analysis]) -> Self {
+        Self::over(file, analyses, None)
+    }
+
+    /// What any of `analyses` reads of the context `name`.
+    pub(crate) fn of_context(file: String, analyses: &[Analysis], name: &str) -> Self {
+        Self::over(file, analyses, Some(name.to_owned()))
+    }
+
+    fn over(file: String, analyses: &[Analysis], context: Option<String>) -> Self {
+        let inputs = || {
+            analyses.iter().filter_map(|analysis| match &context {
+                None => Some(&analysis.inputs),
+                Some(name) => analysis.contexts.get(name),
+            })
+        };
+        let mut sources: Vec<Source> = Vec::new();
+        for source in inputs().flat_map(|inputs| &inputs.sources) {
+            if !sources.contains(source) {
+                sources.push(source.clone());
+            }
+        }
+        // To know what the file itself reads is not enough where unknown instructions may be replayed.
+        let whole = inputs().any(|inputs| inputs.whole) || analyses.iter().any(is_obscure);
+        let mut notes = analyses.iter().flat_map(|analysis| &analysis.notes);
+        let certain = !notes.any(|note| note.kind.widens());
+        Self { file, context, whole, certain, sources }
+    }
+
+    /// The sources, to be found in a tree.
+    pub(crate) fn sources(&self) -> Vec<sources::Source> {
+        let source = |source: &Source| {
+            let reading = match source.kind {
+                SourceKind::Copy => Reading::Wildcards,
+                SourceKind::Parents => Reading::Parents,
+                SourceKind::Mount => Reading::Literal,
+            };
+            sources::Source { path: source.path.clone(), reading }
+        };
+        self.sources.iter().map(source).collect()
+    }
+
+    /// The paths of the sources, sorted.
+    pub(crate) fn paths(&self) -> BTreeSet<&str> {
+        self.sources.iter().map(|source| source.path.as_str()).collect()
+    }
+
+    pub(crate) fn source(&self, index: usize) -> Option<&Source> {
+        self.sources.get(index)
+    }
+
+    /// The line of a source, and what it says: `api/Dockerfile:7: COPY src`.
+    pub(crate) fn place(&self, source: &Source) -> String {
+        let keyword = source.instruction.split_whitespace().next().unwrap_or_default();
+        let mount = if source.kind == SourceKind::Mount { " --mount" } else { "" };
+        format!("{}:{}: {keyword}{mount} {}", self.file, source.line, source.path)
+    }
+
+    /// The instructions that read `path`, a path of the context.
+    pub(crate) fn readers(&self, selection: &Selection, path: &BStr) -> Vec<Reader> {
+        let reader = |source: &Source| Reader::Instruction {
+            file: self.file.clone(),
+            line: source.line,
+            instruction: source.instruction.clone(),
+        };
+        let found = selection.readers(path).filter_map(|index| self.sources.get(index));
+        let mut readers: Vec<Reader> = found.map(reader).collect();
+        readers.sort_unstable();
+        readers.dedup();
+        if readers.is_empty() && selection.is_whole() {
+            readers.push(Reader::Context { name: self.context.clone() });
+        }
+        readers
+    }
+
+    /// The sources that count for more than they read.
+    pub(crate) fn notes(&self, selection: &Selection) -> Vec<String> {
+        let note = |(index, widening)| Some(format!("{}: {widening}", self.place(self.sources.get(index)?)));
+        selection.widened().filter_map(note).collect()
+    }
+}
+
+/// Whether a build may read more than the Dockerfile says: of any context, anything.
+pub(crate) fn is_obscure(analysis: &Analysis) -> bool {
+    analysis.obscure || analysis.has_unknown_triggers()
+}

@@ -1,0 +1,166 @@
+//! Keys of images that earlier runs computed: most images of a commit are those of the one before.
+//!
+//! What is asked about an image holds everything that its key can depend on: the code, what `build.toml` and `build.lock`
+//! say, the ids of its trees, and the same of the images that it is built from. Where that is not all (a working tree,
+//! links, submodules, other contexts), nothing is remembered. Start with [`Remembered::recall`].
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use dtbuild_content::key::{ImageKey, SharedFields};
+use dtbuild_content::memo::{Memo, Question};
+use serde::{Deserialize, Serialize};
+
+use super::keys::Keyed;
+use super::sources::Source;
+use crate::changed::ChangedPath;
+use crate::config::{Image, ImageName};
+use crate::error::Result;
+use crate::workspace::Workspace;
+use questions::{Questions, nearby, of_changes, of_key};
+
+pub(crate) mod questions;
+mod recalled;
+
+pub(crate) use recalled::Recalled;
+
+/// What is remembered of the images of a commit.
+pub(crate) struct Remembered<'a> {
+    workspace: &'a Workspace,
+    questions: Questions<'a>,
+}
+
+/// What an earlier run found out about an image, and by what it found it out.
+pub(crate) struct Known {
+    pub(crate) answer: Answer,
+    question: Question,
+}
+
+/// What an earlier run found out about an image.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Answer {
+    pub(crate) key: ImageKey,
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub(crate) dependencies: BTreeSet<ImageName>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) notes: Vec<String>,
+}
+
+/// What is remembered of an image by itself.
+#[derive(Serialize, Deserialize)]
+enum First {
+    /// It is built from no other image: this is all.
+    All(Answer),
+    /// What it is built from, directly or not: the question is about these as well.
+    Needs(BTreeSet<ImageName>),
+}
+
+impl<'a> Remembered<'a> {
+    /// What is remembered of a commit's images; none of the working tree's.
+    pub(crate) fn of(workspace: &'a Workspace) -> Result<Option<Self>> {
+        let questions = Questions::of(workspace)?;
+        Ok(questions.map(|questions| Self { workspace, questions }))
+    }
+
+    /// What is remembered of an image.
+    pub(crate) fn recall(&self, image: &ImageName) -> Result<Option<Known>> {
+        let Some(own) = self.questions.own(image)? else { return Ok(None) };
+        let needs = match self.find(&own) {
+            None => return Ok(None),
+            Some(First::All(answer)) => return Ok(Some(Known { answer, question: own })),
+            Some(First::Needs(needs)) => needs,
+        };
+        let Some(question) = self.questions.whole(own, &needs)? else { return Ok(None) };
+        Ok(self.find(&question).map(|answer| Known { answer, question }))
+    }
+
+    /// What a key was taken from.
+    pub(crate) fn fields(&self, key: &ImageKey) -> Option<SharedFields> {
+        self.find(&of_key(key))
+    }
+
+    /// Those of the changed paths, which are sorted, that are inputs of an image.
+    pub(crate) fn changed(
+        &self,
+        image: &Image,
+        known: &Known,
+        changes: &[ChangedPath],
+    ) -> Option<Vec<ChangedPath>> {
+        let nearby = nearby(image, changes);
+        if nearby.is_empty() {
+            return Some(Vec::new());
+        }
+        let inputs = self.memo().recall(&of_changes(&known.question, &nearby))?;
+        let is_input = |place: usize| inputs.get(place / 8).is_some_and(|byte| byte >> (place % 8) & 1 == 1);
+        let inputs = nearby.iter().enumerate().filter(|(place, _)| is_input(*place));
+        let mut inputs: Vec<ChangedPath> = inputs.map(|(_, change)| (*change).clone()).collect();
+        inputs.sort_unstable();
+        Some(inputs)
+    }
+
+    /// Keeps what was found out about an image that was read: its key, and those of the changed paths that are inputs.
+    pub(crate) fn note(
+        &self,
+        image: &ImageName,
+        (sources, keyed): (&BTreeMap<ImageName, Source>, &Keyed),
+        (inputs, changes): (&[ChangedPath], &[ChangedPath]),
+    ) -> Result<()> {
+        let Some(source) = sources.get(image) else { return Ok(()) };
+        let needs = needs(image, sources);
+        let of_all = needs.iter().filter_map(|need| sources.get(need));
+        if !of_all.chain([source]).all(|source| self.questions.is_all(source)) {
+            return Ok(());
+        }
+        let Some(own) = self.questions.own(image)? else { return Ok(()) };
+        let Some(whole) = self.questions.whole(own, &needs)? else { return Ok(()) };
+        if !self.questions.reads_no_link(image)? {
+            return Ok(());
+        }
+        let (dependencies, notes) = (source.dependencies.clone(), source.notes(&keyed.selections));
+        let answer = Answer { key: keyed.key, dependencies, notes };
+        if needs.is_empty() {
+            self.keep(own, serde_json::to_vec(&First::All(answer)));
+        } else {
+            self.keep(own, serde_json::to_vec(&First::Needs(needs)));
+            self.keep(whole, serde_json::to_vec(&answer));
+        }
+        self.keep(of_key(&keyed.key), serde_json::to_vec(&keyed.fields));
+        let nearby = nearby(source.declared(&self.workspace.config)?, changes);
+        let inputs: BTreeSet<&ChangedPath> = inputs.iter().collect();
+        let mut bits = vec![0_u8; nearby.len().div_ceil(8)];
+        let places = nearby.iter().enumerate().filter(|(_, change)| inputs.contains(**change));
+        let count = places.map(|(place, _)| bits[place / 8] |= 1 << (place % 8)).count();
+        // Where one is elsewhere, something else than the context counts as well.
+        if !nearby.is_empty() && count == inputs.len() {
+            self.keep(of_changes(&whole, &nearby), Ok(bits));
+        }
+        Ok(())
+    }
+
+    fn find<T: for<'de> Deserialize<'de>>(&self, question: &Question) -> Option<T> {
+        serde_json::from_slice(&self.memo().recall(question)?).ok()
+    }
+
+    /// A memo that lacks an answer costs time, and nothing else.
+    fn keep(&self, question: Question, answer: serde_json::Result<Vec<u8>>) {
+        if let (Ok(answer), None) = (answer, self.memo().recall(&question)) {
+            self.memo().note(question, answer);
+        }
+    }
+
+    fn memo(&self) -> &Memo {
+        self.workspace.repository.memo()
+    }
+}
+
+/// All that an image is built from, directly or not.
+fn needs(image: &ImageName, sources: &BTreeMap<ImageName, Source>) -> BTreeSet<ImageName> {
+    let (mut found, mut open) = (BTreeSet::new(), vec![image]);
+    while let Some(next) = open.pop() {
+        for need in sources.get(next).into_iter().flat_map(|source| &source.dependencies) {
+            if found.insert(need.clone()) {
+                open.push(need);
+            }
+        }
+    }
+    found
+}

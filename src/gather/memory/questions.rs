@@ -1,0 +1,247 @@
+//! What is asked about the images of a commit: all that their keys can depend on. Start with [`Questions`].
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+
+use bstr::{BStr, BString, ByteSlice as _};
+use dtbuild_content::key::ImageKey;
+use dtbuild_content::memo::{Asking, Question};
+use dtbuild_content::tree::{ContentId, Kind};
+
+use crate::changed::{ChangedPath, below, of_path};
+use crate::config::{self, BuildOptions, Config, Image, ImageName, Lock, SecretSource};
+use crate::error::Result;
+use crate::gather::keys::Keys;
+use crate::gather::sources::Source;
+use crate::gather::sources::machine_platform;
+use crate::git::CommitId;
+use crate::workspace::Workspace;
+use crate::workspace::files::Files;
+
+/// To be raised when a question or an answer comes to mean something else.
+const OWN: &str = "dtbuild image of a commit v2";
+const WHOLE: &str = "dtbuild image of a commit with what it is built from v2";
+const FIELDS: &str = "dtbuild fields of a key v1";
+const DISK: &str = "dtbuild images of the disk as in a commit v1";
+const CHANGED: &str = "dtbuild changed inputs of an image of a commit v1";
+
+/// The code that computes keys.
+const CODE: &str = concat!(env!("CARGO_PKG_VERSION"), " ", env!("DTBUILD_CODE"));
+
+/// The questions about the images of a commit.
+pub(crate) struct Questions<'a> {
+    workspace: &'a Workspace,
+    commit: CommitId,
+    /// What all questions have in common.
+    common: Asking,
+    asked: RefCell<BTreeMap<&'a ImageName, Option<Question>>>,
+}
+
+impl<'a> Questions<'a> {
+    /// The questions about a commit's images; none about the working tree's.
+    pub(crate) fn of(workspace: &'a Workspace) -> Result<Option<Self>> {
+        let Files::Commit(commit) = workspace.files else { return Ok(None) };
+        // What of a submodule can be looked into differs between machines.
+        if workspace.repository.entry(commit, BStr::new(".gitmodules"))?.is_some() {
+            return Ok(None);
+        }
+        let mut common = Asking::new(OWN);
+        common.on(CODE.as_bytes()).on(machine_platform().as_bytes());
+        project(&workspace.config, &workspace.lock, &mut common);
+        common.settle();
+        Ok(Some(Self { workspace, commit, common, asked: RefCell::default() }))
+    }
+
+    /// The question about an image, but for what it is built from; none where that cannot be asked.
+    pub(crate) fn own(&self, name: &ImageName) -> Result<Option<Question>> {
+        if let Some(known) = self.asked.borrow().get(name) {
+            return Ok(*known);
+        }
+        let Some((name, image)) = self.workspace.config.images.get_key_value(name) else { return Ok(None) };
+        let question = self.ask(name, image)?;
+        self.asked.borrow_mut().insert(name, question);
+        Ok(question)
+    }
+
+    fn ask(&self, name: &ImageName, image: &Image) -> Result<Option<Question>> {
+        let mut asking = self.common.clone();
+        asking.on(name.as_str().as_bytes());
+        declared(image, &mut asking);
+        // Globs of the repository can match anywhere in it, and other contexts lie anywhere.
+        if image.paths.is_some() || !image.contexts.is_empty() || image.source != config::Source::Commit {
+            return Ok(None);
+        }
+        let Some((Kind::Folder, context)) = self.entry(image.context.as_bstr())? else { return Ok(None) };
+        asking.on(context.as_bytes());
+        if !is_inside(image.context.as_bstr(), image.dockerfile.as_bstr()) {
+            for path in [image.dockerfile.as_bstr(), ignore_file(image).as_bstr()] {
+                match self.entry(path)? {
+                    Some((Kind::File | Kind::Executable, id)) => asking.on(id.as_bytes()),
+                    None => asking.on(b""),
+                    Some(_) => return Ok(None),
+                };
+            }
+        }
+        Ok(Some(asking.question()))
+    }
+
+    /// The question with all that an image is built from.
+    pub(crate) fn whole(&self, own: Question, needs: &BTreeSet<ImageName>) -> Result<Option<Question>> {
+        if needs.is_empty() {
+            return Ok(Some(own));
+        }
+        let mut asking = Asking::new(WHOLE);
+        asking.on(own.as_bytes());
+        for need in needs {
+            let Some(question) = self.own(need)? else { return Ok(None) };
+            asking.on(need.as_str().as_bytes()).on(question.as_bytes());
+        }
+        Ok(Some(asking.question()))
+    }
+
+    /// Whether nothing but what a question holds was needed for an image's key.
+    pub(crate) fn is_all(&self, source: &Source) -> bool {
+        let lock = &self.workspace.lock;
+        source.is_known()
+            && source.stale().is_empty()
+            && source.bases().all(|base| lock.bases.contains_key(base))
+    }
+
+    /// Whether the Dockerfile and the ignore files are those of the trees: a link could lead out of them.
+    pub(crate) fn reads_no_link(&self, name: &ImageName) -> Result<bool> {
+        let Some(image) = self.workspace.config.images.get(name) else { return Ok(false) };
+        let ignore = ignore_file(image);
+        let of_context = crate::gather::inputs::join(&image.context, ".dockerignore");
+        for path in [ignore.as_bstr(), of_context.as_bstr()] {
+            if !matches!(self.entry(path)?, None | Some((Kind::File | Kind::Executable, _))) {
+                return Ok(false);
+            }
+        }
+        Ok(matches!(self.entry(image.dockerfile.as_bstr())?, Some((Kind::File | Kind::Executable, _))))
+    }
+
+    fn entry(&self, path: &BStr) -> Result<Option<(Kind, ContentId)>> {
+        Ok(self.workspace.repository.entry(self.commit, path)?)
+    }
+}
+
+/// The question about the fields of a key.
+pub(crate) fn of_key(key: &ImageKey) -> Question {
+    Asking::new(FIELDS).on(CODE.as_bytes()).on(key.as_bytes()).question()
+}
+
+/// The question whether all that the images read of the disk is as in a commit. None where more counts than can be put
+/// into it.
+pub(crate) fn of_disk(
+    workspace: &Workspace,
+    commit: CommitId,
+    sources: &BTreeMap<ImageName, Source>,
+    keys: &Keys,
+) -> Result<Option<Question>> {
+    // What of a submodule can be looked into differs between machines.
+    if workspace.repository.entry(commit, BStr::new(".gitmodules"))?.is_some() {
+        return Ok(None);
+    }
+    let mut asking = Asking::new(DISK);
+    asking.on(CODE.as_bytes()).on(commit.to_string().as_bytes());
+    project(&workspace.config, &workspace.lock, &mut asking);
+    for (name, source) in sources {
+        let Some(keyed) = keys.get(name) else { return Ok(None) };
+        asking.on(name.as_str().as_bytes()).on(keyed.key.as_bytes());
+        declared(source.declared(&workspace.config)?, &mut asking);
+        source.contexts.identify_rules(&mut asking);
+    }
+    Ok(Some(asking.question()))
+}
+
+/// The question which of these paths are inputs of an image, of which `image` asks.
+pub(crate) fn of_changes(image: &Question, nearby: &[&ChangedPath]) -> Question {
+    let mut asking = Asking::new(CHANGED);
+    asking.on(image.as_bytes());
+    for change in nearby {
+        asking.on(&change.path);
+    }
+    asking.question()
+}
+
+/// Those of the changed paths, which are sorted, that are where the inputs of an image can be that is remembered.
+pub(crate) fn nearby<'c>(image: &Image, changes: &'c [ChangedPath]) -> Vec<&'c ChangedPath> {
+    let mut nearby: Vec<&ChangedPath> = below(changes, image.context.as_bstr()).iter().collect();
+    if !is_inside(image.context.as_bstr(), image.dockerfile.as_bstr()) {
+        nearby.extend(of_path(changes, image.dockerfile.as_bstr()));
+        nearby.extend(of_path(changes, ignore_file(image).as_bstr()));
+    }
+    nearby
+}
+
+/// The ignore file that belongs to an image's Dockerfile, if it is there.
+fn ignore_file(image: &Image) -> BString {
+    [image.dockerfile.as_slice(), b".dockerignore"].concat().into()
+}
+
+/// What of the project any image's key can depend on.
+fn project(config: &Config, lock: &Lock, asking: &mut Asking) {
+    // Taken apart by name, so that a new field cannot be forgotten here.
+    let Config { project: _, bases, records: _, written, builders: _, images, environments: _ } = config;
+    asking.on(format!("{bases:?}").as_bytes()).on(lock.to_string().as_bytes());
+    asking.on_number(written.len());
+    for folder in written {
+        asking.on(folder.as_os_str().as_encoded_bytes());
+    }
+    // Other images are meant by their names and repositories.
+    for (name, image) in images {
+        asking.on(name.as_str().as_bytes()).on(image.repository.as_str().as_bytes());
+    }
+}
+
+/// What `build.toml` says of an image.
+fn declared(image: &Image, asking: &mut Asking) {
+    // Taken apart by name, so that a new field cannot be forgotten here. The lines are for messages alone.
+    let Image {
+        repository: _,
+        context,
+        dockerfile,
+        target,
+        args,
+        platforms,
+        paths,
+        ignore,
+        secrets,
+        options,
+        contexts,
+        source,
+        context_line: _,
+        dockerfile_line: _,
+    } = image;
+    asking.on(context).on(dockerfile).on_number(usize::from(target.is_some()));
+    asking.on(target.as_deref().unwrap_or_default().as_bytes());
+    asking.on_number(args.len());
+    for (name, value) in args {
+        asking.on(name.as_bytes()).on(value.as_bytes());
+    }
+    asking.on_number(platforms.len());
+    for platform in platforms {
+        asking.on(platform.as_str().as_bytes());
+    }
+    if let Some(globs) = ignore {
+        globs.identify(asking.on(b"ignore"));
+    }
+    asking.on_number(secrets.len());
+    for SecretSource { id, version, .. } in secrets {
+        asking.on(id.as_bytes()).on(format!("{version:?}").as_bytes());
+    }
+    if *options != BuildOptions::default() {
+        asking.on(format!("{options:?}").as_bytes());
+    }
+    if let Some(globs) = paths {
+        globs.identify(asking.on(b"paths"));
+    }
+    if !contexts.is_empty() || *source != config::Source::Commit {
+        asking.on(format!("{contexts:?} {source:?}").as_bytes());
+    }
+}
+
+/// Whether `path` is in the folder; everything is in the root.
+fn is_inside(folder: &BStr, path: &BStr) -> bool {
+    folder.is_empty() || path.strip_prefix(&**folder).is_some_and(|rest| rest.starts_with(b"/"))
+}

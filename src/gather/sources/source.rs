@@ -1,0 +1,196 @@
+//! An image as its Dockerfile has it. Start with [`Source`].
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::written::{Written, declared};
+use crate::config::{BasePolicy, Config, Image, ImageName};
+use crate::dockerfile::{Analysis, Dockerfile, Note, NoteKind, normal_platform};
+use crate::error::{Error, Kind, Result};
+use crate::gather::inputs::{Contexts, Selections};
+use crate::plan::Reason;
+use crate::workspace::Workspace;
+use crate::workspace::files::Files;
+
+/// What an image is made of, as far as its Dockerfile and `.dockerignore` tell.
+pub(crate) struct Source {
+    /// Which image.
+    name: ImageName,
+    /// The commit or the disk; the disk also for `source = "worktree"`.
+    pub(crate) files: Files,
+    /// What of the repository can alter the image.
+    pub(crate) contexts: Contexts,
+    /// The images of `build.toml` that it is built from.
+    pub(crate) dependencies: BTreeSet<ImageName>,
+    /// The given build arguments that the Dockerfile declares.
+    pub(crate) args: BTreeMap<String, String>,
+    /// The platforms that are built for; never empty.
+    pub(crate) platforms: Vec<String>,
+    /// BLAKE3 of the Dockerfile's bytes, in hexadecimal.
+    pub(crate) dockerfile_digest: String,
+    dockerfile: Dockerfile,
+    /// The Dockerfile's path.
+    path: String,
+    /// One analysis per platform.
+    analyses: Vec<Analysis>,
+    /// The words that stand for the images that it is built from.
+    words: Vec<(String, ImageName)>,
+    /// Whether nobody is asked for base images.
+    by_name: bool,
+}
+
+impl Source {
+    /// Reads what belongs to a Dockerfile that was analysed: the contexts' `.dockerignore`.
+    pub(crate) fn new(
+        workspace: &Workspace,
+        written: Written<'_>,
+        dependencies: BTreeSet<ImageName>,
+        analyses: Vec<Analysis>,
+    ) -> Result<Self> {
+        let path = written.image.dockerfile.to_string();
+        let (config, image, files) = (&workspace.config, written.image, written.files);
+        let declared = (written.name, image);
+        let contexts = Contexts::read(&workspace.repository, files, declared, &config.written, &analyses)?;
+        let words =
+            |need| written.words.of(need).map(move |word: &str| (word.to_owned(), ImageName::clone(need)));
+        let declared: BTreeSet<&String> =
+            analyses.iter().flat_map(|analysis| &analysis.declared_args).collect();
+        // ONBUILD instructions that are not known may declare any.
+        let any = analyses.iter().any(Analysis::has_unknown_triggers);
+        let args = image.args.iter().filter(|(arg, _)| any || declared.contains(arg)).map(own).collect();
+        Ok(Self {
+            words: dependencies.iter().flat_map(words).collect(),
+            dependencies,
+            name: written.name.clone(),
+            files,
+            contexts,
+            args,
+            platforms: written.platforms,
+            dockerfile_digest: written.digest,
+            dockerfile: written.dockerfile,
+            path,
+            analyses,
+            by_name: config.bases == BasePolicy::Name,
+        })
+    }
+
+    /// What `build.toml` says of the image.
+    pub(crate) fn declared<'a>(&self, config: &'a Config) -> Result<&'a Image> {
+        Ok(declared(config, &self.name)?.1)
+    }
+
+    /// The names of the base images, as the Dockerfile has them, expanded.
+    pub(crate) fn bases(&self) -> impl Iterator<Item = &str> {
+        self.analyses.iter().flat_map(|analysis| &analysis.bases).map(|base| base.name.as_str())
+    }
+
+    /// The platforms that base images are needed for.
+    pub(crate) fn base_platforms(&self) -> impl Iterator<Item = String> {
+        let asked = self.analyses.iter().flat_map(|analysis| &analysis.bases);
+        let asked = asked.filter_map(|base| base.platform.as_deref());
+        self.platforms.iter().map(String::as_str).chain(asked).filter_map(normal_platform)
+    }
+
+    /// Whether no more could be known of the images that it is built from.
+    pub(crate) fn is_known(&self) -> bool {
+        self.analyses.iter().all(|analysis| analysis.unread.is_empty())
+    }
+
+    /// What the image's author should know before building it.
+    pub(crate) fn notes(&self, selections: &Selections) -> Vec<String> {
+        let undeclared = self.analyses.iter().flat_map(|analysis| &analysis.undeclared_args);
+        let undeclared: BTreeSet<&String> = undeclared.filter(|arg| !self.args.contains_key(*arg)).collect();
+        let note = |name| {
+            format!("the build argument `{name}` has no effect: the Dockerfile has no ARG of that name")
+        };
+        let mut notes: Vec<String> = undeclared.into_iter().map(note).collect();
+        notes.extend(self.remarks(|kind| !matches!(kind, NoteKind::WholeContext | NoteKind::StaleRemote)));
+        notes.extend(self.contexts.notes(selections));
+        notes
+    }
+
+    /// What is fetched that nothing fixes.
+    pub(crate) fn stale(&self) -> Vec<Reason> {
+        let mut stale = Vec::new();
+        let remotes = self.analyses.iter().flat_map(|analysis| &analysis.remotes);
+        for remote in remotes.filter(|remote| remote.checksum.is_none()) {
+            let (file, line, url) = (self.path.clone(), remote.line, remote.url.clone());
+            let reason = Reason::StaleRemote { file, line, url };
+            if !stale.contains(&reason) {
+                stale.push(reason);
+            }
+        }
+        stale.extend(self.contexts.stale().cloned());
+        stale
+    }
+
+    /// The same as texts, for the list of inputs.
+    pub(crate) fn stale_notes(&self) -> Vec<String> {
+        self.remarks(|kind| kind == NoteKind::StaleRemote)
+    }
+
+    /// Where the inputs are not exact, or count as a whole, for `explain`.
+    pub(crate) fn inexact(&self, selections: &Selections) -> Vec<String> {
+        let mut notes = self.remarks(|_| true);
+        notes.extend(self.contexts.notes(selections));
+        notes
+    }
+
+    /// The Dockerfile's notes of some kinds, each with its line.
+    fn remarks(&self, wanted: impl Fn(NoteKind) -> bool) -> Vec<String> {
+        let mut remarks: Vec<&Note> = Vec::new();
+        for note in self.analyses.iter().flat_map(|analysis| &analysis.notes) {
+            if wanted(note.kind) && !remarks.contains(&note) {
+                remarks.push(note);
+            }
+        }
+        let remark = |note: &Note| {
+            let line = if note.line == 0 { String::new() } else { format!(":{}", note.line) };
+            let asks_nobody = note.kind == NoteKind::UnknownTriggers && self.by_name;
+            let why = if asks_nobody { ": `bases = \"name\"` asks nobody, `dtbuild lock` does" } else { "" };
+            format!("{}{line}: {}{why}", self.path, note.text)
+        };
+        remarks.into_iter().map(remark).collect()
+    }
+
+    /// Whether it cannot be told which contexts the Dockerfile uses, nor where.
+    pub(crate) fn is_obscure(&self) -> bool {
+        self.analyses.iter().any(|analysis| analysis.obscure)
+    }
+
+    /// Whether a stage of the Dockerfile has this name.
+    pub(crate) fn has_stage(&self, name: &str) -> bool {
+        self.dockerfile.stage_names().any(|stage| stage == name)
+    }
+
+    /// The words that stand for the images that this one is built from.
+    pub(crate) fn images(&self) -> impl Iterator<Item = (&str, &ImageName)> {
+        self.words.iter().map(|(word, need)| (word.as_str(), need))
+    }
+
+    /// The Dockerfile with names of images replaced.
+    pub(crate) fn pin(&self, replacements: &BTreeMap<String, String>) -> Result<Vec<u8>> {
+        let analyses: Vec<&Analysis> = self.analyses.iter().collect();
+        let pinned = self.dockerfile.pinned(&analyses, replacements);
+        let pinned = pinned.map_err(|error| Error::new(Kind::Usage, format!("`{}`: {error}", self.name)))?;
+        match pinned.unpinned.first() {
+            None => Ok(pinned.source),
+            Some(word) => Err(Error::new(
+                Kind::Usage,
+                format!(
+                    "the Dockerfile of `{}`, line {}: {} cannot be pinned: {}",
+                    self.name,
+                    word.line,
+                    word.names.join(", "),
+                    word.reason
+                ),
+            )
+            .hint(
+                "a build takes exactly the base images that its key names; write the name without variables",
+            )),
+        }
+    }
+}
+
+fn own((name, value): (&String, &String)) -> (String, String) {
+    (name.clone(), value.clone())
+}

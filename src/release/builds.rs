@@ -1,0 +1,103 @@
+//! The builds of a plan on its builders. Start with [`Builds`].
+
+use std::collections::BTreeMap;
+
+use super::builders::Builders;
+use super::requests::{self, Purpose};
+use super::session::{Session, interrupted};
+use crate::cli::Building;
+use crate::clients::Clients;
+use crate::config::ImageName;
+use crate::error::{Error, Kind, Result};
+use crate::events::{Event, ImageOutcome};
+use crate::execute::Attempts;
+use crate::execute::scheduler::{Job, JobOutcome, Scheduler};
+use crate::gather::Gathered;
+use crate::plan::{Decision, Plan};
+use crate::reference::Digest;
+use crate::workspace::Workspace;
+
+/// What is to be built, and on what.
+pub(crate) struct Builds {
+    /// None when nothing is to be built: then no engine is needed.
+    builders: Option<Builders>,
+    jobs: Vec<Job>,
+    keep_going: bool,
+}
+
+impl Builds {
+    /// Prepares the builds of a plan: the engines are reached, the files are listed.
+    pub(crate) fn prepare(
+        clients: &Clients,
+        workspace: &Workspace,
+        gathered: &Gathered,
+        plan: &Plan,
+        (purpose, building): (Purpose, &Building),
+    ) -> Result<Self> {
+        let no_cache = gathered.facts.request.force;
+        let jobs = requests::jobs(workspace, gathered, plan, purpose, no_cache)?;
+        let reach = || Builders::reach(clients, workspace, purpose, building.jobs);
+        let builders = if jobs.is_empty() { None } else { Some(reach()?) };
+        Ok(Self { builders, jobs, keep_going: building.keep_going })
+    }
+
+    /// Builds, and pushes where that is the purpose; the digests of what was pushed.
+    ///
+    /// # Errors
+    /// When an image could not be built or pushed; the events have told the details.
+    pub(crate) async fn run(&self, plan: &Plan, session: &Session) -> Result<BTreeMap<ImageName, Digest>> {
+        for image in &plan.images {
+            let outcome = match image.decision {
+                Decision::Build => continue,
+                Decision::Reuse => ImageOutcome::Reused,
+                Decision::Keep => ImageOutcome::Kept,
+            };
+            let image = image.name.clone();
+            session.events.send(Event::ImageFinished { image, outcome, milliseconds: 0 });
+        }
+        let Some(builders) = &self.builders else { return Ok(BTreeMap::new()) };
+        builders.announce(&session.events);
+        let (builders, jobs) = builders.pool();
+        let scheduler = Scheduler {
+            builders,
+            jobs,
+            keep_going: self.keep_going,
+            events: session.events.clone(),
+            cancel: session.cancel.clone(),
+            attempts: Attempts::default(),
+        };
+        let outcomes = scheduler.run(self.jobs.clone()).await;
+        if session.cancel.is_cancelled() {
+            return Err(interrupted());
+        }
+        digests(outcomes)
+    }
+}
+
+fn digests(outcomes: BTreeMap<ImageName, JobOutcome>) -> Result<BTreeMap<ImageName, Digest>> {
+    let mut digests = BTreeMap::new();
+    let mut failed = Vec::new();
+    for (image, outcome) in outcomes {
+        match outcome {
+            JobOutcome::Done { digest } => digests.extend(digest.map(|digest| (image, digest))),
+            JobOutcome::Failed(error) => failed.push((image, Some(error))),
+            JobOutcome::Skipped { .. } => failed.push((image, None)),
+        }
+    }
+    if failed.is_empty() {
+        return Ok(digests);
+    }
+    let count = |failed: usize| if failed == 1 { "1 image".to_owned() } else { format!("{failed} images") };
+    let names: Vec<String> =
+        failed.iter().filter(|(_, error)| error.is_some()).map(|(image, _)| format!("`{image}`")).collect();
+    let skipped = failed.len() - names.len();
+    let skipped = if skipped > 0 { format!("; {} skipped", count(skipped)) } else { String::new() };
+    let message = format!("{} could not be built: {}{skipped}", count(names.len()), names.join(", "));
+    // An engine or registry that cannot be used is not the images' fault.
+    let unusable = |error: &crate::engine::EngineError| error.is_unusable();
+    let mut errors = failed.into_iter().filter_map(|(_, error)| error);
+    match errors.find(unusable) {
+        Some(error) => Err(Error::from(error)),
+        None => Err(Error::new(Kind::Image, message)),
+    }
+}

@@ -1,0 +1,83 @@
+//! The named contexts of a build, as engines are told them. Start with [`Named`].
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::config::{ContextOrigin, Platform};
+use crate::dockerfile::context_word;
+use crate::engine::{ContextFolder, Contexts, NamedContext};
+use crate::error::Result;
+use crate::gather::{Gathered, Selections, Source};
+use crate::workspace::Workspace;
+
+/// The contexts that a build uses, by the names that `build.toml` has for them.
+pub(crate) struct Named(BTreeMap<String, Context>);
+
+struct Context {
+    /// The name that the engine knows it by.
+    known: String,
+    context: NamedContext,
+}
+
+impl Named {
+    /// The contexts of an image. Other images are named in the Dockerfile itself, so the engine needs to know them
+    /// only where it cannot be told how the file uses them.
+    pub(crate) fn of(
+        workspace: &Workspace,
+        gathered: &Gathered,
+        (source, selections): (&Source, Option<&Selections>),
+        platforms: &[Platform],
+    ) -> Result<Self> {
+        let mut named = BTreeMap::new();
+        for (name, files) in source.contexts.snapshots(&workspace.repository, source.files, selections)? {
+            named.insert(name, NamedContext::Folder(ContextFolder::new(files, platforms)?));
+        }
+        for (name, origin) in source.contexts.others() {
+            let context = match origin {
+                ContextOrigin::Repository { url, .. } => NamedContext::Remote(url.clone()),
+                _ if !source.is_obscure() => continue,
+                ContextOrigin::Image(image) => {
+                    let declared = workspace.config.images.get(image).zip(gathered.key(image));
+                    let Some((declared, key)) = declared else { continue };
+                    NamedContext::Image(declared.repository.keyed(&key).to_string())
+                }
+                ContextOrigin::External(reference) => {
+                    let digest = gathered.bases.get(reference).filter(|_| !reference.contains('@'));
+                    let digest = digest.map(|digest| format!("@{digest}")).unwrap_or_default();
+                    NamedContext::Image(format!("{reference}{digest}"))
+                }
+                ContextOrigin::Folder(_) => continue,
+            };
+            named.insert(name.to_owned(), context);
+        }
+        // BuildKit cannot build on a stage whose place a folder takes: the users of the stage name the folder.
+        let known = |name: &str| {
+            if source.has_stage(name) { format!("dtbuild.local/{name}") } else { name.to_owned() }
+        };
+        let with_known =
+            |(name, context): (String, _)| (name.clone(), Context { known: known(&name), context });
+        Ok(Self(named.into_iter().map(with_known).collect()))
+    }
+
+    /// The replacements for a Dockerfile whose engine knows the contexts.
+    pub(crate) fn known(&self, mut replacements: BTreeMap<String, String>) -> BTreeMap<String, String> {
+        let renamed = self.0.iter().filter(|(name, context)| context.known != **name);
+        replacements.extend(renamed.map(|(name, context)| (context_word(name), context.known.clone())));
+        replacements
+    }
+
+    /// What the engine is told; the Dockerfile for engines without contexts included, where there can be one.
+    pub(crate) fn contexts(self, source: &Source, mut replacements: BTreeMap<String, String>) -> Contexts {
+        for (name, context) in &self.0 {
+            if let NamedContext::Folder(folder) = &context.context {
+                replacements.insert(context_word(name), folder.image.to_string());
+            }
+        }
+        let plain =
+            if self.0.is_empty() || source.is_obscure() { None } else { source.pin(&replacements).ok() };
+        Contexts {
+            named: self.0.into_values().map(|context| (context.known, context.context)).collect(),
+            dockerfile: plain.map(Arc::from),
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! From a plan to the scheduler's jobs: snapshots, pinned Dockerfiles, names and labels.
+
+use std::collections::BTreeMap;
+
+use bstr::ByteSlice;
+use dtbuild_content::key::ImageKey;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use super::named::Named;
+use crate::config::{BuildOptions, Config, ContextOrigin, Image, ImageName, Platform};
+use crate::engine::{BuildRequest, Output};
+use crate::error::Result;
+use crate::execute::scheduler::Job;
+use crate::gather::{Gathered, Source};
+use crate::plan::{Plan, PlannedImage};
+use crate::reference::{LOCAL_TAG, Reference};
+use crate::workspace::Workspace;
+use crate::workspace::files::Files;
+
+/// What a plan's builds are for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// The registry.
+    Publish,
+    /// The engine's own store: builds stay there.
+    Local,
+}
+
+/// The jobs that build what a plan decided to.
+pub(crate) fn jobs(
+    workspace: &Workspace,
+    gathered: &Gathered,
+    plan: &Plan,
+    purpose: Purpose,
+    no_cache: bool,
+) -> Result<Vec<Job>> {
+    // Images of the same key are one job, which has the name of the first of them.
+    let (mut same, mut order) = (BTreeMap::<ImageKey, Vec<&PlannedImage>>::new(), Vec::new());
+    for image in plan.builds() {
+        let images = same.entry(image.key).or_default();
+        if images.is_empty() {
+            order.push(image);
+        }
+        images.push(image);
+    }
+    let job_of: BTreeMap<&ImageName, &ImageName> = order
+        .iter()
+        .flat_map(|first| same[&first.key].iter().map(|image| (&image.name, &first.name)))
+        .collect();
+    let mut jobs: Vec<Job> = Vec::with_capacity(order.len());
+    for image in order {
+        let images = &same[&image.key];
+        let twins = &images[1..];
+        let mut request = request(workspace, gathered, image, purpose, no_cache)?;
+        for twin in twins {
+            request.names.extend(names(twin, purpose)?);
+        }
+        let needs = &gathered.source(&image.name)?.dependencies;
+        let pushed = images.iter().filter(|_| purpose == Purpose::Publish);
+        jobs.push(Job {
+            request,
+            twins: twins.iter().map(|twin| twin.name.clone()).collect(),
+            needs: needs.iter().filter_map(|need| job_of.get(need)).map(|job| (*job).clone()).collect(),
+            push: pushed.map(|image| (image.name.clone(), image.key_reference())).collect(),
+        });
+    }
+    Ok(jobs)
+}
+
+/// A name for a context and what a Dockerfile reads of it: the engine fetches what it needs, so images that need the
+/// same can share one copy of it, and those that do not would undo each other's.
+fn context_name(config: &Config, source: &Source, image: &Image) -> String {
+    let reads: Vec<&str> = source.contexts.main.reads().into_iter().collect();
+    format!("{}\0{}\0{}", config.project, image.context, reads.join("\0"))
+}
+
+/// The names that a build of the image gets.
+fn names(image: &PlannedImage, purpose: Purpose) -> Result<Vec<Reference>> {
+    let mut names = vec![image.key_reference()];
+    if purpose == Purpose::Local {
+        names.push(image.repository.tagged(LOCAL_TAG)?);
+    }
+    Ok(names)
+}
+
+/// The build of one image of a plan.
+pub(crate) fn request(
+    workspace: &Workspace,
+    gathered: &Gathered,
+    planned: &PlannedImage,
+    purpose: Purpose,
+    no_cache: bool,
+) -> Result<BuildRequest> {
+    let source = gathered.source(&planned.name)?;
+    let image = source.declared(&workspace.config)?;
+    let files = source.files;
+    let selections = gathered.selections(&planned.name);
+    let context = source.contexts.sent(&workspace.repository, files, selections)?;
+    // Those of the key, also where none are declared: another machine's engine builds for itself.
+    let platforms: Vec<Platform> = source.platforms.iter().cloned().map(Platform).collect();
+    let named = Named::of(workspace, gathered, (source, selections), &platforms)?;
+    let replacements = replacements(source, gathered, &workspace.config);
+    let dockerfile = source.pin(&named.known(replacements.clone()))?;
+    let source_date_epoch = source_date_epoch(workspace, &dockerfile, files)?;
+    Ok(BuildRequest {
+        image: planned.name.clone(),
+        context,
+        context_name: Some(context_name(&workspace.config, source, image)),
+        dockerfile: dockerfile.into(),
+        dockerfile_path: image.dockerfile.clone(),
+        target: image.target.clone(),
+        args: source.args.clone(),
+        platforms,
+        labels: labels(workspace, planned, files)?,
+        secrets: image.secrets.clone(),
+        options: options(workspace, image),
+        source_date_epoch,
+        no_cache,
+        names: names(planned, purpose)?,
+        output: if purpose == Purpose::Publish { Output::Push } else { Output::Load },
+        contexts: named.contexts(source, replacements),
+    })
+}
+
+/// The options of an image, with the places of its caches.
+fn options(workspace: &Workspace, image: &Image) -> BuildOptions {
+    match workspace.repository.root() {
+        Ok(root) => image.options.clone().below(root),
+        Err(_) => image.options.clone(),
+    }
+}
+
+/// What the Dockerfile is to name instead: every base image by the digest that was hashed, and every image of
+/// `build.toml` by its key. This works on every engine, where named contexts and source policies do not.
+fn replacements(source: &Source, gathered: &Gathered, config: &Config) -> BTreeMap<String, String> {
+    let mut replacements: BTreeMap<String, String> = BTreeMap::new();
+    for name in source.bases() {
+        if let Some(digest) = gathered.bases.get(name).filter(|_| !name.contains('@')) {
+            replacements.insert(name.to_owned(), format!("{name}@{digest}"));
+        }
+    }
+    for (word, dependency) in source.images() {
+        let image = config.images.get(dependency).zip(gathered.key(dependency));
+        let reference: Option<Reference> = image.map(|(image, key)| image.repository.keyed(&key));
+        if let Some(reference) = reference {
+            replacements.insert(word.to_owned(), reference.to_string());
+        }
+    }
+    for (_, origin) in source.contexts.others() {
+        if let ContextOrigin::External(name) = origin {
+            // The Dockerfile has the context's name there.
+            replacements.entry(name.clone()).or_insert_with(|| name.clone());
+        }
+    }
+    replacements
+}
+
+/// The commit's time, so that two builds of it are the same image also in the times that it carries.
+///
+/// A Dockerfile that reads it has it as an argument like any other: it would enter the image without being in its key.
+fn source_date_epoch(workspace: &Workspace, dockerfile: &[u8], files: Files) -> Result<Option<i64>> {
+    match files {
+        Files::Commit(commit) if !dockerfile.contains_str("SOURCE_DATE_EPOCH") => {
+            Ok(Some(workspace.repository.commit_time(commit)?))
+        }
+        _ => Ok(None),
+    }
+}
+
+/// The OCI's labels for a commit; a working tree has none, as they would make a lie of its content.
+/// <https://github.com/opencontainers/image-spec/blob/main/annotations.md>
+fn labels(workspace: &Workspace, planned: &PlannedImage, files: Files) -> Result<BTreeMap<String, String>> {
+    let mut labels = BTreeMap::from([("dev.dtbuild.key".to_owned(), planned.key.to_string())]);
+    if let Files::Commit(commit) = files {
+        labels.insert("org.opencontainers.image.revision".to_owned(), commit.to_string());
+        let seconds = workspace.repository.commit_time(commit)?;
+        if let Some(created) = rfc3339(seconds) {
+            labels.insert("org.opencontainers.image.created".to_owned(), created);
+        }
+        if let Some(url) = workspace.repository.remote_url() {
+            labels.insert("org.opencontainers.image.source".to_owned(), url);
+        }
+    }
+    Ok(labels)
+}
+
+fn rfc3339(seconds: i64) -> Option<String> {
+    OffsetDateTime::from_unix_timestamp(seconds).ok()?.format(&Rfc3339).ok()
+}

@@ -1,0 +1,141 @@
+//! The repository and its `build.toml`, opened for a commit or for the files on the disk.
+
+pub(crate) mod files;
+
+use bstr::{BStr, ByteSlice as _};
+
+use crate::cli::{FilesArgs, Global};
+use crate::config::{self, Config, Environment, EnvironmentName, ImageName, Lock};
+use crate::error::{Error, Kind, Result};
+use crate::git::{CommitId, Repository};
+use crate::workspace::files::Files;
+
+/// What every command starts from.
+pub(crate) struct Workspace {
+    /// The repository.
+    pub(crate) repository: Repository,
+    /// The commit or the disk.
+    pub(crate) files: Files,
+    /// The `build.toml` of `files`.
+    pub(crate) config: Config,
+    /// The `build.lock` of `files`; empty where there is none.
+    pub(crate) lock: Lock,
+}
+
+impl Workspace {
+    /// Opens the commit that `revision` names.
+    pub(crate) fn at_commit(global: &Global, revision: &str) -> Result<Self> {
+        let repository = open(global)?;
+        let commit = if revision == "HEAD" { head(&repository)? } else { repository.resolve(revision)? };
+        Self::load(repository, Files::Commit(commit), global)
+    }
+
+    /// Opens what the command line asks for.
+    pub(crate) fn at(global: &Global, files: &FilesArgs) -> Result<Self> {
+        if files.disk { Self::on_disk(global) } else { Self::at_commit(global, &files.head) }
+    }
+
+    /// Opens the files on the disk.
+    pub(crate) fn on_disk(global: &Global) -> Result<Self> {
+        Self::load(open(global)?, Files::Disk, global)
+    }
+
+    fn load(repository: Repository, files: Files, global: &Global) -> Result<Self> {
+        let Some(text) = read_text(&repository, &files, config::FILE_NAME)? else {
+            return Err(missing_config(&repository, &files));
+        };
+        // A variable that is set to nothing is what CI makes of one that nobody defined.
+        let registry = global.registry.as_deref().filter(|registry| !registry.is_empty());
+        let config = Config::parse(&text, registry)?;
+        let lock = match read_text(&repository, &files, config::lock::FILE_NAME)? {
+            Some(text) => Lock::parse(&text)?,
+            None => Lock::default(),
+        };
+        Ok(Self { repository, files, config, lock })
+    }
+
+    /// The named environment, or the one that follows the current branch.
+    pub(crate) fn environment(
+        &self,
+        name: Option<&EnvironmentName>,
+    ) -> Result<(&EnvironmentName, &Environment)> {
+        let name = match name {
+            Some(name) => name,
+            None => self.environment_of_branch()?,
+        };
+        match self.config.environments.get_key_value(name) {
+            Some(found) => Ok(found),
+            None => Err(Self::unknown("environment", name.as_str(), self.environments())),
+        }
+    }
+
+    fn environment_of_branch(&self) -> Result<&EnvironmentName> {
+        let branch = self.repository.head()?.and_then(|head| head.branch);
+        let found = branch.as_deref().and_then(|branch| self.config.environment_of_branch(branch));
+        found.ok_or_else(|| {
+            let at = match branch {
+                Some(branch) => format!("no environment follows the branch `{branch}`"),
+                None => "HEAD is detached, so no environment follows it".to_owned(),
+            };
+            let names: Vec<&str> = self.environments().collect();
+            let hint = match names[..] {
+                [] => "declare one as `[environments.NAME]` in build.toml, or use `dtbuild build`".to_owned(),
+                _ => format!("name one with `--env`: {}", names.join(", ")),
+            };
+            Error::new(Kind::Usage, at).hint(hint)
+        })
+    }
+
+    fn environments(&self) -> impl Iterator<Item = &str> {
+        self.config.environments.keys().map(EnvironmentName::as_str)
+    }
+
+    /// Checks that images that were named on the command line are declared.
+    pub(crate) fn check_images<'a>(&self, names: impl IntoIterator<Item = &'a ImageName>) -> Result<()> {
+        match names.into_iter().find(|name| !self.config.images.contains_key(*name)) {
+            None => Ok(()),
+            Some(name) => {
+                Err(Self::unknown("image", name.as_str(), self.config.images.keys().map(ImageName::as_str)))
+            }
+        }
+    }
+
+    fn unknown<'a>(what: &str, name: &str, known: impl Iterator<Item = &'a str>) -> Error {
+        let known: Vec<&str> = known.collect();
+        let error = Error::new(Kind::Usage, format!("build.toml declares no {what} `{name}`"));
+        match config::nearest(name, known.iter().copied()) {
+            Some(meant) => error.hint(format!("did you mean `{meant}`?")),
+            None => error.hint(format!("it declares: {}", known.join(", "))),
+        }
+    }
+}
+
+fn open(global: &Global) -> Result<Repository> {
+    let directory = global.directory.as_deref().unwrap_or_else(|| ".".as_ref());
+    Ok(Repository::discover(directory)?)
+}
+
+fn head(repository: &Repository) -> Result<CommitId> {
+    match repository.head()? {
+        Some(head) => Ok(head.commit),
+        None => Err(Error::new(Kind::Environment, "the repository has no commits yet")
+            .hint("commit first; `dtbuild build` builds what is on the disk without one")),
+    }
+}
+
+fn read_text(repository: &Repository, files: &Files, name: &str) -> Result<Option<String>> {
+    let Some(bytes) = files.read(repository, BStr::new(name))? else { return Ok(None) };
+    match bytes.to_str() {
+        Ok(text) => Ok(Some(text.to_owned())),
+        Err(_) => Err(Error::new(Kind::Usage, format!("{name}: not UTF-8")).hint("save it as UTF-8")),
+    }
+}
+
+fn missing_config(repository: &Repository, files: &Files) -> Error {
+    let error = Error::new(Kind::Usage, format!("there is no {} in {files}", config::FILE_NAME));
+    let on_disk = repository.root().is_ok_and(|root| root.join(config::FILE_NAME).is_file());
+    match files {
+        Files::Commit(_) if on_disk => error.hint("it is on the disk: commit it, or use `dtbuild build`"),
+        _ => error.hint("write one at the repository's root; docs/configuration.md shows the keys"),
+    }
+}

@@ -83,7 +83,7 @@ pub enum Command {
     /// Write the digests of the base images into build.lock
     Lock(LockArgs),
     /// Look at what a run needs: engine, registries, credentials, git, build.toml; say what will not work
-    Doctor,
+    Doctor(DoctorArgs),
 }
 
 /// What every command has.
@@ -265,6 +265,9 @@ Examples:
   dtbuild status                       what every environment runs
   dtbuild status --env staging --json  for programs")]
 pub struct StatusArgs {
+    /// Ask neither registries, engines nor git's remote
+    #[arg(long)]
+    pub offline: bool,
     /// The environment; all when left out
     #[arg(long = "env", short = 'e', value_name = "ENVIRONMENT")]
     pub environment: Option<EnvironmentName>,
@@ -306,6 +309,9 @@ pub struct ExplainArgs {
     /// Whose files are looked at.
     #[command(flatten)]
     pub files: FilesArgs,
+    /// Ask neither registries, engines nor git's remote
+    #[arg(long)]
+    pub offline: bool,
 }
 
 /// `dtbuild inputs`.
@@ -324,6 +330,9 @@ pub struct InputsArgs {
     /// Whose files are looked at.
     #[command(flatten)]
     pub files: FilesArgs,
+    /// Ask neither registries, engines nor git's remote
+    #[arg(long)]
+    pub offline: bool,
 }
 
 /// `dtbuild lock`.
@@ -341,4 +350,12 @@ pub struct LockArgs {
     /// Change nothing; exit with 10 when build.lock is not what the registries serve
     #[arg(long)]
     pub check: bool,
+}
+
+/// `dtbuild doctor`.
+#[derive(Debug, Args)]
+pub struct DoctorArgs {
+    /// Ask neither registries, engines nor git's remote
+    #[arg(long)]
+    pub offline: bool,
 }

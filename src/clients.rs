@@ -1,188 +1,154 @@
-//! What a command reaches outside of the repository, made when it is first needed.
+//! What a run reaches outside of the repository: registries, the engine, the records. Start with [`Clients`].
 //!
-//! A run with nothing to do needs none of it: no runtime, no connection.
+//! Each is made when it is first asked for: a run with nothing to do makes none of them. One value serves any
+//! number of runs at the same time.
 
-use std::cell::OnceCell;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use tokio::runtime::Runtime;
-use tokio_util::sync::CancellationToken;
+use tokio::sync::OnceCell;
 
-use crate::cli::Building;
 use crate::config::{EnvironmentName, RecordStore};
 use crate::engine::AnyEngine;
 use crate::engine::endpoint::{Endpoint, Environment};
 use crate::error::{Error, Kind, Result};
-use crate::process::signals::Signals;
-use crate::process::timings::Timings;
+use crate::process::Signals;
 use crate::record::{Artifacts, Folder, Record, Store};
 use crate::registry::{Registry, Settings};
 use crate::workspace::Workspace;
 
-/// The runtime, the registry client and the engine of one process.
+/// How a run reaches what is outside of the repository.
+#[derive(Clone, Default)]
+pub struct Options {
+    /// Whether neither registries, engines nor git's remote are asked.
+    pub offline: bool,
+    /// How long an engine may say nothing before it is given up; the engine's own limit where none is given.
+    pub silence_limit: Option<Duration>,
+    /// What ends a question that takes long.
+    pub signals: Signals,
+}
+
+/// The registry client, the engine and the record stores of any number of runs.
 #[derive(Default)]
-pub(crate) struct Clients {
-    runtime: OnceCell<Runtime>,
-    registry: OnceCell<Registry>,
+pub struct Clients {
+    options: Options,
+    registry: OnceLock<Registry>,
     engine: OnceCell<Arc<AnyEngine>>,
-    signals: OnceCell<Signals>,
-    /// Whether nobody is to be asked.
-    offline: bool,
-    /// Whether all of it is done on one thread.
-    on_one_thread: bool,
-    /// How long an engine may say nothing, where the command line says so.
-    silence_limit: Option<Duration>,
-    /// Where the time goes.
-    pub(crate) timings: Timings,
 }
 
 impl Clients {
-    /// None of them, where `offline` says so.
-    pub(crate) fn unless(offline: bool) -> Self {
-        Self { offline, ..Self::default() }
-    }
-
-    /// Those of a preview, which asks small questions and waits: handing them to other threads takes longer than asking.
-    pub(crate) fn for_preview(self) -> Self {
-        Self { on_one_thread: true, ..self }
-    }
-
-    /// Those of a run that builds.
-    pub(crate) fn for_building(self, building: &Building) -> Self {
-        Self { silence_limit: Some(Duration::from_secs(building.silence_limit)), ..self }
-    }
-
-    /// The engine at `endpoint`, given up as the command line says.
-    pub(crate) fn patient(&self, endpoint: Endpoint) -> Endpoint {
-        match self.silence_limit {
-            Some(limit) => endpoint.with_silence_limit(limit),
-            None => endpoint,
-        }
+    /// Clients that are made when they are first asked for.
+    #[must_use]
+    pub fn new(options: Options) -> Self {
+        Self { options, ..Self::default() }
     }
 
     /// Whether neither registries, engines nor git's remote are asked.
     pub(crate) fn is_offline(&self) -> bool {
-        self.offline
+        self.options.offline
     }
 
-    /// Fails where nobody is to be asked.
-    fn online(&self, what: &str) -> Result<()> {
-        if !self.offline {
-            return Ok(());
-        }
-        let message = format!("{what} has to be asked, and `--offline` was given");
-        Err(Error::new(Kind::Environment, message).hint(
-            "`dtbuild lock` keeps the digests of base images in build.lock, and `[records] store = \"folder\"` \
-             what environments run on this machine",
-        ))
-    }
-
-    /// Runs a future to its end.
-    pub(crate) fn block_on<T>(&self, future: impl Future<Output = Result<T>>) -> Result<T> {
-        self.runtime()?.block_on(future)
+    /// What ends a run.
+    pub(crate) fn signals(&self) -> &Signals {
+        &self.options.signals
     }
 
     /// Runs a future to its end, or drops it at the first signal.
-    pub(crate) fn block_until_signal<T>(&self, future: impl Future<Output = Result<T>>) -> Result<T> {
-        let cancel = CancellationToken::new();
-        self.cancel_on_signal(cancel.clone())?;
-        let result = self.block_on(async {
-            tokio::select! {
-                result = future => result,
-                () = cancel.cancelled() => Err(Error::new(Kind::Interrupted, "interrupted")),
-            }
-        });
-        self.signals()?.cancel(None);
-        result
-    }
-
-    /// The first signal from now on cancels the run, the second ends the process.
-    pub(crate) fn cancel_on_signal(&self, run: CancellationToken) -> Result<()> {
-        self.signals()?.cancel(Some(run));
-        Ok(())
-    }
-
-    fn signals(&self) -> Result<&Signals> {
-        get_or_try(&self.signals, || {
-            let _within = self.runtime()?.enter();
-            Ok(Signals::listen())
-        })
-    }
-
-    fn runtime(&self) -> Result<&Runtime> {
-        get_or_try(&self.runtime, || {
-            let mut builder = if self.on_one_thread {
-                tokio::runtime::Builder::new_current_thread()
-            } else {
-                tokio::runtime::Builder::new_multi_thread()
-            };
-            let runtime = builder.enable_all().build();
-            runtime.map_err(|error| Error::new(Kind::Environment, format!("cannot start threads: {error}")))
-        })
+    pub(crate) async fn until_signal<T>(&self, future: impl Future<Output = T>) -> Result<T> {
+        let ended = self.options.signals.until_signal(future).await;
+        ended.ok_or_else(|| Error::new(Kind::Interrupted, "interrupted"))
     }
 
     /// The registry client.
     pub(crate) fn registry(&self) -> Result<&Registry> {
         self.online("a registry")?;
-        get_or_try(&self.registry, || Ok(Registry::new(Settings::from_env())?))
+        if let Some(registry) = self.registry.get() {
+            return Ok(registry);
+        }
+        let registry = Registry::new(Settings::from_env())?;
+        Ok(self.registry.get_or_init(|| registry))
     }
 
-    /// Where the engine is; empty where that cannot be told.
+    /// The engine that the process's environment names, else the machine's own.
+    pub(crate) async fn engine(&self) -> Result<Arc<AnyEngine>> {
+        self.online("the engine")?;
+        let connect = || async {
+            let endpoint = self.patient(Environment::read().endpoint()?);
+            Ok::<_, Error>(Arc::new(AnyEngine::connect(endpoint).await?))
+        };
+        self.engine.get_or_try_init(connect).await.map(Arc::clone)
+    }
+
+    /// The address of the engine; empty where that cannot be told.
     pub(crate) fn engine_name() -> String {
         Environment::read().endpoint().map(|endpoint| endpoint.to_string()).unwrap_or_default()
     }
 
-    /// The engine that the process's environment names, else the machine's own.
-    pub(crate) fn engine(&self) -> Result<Arc<AnyEngine>> {
-        self.online("the engine")?;
-        let engine = get_or_try(&self.engine, || {
-            let endpoint = self.patient(Environment::read().endpoint()?);
-            let engine = self.runtime()?.block_on(AnyEngine::connect(endpoint))?;
-            Ok(Arc::new(engine))
-        })?;
-        Ok(Arc::clone(engine))
+    /// The engine at `endpoint`, given up as the options say.
+    pub(crate) fn patient(&self, endpoint: Endpoint) -> Endpoint {
+        match self.options.silence_limit {
+            Some(limit) => endpoint.with_silence_limit(limit),
+            None => endpoint,
+        }
     }
 
     /// The mirrors of Docker Hub that the engine pulls from; none where there is no engine to ask.
-    pub(crate) fn mirrors(&self) -> Vec<String> {
-        let Ok(engine) = self.engine() else { return Vec::new() };
-        self.block_on(async { Ok(engine.mirrors().await?) }).unwrap_or_default()
+    pub(crate) async fn mirrors(&self) -> Vec<String> {
+        let Ok(engine) = self.engine().await else { return Vec::new() };
+        engine.mirrors().await.unwrap_or_default()
     }
 
-    /// Where the deployments of a workspace are recorded.
+    /// The store of a workspace's records.
     pub(crate) fn records(&self, workspace: &Workspace) -> Result<Box<dyn Store>> {
         Ok(match &workspace.config.records {
-            RecordStore::Folder(folder) => Box::new(Self::folder(workspace, folder)?),
+            RecordStore::Folder(folder) => Box::new(record_folder(workspace, folder)?),
             RecordStore::Registry(repository) => {
                 Box::new(Artifacts::new(self.registry()?.clone(), repository.clone()))
             }
         })
     }
 
-    fn folder(workspace: &Workspace, folder: &Path) -> Result<Folder> {
-        let root = workspace.repository.root().map_err(|error| {
-            Error::from(error).hint("or keep the records at the registry: `[records] store = \"registry\"`")
-        })?;
-        Ok(Folder::new(root.join(folder)))
+    /// The record of an environment, as far back as to what it runs: not to be written again.
+    pub(crate) async fn newest_record(
+        &self,
+        workspace: &Workspace,
+        environment: &EnvironmentName,
+    ) -> Result<Record> {
+        // A file is read faster than by another thread.
+        if let RecordStore::Folder(folder) = &workspace.config.records {
+            return Ok(record_folder(workspace, folder)?.read_newest(environment)?);
+        }
+        Ok(self.records(workspace)?.read(environment).await?.record)
     }
 
-    /// The record of an environment, as far back as to what it runs: not to be written again.
-    pub(crate) fn read_record(&self, workspace: &Workspace, environment: &EnvironmentName) -> Result<Record> {
-        // A file is read faster than threads are started.
-        if let RecordStore::Folder(folder) = &workspace.config.records {
-            return Ok(Self::folder(workspace, folder)?.read_newest(environment)?);
+    /// Fails where nobody is to be asked.
+    fn online(&self, who: &str) -> Result<()> {
+        if !self.options.offline {
+            return Ok(());
         }
-        let store = self.records(workspace)?;
-        self.block_on(async { Ok(store.read(environment).await?.record) })
+        let message = format!("{who} has to be asked, and `--offline` was given");
+        Err(Error::new(Kind::Environment, message).hint(
+            "`dtbuild lock` keeps the digests of base images in build.lock, and `[records] store = \"folder\"` \
+             what environments run on this machine",
+        ))
     }
 }
 
-fn get_or_try<T>(cell: &OnceCell<T>, make: impl FnOnce() -> Result<T>) -> Result<&T> {
-    if let Some(value) = cell.get() {
-        return Ok(value);
+fn record_folder(workspace: &Workspace, folder: &Path) -> Result<Folder> {
+    let root = workspace.repository.root().map_err(|error| {
+        Error::from(error).hint("or keep the records at the registry: `[records] store = \"registry\"`")
+    })?;
+    Ok(Folder::new(root.join(folder)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clients_can_be_shared_by_runs_on_any_thread() {
+        fn shared<T: Send + Sync>() {}
+        shared::<Clients>();
     }
-    let value = make()?;
-    Ok(cell.get_or_init(|| value))
 }

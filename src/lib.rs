@@ -31,7 +31,7 @@
 
 pub mod changed;
 pub mod cli;
-mod clients;
+pub mod clients;
 pub mod commands;
 pub mod config;
 mod credentials;
@@ -42,15 +42,15 @@ pub mod engine;
 pub mod error;
 pub mod events;
 pub mod execute;
-mod gather;
+pub mod gather;
 pub mod git;
 mod parallel;
 pub mod plan;
-mod process;
+pub mod process;
 pub mod record;
 pub mod reference;
 pub mod registry;
-mod release;
+pub mod release;
 mod text;
 pub mod ui;
-mod workspace;
+pub mod workspace;

@@ -25,7 +25,7 @@ fn check(config: &Config) {
     for (name, environment) in &config.environments {
         assert!(environment.images.iter().all(|image| config.images.contains_key(image)), "{name}");
         if let Some(branch) = &environment.branch {
-            assert_eq!(config.environment_of_branch(branch), Some(name));
+            assert_eq!(config.environment_of_branch(branch).map(|found| &found.name), Some(name));
         }
     }
     for image in config.images.values() {

@@ -1,30 +1,28 @@
 //! `dtbuild deploy`: the images of a commit that were built and pushed before.
 
-use super::run::Step;
-use crate::cli::{Building, DeployArgs, Global, Selection};
-use crate::clients::Clients;
-use crate::error::{Error, Kind, Result};
-use crate::gather::Query;
+use super::{options, run, workers};
+use crate::cli::{Building, DeployArgs, Global};
+use crate::error::Result;
+use crate::gather::{Query, ReleaseOptions};
+use crate::plan::Deploying;
+use crate::process::Timings;
+use crate::release::CdStep;
 use crate::workspace::Workspace;
 
 /// Runs `dtbuild deploy`. It always deploys: who asks for it has a reason, and a good playbook changes nothing
 /// when there is nothing to change.
-pub(super) fn deploy(global: &Global, args: &DeployArgs) -> Result<u8> {
-    let selection =
-        Selection { environment: args.environment.clone(), head: args.head.clone(), ..Selection::default() };
-    let clients = Clients::default();
-    let workspace = Workspace::at_commit(global, &selection.head)?;
-    let mut query = Query::release(&workspace, &selection)?;
-    query.request.deploy_anyway = true;
-    query.explained = false;
-    let building = Building::default();
-    let step = Step { global, clients: &clients, workspace: &workspace, query: &query, building: &building };
-    let prepared = step.prepare()?;
-    let missing: Vec<String> = prepared.plan.builds().map(|image| format!("`{}`", image.name)).collect();
-    if !missing.is_empty() {
-        let message = format!("not built yet for {}: {}", workspace.files, missing.join(", "));
-        return Err(Error::new(Kind::Image, message)
-            .hint("run `dtbuild` for the environment, which builds and deploys"));
-    }
-    step.execute(prepared)
+pub(super) async fn deploy(global: &Global, args: &DeployArgs) -> Result<u8> {
+    let (clients, timings) = (options::asking(false), Timings::default());
+    let workspace = Workspace::at_commit(&options::location(global), &args.head)?;
+    let released = ReleaseOptions { environment: args.environment.clone(), ..ReleaseOptions::default() };
+    let query = Query::release(&workspace, released)?.with_deploying(Deploying::Anyway).unexplained();
+    let settings = options::settings(&Building::default());
+    let step =
+        CdStep { clients: &clients, workspace: &workspace, query: &query, settings, timings: &timings };
+    let prepared = step.prepare().await?;
+    prepared.check_built(&workspace)?;
+    let release =
+        workers(global, &workspace, &clients, async |observer| step.execute(prepared, &observer).await)
+            .await?;
+    run::show(global, &release, Deploying::Anyway)
 }

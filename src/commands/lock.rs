@@ -1,39 +1,29 @@
 //! `dtbuild lock`: the digests of the base images, written into `build.lock`.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
 use std::path::Path;
 
-use super::print;
+use super::{options, print};
 use crate::cli::{Global, LockArgs};
-use crate::clients::Clients;
 use crate::config::{Lock, lock};
 use crate::error::{Error, Kind, Result};
-use crate::gather::{Bases, Source, Sources};
-use crate::reference::Digest;
+use crate::gather::{self, Renewal};
 use crate::workspace::Workspace;
 
 /// The exit code of `--check` when the lock is not what the registries serve.
 const MOVED: u8 = 10;
 
 /// Runs `dtbuild lock`.
-pub(super) fn lock(global: &Global, args: &LockArgs) -> Result<u8> {
-    let clients = Clients::default();
-    let workspace = Workspace::on_disk(global)?;
-    let old = &workspace.lock;
-    let all = workspace.config.images.keys().cloned().collect();
-    let mut bases = Bases::moved(&clients, &workspace, kept(args, old));
-    let sources = Sources::read(&workspace, &mut bases, &all)?;
-    let sources = || sources.images.values();
-    let names: BTreeSet<String> = sources().flat_map(Source::bases).map(str::to_owned).collect();
-    check(args, &names)?;
-    let platforms = if names.is_empty() {
-        BTreeSet::new()
-    } else {
-        old.platforms.iter().cloned().chain(sources().flat_map(Source::base_platforms)).collect()
+pub(super) async fn lock(global: &Global, args: &LockArgs) -> Result<u8> {
+    let workspace = Workspace::on_disk(&options::location(global))?;
+    let renewal = match &args.update {
+        _ if args.check => Renewal::All,
+        None => Renewal::Missing,
+        Some(names) if names.is_empty() => Renewal::All,
+        Some(names) => Renewal::Named(names.clone()),
     };
-    let new = bases.lock(&names, platforms)?;
-    let (moved, completed) = (moved(old, &new), completed(old, &new));
+    let new = gather::relock(&options::asking(false), &workspace, &renewal).await?;
+    let (moved, completed) = (new.moved_since(&workspace.lock), new.completed_since(&workspace.lock));
     let told = || moved.iter().chain(completed.iter().filter(|_| !args.check));
     print(|out, _| told().try_for_each(|line| writeln!(out, "{line}")))?;
     match (told().next(), args.check) {
@@ -41,55 +31,6 @@ pub(super) fn lock(global: &Global, args: &LockArgs) -> Result<u8> {
         (Some(_), true) => Ok(MOVED),
         (Some(_), false) => write(workspace.repository.root()?, &new).map(|()| 0),
     }
-}
-
-/// The digests that nobody asks anew for.
-fn kept(args: &LockArgs, old: &Lock) -> BTreeMap<String, Digest> {
-    let update: &[String] = args.update.as_deref().unwrap_or_default();
-    let all = args.check || args.update.as_ref().is_some_and(Vec::is_empty);
-    let keeps = |name: &String| !all && !update.contains(name);
-    let kept = old.bases.iter().filter(|(name, _)| keeps(name));
-    kept.map(|(name, base)| (name.clone(), base.digest.clone())).collect()
-}
-
-/// Checks that the names that are to be updated are there.
-fn check(args: &LockArgs, names: &BTreeSet<String>) -> Result<()> {
-    match args.update.iter().flatten().find(|name| !names.contains(*name)) {
-        None => Ok(()),
-        Some(unknown) => {
-            let known: Vec<&str> = names.iter().map(String::as_str).collect();
-            let message = format!("no Dockerfile names the base image `{unknown}`");
-            Err(Error::new(Kind::Usage, message).hint(format!("they name: {}", known.join(", "))))
-        }
-    }
-}
-
-/// The images whose digests are others than before.
-fn moved(old: &Lock, new: &Lock) -> Vec<String> {
-    let names: BTreeSet<&String> = old.bases.keys().chain(new.bases.keys()).collect();
-    let digest = |lock: &Lock, name: &String| lock.bases.get(name).map(|base| base.digest.clone());
-    let change = |name: &String| match (digest(old, name), digest(new, name)) {
-        (None, Some(digest)) => Some(format!("{name}  added    {digest}")),
-        (Some(_), None) => Some(format!("{name}  dropped")),
-        (Some(old), Some(new)) if old != new => Some(format!("{name}  moved    {old} -> {new}")),
-        _ => None,
-    };
-    names.into_iter().filter_map(change).collect()
-}
-
-/// What else is another than before: what is known of images that did not move.
-fn completed(old: &Lock, new: &Lock) -> Vec<String> {
-    let mut lines = Vec::new();
-    if old.platforms != new.platforms {
-        let platforms: Vec<&str> = new.platforms.iter().map(String::as_str).collect();
-        lines.push(format!("read for  {}", platforms.join(", ")));
-    }
-    for (name, base) in &new.bases {
-        if old.bases.get(name).is_some_and(|old| old.digest == base.digest && old.configs != base.configs) {
-            lines.push(format!("{name}  read     its ONBUILD instructions and variables"));
-        }
-    }
-    lines
 }
 
 /// Replaces the file as a whole.

@@ -3,15 +3,23 @@
 
 use std::io::{self, BufWriter, Write};
 
+use tokio_util::sync::CancellationToken;
+
 use crate::cli::{Cli, Command, Global};
-use crate::error::{Error, Result};
+use crate::clients::Clients;
+use crate::error::{Error, Kind, Result};
+use crate::process;
+use crate::release::Observer;
 use crate::ui::{self, wants_colour};
+use crate::workspace::Workspace;
 
 mod build;
 mod deploy;
+mod doctor;
 mod explain;
 mod inputs;
 mod lock;
+mod options;
 mod plan;
 mod run;
 mod status;
@@ -19,7 +27,8 @@ mod status;
 /// Runs the program and returns its exit code.
 #[must_use]
 pub fn main(cli: &Cli) -> u8 {
-    match dispatch(cli) {
+    let ended = process::block_on(dispatch(cli));
+    match ended.unwrap_or_else(|error| Err(no_threads(&error))) {
         Ok(code) => code,
         Err(error) => {
             report(&error, cli.global.json);
@@ -28,19 +37,43 @@ pub fn main(cli: &Cli) -> u8 {
     }
 }
 
-fn dispatch(cli: &Cli) -> Result<u8> {
+async fn dispatch(cli: &Cli) -> Result<u8> {
     let global = &cli.global;
     match &cli.command {
-        None => run::run(global, &cli.run),
-        Some(Command::Plan(args)) => plan::plan(global, args),
-        Some(Command::Build(args)) => build::build(global, args),
-        Some(Command::Deploy(args)) => deploy::deploy(global, args),
-        Some(Command::Status(args)) => status::status(global, args),
-        Some(Command::Explain(args)) => explain::explain(global, args),
-        Some(Command::Inputs(args)) => inputs::inputs(global, args),
-        Some(Command::Lock(args)) => lock::lock(global, args),
-        Some(Command::Doctor) => crate::doctor::doctor(global),
+        None => run::run(global, &cli.run).await,
+        Some(Command::Plan(args)) => plan::plan(global, args).await,
+        Some(Command::Build(args)) => build::build(global, args).await,
+        Some(Command::Deploy(args)) => deploy::deploy(global, args).await,
+        Some(Command::Status(args)) => status::status(global, args).await,
+        Some(Command::Explain(args)) => explain::explain(global, args).await,
+        Some(Command::Inputs(args)) => inputs::inputs(global, args).await,
+        Some(Command::Lock(args)) => lock::lock(global, args).await,
+        Some(Command::Doctor(args)) => doctor::doctor(global, args).await,
     }
+}
+
+/// Follows what `work` tells, on a thread of its own, and cancels it at the first signal. The work is done on several
+/// threads.
+async fn workers<T>(
+    global: &Global,
+    workspace: &Workspace,
+    clients: &Clients,
+    work: impl AsyncFnOnce(Observer) -> Result<T>,
+) -> Result<T> {
+    let streams = ui::Streams::stderr(&workspace.config);
+    let (events, follower) = ui::follow(global.progress, streams);
+    let observer = Observer { events, cancel: CancellationToken::new() };
+    let run = async {
+        clients.signals().cancel(observer.cancel.clone());
+        work(observer).await
+    };
+    let result = process::on_workers(run).await.unwrap_or_else(|error| Err(no_threads(&error)));
+    follower.finish();
+    result
+}
+
+fn no_threads(error: &io::Error) -> Error {
+    Error::new(Kind::Environment, format!("cannot start threads: {error}"))
 }
 
 /// Tells the user what went wrong: on stderr for people, on stdout for programs.
@@ -59,15 +92,13 @@ fn report(error: &Error, json: bool) {
 }
 
 /// Writes a result to stdout. A reader that went away, such as `head`, has what it wanted.
-pub(crate) fn print(
-    write: impl FnOnce(&mut BufWriter<io::StdoutLock<'static>>, bool) -> io::Result<()>,
-) -> Result<()> {
+fn print(write: impl FnOnce(&mut BufWriter<io::StdoutLock<'static>>, bool) -> io::Result<()>) -> Result<()> {
     let styled = wants_colour(&io::stdout());
     // Of its own accord stdout writes line by line.
     let mut out = BufWriter::with_capacity(1 << 14, io::stdout().lock());
     match write(&mut out, styled).and_then(|()| out.flush()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(Error::new(crate::error::Kind::Environment, format!("cannot write the result: {error}")))
+            Err(Error::new(Kind::Environment, format!("cannot write the result: {error}")))
         }
         _ => Ok(()),
     }

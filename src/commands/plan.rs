@@ -1,46 +1,48 @@
 //! `dtbuild plan`, and `--dry-run` of the other commands.
 
+use std::io;
+
+use super::{options, print};
 use crate::cli::{Global, PlanArgs, Selection};
 use crate::error::Result;
+use crate::gather::{self, Detail, Query};
 use crate::plan::Plan;
+use crate::process::{self, Timings};
 use crate::ui;
-
-use super::print;
-use crate::clients::Clients;
-use crate::gather::{self, Query, Wanted};
 use crate::workspace::Workspace;
 
 /// The exit code of `--detailed-exitcode` when something would be built.
 const SOMETHING_TO_BUILD: u8 = 10;
 
 /// Runs `dtbuild plan`.
-pub(super) fn plan(global: &Global, args: &PlanArgs) -> Result<u8> {
-    preview(global, &args.selection, args.detailed_exitcode, args.offline)
+pub(super) async fn plan(global: &Global, args: &PlanArgs) -> Result<u8> {
+    preview(global, &args.selection, args.detailed_exitcode, args.offline).await
 }
 
-/// Says what a run would do; changes nothing.
-pub(super) fn preview(
+/// Tells what a run would do; changes nothing.
+pub(super) async fn preview(
     global: &Global,
     selection: &Selection,
     detailed_exitcode: bool,
     offline: bool,
 ) -> Result<u8> {
-    let clients = Clients::unless(offline).for_preview();
-    let timings = &clients.timings;
-    let workspace =
-        timings.measure("repository and build.toml", || Workspace::at_commit(global, &selection.head))?;
-    let query = Query { wanted: Wanted::Plan, ..Query::release(&workspace, selection)? };
-    let environment = query.environment(&workspace)?.0;
-    let record = timings.measure("record", || clients.read_record(&workspace, environment))?;
-    let gathered = gather::gather(&clients, &workspace, &query, Some(&record))?;
+    let (clients, timings) = (options::asking(offline), Timings::default());
+    let location = options::location(global);
+    let open = || Workspace::at_commit(&location, &selection.head);
+    let workspace = timings.measure("repository and build.toml", open)?;
+    let query = Query::release(&workspace, options::release(selection))?.with_detail(Detail::Plan);
+    let record = async {
+        match query.environment() {
+            Some(environment) => clients.newest_record(&workspace, environment).await.map(Some),
+            None => Ok(None),
+        }
+    };
+    let record = timings.measure_async("record", record).await?;
+    let gathered = gather::gather(&clients, &workspace, &query, record.as_ref(), &timings).await?;
     let plan = timings.measure("plan", || Plan::decide(&gathered.facts))?;
     let code = timings.measure("printing", || show(global, &plan, detailed_exitcode))?;
-    if global.timings {
-        timings.print();
-    }
-    // The process ends here: its memory and connections go with it, faster than piece by piece.
-    std::mem::forget((clients, workspace, query, record, gathered, plan));
-    Ok(code)
+    show_timings(global, &timings);
+    process::exit(code)
 }
 
 /// Prints a plan and returns the exit code that it means.
@@ -54,4 +56,13 @@ pub(super) fn show(global: &Global, plan: &Plan, detailed_exitcode: bool) -> Res
     })?;
     let something = plan.builds().next().is_some();
     Ok(if detailed_exitcode && something { SOMETHING_TO_BUILD } else { 0 })
+}
+
+/// Prints where the time went, where that is asked for.
+pub(super) fn show_timings(global: &Global, timings: &Timings) {
+    if global.timings {
+        let view = ui::timings::TimingsView { total: timings.total(), phases: timings.phases() };
+        // There is nowhere left to tell of a stream that is closed.
+        let _ = ui::timings::write_timings(&mut io::stderr().lock(), &view);
+    }
 }

@@ -2,10 +2,9 @@
 
 use time::OffsetDateTime;
 
-use super::print;
+use super::{options, print};
 use crate::cli::{Global, StatusArgs};
-use crate::clients::Clients;
-use crate::config::{Environment, EnvironmentName};
+use crate::config::Environment;
 use crate::error::Result;
 use crate::record::{Outcome, Record};
 use crate::ui;
@@ -13,18 +12,18 @@ use crate::ui::status::StatusView;
 use crate::workspace::Workspace;
 
 /// Runs `dtbuild status`.
-pub(super) fn status(global: &Global, args: &StatusArgs) -> Result<u8> {
-    let clients = Clients::default();
-    let workspace = Workspace::at_commit(global, "HEAD")?;
-    let environments: Vec<(&EnvironmentName, &Environment)> = match &args.environment {
-        None => workspace.config.environments.iter().collect(),
+pub(super) async fn status(global: &Global, args: &StatusArgs) -> Result<u8> {
+    let clients = options::asking(args.offline);
+    let workspace = Workspace::at_commit(&options::location(global), "HEAD")?;
+    let environments: Vec<&Environment> = match &args.environment {
+        None => workspace.config.environments.values().collect(),
         Some(_) => vec![workspace.environment(args.environment.as_ref())?],
     };
     let store = clients.records(&workspace)?;
     let mut views = Vec::with_capacity(environments.len());
-    for (name, environment) in environments {
-        let stored = clients.block_on(async { Ok(store.read(name).await?) })?;
-        views.push(view(name, environment, &stored.record));
+    for environment in environments {
+        let stored = store.read(&environment.name).await?;
+        views.push(view(environment, &stored.record));
     }
     let now = OffsetDateTime::now_utc().unix_timestamp();
     print(|out, styled| {
@@ -37,7 +36,7 @@ pub(super) fn status(global: &Global, args: &StatusArgs) -> Result<u8> {
     Ok(0)
 }
 
-fn view(name: &EnvironmentName, environment: &Environment, record: &Record) -> StatusView {
+fn view(environment: &Environment, record: &Record) -> StatusView {
     let (current, last) = (record.current(), record.last());
     let pending = last.filter(|last| current.is_none_or(|current| current.id != last.id)).map(|last| {
         let commit =
@@ -50,7 +49,7 @@ fn view(name: &EnvironmentName, environment: &Environment, record: &Record) -> S
     });
     let images = current.into_iter().flat_map(|current| &current.images);
     StatusView {
-        environment: name.clone(),
+        environment: environment.name.clone(),
         branch: environment.branch.clone(),
         tag: environment.tag.clone(),
         commit: current.and_then(|current| current.commit.clone()),

@@ -74,7 +74,9 @@ pub enum RecordStore {
 /// A declared image.
 #[derive(Clone, Debug)]
 pub struct Image {
-    /// Where its builds are pushed to.
+    /// Its name.
+    pub name: ImageName,
+    /// The repository that its builds are pushed to.
     pub repository: Repository,
     /// The context's folder from the repository's root; empty for the root itself.
     pub context: BString,
@@ -144,6 +146,8 @@ pub enum SecretValue {
 /// An environment.
 #[derive(Clone, Debug)]
 pub struct Environment {
+    /// Its name.
+    pub name: EnvironmentName,
     /// The branch whose pushes it follows.
     pub branch: Option<String>,
     /// Its images.
@@ -197,9 +201,8 @@ impl Config {
 
     /// The environment that follows `branch`.
     #[must_use]
-    pub fn environment_of_branch(&self, branch: &str) -> Option<&EnvironmentName> {
-        let follows = |environment: &Environment| environment.branch.as_deref() == Some(branch);
-        self.environments.iter().find(|(_, environment)| follows(environment)).map(|(name, _)| name)
+    pub fn environment_of_branch(&self, branch: &str) -> Option<&Environment> {
+        self.environments.values().find(|environment| environment.branch.as_deref() == Some(branch))
     }
 }
 

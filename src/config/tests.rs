@@ -45,7 +45,7 @@ fn another_registry_stands_in_for_the_project_s() {
 #[test]
 fn an_environment_has_all_images_and_its_own_name_as_tag_unless_it_says_otherwise() {
     let config = parse(&format!("{MINIMAL}\n[environments.staging]\nbranch = \"main\"\n")).unwrap();
-    let name = config.environment_of_branch("main").unwrap();
+    let name = &config.environment_of_branch("main").unwrap().name;
     let staging = &config.environments[name];
     assert_eq!(staging.tag, "staging");
     assert_eq!(staging.images.len(), 1);

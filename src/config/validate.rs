@@ -38,7 +38,7 @@ impl Validator<'_> {
         for (name, table) in file.images {
             let parsed: ImageName = self.parse(&name)?;
             let contexts = self.contexts(&name, &table.contexts, &declared)?;
-            let mut image = self.image(&name, table, &registry)?;
+            let mut image = self.image((parsed.clone(), &name), table, &registry)?;
             image.contexts = contexts;
             places.push((name.span().start, parsed.clone()));
             images.insert(parsed, image);
@@ -51,7 +51,7 @@ impl Validator<'_> {
             if let Some(branch) = &table.branch {
                 branches.push((branch.span().start, parsed.clone(), branch.get_ref().clone()));
             }
-            let environment = self.environment(&name, table, &images)?;
+            let environment = self.environment((parsed.clone(), &name), table, &images)?;
             environments.insert(parsed, environment);
         }
         self.branches_differ(branches)?;
@@ -92,7 +92,12 @@ impl Validator<'_> {
         value.get_ref().parse().map_err(|error: T::Err| self.error(value, error.to_string()))
     }
 
-    fn image(&self, name: &Spanned<String>, table: ImageTable, registry: &str) -> Result<Image> {
+    fn image(
+        &self,
+        (parsed, name): (ImageName, &Spanned<String>),
+        table: ImageTable,
+        registry: &str,
+    ) -> Result<Image> {
         let context = self.path(&table.context)?;
         let dockerfile = match &table.dockerfile {
             Some(path) => self.path(path)?,
@@ -115,6 +120,7 @@ impl Validator<'_> {
         platforms.dedup();
         let options = self.options(&table)?;
         Ok(Image {
+            name: parsed,
             repository,
             context,
             dockerfile,
@@ -191,7 +197,7 @@ impl Validator<'_> {
 
     fn environment(
         &self,
-        name: &Spanned<String>,
+        (parsed, name): (EnvironmentName, &Spanned<String>),
         table: EnvironmentTable,
         images: &BTreeMap<ImageName, Image>,
     ) -> Result<Environment> {
@@ -213,7 +219,7 @@ impl Validator<'_> {
         }
         let deploy = table.deploy.map(|deploy| self.deploy(deploy)).transpose()?;
         let branch = table.branch.map(Spanned::into_inner);
-        Ok(Environment { branch, images: members, tag: tag.get_ref().clone(), deploy })
+        Ok(Environment { name: parsed, branch, images: members, tag: tag.get_ref().clone(), deploy })
     }
 
     fn declared(&self, name: &Spanned<String>, images: &BTreeMap<ImageName, Image>) -> Result<ImageName> {

@@ -4,7 +4,7 @@ use futures_util::future::join_all;
 
 use super::failed;
 use crate::clients::Clients;
-use crate::config::{Builder, Image, ImageName, Platform};
+use crate::config::{Builder, Image, Platform};
 use crate::engine::endpoint::Environment;
 use crate::engine::{Description, Feature, Needs};
 use crate::error::{Error, Result};
@@ -21,13 +21,16 @@ struct Looked<'a> {
 }
 
 /// Looks at all engines, at the same time; what each of them is.
-pub(crate) fn look(
+pub(super) async fn look(
     clients: &Clients,
     workspace: Option<&Workspace>,
     findings: &mut Vec<Finding>,
 ) -> Vec<EngineReport> {
-    let own = Looked { builder: None, address: Clients::engine_name(), described: own(clients) };
-    let builders = workspace.map(|workspace| reach(clients, workspace)).unwrap_or_default();
+    let own = Looked { builder: None, address: Clients::engine_name(), described: own(clients).await };
+    let builders = match workspace {
+        Some(workspace) => reach(clients, workspace).await,
+        None => Vec::new(),
+    };
     let stands_in = Environment::read().engine.is_some() && !builders.is_empty();
     let all: Vec<&Looked<'_>> = std::iter::once(&own).chain(&builders).collect();
     let mut reports = Vec::new();
@@ -40,30 +43,29 @@ pub(crate) fn look(
         let found = "`DTBUILD_ENGINE` stands in for all builders of build.toml";
         findings.push(Finding::note("builders", found, "unset it for a run that is to use them"));
     }
-    for (name, image) in workspace.iter().flat_map(|workspace| &workspace.config.images) {
+    for image in workspace.iter().flat_map(|workspace| workspace.config.images.values()) {
         if builders.is_empty() || stands_in {
-            findings.extend(demand((name, image), &[&own]));
+            findings.extend(demand(image, &[&own]));
         } else {
-            findings.extend(demand((name, image), &builders.iter().collect::<Vec<_>>()));
+            findings.extend(demand(image, &builders.iter().collect::<Vec<_>>()));
         }
     }
     reports
 }
 
-fn own(clients: &Clients) -> Result<Description> {
-    let engine = clients.engine()?;
-    clients.block_on(async { Ok(engine.describe().await?) })
+async fn own(clients: &Clients) -> Result<Description> {
+    Ok(clients.engine().await?.describe().await?)
 }
 
 /// The builders of `build.toml`.
-fn reach<'a>(clients: &Clients, workspace: &'a Workspace) -> Vec<Looked<'a>> {
+async fn reach<'a>(clients: &Clients, workspace: &'a Workspace) -> Vec<Looked<'a>> {
     let declared = &workspace.config.builders;
     let one = |builder: &'a Builder| async move {
         let described = async { builders::connect(clients, workspace, builder).await?.describe().await };
         let (address, described) = (builder.address.clone(), described.await.map_err(Error::from));
         Looked { builder: Some(builder), address, described }
     };
-    clients.block_on(async { Ok(join_all(declared.iter().map(one)).await) }).unwrap_or_default()
+    join_all(declared.iter().map(one)).await
 }
 
 impl Looked<'_> {
@@ -117,12 +119,12 @@ impl Looked<'_> {
     }
 
     /// What of an image it cannot do; nothing is known of one that does not answer.
-    fn lacks(&self, (name, image): (&ImageName, &Image)) -> Option<Vec<String>> {
+    fn lacks(&self, image: &Image) -> Option<Vec<String>> {
         let description = self.described.as_ref().ok()?;
         let known = self.builder.map(|builder| &*builder.platforms).unwrap_or_default();
         let others = image.platforms.iter().filter(|asked| !known.is_empty() && !known.contains(asked));
         let others = others.map(|platform: &Platform| format!("builds for {}", platform.as_str()));
-        Some(others.chain(description.abilities.lacks(Needs::of_image(name, image))).collect())
+        Some(others.chain(description.abilities.lacks(Needs::of_image(image))).collect())
     }
 }
 
@@ -156,7 +158,7 @@ fn described(about: &'static str, named: &str, description: &Description) -> Fin
 }
 
 /// What an image needs, where none of the engines that answer has it.
-fn demand(image: (&ImageName, &Image), engines: &[&Looked<'_>]) -> Option<Finding> {
+fn demand(image: &Image, engines: &[&Looked<'_>]) -> Option<Finding> {
     let lacking: Vec<(&Looked<'_>, Vec<String>)> =
         engines.iter().filter_map(|looked| Some((*looked, looked.lacks(image)?))).collect();
     if lacking.is_empty() || lacking.iter().any(|(_, lacks)| lacks.is_empty()) {
@@ -168,7 +170,7 @@ fn demand(image: (&ImageName, &Image), engines: &[&Looked<'_>]) -> Option<Findin
             looked.builder.map_or_else(|| description.to_string(), |builder| format!("`{}`", builder.name));
         Some(format!("{name} lacks {}", lacks.join(", ")))
     });
-    let found = format!("`{}` can be built nowhere: {}", image.0, told.collect::<Vec<_>>().join("; "));
+    let found = format!("`{}` can be built nowhere: {}", image.name, told.collect::<Vec<_>>().join("; "));
     let better = lacking.iter().find_map(|(looked, _)| looked.described.as_ref().ok());
     let fix = better.map(|description| format!("use {}, or ask less of it", description.abilities.better));
     Some(Finding::broken("images", found, fix))
@@ -245,7 +247,7 @@ mod tests {
             [[builders]]\nname = \"one\"\naddress = \"unix:///1\"\nplatforms = [\"linux/amd64\"]\n\
             [[builders]]\nname = \"two\"\naddress = \"unix:///2\"\n";
         let config = Config::parse(&format!("{HEAD}{text}"), None).unwrap();
-        let image = config.images.iter().next().unwrap();
+        let image = config.images.values().next().unwrap();
         let [one, two] = &config.builders[..] else { panic!("two builders") };
         let podman = looked(None, description("podman", "4.3.1", overlay()));
         let found = demand(image, &[&podman]).unwrap().found;

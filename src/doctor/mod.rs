@@ -6,42 +6,39 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use crate::cli::Global;
 use crate::clients::Clients;
-use crate::commands::print;
 use crate::config::Config;
 use crate::credentials;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Kind};
 use crate::git::Repository;
 use crate::reference::Repository as ImageRepository;
-use crate::ui;
-use crate::ui::doctor::{Finding, State};
-use crate::workspace::Workspace;
+use crate::ui::doctor::{EngineReport, Finding};
+use crate::workspace::{Location, Workspace};
 
 mod engines;
 
 /// A tag that nobody has: the registry's answer is what counts.
 const PROBE: &str = "dtbuild-doctor";
 
-/// Runs `dtbuild doctor`.
-pub(crate) fn doctor(global: &Global) -> Result<u8> {
-    let clients = Clients::default();
+/// All that was looked at.
+pub(crate) struct Report {
+    /// The findings, in the order in which they are told.
+    pub(crate) findings: Vec<Finding>,
+    /// The engines: the machine's own, then the declared builders.
+    pub(crate) engines: Vec<EngineReport>,
+}
+
+/// Looks at git, the repository, `build.toml`, the engines and the registries. Where the clients are offline, nobody is
+/// asked.
+pub(crate) async fn look(clients: &Clients, location: &Location) -> Report {
     let mut findings = Vec::new();
-    let in_repository = repository(global, &mut findings);
-    let workspace = if in_repository { declared(global, &mut findings) } else { None };
-    let engines = engines::look(&clients, workspace.as_ref(), &mut findings);
+    let in_repository = repository(location, &mut findings);
+    let workspace = if in_repository { declared(location, &mut findings) } else { None };
+    let engines = engines::look(clients, workspace.as_ref(), &mut findings).await;
     if let Some(workspace) = &workspace {
-        registries(&clients, &workspace.config, &mut findings);
+        registries(clients, &workspace.config, &mut findings).await;
     }
-    print(|out, styled| {
-        if global.json {
-            ui::doctor::write_findings_json(out, &findings, &engines)
-        } else {
-            ui::doctor::write_findings(out, &findings, styled)
-        }
-    })?;
-    let broken = findings.iter().any(|finding| finding.state == State::Broken);
-    Ok(if broken { Kind::Environment as u8 } else { 0 })
+    Report { findings, engines }
 }
 
 /// What an error says, as a finding.
@@ -51,7 +48,7 @@ fn failed(about: &'static str, error: &Error) -> Finding {
 }
 
 /// Git itself, the clone and what is in it; whether there is a repository.
-fn repository(global: &Global, findings: &mut Vec<Finding>) -> bool {
+fn repository(location: &Location, findings: &mut Vec<Finding>) -> bool {
     match said(&["--version"]) {
         Some(version) => findings.push(Finding::good("git", version)),
         None => findings.push(Finding::note(
@@ -60,8 +57,7 @@ fn repository(global: &Global, findings: &mut Vec<Finding>) -> bool {
             "install it: dtbuild reads repositories by itself, but cannot fetch what a clone lacks",
         )),
     }
-    let directory = global.directory.as_deref().unwrap_or_else(|| ".".as_ref());
-    let repository = match Repository::discover(directory) {
+    let repository = match Repository::discover(&location.directory) {
         Ok(repository) => repository,
         Err(error) => {
             findings.push(failed("repository", &error.into()));
@@ -126,8 +122,8 @@ fn said(arguments: &[&str]) -> Option<String> {
 }
 
 /// `build.toml` and `build.lock`, as they are on the disk.
-fn declared(global: &Global, findings: &mut Vec<Finding>) -> Option<Workspace> {
-    let workspace = match Workspace::on_disk(global) {
+fn declared(location: &Location, findings: &mut Vec<Finding>) -> Option<Workspace> {
+    let workspace = match Workspace::on_disk(location) {
         Ok(workspace) => workspace,
         Err(error) => {
             findings.push(failed("build.toml", &error));
@@ -149,18 +145,15 @@ fn declared(global: &Global, findings: &mut Vec<Finding>) -> Option<Workspace> {
 }
 
 /// The registries that images are pushed to: who is known there, and whether they answer.
-fn registries(clients: &Clients, config: &Config, findings: &mut Vec<Finding>) {
+async fn registries(clients: &Clients, config: &Config, findings: &mut Vec<Finding>) {
     let mut hosts: BTreeMap<&str, &ImageRepository> = BTreeMap::new();
     for image in config.images.values() {
         hosts.entry(image.repository.registry()).or_insert(&image.repository);
     }
     for (host, repository) in hosts {
-        findings.push(login(clients, host));
-        let asked = clients.registry().and_then(|registry| {
-            let probe = repository.tagged(PROBE)?;
-            clients.block_on(async { Ok(registry.digest(&probe).await?) })
-        });
-        findings.push(match asked {
+        findings.push(login(host).await);
+        let asked = async { Ok(clients.registry()?.digest(&repository.tagged(PROBE)?).await?) };
+        findings.push(match asked.await {
             Ok(_) => Finding::good(
                 "registry",
                 format!("{host} answers; whether it may be pushed to, a push shows"),
@@ -171,12 +164,10 @@ fn registries(clients: &Clients, config: &Config, findings: &mut Vec<Finding>) {
 }
 
 /// Where the credentials for a registry come from, and whether they can be had.
-fn login(clients: &Clients, host: &str) -> Finding {
+async fn login(host: &str) -> Finding {
     let source = credentials::docker_folder().and_then(|folder| credentials::source(&folder, host));
-    let found = clients.block_on(async {
-        let login = credentials::stored_login(host).await;
-        login.map_err(|error| Error::new(Kind::Environment, error.to_string()))
-    });
+    let found = credentials::stored_login(host).await;
+    let found = found.map_err(|error| Error::new(Kind::Environment, error.to_string()));
     match (found, source) {
         (Err(error), _) => failed("credentials", &error),
         (Ok(Some(_)), Some(source)) => Finding::good("credentials", format!("for {host}: from {source}")),

@@ -128,9 +128,9 @@ impl<'a> Needs<'a> {
     }
 
     /// Of every build of a declared image.
-    pub(crate) fn of_image(name: &'a ImageName, image: &'a Image) -> Self {
+    pub(crate) fn of_image(image: &'a Image) -> Self {
         Self {
-            image: name,
+            image: &image.name,
             platforms: image.platforms.len(),
             secrets: !image.secrets.is_empty(),
             options: &image.options,

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use dtbuild_content::key::ImageKey;
+use futures_util::future::try_join_all;
 
 use crate::clients::Clients;
 use crate::config::ImageName;
@@ -11,28 +12,29 @@ use crate::error::Result;
 use crate::plan::ImageFacts;
 use crate::reference::LOCAL_TAG;
 
-use super::comparison::Comparison;
+use super::base::Base;
 use super::query::Query;
 
 /// Marks the images whose key the cache has. What the environment runs is not asked for, nor what is known already: that
 /// the cache has it, or that it has not this key (`missed`).
 ///
 /// Of those in the engine's store, the ones that have the local tag already are returned.
-pub(crate) fn look_up(
+pub(crate) async fn look_up(
     clients: &Clients,
     query: &Query,
-    comparison: &Comparison,
+    base: &Base,
     images: &mut [ImageFacts],
     missed: &BTreeMap<ImageName, ImageKey>,
 ) -> Result<BTreeSet<ImageName>> {
     // Of what nothing fixes, the environment may run an older build under the same key.
-    let runs = |image: &ImageFacts| image.stale.is_empty() && comparison.runs(&image.name, &image.key);
+    let runs = |image: &ImageFacts| image.stale.is_empty() && base.runs(&image.name, &image.key);
+    let only = query.scope().only.as_ref();
     let wanted = |image: &&mut ImageFacts| {
         let known = image.cached || missed.get(&image.name) == Some(&image.key);
         !known
-            && !query.request.force
+            && !query.scope().force
             && !runs(image)
-            && (!image.released || query.request.includes(&image.name))
+            && (!image.released || only.is_none_or(|only| only.contains(&image.name)))
     };
     let mut asked: Vec<&mut ImageFacts> = images.iter_mut().filter(wanted).collect();
     let mut named = BTreeSet::new();
@@ -40,20 +42,16 @@ pub(crate) fn look_up(
         return Ok(named);
     }
     let references: Vec<_> = asked.iter().map(|image| image.repository.keyed(&image.key)).collect();
-    if query.environment.is_some() {
-        let registry = clients.registry()?;
-        let digests = clients.block_on(async { Ok(registry.digests(&references).await?) })?;
+    if let Query::Release { .. } = query {
+        let digests = clients.registry()?.digests(&references).await?;
         for (image, digest) in asked.iter_mut().zip(digests) {
             image.cached = digest.is_some();
             image.digest = digest;
         }
         return Ok(named);
     }
-    let engine = clients.engine()?;
-    let held = clients.block_on(async {
-        let asked = references.iter().map(|reference| engine.names(reference));
-        Ok(futures_util::future::try_join_all(asked).await?)
-    })?;
+    let engine = clients.engine().await?;
+    let held = try_join_all(references.iter().map(|reference| engine.names(reference))).await?;
     for (image, names) in asked.iter_mut().zip(held) {
         image.cached = names.is_some();
         // Written in another way it is only named once more.

@@ -12,8 +12,8 @@ use crate::error::Result;
 use crate::git::Repository;
 use crate::parallel;
 use crate::reference::Digest;
+use crate::workspace::Files;
 use crate::workspace::Workspace;
-use crate::workspace::files::Files;
 
 /// An image's key.
 pub(crate) struct Keyed {

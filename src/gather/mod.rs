@@ -12,37 +12,47 @@ use crate::changed::ChangedPath;
 use crate::clients::Clients;
 use crate::config::{Config, ImageName};
 use crate::error::{Error, Kind, Result};
-use crate::git::CommitId;
 use crate::parallel;
 use crate::plan::{self, Facts, Head, ImageFacts};
+use crate::process::Timings;
 use crate::record::Record;
 use crate::reference::Digest;
-use crate::workspace::Workspace;
+use crate::workspace::{Files, Workspace};
 
-mod comparison;
+mod base;
+mod changes;
+mod deploy_inputs;
+mod explanation;
 mod hits;
+mod image_inputs;
 mod inputs;
 mod keys;
+mod locking;
 mod memory;
 mod query;
 mod sources;
-mod touched;
+mod uncommitted;
 
+pub use explanation::{Explanation, Readers, explain, readers};
+pub use image_inputs::ImageInputs;
 pub(crate) use inputs::{Part, Selections};
-pub(crate) use query::{Query, Wanted};
+pub use locking::{Renewal, relock};
+pub use query::{Detail, Query, ReleaseOptions, Scope};
 pub(crate) use sources::{Bases, Source, Sources};
 
-use comparison::Comparison;
-use keys::{Keyed, Keys};
-use memory::{Recalled, Remembered};
+use base::Base;
+use changes::Diff;
+use deploy_inputs::DeployInputs;
+use keys::Keys;
+use memory::{ImageMemory, KnownImages, Recall};
 
 /// How many changed paths are worth a thread.
 const SHARE: usize = 64;
 
 /// What was found out: the facts for deciding, and what building needs besides.
-pub(crate) struct Gathered {
+pub struct Gathered {
     /// What a plan is decided from.
-    pub(crate) facts: Facts,
+    pub facts: Facts,
     /// The digests of the base images.
     pub(crate) bases: BTreeMap<String, Digest>,
     /// The images in the engine's store that have the local tag already.
@@ -69,66 +79,103 @@ impl Gathered {
     }
 }
 
-/// Finds out all that a plan is decided from.
-pub(crate) fn gather(
+/// Finds out all that a plan is decided from. `record` is that of the environment that a release goes to.
+///
+/// # Errors
+/// When git, a Dockerfile, a registry or the engine cannot be read, or an image's files are not there.
+pub async fn gather(
     clients: &Clients,
     workspace: &Workspace,
     query: &Query,
     record: Option<&Record>,
+    timings: &Timings,
 ) -> Result<Gathered> {
-    let timings = &clients.timings;
-    let mut comparison = timings.measure("diff", || Comparison::make(workspace, query, record))?;
-    let remembered = if query.needs_all() { None } else { Remembered::of(workspace)? };
-    let recalled = timings.measure("images of earlier runs", || {
-        Recalled::find(workspace, query, &comparison, remembered.as_ref())?.look_up(
-            clients,
-            query,
-            &comparison,
-        )
-    })?;
-    let Recalled { images: mut known, unread, missed } = recalled;
+    let base = record.map(Base::of).unwrap_or_default();
+    let diff = timings.measure("diff", || Diff::with(&base, workspace, query))?;
+    let deploy = timings.measure("deployment's files", || DeployInputs::read(workspace, query))?;
+    let memory = if query.needs_all() { None } else { ImageMemory::of(workspace)? };
+    let known = async {
+        let Some(memory) = &memory else { return Ok(KnownImages::none(query)) };
+        let recall = Recall { workspace, memory, base: &base, diff: &diff };
+        KnownImages::find(&recall, query)?.look_up(clients, query, &base).await
+    };
+    let known = timings.measure_async("images of earlier runs", known).await?;
+    let KnownImages { images: mut known, unread, missed } = known;
     let mut bases = Bases::locked(clients, workspace);
-    let read = timings.measure("Dockerfiles", || Sources::read(workspace, &mut bases, &unread))?;
-    let Sources { order, images: sources } = read;
-    // What others are built from was read with them.
+    let read = Sources::read(workspace, &mut bases, &unread);
+    let Sources { order, images: sources } = timings.measure_async("Dockerfiles", read).await?;
+    // The images that others are built from were read with them.
     known.retain(|image| !sources.contains_key(&image.name));
     let bases = bases.into_digests();
     let keys = timings.measure("keys", || keys::fields(workspace, &order, &sources, &bases))?;
-    timings.measure("fetch", || comparison.fetch_missing(clients, workspace, query, &keys))?;
-    timings.measure("diff of the disk", || comparison.with_disk(workspace, query, &sources, &keys))?;
-    timings.measure("causes", || {
-        let (config, changes) = (&workspace.config, &comparison.changes);
-        let facts = |(): &(), name: &ImageName| {
-            image_facts(config, query, (name, &sources[name]), &keys[name], changes)
-        };
-        let threads = parallel::threads(changes.len(), SHARE);
-        for facts in parallel::map(&order, threads, &(), || (), facts) {
-            let facts = facts?;
-            if let Some(remembered) = &remembered {
-                let read = (&sources, &keys[&facts.name]);
-                remembered.note(&facts.name, read, (&facts.changes, changes))?;
-            }
-            known.push(facts);
-        }
-        Ok::<_, Error>(())
-    })?;
+    let changes = diff.complete(clients, workspace, query, (&base, &deploy), (&sources, &keys));
+    let changes = timings.measure_async("changed paths", changes).await?;
+    let read = ReadImages { config: &workspace.config, query, order: &order, sources: &sources, keys: &keys };
+    known.extend(timings.measure("causes", || read.facts(&changes.paths, memory.as_ref()))?);
     let mut images = in_order(known)?;
-    let named =
-        timings.measure("look-ups", || hits::look_up(clients, query, &comparison, &mut images, &missed))?;
+    let hits = hits::look_up(clients, query, &base, &mut images, &missed);
+    let named = timings.measure_async("look-ups", hits).await?;
     timings.measure("memo", || workspace.repository.remember());
-    let (deploy_inputs, deploy_changes) = comparison.deploy_inputs(workspace, query)?;
     let facts = Facts {
-        environment: query.environment.clone(),
-        base: comparison.base,
+        environment: query.environment().cloned(),
+        deploy_changes: deploy.changed(&changes.paths),
+        base: changes.base,
         head: head(workspace)?,
         images,
-        current: comparison.current,
-        last_failed: comparison.last_failed,
-        deploy_inputs,
-        deploy_changes,
-        request: query.request.clone(),
+        current: base.current,
+        last_failed: base.last_failed,
+        deploy_inputs: deploy.digest,
+        request: query.request(),
     };
     Ok(Gathered { facts, bases, named, sources, keys })
+}
+
+/// The images of a query that were read, since nothing was remembered of them.
+struct ReadImages<'a> {
+    config: &'a Config,
+    query: &'a Query,
+    /// Every image after those that it is built from.
+    order: &'a [ImageName],
+    sources: &'a BTreeMap<ImageName, Source>,
+    keys: &'a Keys,
+}
+
+impl ReadImages<'_> {
+    /// The facts of each image with the changed paths among its inputs, on several threads where there are many.
+    fn facts(&self, changes: &[ChangedPath], memory: Option<&ImageMemory<'_>>) -> Result<Vec<ImageFacts>> {
+        let threads = parallel::threads(changes.len(), SHARE);
+        let facts = |(): &(), name: &ImageName| self.of_image(name, changes);
+        let found = parallel::map(self.order, threads, &(), || (), facts).into_iter();
+        let facts = found.map(|facts| {
+            let facts = facts?;
+            if let Some(memory) = memory {
+                let read = (self.sources, &self.keys[&facts.name]);
+                memory.note(&facts.name, read, (&facts.changes, changes))?;
+            }
+            Ok(facts)
+        });
+        facts.collect()
+    }
+
+    fn of_image(&self, name: &ImageName, changes: &[ChangedPath]) -> Result<ImageFacts> {
+        let (source, keyed) = (&self.sources[name], &self.keys[name]);
+        let image = source.declared(self.config)?;
+        let selections = &keyed.selections;
+        Ok(ImageFacts {
+            name: name.clone(),
+            repository: image.repository.clone(),
+            dockerfile: image.dockerfile.to_string(),
+            key: keyed.key,
+            fields: keyed.fields.clone(),
+            dependencies: source.dependencies.clone(),
+            changes: source.contexts.changed(selections, changes).into_iter().cloned().collect(),
+            stale: source.stale(),
+            notes: source.notes(selections),
+            cached: false,
+            digest: None,
+            released: self.query.scope().images.contains(name),
+        })
+    }
 }
 
 /// Every image after those that it is built from.
@@ -139,40 +186,12 @@ fn in_order(images: Vec<ImageFacts>) -> Result<Vec<ImageFacts>> {
     Ok(order.into_iter().filter_map(|place| images[place].take()).collect())
 }
 
-fn image_facts(
-    config: &Config,
-    query: &Query,
-    (name, source): (&ImageName, &Source),
-    keyed: &Keyed,
-    changes: &[ChangedPath],
-) -> Result<ImageFacts> {
-    let image = source.declared(config)?;
-    let selections = &keyed.selections;
-    Ok(ImageFacts {
-        name: name.clone(),
-        repository: image.repository.clone(),
-        dockerfile: image.dockerfile.to_string(),
-        key: keyed.key,
-        fields: keyed.fields.clone(),
-        dependencies: source.dependencies.clone(),
-        changes: source.contexts.changed(selections, changes).into_iter().cloned().collect(),
-        stale: source.stale(),
-        notes: source.notes(selections),
-        cached: false,
-        digest: None,
-        released: query.images.contains(name),
-    })
-}
-
 fn head(workspace: &Workspace) -> Result<Head> {
     Ok(match workspace.files {
-        crate::workspace::files::Files::Commit(commit) => Head::Commit { id: commit.to_string() },
-        crate::workspace::files::Files::Disk => {
-            Head::WorkingTree { commit: head_commit(workspace)?.map(|id| id.to_string()) }
+        Files::Commit(commit) => Head::Commit { id: commit.to_string() },
+        Files::Disk => {
+            let commit = workspace.repository.head()?.map(|head| head.commit.to_string());
+            Head::WorkingTree { commit }
         }
     })
-}
-
-fn head_commit(workspace: &Workspace) -> Result<Option<CommitId>> {
-    Ok(workspace.repository.head()?.map(|head| head.commit))
 }

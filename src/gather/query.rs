@@ -1,94 +1,182 @@
-//! What a command wants to know. Start with [`Query`].
+//! The question that a command asks about images. Start with [`Query`].
 
 use std::collections::BTreeSet;
 
-use crate::cli::Selection;
 use crate::config::{Environment, EnvironmentName, ImageName};
 use crate::error::Result;
-use crate::plan::Request;
+use crate::plan::{Deploying, NoDeploy, Request};
 use crate::workspace::Workspace;
+
+/// A question about images: for a local build, or for a release.
+#[derive(Clone, Debug)]
+pub enum Query {
+    /// A build of the files on the disk into the engine's store.
+    Local(Scope),
+    /// A release of the head to an environment.
+    Release {
+        /// The environment.
+        environment: EnvironmentName,
+        /// The revision to compare with instead of the commit that the environment runs.
+        base: Option<String>,
+        /// The deployment that is asked for.
+        deploying: Deploying,
+        /// The images.
+        scope: Scope,
+    },
+}
+
+/// The images of a query, and how much of each is to be found out.
+#[derive(Clone, Debug)]
+pub struct Scope {
+    /// The images in question.
+    pub images: BTreeSet<ImageName>,
+    /// Those among them to look at; all when none are named. The environment keeps the others as they are.
+    pub only: Option<BTreeSet<ImageName>>,
+    /// Whether to build what the cache has.
+    pub force: bool,
+    /// How much of each image is wanted.
+    pub detail: Detail,
+    /// Whether the changed paths are to be told among the reasons.
+    pub explained: bool,
+}
 
 /// How much of each image a command wants to know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Wanted {
-    /// What a plan says of it.
+pub enum Detail {
+    /// The facts that a plan tells.
     Plan,
-    /// Besides, all of what is to be built.
+    /// Besides, all that building needs of the images that are to be built.
     Builds,
     /// All of every image.
     All,
 }
 
-/// What a command wants to know.
-pub(crate) struct Query {
-    /// Where the release is to go; none for a local build.
-    pub(crate) environment: Option<EnvironmentName>,
-    /// The images in question.
-    pub(crate) images: BTreeSet<ImageName>,
-    /// The commit to compare with instead of the one that the environment runs.
-    pub(crate) base: Option<String>,
-    /// What to do with them.
-    pub(crate) request: Request,
-    /// How much of each image is wanted.
-    pub(crate) wanted: Wanted,
-    /// Whether the changed paths are to be told among the reasons.
-    pub(crate) explained: bool,
+/// The options of a release, as a command line or a test gives them.
+#[derive(Clone, Debug, Default)]
+pub struct ReleaseOptions {
+    /// The environment; the one that follows the current branch where none is named.
+    pub environment: Option<EnvironmentName>,
+    /// The revision to compare with instead of the commit that the environment runs.
+    pub base: Option<String>,
+    /// The images to look at; all of the environment's when none are named.
+    pub only: Vec<ImageName>,
+    /// Whether to build what the cache has.
+    pub force: bool,
 }
 
 impl Query {
-    /// A release of the head to an environment.
-    pub(crate) fn release(workspace: &Workspace, selection: &Selection) -> Result<Self> {
-        let (name, environment) = workspace.environment(selection.environment.as_ref())?;
-        workspace.check_images(&selection.only)?;
-        let only = (!selection.only.is_empty()).then(|| selection.only.iter().cloned().collect());
-        Ok(Self {
-            images: environment.images.iter().cloned().collect(),
-            environment: Some(name.clone()),
-            base: selection.base.clone(),
-            request: Request { only, force: selection.force, ..Request::default() },
-            wanted: Wanted::Builds,
-            explained: true,
+    /// A release of the workspace's files to an environment, deployed where the plan says so.
+    ///
+    /// # Errors
+    /// When `build.toml` declares no such environment or image.
+    pub fn release(workspace: &Workspace, options: ReleaseOptions) -> Result<Self> {
+        let ReleaseOptions { environment, base, only, force } = options;
+        let environment = workspace.environment(environment.as_ref())?;
+        workspace.check_images(&only)?;
+        Ok(Self::Release {
+            environment: environment.name.clone(),
+            base,
+            deploying: Deploying::AsPlanned,
+            scope: Scope {
+                images: environment.images.iter().cloned().collect(),
+                only: (!only.is_empty()).then(|| only.into_iter().collect()),
+                force,
+                detail: Detail::Builds,
+                explained: true,
+            },
         })
     }
 
     /// A local build of `images`, or of all when none are named.
-    pub(crate) fn local(workspace: &Workspace, images: &[ImageName], force: bool) -> Result<Self> {
+    ///
+    /// # Errors
+    /// When `build.toml` declares no such image.
+    pub fn local(workspace: &Workspace, images: &[ImageName], force: bool) -> Result<Self> {
         workspace.check_images(images)?;
         let images = if images.is_empty() {
             workspace.config.images.keys().cloned().collect()
         } else {
             images.iter().cloned().collect()
         };
-        let no_deploy = Some("a local build is not deployed".to_owned());
-        Ok(Self {
-            environment: None,
-            images,
-            base: None,
-            request: Request { force, no_deploy, ..Request::default() },
-            wanted: Wanted::Builds,
-            explained: true,
-        })
+        Ok(Self::Local(Scope { images, only: None, force, detail: Detail::Builds, explained: true }))
+    }
+
+    /// The query for so much of each image.
+    #[must_use]
+    pub fn with_detail(mut self, detail: Detail) -> Self {
+        self.scope_mut().detail = detail;
+        self
+    }
+
+    /// The query without the changed paths among the reasons: they cost time, and decide nothing.
+    #[must_use]
+    pub fn unexplained(mut self) -> Self {
+        self.scope_mut().explained = false;
+        self
+    }
+
+    /// The query for another kind of deployment; a local build is never deployed.
+    #[must_use]
+    pub fn with_deploying(mut self, asked: Deploying) -> Self {
+        if let Self::Release { deploying, .. } = &mut self {
+            *deploying = asked;
+        }
+        self
+    }
+
+    /// The deployment that is asked for.
+    #[must_use]
+    pub fn deploying(&self) -> Deploying {
+        match self {
+            Self::Local(_) => Deploying::No(NoDeploy::LocalBuild),
+            Self::Release { deploying, .. } => *deploying,
+        }
+    }
+
+    /// The images, and how much of each is to be found out.
+    #[must_use]
+    pub fn scope(&self) -> &Scope {
+        match self {
+            Self::Local(scope) | Self::Release { scope, .. } => scope,
+        }
+    }
+
+    pub(crate) fn scope_mut(&mut self) -> &mut Scope {
+        match self {
+            Self::Local(scope) | Self::Release { scope, .. } => scope,
+        }
+    }
+
+    /// The name of the environment that the release is to go to; none for a local build.
+    #[must_use]
+    pub fn environment(&self) -> Option<&EnvironmentName> {
+        match self {
+            Self::Local(_) => None,
+            Self::Release { environment, .. } => Some(environment),
+        }
+    }
+
+    /// The revision to compare with instead of the commit that the environment runs.
+    pub(super) fn base(&self) -> Option<&str> {
+        match self {
+            Self::Local(_) => None,
+            Self::Release { base, .. } => base.as_deref(),
+        }
+    }
+
+    /// The environment as `build.toml` declares it; none for a local build.
+    pub(crate) fn declared<'a>(&self, workspace: &'a Workspace) -> Option<&'a Environment> {
+        workspace.config.environments.get(self.environment()?)
     }
 
     /// Whether every image has to be read, also those that the environment runs.
-    pub(crate) fn needs_all(&self) -> bool {
-        self.wanted == Wanted::All || self.request.force
+    pub(super) fn needs_all(&self) -> bool {
+        self.scope().detail == Detail::All || self.scope().force
     }
 
-    /// The environment that the release is to go to, by its name.
-    pub(crate) fn environment<'a>(
-        &'a self,
-        workspace: &'a Workspace,
-    ) -> Result<(&'a EnvironmentName, &'a Environment)> {
-        let (name, environment) =
-            self.environment.as_ref().zip(self.declared(workspace)).ok_or_else(|| {
-                crate::error::Error::new(crate::error::Kind::Usage, "no environment is named; add `--env`")
-            })?;
-        Ok((name, environment))
-    }
-
-    /// What `build.toml` says of the environment.
-    pub(crate) fn declared<'a>(&self, workspace: &'a Workspace) -> Option<&'a Environment> {
-        workspace.config.environments.get(self.environment.as_ref()?)
+    /// The wishes that a plan is decided by.
+    pub(super) fn request(&self) -> Request {
+        let Scope { only, force, .. } = self.scope();
+        Request { only: only.clone(), force: *force, deploying: self.deploying() }
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::cause::causes;
-use super::facts::{DeployedImage, Facts, ImageFacts};
+use super::facts::{DeployedImage, Deploying, Facts, ImageFacts, NoDeploy};
 use super::{Decision, DeployDecision, Plan, PlannedImage, Reason};
 use crate::config::ImageName;
 
@@ -100,7 +100,7 @@ fn stale(facts: &Facts) -> BTreeMap<&ImageName, Vec<Reason>> {
 fn decide_image(facts: &Facts, image: &ImageFacts, stale: &[Reason]) -> PlannedImage {
     let current = running(facts, image);
     let mut reasons = causes(facts, image, current);
-    if !stale.is_empty() && !facts.request.force && !facts.request.deploy_anyway {
+    if !stale.is_empty() && !facts.request.force && facts.request.deploying != Deploying::Anyway {
         reasons.extend_from_slice(stale);
         return planned(image, Decision::Build, reasons, None);
     }
@@ -125,7 +125,7 @@ fn left_out(facts: &Facts, image: &ImageFacts) -> Result<Option<PlannedImage>, P
             let kept = ImageFacts { key: current.key, fields: current.fields.clone(), ..image.clone() };
             Ok(Some(planned(&kept, Decision::Keep, vec![Reason::LeftOut], Some(current.digest.clone()))))
         }
-        (None, Some(environment)) if facts.request.no_deploy.is_none() => {
+        (None, Some(environment)) if !matches!(facts.request.deploying, Deploying::No(_)) => {
             Err(PlanError::Incomplete { image: image.name.clone(), environment: environment.to_string() })
         }
         (None, _) => Ok(None),
@@ -153,11 +153,11 @@ fn planned(
 }
 
 fn decide_deploy(facts: &Facts, images: &[PlannedImage]) -> DeployDecision {
-    if let Some(reason) = &facts.request.no_deploy {
-        return DeployDecision::Nothing { reason: reason.clone() };
+    if let Deploying::No(reason) = facts.request.deploying {
+        return DeployDecision::Nothing { reason };
     }
     let mut reasons = Vec::new();
-    if facts.request.deploy_anyway {
+    if facts.request.deploying == Deploying::Anyway {
         reasons.push(Reason::Requested);
     }
     if facts.last_failed {
@@ -185,7 +185,7 @@ fn decide_deploy(facts: &Facts, images: &[PlannedImage]) -> DeployDecision {
         }
     }
     if reasons.is_empty() {
-        return DeployDecision::Nothing { reason: "the environment runs all of this already".to_owned() };
+        return DeployDecision::Nothing { reason: NoDeploy::Unchanged };
     }
     DeployDecision::Deploy { reasons }
 }

@@ -1,8 +1,10 @@
 //! What a plan is decided from: everything that was gathered, as values. Start with [`Facts`].
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use dtbuild_content::key::{ImageKey, SharedFields};
+use serde::Serialize;
 
 use super::{Base, Head, Reason};
 use crate::changed::ChangedPath;
@@ -88,10 +90,50 @@ pub struct Request {
     pub only: Option<BTreeSet<ImageName>>,
     /// Whether to build what the cache has.
     pub force: bool,
-    /// Whether to deploy what was built before, though the environment runs all of it already.
-    pub deploy_anyway: bool,
-    /// Why nothing is to be deployed, whatever is decided; none to decide it.
-    pub no_deploy: Option<String>,
+    /// The deployment that is asked for.
+    pub deploying: Deploying,
+}
+
+/// The deployment that the user asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Deploying {
+    /// A deployment if the environment does not run all of the release already.
+    #[default]
+    AsPlanned,
+    /// A deployment of what was built before, also if the environment runs all of it already.
+    Anyway,
+    /// None, whatever is decided.
+    No(NoDeploy),
+}
+
+/// Why nothing is deployed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoDeploy {
+    /// The build is a local one.
+    LocalBuild,
+    /// `--no-push` was given.
+    NoPush,
+    /// `--no-deploy` was given.
+    NoDeploy,
+    /// The environment runs all of the release already.
+    Unchanged,
+}
+
+impl fmt::Display for NoDeploy {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::LocalBuild => "a local build is not deployed",
+            Self::NoPush => "`--no-push` was given",
+            Self::NoDeploy => "`--no-deploy` was given",
+            Self::Unchanged => "the environment runs all of this already",
+        })
+    }
+}
+
+impl Serialize for NoDeploy {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
 }
 
 impl Request {

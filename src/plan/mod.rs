@@ -19,7 +19,7 @@ pub mod reason;
 mod tests;
 
 pub use decision::PlanError;
-pub use facts::{Deployed, DeployedImage, Facts, ImageFacts, Request};
+pub use facts::{Deployed, DeployedImage, Deploying, Facts, ImageFacts, NoDeploy, Request};
 pub use reader::{Reader, Unread};
 pub use reason::Reason;
 
@@ -125,8 +125,19 @@ pub enum DeployDecision {
     /// It is not: the environment runs all of this already, or nobody asked.
     Nothing {
         /// Why.
-        reason: String,
+        reason: NoDeploy,
     },
+}
+
+impl Head {
+    /// The commit's id; none for the working tree.
+    #[must_use]
+    pub fn commit(&self) -> Option<&str> {
+        match self {
+            Self::Commit { id } => Some(id),
+            Self::WorkingTree { .. } => None,
+        }
+    }
 }
 
 impl PlannedImage {

@@ -175,7 +175,7 @@ fn only_leaves_the_other_images_as_they_run() {
 
     facts.current = None;
     assert!(matches!(Plan::decide(&facts), Err(PlanError::Incomplete { .. })));
-    facts.request.no_deploy = Some("not asked".into());
+    facts.request.deploying = Deploying::No(NoDeploy::NoDeploy);
     assert_eq!(decisions(&Plan::decide(&facts).unwrap()), [("client", Decision::Build)]);
 }
 
@@ -203,7 +203,7 @@ fn what_nothing_fixes_is_built_at_every_run_and_so_is_what_is_built_from_it() {
 fn a_deployment_that_is_asked_for_takes_what_was_built_last_of_what_nothing_fixes() {
     let api = ImageFacts { stale: fetched(), cached: true, digest: Some(digest(7)), ..image("api", 1) };
     let mut facts = facts(vec![api.clone()], Some(runs(&[&api])));
-    facts.request.deploy_anyway = true;
+    facts.request.deploying = Deploying::Anyway;
     let plan = Plan::decide(&facts).unwrap();
     assert_eq!(decisions(&plan), [("api", Decision::Reuse)]);
     assert_eq!(plan.images[0].digest, Some(digest(7)), "not the one that runs");

@@ -1,44 +1,77 @@
 //! What Ctrl-C and SIGTERM do to a run that has to put something in order. Start with [`Signals`].
 //!
-//! Until they are listened to, they end the process, as they do any other.
+//! Until a run asks for them, they end the process, as they do any other.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::error::Kind;
 
-/// Whom a signal cancels. Where that is nobody, or nobody any more, it ends the process at once.
+/// The signals that end a run: the first cancels it, the second ends the process.
 #[derive(Clone, Default)]
-pub(crate) struct Signals(Arc<Mutex<Option<CancellationToken>>>);
+pub struct Signals(Option<Arc<Listener>>);
+
+#[derive(Default)]
+struct Listener {
+    listening: OnceLock<()>,
+    /// The run that the next signal cancels. Without one, it ends the process at once.
+    run: Mutex<Option<CancellationToken>>,
+}
 
 impl Signals {
-    /// Listens to signals as long as the process lives; must be called within a runtime.
-    pub(crate) fn listen() -> Self {
-        let signals = Self::default();
-        if let (Ok(interrupt), Ok(terminate)) =
-            (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
-        {
-            tokio::spawn(signals.clone().pass_on(interrupt, terminate));
+    /// The signals of this process.
+    #[must_use]
+    pub fn of_process() -> Self {
+        Self(Some(Arc::default()))
+    }
+
+    /// No signals: for who cancels runs in another way.
+    #[must_use]
+    pub fn ignored() -> Self {
+        Self(None)
+    }
+
+    /// Cancels `run` at the first signal from now on. Needs a runtime.
+    pub fn cancel(&self, run: CancellationToken) {
+        let Some(listener) = &self.0 else { return };
+        listener.set(Some(run));
+        listener.listening.get_or_init(|| {
+            if let (Ok(interrupt), Ok(terminate)) =
+                (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+            {
+                tokio::spawn(Arc::clone(listener).pass_on(interrupt, terminate));
+            }
+        });
+    }
+
+    /// Runs a future to its end, or drops it at the first signal: none then.
+    pub async fn until_signal<T>(&self, future: impl Future<Output = T>) -> Option<T> {
+        let run = CancellationToken::new();
+        self.cancel(run.clone());
+        let result = run.run_until_cancelled(future).await;
+        if let Some(listener) = &self.0 {
+            listener.set(None);
         }
-        signals
+        result
+    }
+}
+
+impl Listener {
+    fn set(&self, run: Option<CancellationToken>) {
+        *self.run.lock().unwrap_or_else(PoisonError::into_inner) = run;
     }
 
-    /// The next signal cancels `whom`.
-    pub(crate) fn cancel(&self, whom: Option<CancellationToken>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = whom;
-    }
-
-    async fn pass_on(self, mut interrupt: Signal, mut terminate: Signal) {
+    async fn pass_on(self: Arc<Self>, mut interrupt: Signal, mut terminate: Signal) {
         loop {
             tokio::select! {
                 _ = interrupt.recv() => {}
                 _ = terminate.recv() => {}
             }
-            match self.0.lock().unwrap_or_else(PoisonError::into_inner).take() {
-                Some(whom) => whom.cancel(),
-                None => std::process::exit(i32::from(Kind::Interrupted as u8)),
+            match self.run.lock().unwrap_or_else(PoisonError::into_inner).take() {
+                Some(run) => run.cancel(),
+                None => super::exit(Kind::Interrupted as u8),
             }
         }
     }

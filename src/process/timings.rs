@@ -1,37 +1,50 @@
 //! Where the time of a run goes: what `--timings` prints. Start with [`Timings::measure`].
 
-use std::cell::RefCell;
-use std::io;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::ui;
-
 /// The phases of a run, in the order in which they ended.
-pub(crate) struct Timings {
+pub struct Timings {
     begin: Instant,
-    phases: RefCell<Vec<(&'static str, Duration)>>,
+    phases: Mutex<Vec<(&'static str, Duration)>>,
 }
 
 impl Default for Timings {
     fn default() -> Self {
-        Self { begin: Instant::now(), phases: RefCell::default() }
+        Self { begin: Instant::now(), phases: Mutex::default() }
     }
 }
 
 impl Timings {
     /// Does `work`, and takes note of how long it took.
-    pub(crate) fn measure<T>(&self, phase: &'static str, work: impl FnOnce() -> T) -> T {
+    pub fn measure<T>(&self, phase: &'static str, work: impl FnOnce() -> T) -> T {
         let begin = Instant::now();
         let result = work();
-        self.phases.borrow_mut().push((phase, begin.elapsed()));
+        self.note(phase, begin);
         result
     }
 
-    /// Prints the phases to stderr.
-    pub(crate) fn print(&self) {
-        let view =
-            ui::timings::TimingsView { total: self.begin.elapsed(), phases: self.phases.borrow().clone() };
-        // There is nowhere left to tell of a stream that is closed.
-        let _ = ui::timings::write_timings(&mut io::stderr().lock(), &view);
+    /// Waits for `work`, and takes note of how long it took.
+    pub async fn measure_async<T>(&self, phase: &'static str, work: impl Future<Output = T>) -> T {
+        let begin = Instant::now();
+        let result = work.await;
+        self.note(phase, begin);
+        result
+    }
+
+    /// The time since the run began.
+    #[must_use]
+    pub fn total(&self) -> Duration {
+        self.begin.elapsed()
+    }
+
+    /// The phases that have ended, with how long each took.
+    #[must_use]
+    pub fn phases(&self) -> Vec<(&'static str, Duration)> {
+        self.phases.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn note(&self, phase: &'static str, begin: Instant) {
+        self.phases.lock().unwrap_or_else(PoisonError::into_inner).push((phase, begin.elapsed()));
     }
 }

@@ -32,7 +32,7 @@ impl Builders {
     ///
     /// # Errors
     /// When none answers.
-    pub(crate) fn reach(
+    pub(crate) async fn reach(
         clients: &Clients,
         workspace: &Workspace,
         purpose: Purpose,
@@ -41,13 +41,12 @@ impl Builders {
         let declared = &workspace.config.builders;
         if declared.is_empty() || purpose == Purpose::Local || Environment::read().engine.is_some() {
             let jobs = jobs.map_or(JOBS, usize::from);
-            let (name, engine) = (Clients::engine_name(), clients.engine()?);
+            let (name, engine) = (Clients::engine_name(), clients.engine().await?);
             let own = Builder { name, engine, platforms: Vec::new(), jobs };
             return Ok(Self { reached: vec![own], lost: Vec::new(), jobs });
         }
-        let answers = clients.block_on(async {
-            Ok(join_all(declared.iter().map(|builder| connect(clients, workspace, builder))).await)
-        })?;
+        let asked = declared.iter().map(|builder| connect(clients, workspace, builder));
+        let answers = join_all(asked).await;
         let (mut reached, mut lost) = (Vec::new(), Vec::new());
         for (builder, answer) in declared.iter().zip(answers) {
             match answer {

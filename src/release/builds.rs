@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use super::BuildSettings;
 use super::builders::Builders;
+use super::observer::{Observer, interrupted};
 use super::requests::{self, Purpose};
-use super::session::{Session, interrupted};
-use crate::cli::Building;
 use crate::clients::Clients;
 use crate::config::ImageName;
 use crate::error::{Error, Kind, Result};
@@ -27,25 +27,26 @@ pub(crate) struct Builds {
 
 impl Builds {
     /// Prepares the builds of a plan: the engines are reached, the files are listed.
-    pub(crate) fn prepare(
+    pub(crate) async fn prepare(
         clients: &Clients,
         workspace: &Workspace,
         gathered: &Gathered,
         plan: &Plan,
-        (purpose, building): (Purpose, &Building),
+        purpose: Purpose,
+        settings: BuildSettings,
     ) -> Result<Self> {
         let no_cache = gathered.facts.request.force;
         let jobs = requests::jobs(workspace, gathered, plan, purpose, no_cache)?;
-        let reach = || Builders::reach(clients, workspace, purpose, building.jobs);
-        let builders = if jobs.is_empty() { None } else { Some(reach()?) };
-        Ok(Self { builders, jobs, keep_going: building.keep_going })
+        let reach = Builders::reach(clients, workspace, purpose, settings.jobs);
+        let builders = if jobs.is_empty() { None } else { Some(reach.await?) };
+        Ok(Self { builders, jobs, keep_going: settings.keep_going })
     }
 
     /// Builds, and pushes where that is the purpose; the digests of what was pushed.
     ///
     /// # Errors
     /// When an image could not be built or pushed; the events have told the details.
-    pub(crate) async fn run(&self, plan: &Plan, session: &Session) -> Result<BTreeMap<ImageName, Digest>> {
+    pub(crate) async fn run(&self, plan: &Plan, observer: &Observer) -> Result<BTreeMap<ImageName, Digest>> {
         for image in &plan.images {
             let outcome = match image.decision {
                 Decision::Build => continue,
@@ -53,21 +54,21 @@ impl Builds {
                 Decision::Keep => ImageOutcome::Kept,
             };
             let image = image.name.clone();
-            session.events.send(Event::ImageFinished { image, outcome, milliseconds: 0 });
+            observer.events.send(Event::ImageFinished { image, outcome, milliseconds: 0 });
         }
         let Some(builders) = &self.builders else { return Ok(BTreeMap::new()) };
-        builders.announce(&session.events);
+        builders.announce(&observer.events);
         let (builders, jobs) = builders.pool();
         let scheduler = Scheduler {
             builders,
             jobs,
             keep_going: self.keep_going,
-            events: session.events.clone(),
-            cancel: session.cancel.clone(),
+            events: observer.events.clone(),
+            cancel: observer.cancel.clone(),
             attempts: Attempts::default(),
         };
         let outcomes = scheduler.run(self.jobs.clone()).await;
-        if session.cancel.is_cancelled() {
+        if observer.cancel.is_cancelled() {
             return Err(interrupted());
         }
         digests(outcomes)

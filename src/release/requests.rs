@@ -15,8 +15,8 @@ use crate::execute::scheduler::Job;
 use crate::gather::{Gathered, Source};
 use crate::plan::{Plan, PlannedImage};
 use crate::reference::{LOCAL_TAG, Reference};
+use crate::workspace::Files;
 use crate::workspace::Workspace;
-use crate::workspace::files::Files;
 
 /// What a plan's builds are for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

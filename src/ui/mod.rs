@@ -6,9 +6,10 @@
 //! registries loses its control characters on the way.
 
 use std::io::{self, IsTerminal, Write};
+use std::thread::JoinHandle;
 
 use crate::config::Config;
-use crate::events::Event;
+use crate::events::{Event, EventSink};
 
 pub mod doctor;
 pub mod error;
@@ -149,6 +150,33 @@ pub fn progress(mode: ProgressMode, streams: Streams) -> Box<dyn Renderer + Send
         ProgressMode::Quiet => Box::new(quiet::Quiet::new(out, palette, dockerfiles)),
         _ if surroundings.github => Box::new(github::GitHub::new(out, clock, dockerfiles)),
         _ => Box::new(plain::Plain::new(out, palette, clock, dockerfiles)),
+    }
+}
+
+/// A renderer at work on a thread of its own.
+pub struct Follower(JoinHandle<()>);
+
+/// Shows the events that are sent to the sink. The run's clock starts with the first of them.
+#[must_use]
+pub fn follow(mode: ProgressMode, streams: Streams) -> (EventSink, Follower) {
+    let (events, mut receiver) = EventSink::channel();
+    let follower = std::thread::spawn(move || {
+        let Some(first) = receiver.blocking_recv() else { return };
+        let mut renderer = progress(mode, streams);
+        renderer.event(&first);
+        while let Some(event) = receiver.blocking_recv() {
+            renderer.event(&event);
+        }
+        renderer.finish();
+    });
+    (events, Follower(follower))
+}
+
+impl Follower {
+    /// Waits until the last event is shown; all clones of the sink must be gone.
+    pub fn finish(self) {
+        // A renderer that panicked has nothing more to show.
+        let _ = self.0.join();
     }
 }
 

@@ -10,9 +10,9 @@ use dtbuild_content::tree::{ContentId, Filter, Identified};
 use crate::error::Result;
 use crate::git::{CommitId, CommitTree, GitError, Repository, WorkingTree};
 
-/// Where files come from.
+/// The source of files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Files {
+pub enum Files {
     /// The trees of a commit.
     Commit(CommitId),
     /// The working tree.

@@ -1,51 +1,64 @@
 //! The repository and its `build.toml`, opened for a commit or for the files on the disk.
 
-pub(crate) mod files;
+use std::path::PathBuf;
 
 use bstr::{BStr, ByteSlice as _};
 
-use crate::cli::{FilesArgs, Global};
 use crate::config::{self, Config, Environment, EnvironmentName, ImageName, Lock};
 use crate::error::{Error, Kind, Result};
 use crate::git::{CommitId, Repository};
-use crate::workspace::files::Files;
 
-/// What every command starts from.
-pub(crate) struct Workspace {
+mod files;
+
+pub use files::Files;
+pub(crate) use files::Folder;
+
+/// The place of a repository, and the registry that stands in for the one of its `build.toml`.
+#[derive(Clone, Debug)]
+pub struct Location {
+    /// A folder of the repository.
+    pub directory: PathBuf,
+    /// The registry instead of `[project] registry`; an empty name counts as none.
+    pub registry: Option<String>,
+}
+
+/// A repository with its `build.toml` and `build.lock`: what every command starts from.
+pub struct Workspace {
     /// The repository.
-    pub(crate) repository: Repository,
+    pub repository: Repository,
     /// The commit or the disk.
-    pub(crate) files: Files,
+    pub files: Files,
     /// The `build.toml` of `files`.
-    pub(crate) config: Config,
+    pub config: Config,
     /// The `build.lock` of `files`; empty where there is none.
-    pub(crate) lock: Lock,
+    pub lock: Lock,
 }
 
 impl Workspace {
     /// Opens the commit that `revision` names.
-    pub(crate) fn at_commit(global: &Global, revision: &str) -> Result<Self> {
-        let repository = open(global)?;
+    ///
+    /// # Errors
+    /// When there is no such repository or commit, or its `build.toml` is missing or wrong.
+    pub fn at_commit(location: &Location, revision: &str) -> Result<Self> {
+        let repository = Repository::discover(&location.directory)?;
         let commit = if revision == "HEAD" { head(&repository)? } else { repository.resolve(revision)? };
-        Self::load(repository, Files::Commit(commit), global)
-    }
-
-    /// Opens what the command line asks for.
-    pub(crate) fn at(global: &Global, files: &FilesArgs) -> Result<Self> {
-        if files.disk { Self::on_disk(global) } else { Self::at_commit(global, &files.head) }
+        Self::load(repository, Files::Commit(commit), location)
     }
 
     /// Opens the files on the disk.
-    pub(crate) fn on_disk(global: &Global) -> Result<Self> {
-        Self::load(open(global)?, Files::Disk, global)
+    ///
+    /// # Errors
+    /// When there is no repository, or its `build.toml` is missing or wrong.
+    pub fn on_disk(location: &Location) -> Result<Self> {
+        Self::load(Repository::discover(&location.directory)?, Files::Disk, location)
     }
 
-    fn load(repository: Repository, files: Files, global: &Global) -> Result<Self> {
+    fn load(repository: Repository, files: Files, location: &Location) -> Result<Self> {
         let Some(text) = read_text(&repository, &files, config::FILE_NAME)? else {
             return Err(missing_config(&repository, &files));
         };
         // A variable that is set to nothing is what CI makes of one that nobody defined.
-        let registry = global.registry.as_deref().filter(|registry| !registry.is_empty());
+        let registry = location.registry.as_deref().filter(|registry| !registry.is_empty());
         let config = Config::parse(&text, registry)?;
         let lock = match read_text(&repository, &files, config::lock::FILE_NAME)? {
             Some(text) => Lock::parse(&text)?,
@@ -55,21 +68,13 @@ impl Workspace {
     }
 
     /// The named environment, or the one that follows the current branch.
-    pub(crate) fn environment(
-        &self,
-        name: Option<&EnvironmentName>,
-    ) -> Result<(&EnvironmentName, &Environment)> {
-        let name = match name {
-            Some(name) => name,
-            None => self.environment_of_branch()?,
-        };
-        match self.config.environments.get_key_value(name) {
-            Some(found) => Ok(found),
-            None => Err(Self::unknown("environment", name.as_str(), self.environments())),
-        }
+    pub(crate) fn environment(&self, name: Option<&EnvironmentName>) -> Result<&Environment> {
+        let Some(name) = name else { return self.environment_of_branch() };
+        let found = self.config.environments.get(name);
+        found.ok_or_else(|| Self::unknown("environment", name.as_str(), self.environments()))
     }
 
-    fn environment_of_branch(&self) -> Result<&EnvironmentName> {
+    fn environment_of_branch(&self) -> Result<&Environment> {
         let branch = self.repository.head()?.and_then(|head| head.branch);
         let found = branch.as_deref().and_then(|branch| self.config.environment_of_branch(branch));
         found.ok_or_else(|| {
@@ -108,11 +113,6 @@ impl Workspace {
             None => error.hint(format!("it declares: {}", known.join(", "))),
         }
     }
-}
-
-fn open(global: &Global) -> Result<Repository> {
-    let directory = global.directory.as_deref().unwrap_or_else(|| ".".as_ref());
-    Ok(Repository::discover(directory)?)
 }
 
 fn head(repository: &Repository) -> Result<CommitId> {

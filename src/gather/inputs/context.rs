@@ -14,11 +14,11 @@ use dtbuild_content::tree::{Both, ContentId, Identified};
 
 use super::reads::Reads;
 use crate::changed::{ChangedPath, below, of_path};
-use crate::config::{ConfigError, FILE_NAME, Image, ImageName};
+use crate::config::{ConfigError, FILE_NAME, Image};
 use crate::error::{Error, Kind, Result};
 use crate::git::Repository;
 use crate::plan::{Reader, Unread};
-use crate::workspace::files::{Files, Folder};
+use crate::workspace::{Files, Folder};
 
 /// Where a context is.
 pub(crate) struct Place {
@@ -30,7 +30,15 @@ pub(crate) struct Place {
     pub(crate) line: usize,
 }
 
-/// What of a context can alter an image.
+impl Place {
+    /// The place of an image's main context.
+    fn main(image: &Image) -> Self {
+        let what = format!("the context of `{}`", image.name);
+        Self { folder: image.context.clone(), what, line: image.context_line }
+    }
+}
+
+/// The part of a context that can alter an image.
 pub(crate) struct Inputs {
     place: Place,
     /// The context's folder.
@@ -59,14 +67,13 @@ impl Inputs {
     pub(crate) fn read(
         repository: &Repository,
         files: Files,
-        (name, image): (&ImageName, &Image),
+        image: &Image,
         written: &BTreeSet<PathBuf>,
         reads: Reads,
     ) -> Result<Self> {
         let of_dockerfile = BString::from([image.dockerfile.as_slice(), b".dockerignore"].concat());
         let of_context = join(&image.context, ".dockerignore");
-        let what = format!("the context of `{name}`");
-        let place = Place { folder: image.context.clone(), what, line: image.context_line };
+        let place = Place::main(image);
         let ignore_files = [of_dockerfile, of_context];
         let this = Self::over(repository, files, place, (&ignore_files, written), reads)?;
         let (ignore, paths) = (image.ignore.clone(), image.paths.clone());
@@ -338,9 +345,8 @@ fn written_rules(context: &BString, written: &BTreeSet<PathBuf>) -> String {
 }
 
 /// What is told when there is no such main context.
-pub(crate) fn no_context(files: Files, (name, image): (&ImageName, &Image)) -> ConfigError {
-    let what = format!("the context of `{name}`");
-    no_folder(files, &Place { folder: image.context.clone(), what, line: image.context_line })
+pub(crate) fn no_context(files: Files, image: &Image) -> ConfigError {
+    no_folder(files, &Place::main(image))
 }
 
 /// What is told when there is no such folder.

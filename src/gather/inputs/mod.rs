@@ -10,12 +10,12 @@ use dtbuild_content::snapshot::Snapshot;
 use dtbuild_content::sources::Selection;
 
 use crate::changed::ChangedPath;
-use crate::config::{ContextOrigin, FILE_NAME, Image, ImageName, NamedContexts};
+use crate::config::{ContextOrigin, FILE_NAME, Image, NamedContexts};
 use crate::dockerfile::{Analysis, NamedContext};
 use crate::error::Result;
 use crate::git::Repository;
 use crate::plan::{Reader, Reason, Unread};
-use crate::workspace::files::Files;
+use crate::workspace::Files;
 
 mod context;
 mod reads;
@@ -78,13 +78,13 @@ impl Contexts {
     pub(crate) fn read(
         repository: &Repository,
         files: Files,
-        (name, image): (&ImageName, &Image),
+        image: &Image,
         written: &BTreeSet<PathBuf>,
         analyses: &[Analysis],
     ) -> Result<Self> {
         let dockerfile = image.dockerfile.to_string();
         let reads = Reads::new(dockerfile.clone(), analyses);
-        let main = Inputs::read(repository, files, (name, image), written, reads)?;
+        let main = Inputs::read(repository, files, image, written, reads)?;
         let mut this = Self {
             main,
             folders: BTreeMap::new(),
@@ -97,7 +97,7 @@ impl Contexts {
         }) {
             if let ContextOrigin::Folder(folder) = &declared.origin {
                 let reads = Reads::of_context(dockerfile.clone(), analyses, context);
-                let what = format!("the context `{context}` of `{name}`");
+                let what = format!("the context `{context}` of `{}`", image.name);
                 let place = Place { folder: folder.clone(), what, line: declared.line };
                 let inputs = Inputs::of_context(repository, files, image, place, written, reads)?;
                 this.folders.insert(context.clone(), inputs);

@@ -2,7 +2,7 @@
 //!
 //! What is asked about an image holds everything that its key can depend on: the code, what `build.toml` and `build.lock`
 //! say, the ids of its trees, and the same of the images that it is built from. Where that is not all (a working tree,
-//! links, submodules, other contexts), nothing is remembered. Start with [`Remembered::recall`].
+//! links, submodules, other contexts), nothing is remembered. Start with [`ImageMemory::recall`].
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,13 +18,13 @@ use crate::error::Result;
 use crate::workspace::Workspace;
 use questions::{Questions, nearby, of_changes, of_key};
 
+mod known_images;
 pub(crate) mod questions;
-mod recalled;
 
-pub(crate) use recalled::Recalled;
+pub(crate) use known_images::{KnownImages, Recall};
 
 /// What is remembered of the images of a commit.
-pub(crate) struct Remembered<'a> {
+pub(crate) struct ImageMemory<'a> {
     workspace: &'a Workspace,
     questions: Questions<'a>,
 }
@@ -54,7 +54,7 @@ enum First {
     Needs(BTreeSet<ImageName>),
 }
 
-impl<'a> Remembered<'a> {
+impl<'a> ImageMemory<'a> {
     /// What is remembered of a commit's images; none of the working tree's.
     pub(crate) fn of(workspace: &'a Workspace) -> Result<Option<Self>> {
         let questions = Questions::of(workspace)?;

@@ -15,8 +15,8 @@ use crate::gather::keys::Keys;
 use crate::gather::sources::Source;
 use crate::gather::sources::machine_platform;
 use crate::git::CommitId;
+use crate::workspace::Files;
 use crate::workspace::Workspace;
-use crate::workspace::files::Files;
 
 /// To be raised when a question or an answer comes to mean something else.
 const OWN: &str = "dtbuild image of a commit v2";
@@ -57,15 +57,15 @@ impl<'a> Questions<'a> {
         if let Some(known) = self.asked.borrow().get(name) {
             return Ok(*known);
         }
-        let Some((name, image)) = self.workspace.config.images.get_key_value(name) else { return Ok(None) };
-        let question = self.ask(name, image)?;
-        self.asked.borrow_mut().insert(name, question);
+        let Some(image) = self.workspace.config.images.get(name) else { return Ok(None) };
+        let question = self.ask(image)?;
+        self.asked.borrow_mut().insert(&image.name, question);
         Ok(question)
     }
 
-    fn ask(&self, name: &ImageName, image: &Image) -> Result<Option<Question>> {
+    fn ask(&self, image: &Image) -> Result<Option<Question>> {
         let mut asking = self.common.clone();
-        asking.on(name.as_str().as_bytes());
+        asking.on(image.name.as_str().as_bytes());
         declared(image, &mut asking);
         // Globs of the repository can match anywhere in it, and other contexts lie anywhere.
         if image.paths.is_some() || !image.contexts.is_empty() || image.source != config::Source::Commit {
@@ -198,6 +198,7 @@ fn project(config: &Config, lock: &Lock, asking: &mut Asking) {
 fn declared(image: &Image, asking: &mut Asking) {
     // Taken apart by name, so that a new field cannot be forgotten here. The lines are for messages alone.
     let Image {
+        name: _,
         repository: _,
         context,
         dockerfile,

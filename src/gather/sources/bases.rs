@@ -80,7 +80,7 @@ impl<'a> Bases<'a> {
     }
 
     /// Finds out the digests of `names`.
-    pub(crate) fn resolve(&mut self, names: &BTreeSet<String>) -> Result<()> {
+    pub(crate) async fn resolve(&mut self, names: &BTreeSet<String>) -> Result<()> {
         let mut unknown = BTreeSet::new();
         for name in names {
             match name.split_once('@') {
@@ -91,14 +91,17 @@ impl<'a> Bases<'a> {
             }
         }
         if !unknown.is_empty() {
-            let found = if self.anew { self.ask_anew(&unknown)? } else { self.ask(&unknown)? };
+            let found = if self.anew { self.ask_anew(&unknown).await? } else { self.ask(&unknown).await? };
             self.digests.extend(found);
         }
         Ok(())
     }
 
     /// Finds out more of the configurations that analyses had a use for; of which images more is known now.
-    pub(crate) fn learn(&mut self, unread: &BTreeSet<PlatformImage>) -> Result<BTreeSet<PlatformImage>> {
+    pub(crate) async fn learn(
+        &mut self,
+        unread: &BTreeSet<PlatformImage>,
+    ) -> Result<BTreeSet<PlatformImage>> {
         let (mut learned, mut asked) = (BTreeSet::new(), Vec::new());
         for image in unread.difference(&self.exhausted.clone()) {
             let Some(digest) = self.digests.get(&image.name) else {
@@ -119,7 +122,7 @@ impl<'a> Bases<'a> {
                 _ => drop(self.exhausted.insert(image.clone())),
             }
         }
-        self.read(asked.iter().map(|(_, image)| image))?;
+        self.read(asked.iter().map(|(_, image)| image)).await?;
         for (image, base) in asked {
             let Some(Some(config)) = self.read.get(&base) else {
                 self.exhausted.insert(image);
@@ -135,7 +138,11 @@ impl<'a> Bases<'a> {
     }
 
     /// What `build.lock` is to hold for `names` on `platforms`.
-    pub(crate) fn lock(&mut self, names: &BTreeSet<String>, platforms: BTreeSet<String>) -> Result<Lock> {
+    pub(crate) async fn lock(
+        &mut self,
+        names: &BTreeSet<String>,
+        platforms: BTreeSet<String>,
+    ) -> Result<Lock> {
         let mut needed = Vec::new();
         for (name, digest) in names.iter().filter_map(|name| self.digests.get_key_value(name)) {
             for platform in &platforms {
@@ -145,7 +152,7 @@ impl<'a> Bases<'a> {
         }
         let known = |image: &&BaseImage| self.locked_config(image).is_none();
         let asked: Vec<BaseImage> = needed.iter().filter(known).cloned().collect();
-        self.read(asked.iter())?;
+        self.read(asked.iter()).await?;
         let mut bases = BTreeMap::new();
         for (name, digest) in names.iter().filter_map(|name| self.digests.get_key_value(name)) {
             let of_name = needed.iter().filter(|image| image.name == *name);
@@ -184,7 +191,7 @@ impl<'a> Bases<'a> {
     }
 
     /// Reads configurations that were not read yet.
-    fn read<'i>(&mut self, images: impl Iterator<Item = &'i BaseImage>) -> Result<()> {
+    async fn read<'i>(&mut self, images: impl Iterator<Item = &'i BaseImage>) -> Result<()> {
         let cache = ConfigCache::new(&cache_folder());
         let mut asked = Vec::new();
         for image in images.filter(|image| !self.read.contains_key(*image)).cloned().collect::<BTreeSet<_>>()
@@ -197,34 +204,32 @@ impl<'a> Bases<'a> {
         if asked.is_empty() {
             return Ok(());
         }
-        let (mirrors, registry) = (self.clients.mirrors(), self.clients.registry()?);
-        let configs = self.clients.block_on(async { Ok(cache.read(registry, &asked, &mirrors).await?) })?;
+        let (mirrors, registry) = (self.clients.mirrors().await, self.clients.registry()?);
+        let configs = cache.read(registry, &asked, &mirrors).await?;
         self.read.extend(asked.into_iter().zip(configs));
         Ok(())
     }
 
     /// The digests that the registries serve now, whatever was answered before.
-    fn ask_anew(&self, names: &BTreeSet<String>) -> Result<BTreeMap<String, Digest>> {
-        let (mirrors, registry) = (self.clients.mirrors(), self.clients.registry()?);
-        self.clients.block_on(async {
-            let asked = names.iter().map(|name| async {
-                Ok::<_, Error>((name.clone(), registry.resolve_base(name, &mirrors).await?))
-            });
-            Ok(try_join_all(asked).await?.into_iter().collect())
-        })
+    async fn ask_anew(&self, names: &BTreeSet<String>) -> Result<BTreeMap<String, Digest>> {
+        let (mirrors, registry) = (self.clients.mirrors().await, self.clients.registry()?);
+        let mirrors = &mirrors;
+        let asked = names.iter().map(|name| async move {
+            Ok::<_, Error>((name.clone(), registry.resolve_base(name, mirrors).await?))
+        });
+        Ok(try_join_all(asked).await?.into_iter().collect())
     }
 
     /// The digests that the registries serve: the last hour's answers, else asked in parallel.
-    fn ask(&self, names: &BTreeSet<String>) -> Result<BTreeMap<String, Digest>> {
+    async fn ask(&self, names: &BTreeSet<String>) -> Result<BTreeMap<String, Digest>> {
         let cache = BaseCache::new(&cache_folder(), &Clients::engine_name());
         let mut digests = cache.recall(names);
         let unknown: BTreeSet<String> =
             names.iter().filter(|name| !digests.contains_key(*name)).cloned().collect();
         if !unknown.is_empty() {
             // What the engine pulls from is what a base image's name means to a build.
-            let (mirrors, registry) = (self.clients.mirrors(), self.clients.registry()?);
-            let asked = async { Ok(cache.ask(registry, &unknown, &mirrors).await?) };
-            digests.extend(self.clients.block_on(asked)?);
+            let (mirrors, registry) = (self.clients.mirrors().await, self.clients.registry()?);
+            digests.extend(cache.ask(registry, &unknown, &mirrors).await?);
         }
         Ok(digests)
     }

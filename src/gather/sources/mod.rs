@@ -54,7 +54,7 @@ const SHARE: usize = 8;
 
 impl Sources {
     /// Reads the Dockerfiles of images and of what they are built from.
-    pub(crate) fn read(
+    pub(crate) async fn read(
         workspace: &Workspace,
         bases: &mut Bases<'_>,
         roots: &BTreeSet<ImageName>,
@@ -73,9 +73,9 @@ impl Sources {
             }
             let all = || drafts.values().flat_map(|draft| &draft.analyses);
             let names = all().flat_map(|analysis| &analysis.bases).map(|base| base.name.clone()).collect();
-            bases.resolve(&names)?;
+            bases.resolve(&names).await?;
             let unread = all().flat_map(|analysis| &analysis.unread).cloned().collect();
-            learned = bases.learn(&unread)?;
+            learned = bases.learn(&unread).await?;
             if learned.is_empty() {
                 break order;
             }

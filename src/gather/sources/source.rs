@@ -8,8 +8,8 @@ use crate::dockerfile::{Analysis, Dockerfile, Note, NoteKind, normal_platform};
 use crate::error::{Error, Kind, Result};
 use crate::gather::inputs::{Contexts, Selections};
 use crate::plan::Reason;
+use crate::workspace::Files;
 use crate::workspace::Workspace;
-use crate::workspace::files::Files;
 
 /// What an image is made of, as far as its Dockerfile and `.dockerignore` tell.
 pub(crate) struct Source {
@@ -48,8 +48,7 @@ impl Source {
     ) -> Result<Self> {
         let path = written.image.dockerfile.to_string();
         let (config, image, files) = (&workspace.config, written.image, written.files);
-        let declared = (written.name, image);
-        let contexts = Contexts::read(&workspace.repository, files, declared, &config.written, &analyses)?;
+        let contexts = Contexts::read(&workspace.repository, files, image, &config.written, &analyses)?;
         let words =
             |need| written.words.of(need).map(move |word: &str| (word.to_owned(), ImageName::clone(need)));
         let declared: BTreeSet<&String> =
@@ -60,7 +59,7 @@ impl Source {
         Ok(Self {
             words: dependencies.iter().flat_map(words).collect(),
             dependencies,
-            name: written.name.clone(),
+            name: image.name.clone(),
             files,
             contexts,
             args,
@@ -75,7 +74,7 @@ impl Source {
 
     /// What `build.toml` says of the image.
     pub(crate) fn declared<'a>(&self, config: &'a Config) -> Result<&'a Image> {
-        Ok(declared(config, &self.name)?.1)
+        declared(config, &self.name)
     }
 
     /// The names of the base images, as the Dockerfile has them, expanded.

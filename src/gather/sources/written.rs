@@ -9,13 +9,11 @@ use crate::dockerfile::{Analysis, Configs, Dockerfile, Options, PlatformImage, n
 use crate::error::{Error, Kind, Result};
 use crate::gather::inputs::for_analysis;
 use crate::git::Repository;
-use crate::workspace::files::Files;
+use crate::workspace::Files;
 
 /// An image's Dockerfile, read but not yet analysed.
 pub(crate) struct Written<'a> {
-    /// Which image.
-    pub(crate) name: &'a ImageName,
-    /// What `build.toml` says of it.
+    /// The image as `build.toml` declares it.
     pub(crate) image: &'a Image,
     /// The commit or the disk; the disk also for `source = "worktree"`.
     pub(crate) files: Files,
@@ -36,23 +34,22 @@ impl<'a> Written<'a> {
         (config, words): (&'a Config, &Arc<Words<'a>>),
         name: &ImageName,
     ) -> Result<Self> {
-        let (name, image) = declared(config, name)?;
+        let image = declared(config, name)?;
         let files = if image.source == config::Source::Worktree { Files::Disk } else { files };
         let text = files
             .read(repository, image.dockerfile.as_ref())?
-            .ok_or_else(|| no_dockerfile(repository, files, name, image))?;
+            .ok_or_else(|| no_dockerfile(repository, files, image))?;
         let dockerfile = Dockerfile::parse(&text).map_err(|error| {
             let message = format!("{}:{}: {}", image.dockerfile, error.line, error.reason);
             Error::new(Kind::Usage, message)
         })?;
         Ok(Self {
-            name,
             image,
             files,
             dockerfile,
             digest: blake3::hash(&text).to_hex().to_string(),
             platforms: platforms(image),
-            words: words.for_image(name),
+            words: words.for_image(&image.name),
         })
     }
 
@@ -111,9 +108,9 @@ impl<'a> Written<'a> {
 }
 
 /// What `build.toml` says of an image.
-pub(crate) fn declared<'a>(config: &'a Config, name: &ImageName) -> Result<(&'a ImageName, &'a Image)> {
+pub(crate) fn declared<'a>(config: &'a Config, name: &ImageName) -> Result<&'a Image> {
     let missing = || Error::new(Kind::Usage, format!("build.toml declares no image `{name}`"));
-    config.images.get_key_value(name).ok_or_else(missing)
+    config.images.get(name).ok_or_else(missing)
 }
 
 /// The declared platforms, else that of this machine: images for different machines are different images.
@@ -135,13 +132,13 @@ pub(crate) fn machine_platform() -> String {
     format!("linux/{architecture}")
 }
 
-fn no_dockerfile(repository: &Repository, files: Files, name: &ImageName, image: &Image) -> Error {
+fn no_dockerfile(repository: &Repository, files: Files, image: &Image) -> Error {
     // Where the whole context is missing, that is what to mend.
     let context = files.folder(repository, image.context.as_ref());
     if matches!(context, Ok(None)) {
-        return super::super::inputs::no_context(files, (name, image)).into();
+        return super::super::inputs::no_context(files, image).into();
     }
-    let message = format!("the Dockerfile of `{name}`, `{}`, is not in {files}", image.dockerfile);
+    let message = format!("the Dockerfile of `{}`, `{}`, is not in {files}", image.name, image.dockerfile);
     let error = ConfigError::on_line(config::FILE_NAME, image.dockerfile_line, message);
     let inside = super::super::inputs::join(&image.context, &image.dockerfile.to_string());
     let hint = match files.read(repository, inside.as_ref()) {

@@ -137,7 +137,7 @@ fn summary(plan: &Plan) -> String {
         (DeployDecision::Deploy { .. }, None) => format!("{counts}; deploys"),
         (DeployDecision::Nothing { .. }, Some(environment)) if idle => nothing_to_do(plan, environment),
         (DeployDecision::Nothing { reason }, _) => {
-            format!("{counts}; no deployment: {}", text::one_line(reason))
+            format!("{counts}; no deployment: {reason}")
         }
     }
 }

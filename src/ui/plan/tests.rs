@@ -1,6 +1,7 @@
 //! Plans as they are shown.
 
 use super::*;
+use crate::plan::NoDeploy;
 use crate::ui::samples::{changed, image, planned};
 
 const OLD: &str = "9f8e7d6c5b4a39281706f5e4d3c2b1a099887766";
@@ -15,8 +16,8 @@ fn known() -> Base {
     Base::Known { commit: OLD.into() }
 }
 
-fn nothing(reason: &str) -> DeployDecision {
-    DeployDecision::Nothing { reason: reason.into() }
+fn nothing(reason: NoDeploy) -> DeployDecision {
+    DeployDecision::Nothing { reason }
 }
 
 fn deploy(reasons: Vec<Reason>) -> DeployDecision {
@@ -83,7 +84,7 @@ fn a_missing_base_says_why_and_what_it_costs() {
         planned("client", Decision::Build, vec![Reason::InputsChanged, Reason::NotInCache]),
         planned("db", Decision::Keep, vec![Reason::Unchanged]),
     ];
-    insta::assert_snapshot!(shown(&plan(base, images, nothing("`--no-deploy` was given"))), @r"
+    insta::assert_snapshot!(shown(&plan(base, images, nothing(NoDeploy::NoDeploy))), @r"
     staging: 9f8e7d6..a1b2c3d
       9f8e7d6 is not in this clone: the clone is shallow; keys alone decide, causes are not named
       client  build  its inputs changed; which paths, only the base commit could tell
@@ -95,7 +96,7 @@ fn a_missing_base_says_why_and_what_it_costs() {
 #[test]
 fn nothing_to_do_is_one_clear_line() {
     let images = || vec![planned("client", Decision::Keep, vec![Reason::Unchanged])];
-    let idle = || nothing("staging runs all of this already");
+    let idle = || nothing(NoDeploy::Unchanged);
     insta::assert_snapshot!(shown(&plan(known(), images(), idle())), @r"
     staging: 9f8e7d6..a1b2c3d
       client  keep   unchanged
@@ -109,13 +110,13 @@ fn nothing_to_do_is_one_clear_line() {
 #[test]
 fn a_local_plan_names_no_environment() {
     let images = vec![planned("client", Decision::Build, vec![Reason::NotInCache])];
-    let mut plan = plan(Base::None, images, nothing("a local build"));
+    let mut plan = plan(Base::None, images, nothing(NoDeploy::LocalBuild));
     plan.environment = None;
     plan.head = Head::WorkingTree { commit: Some(NEW.into()) };
     insta::assert_snapshot!(shown(&plan), @r"
     the working tree (on a1b2c3d)
       client  build  no image of this key exists yet
-    1 to build; no deployment: a local build
+    1 to build; no deployment: a local build is not deployed
     ");
 }
 
@@ -123,7 +124,7 @@ fn a_local_plan_names_no_environment() {
 fn a_path_cannot_write_to_the_terminal() {
     let reasons = vec![Reason::PathChanged(changed("a\u{1b}[2J\nb"))];
     let images = vec![planned("client", Decision::Build, reasons)];
-    let shown = shown(&plan(known(), images, nothing("")));
+    let shown = shown(&plan(known(), images, nothing(NoDeploy::Unchanged)));
     assert!(shown.contains("a\\u{1b}[2J\\nb modified"), "{shown}");
 }
 
@@ -131,7 +132,7 @@ fn a_path_cannot_write_to_the_terminal() {
 fn json_is_the_plan_with_a_version() {
     let images = vec![planned("client", Decision::Build, vec![Reason::PathChanged(changed("a"))])];
     let mut out = Vec::new();
-    write_plan_json(&mut out, &plan(known(), images, nothing("asked not to"))).unwrap();
+    write_plan_json(&mut out, &plan(known(), images, nothing(NoDeploy::NoDeploy))).unwrap();
     let json: serde_json::Value = serde_json::from_slice(&out).unwrap();
     assert_eq!(json["version"], 1);
     assert_eq!(json["base"]["commit"], OLD);

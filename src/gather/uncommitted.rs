@@ -1,7 +1,7 @@
-//! Whether anything that an image reads differs from a commit. Start with [`any`].
+//! Uncommitted changes among the inputs of images. Start with [`reads_any`].
 //!
-//! Comparing a whole working tree with git's index takes longer than all keys do. It is done to name paths, so
-//! only where there are some to name.
+//! Comparing a whole working tree with git's index takes longer than all keys do. The comparison only names paths,
+//! so it is made where an image reads one of them.
 
 use std::collections::BTreeMap;
 
@@ -11,27 +11,26 @@ use super::sources::Source;
 use crate::config::ImageName;
 use crate::error::Result;
 use crate::git::CommitId;
-use crate::workspace::Workspace;
-use crate::workspace::files::Files;
+use crate::workspace::{Files, Workspace};
 
 /// Whether any of the images reads something that is not as `commit` has it.
-pub(crate) fn any(
+pub(crate) fn reads_any(
     workspace: &Workspace,
     commit: CommitId,
     sources: &BTreeMap<ImageName, Source>,
     keys: &Keys,
 ) -> bool {
-    // Only that nothing is touched is remembered.
+    // Only that nothing differs is remembered.
     let question = questions::of_disk(workspace, commit, sources, keys).ok().flatten();
     let memo = workspace.repository.memo();
     if question.is_some_and(|question| memo.recall(&question).is_some()) {
         return false;
     }
     // What cannot be read of the commit is not what the image reads.
-    let touched = |name: &ImageName, source: &Source| {
+    let differs = |name: &ImageName, source: &Source| {
         keys.get(name).is_none_or(|keyed| !is_as_in(workspace, commit, source, keyed).unwrap_or(false))
     };
-    let any = sources.iter().any(|(name, source)| touched(name, source));
+    let any = sources.iter().any(|(name, source)| differs(name, source));
     if let Some(question) = question.filter(|_| !any) {
         memo.note(question, vec![1]);
     }

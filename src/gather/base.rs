@@ -1,0 +1,52 @@
+//! The base: the release that the environment runs, from its record. Start with [`Base`].
+
+use dtbuild_content::key::ImageKey;
+
+use crate::config::ImageName;
+use crate::git::CommitId;
+use crate::plan::{Deployed, DeployedImage};
+use crate::record::{self, Deployment, Record};
+
+/// What the environment runs; made once, before any key.
+#[derive(Default)]
+pub(crate) struct Base {
+    /// The commit that was deployed.
+    pub(crate) commit: Option<CommitId>,
+    /// The images that run.
+    pub(crate) current: Option<Deployed>,
+    /// Whether the last deployment left the environment in an unsure state.
+    pub(crate) last_failed: bool,
+}
+
+impl Base {
+    /// The base of an environment with this record.
+    pub(crate) fn of(record: &Record) -> Self {
+        let deployed = record.current();
+        Self {
+            commit: deployed.and_then(|deployment| deployment.commit.as_deref()?.parse().ok()),
+            current: deployed.map(images),
+            last_failed: record.is_unsure(),
+        }
+    }
+
+    /// The image that the environment runs under this name.
+    pub(super) fn running(&self, image: &ImageName) -> Option<&DeployedImage> {
+        self.current.as_ref()?.images.get(image)
+    }
+
+    /// Whether the environment runs an image with this very key.
+    pub(super) fn runs(&self, image: &ImageName, key: &ImageKey) -> bool {
+        self.running(image).is_some_and(|running| running.key == *key)
+    }
+}
+
+/// The images of a deployment. One whose key's fields were not kept counts as not deployed: that costs a look-up and an
+/// explanation.
+fn images(deployment: &Deployment) -> Deployed {
+    let image = |image: &record::DeployedImage| {
+        let digest = image.reference.digest()?.clone();
+        Some(DeployedImage { key: image.key, fields: image.fields.clone()?, digest })
+    };
+    let images = deployment.images.iter().filter_map(|(name, running)| Some((name.clone(), image(running)?)));
+    Deployed { deploy_inputs: deployment.deploy_inputs.clone(), images: images.collect() }
+}

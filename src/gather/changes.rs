@@ -1,0 +1,155 @@
+//! The changed paths between the base and the head: they explain, and decide nothing.
+//!
+//! Start with [`Diff`], which git's objects give before any key is known. [`Diff::complete`] makes [`Changes`] of it
+//! when keys have shown whether more is worth its time: a fetch of a base that the clone lacks, or a look at the disk.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::base::Base;
+use super::deploy_inputs::DeployInputs;
+use super::keys::Keys;
+use super::query::Query;
+use super::sources::Source;
+use super::uncommitted;
+use crate::changed::ChangedPath;
+use crate::clients::Clients;
+use crate::config::ImageName;
+use crate::error::Result;
+use crate::git::{CommitId, GitError, MissingReason, Presence, Repository};
+use crate::plan;
+use crate::workspace::{Files, Workspace};
+
+/// The time that an explanation is waited for.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The difference between the base and the head, as far as the clone can tell.
+pub(crate) enum Diff {
+    /// There is nothing to compare with.
+    None,
+    /// The paths that differ between two commits.
+    Known { base: CommitId, paths: Vec<ChangedPath> },
+    /// The clone lacks the base, or its folders.
+    Missing { base: CommitId, reason: MissingReason },
+    /// The disk is compared with this commit.
+    Disk { head: CommitId },
+}
+
+/// The changed paths, made once.
+pub(crate) struct Changes {
+    /// The commit, and whether the clone has it.
+    pub(crate) base: plan::Base,
+    /// The changed paths, sorted; empty where the base is not known.
+    pub(crate) paths: Vec<ChangedPath>,
+}
+
+impl Diff {
+    /// Compares with the query's own base, else with the commit that the environment runs, else (for the disk) with HEAD.
+    pub(crate) fn with(base: &Base, workspace: &Workspace, query: &Query) -> Result<Self> {
+        let repository = &workspace.repository;
+        let commit = match query.base() {
+            // A commit that the clone lacks is missed, as one that the record names.
+            Some(revision) => {
+                Some(repository.resolve(revision).or_else(|error| revision.parse().map_err(|_| error))?)
+            }
+            None => base.commit,
+        };
+        match (workspace.files, commit) {
+            (Files::Disk, _) if query.scope().explained => {
+                Ok(repository.head()?.map_or(Self::None, |head| Self::Disk { head: head.commit }))
+            }
+            (Files::Disk, _) | (Files::Commit(_), None) => Ok(Self::None),
+            (Files::Commit(head), Some(base)) => Self::between(repository, base, head),
+        }
+    }
+
+    fn between(repository: &Repository, base: CommitId, head: CommitId) -> Result<Self> {
+        if let Presence::Missing { reason } = repository.has_commit(base)? {
+            return Ok(Self::Missing { base, reason });
+        }
+        match repository.changed_paths(base, head) {
+            Ok(paths) => Ok(Self::Known { base, paths }),
+            Err(GitError::MissingObject { .. }) => {
+                Ok(Self::Missing { base, reason: MissingReason::Treeless })
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The changed paths as far as they are known yet.
+    pub(super) fn paths(&self) -> &[ChangedPath] {
+        match self {
+            Self::Known { paths, .. } => paths,
+            Self::None | Self::Missing { .. } | Self::Disk { .. } => &[],
+        }
+    }
+
+    /// Whether the clone lacks the base.
+    pub(super) fn lacks_base(&self) -> bool {
+        matches!(self, Self::Missing { .. })
+    }
+
+    /// The changed paths.
+    ///
+    /// A base that the clone lacks is fetched where somebody is to be told why images are built, and only the base's paths
+    /// can tell: a run that builds fetches nothing, nor does a preview in which no input changed, nor `--offline`. The
+    /// disk is compared where an image reads any of its differences, or all of them are asked for.
+    pub(crate) async fn complete(
+        self,
+        clients: &Clients,
+        workspace: &Workspace,
+        query: &Query,
+        (base, deploy): (&Base, &DeployInputs),
+        (sources, keys): (&BTreeMap<ImageName, Source>, &Keys),
+    ) -> Result<Changes> {
+        let repository = &workspace.repository;
+        Ok(match self {
+            Self::None => Changes { base: plan::Base::None, paths: Vec::new() },
+            Self::Known { base, paths } => Changes::since(base, paths),
+            Self::Disk { head } => {
+                let wanted = query.needs_all() || uncommitted::reads_any(workspace, head, sources, keys);
+                let paths = if wanted { repository.changed_in_working_tree()? } else { Vec::new() };
+                Changes::since(head, paths)
+            }
+            Self::Missing { base: commit, reason } => {
+                let Files::Commit(head) = workspace.files else {
+                    return Ok(Changes::lacking(commit, reason.to_string()));
+                };
+                let asked = !clients.is_offline() && query.scope().explained;
+                if !asked || !lacks_causes(base, deploy, keys) {
+                    return Ok(Changes::lacking(commit, reason.to_string()));
+                }
+                let fetched = repository.fetched_changes(commit, head, PATIENCE);
+                match clients.until_signal(fetched).await? {
+                    Ok(paths) => Changes::since(commit, paths),
+                    Err(error) => Changes::lacking(commit, format!("{}, and {error}", reason.cause())),
+                }
+            }
+        })
+    }
+}
+
+impl Changes {
+    fn since(base: CommitId, paths: Vec<ChangedPath>) -> Self {
+        Self { base: plan::Base::Known { commit: base.to_string() }, paths }
+    }
+
+    /// Without the base: keys alone decide.
+    fn lacking(base: CommitId, reason: String) -> Self {
+        Self { base: plan::Base::Missing { commit: base.to_string(), reason }, paths: Vec::new() }
+    }
+}
+
+/// Whether an image, or the deployment, reads something else than when it was deployed.
+fn lacks_causes(base: &Base, deploy: &DeployInputs, keys: &Keys) -> bool {
+    let Some(current) = &base.current else { return false };
+    let reads_else = |name: &ImageName| {
+        let (running, keyed) = (current.images.get(name), keys.get(name));
+        let Some((running, keyed)) = running.zip(keyed).filter(|(old, new)| old.key != new.key) else {
+            return false;
+        };
+        let (Some(old), Some(new)) = (running.fields.read(), keyed.fields.read()) else { return false };
+        old.contexts != new.contexts || old.paths != new.paths
+    };
+    keys.keys().any(reads_else) || deploy.digest != current.deploy_inputs
+}

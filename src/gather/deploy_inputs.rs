@@ -1,0 +1,36 @@
+//! The files that a deployment itself reads, such as a playbook: a change of them deploys again, and builds nothing.
+//! Start with [`DeployInputs`].
+
+use bstr::BStr;
+use dtbuild_content::globs::{GlobFilter, Globs};
+
+use super::query::Query;
+use crate::changed::ChangedPath;
+use crate::error::Result;
+use crate::workspace::Workspace;
+
+/// The files of the globs `paths` of an environment's deployment.
+pub(crate) struct DeployInputs {
+    globs: Option<Globs>,
+    /// The digest of the files' tree; none where the environment declares no `paths`.
+    pub(crate) digest: Option<String>,
+}
+
+impl DeployInputs {
+    /// Identifies the files of the query's environment.
+    pub(crate) fn read(workspace: &Workspace, query: &Query) -> Result<Self> {
+        let deploy = query.declared(workspace).and_then(|environment| environment.deploy.as_ref());
+        let Some(globs) = deploy.and_then(|deploy| deploy.paths.clone()) else {
+            return Ok(Self { globs: None, digest: None });
+        };
+        let filter = GlobFilter::including(globs.clone(), "");
+        let digest = workspace.files.digest(&workspace.repository, BStr::new(""), &filter)?;
+        Ok(Self { globs: Some(globs), digest: digest.map(|id| id.to_string()) })
+    }
+
+    /// Those of the changed paths that are among the files.
+    pub(crate) fn changed(&self, changes: &[ChangedPath]) -> Vec<ChangedPath> {
+        let Some(globs) = &self.globs else { return Vec::new() };
+        changes.iter().filter(|change| globs.matches(change.path.as_ref())).cloned().collect()
+    }
+}

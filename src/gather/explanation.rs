@@ -1,0 +1,123 @@
+//! Explanations: why an image is built, and which images read a path. Start with [`explain`] and [`readers`].
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bstr::{BStr, BString};
+
+use super::query::{Detail, Query};
+use super::{Bases, Gathered, Sources, gather};
+use crate::clients::Clients;
+use crate::config::ImageName;
+use crate::error::{Error, Kind, Result};
+use crate::plan::{self, Plan, PlannedImage, Reader, Reason, Unread};
+use crate::process::Timings;
+use crate::workspace::Workspace;
+
+/// The explanation of one image of a plan.
+pub struct Explanation {
+    /// The plan.
+    pub plan: Plan,
+    /// The image.
+    pub image: PlannedImage,
+    /// Its Dockerfile, as `build.toml` names it.
+    pub dockerfile: String,
+    /// The reasons, each changed path with what reads it.
+    pub causes: Vec<(Reason, Vec<Reader>)>,
+    /// The images that are built from this one, directly or not.
+    pub dependents: Vec<ImageName>,
+    /// The remarks on inputs that are not exact, or count as a whole.
+    pub notes: Vec<String>,
+}
+
+/// The images that read a path, each with what of it reads the path, or why it does not.
+pub struct Readers {
+    /// The path from the repository's root.
+    pub path: BString,
+    /// Whether the file is there.
+    pub exists: bool,
+    /// The images.
+    pub images: BTreeMap<ImageName, std::result::Result<Vec<Reader>, Unread>>,
+}
+
+/// Explains what the query's plan does with one of its images.
+///
+/// # Errors
+/// When the image is unknown, or a plan cannot be made.
+pub async fn explain(
+    clients: &Clients,
+    workspace: &Workspace,
+    query: Query,
+    image: &ImageName,
+) -> Result<Explanation> {
+    workspace.check_images([image])?;
+    let mut query = query.with_detail(Detail::All);
+    query.scope_mut().images.insert(image.clone());
+    let record = match query.environment() {
+        Some(environment) => Some(clients.newest_record(workspace, environment).await?),
+        None => None,
+    };
+    let gathered = gather(clients, workspace, &query, record.as_ref(), &Timings::default()).await?;
+    let plan = Plan::decide(&gathered.facts)?;
+    let planned = plan.images.iter().find(|planned| planned.name == *image).cloned();
+    let planned =
+        planned.ok_or_else(|| Error::new(Kind::Usage, format!("the plan has no image `{image}`")))?;
+    let source = gathered.source(image)?;
+    Ok(Explanation {
+        dockerfile: source.declared(&workspace.config)?.dockerfile.to_string(),
+        causes: causes(&gathered, &planned)?,
+        dependents: dependents(&gathered, image),
+        notes: gathered.selections(image).map(|selections| source.inexact(selections)).unwrap_or_default(),
+        image: planned,
+        plan,
+    })
+}
+
+/// Finds the images that a file is an input of. The file need not be there.
+///
+/// # Errors
+/// When `path` leads out of the repository, or a Dockerfile cannot be read.
+pub async fn readers(clients: &Clients, workspace: &Workspace, path: &str) -> Result<Readers> {
+    let path = normal(path)?;
+    let all: BTreeSet<ImageName> = workspace.config.images.keys().cloned().collect();
+    let sources = Sources::read(workspace, &mut Bases::locked(clients, workspace), &all).await?;
+    let path_read: &BStr = path.as_ref();
+    let mut images = BTreeMap::new();
+    for (name, source) in &sources.images {
+        let selections = source.contexts.select(&workspace.repository, source.files)?;
+        images.insert(name.clone(), source.contexts.readers(&selections, path_read));
+    }
+    let exists = workspace.files.read(&workspace.repository, path_read)?.is_some();
+    Ok(Readers { path, exists, images })
+}
+
+fn causes(gathered: &Gathered, image: &PlannedImage) -> Result<Vec<(Reason, Vec<Reader>)>> {
+    let contexts = &gathered.source(&image.name)?.contexts;
+    let readers = |reason: &Reason| -> Vec<Reader> {
+        match (reason, gathered.selections(&image.name)) {
+            (Reason::PathChanged(changed), Some(selections)) => {
+                contexts.readers(selections, changed.path.as_ref()).unwrap_or_default()
+            }
+            _ => Vec::new(),
+        }
+    };
+    Ok(image.reasons.iter().map(|reason| (reason.clone(), readers(reason))).collect())
+}
+
+fn dependents(gathered: &Gathered, image: &ImageName) -> Vec<ImageName> {
+    let needs: BTreeMap<_, _> =
+        gathered.facts.images.iter().map(|facts| (facts.name.clone(), facts.dependencies.clone())).collect();
+    let stands_on = |name: &&ImageName| {
+        *name != image && plan::graph::closure(&BTreeSet::from([(*name).clone()]), &needs).contains(image)
+    };
+    needs.keys().filter(stands_on).cloned().collect()
+}
+
+/// A path from the repository's root, without the parts that mean nothing in it.
+fn normal(path: &str) -> Result<BString> {
+    let parts: Vec<&str> = path.split('/').filter(|part| !matches!(*part, "" | ".")).collect();
+    if parts.is_empty() || path.starts_with('/') || parts.contains(&"..") {
+        return Err(Error::new(Kind::Usage, format!("`{path}` is not the path of a file of the repository"))
+            .hint("paths are from the repository's root"));
+    }
+    Ok(parts.join("/").into())
+}

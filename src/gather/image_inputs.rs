@@ -1,0 +1,51 @@
+//! The files that one image's key covers. Start with [`ImageInputs::find`].
+
+use std::collections::BTreeSet;
+
+use super::{Bases, Part, Selections, Source, Sources};
+use crate::clients::Clients;
+use crate::config::ImageName;
+use crate::error::{Error, Kind, Result};
+use crate::workspace::{Files, Workspace};
+
+/// The inputs of one image.
+pub struct ImageInputs {
+    source: Source,
+    selections: Selections,
+}
+
+impl ImageInputs {
+    /// Finds the inputs of an image.
+    ///
+    /// # Errors
+    /// When `build.toml` declares no such image, or its Dockerfile cannot be read.
+    pub async fn find(clients: &Clients, workspace: &Workspace, image: &ImageName) -> Result<Self> {
+        workspace.check_images([image])?;
+        let roots = BTreeSet::from([image.clone()]);
+        let mut sources = Sources::read(workspace, &mut Bases::locked(clients, workspace), &roots).await?;
+        let source = sources.images.remove(image);
+        let source = source
+            .ok_or_else(|| Error::new(Kind::Usage, format!("build.toml declares no image `{image}`")))?;
+        let selections = source.contexts.select(&workspace.repository, source.files)?;
+        Ok(Self { source, selections })
+    }
+
+    /// The commit, or the disk, that the files are of.
+    #[must_use]
+    pub fn files(&self) -> Files {
+        self.source.files
+    }
+
+    /// The files of each context, the main one first.
+    pub(crate) fn parts(&self, workspace: &Workspace) -> Result<Vec<Part<'_>>> {
+        self.source.contexts.parts(&workspace.repository, self.source.files, &self.selections)
+    }
+
+    /// The remarks on inputs that are not exact, and on what is fetched that nothing fixes.
+    #[must_use]
+    pub fn notes(&self) -> Vec<String> {
+        let mut notes = self.source.notes(&self.selections);
+        notes.extend(self.source.stale_notes());
+        notes
+    }
+}

@@ -1,0 +1,61 @@
+//! `build.lock`, made anew from what the Dockerfiles name and the registries serve. Start with [`relock`].
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Bases, Source, Sources};
+use crate::clients::Clients;
+use crate::config::Lock;
+use crate::error::{Error, Kind, Result};
+use crate::reference::Digest;
+use crate::workspace::Workspace;
+
+/// The base images whose registries are asked again, though `build.lock` has their digests.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Renewal {
+    /// None: only the missing entries are added.
+    Missing,
+    /// All of them.
+    All,
+    /// The named ones.
+    Named(Vec<String>),
+}
+
+/// Finds out what `build.lock` is to hold.
+///
+/// # Errors
+/// When a Dockerfile cannot be read, a registry does not answer, or no Dockerfile names a base that is to be renewed.
+pub async fn relock(clients: &Clients, workspace: &Workspace, renewal: &Renewal) -> Result<Lock> {
+    let old = &workspace.lock;
+    let all = workspace.config.images.keys().cloned().collect();
+    let mut bases = Bases::moved(clients, workspace, kept(renewal, old));
+    let sources = Sources::read(workspace, &mut bases, &all).await?;
+    let sources = || sources.images.values();
+    let names: BTreeSet<String> = sources().flat_map(Source::bases).map(str::to_owned).collect();
+    check(renewal, &names)?;
+    let platforms = if names.is_empty() {
+        BTreeSet::new()
+    } else {
+        old.platforms.iter().cloned().chain(sources().flat_map(Source::base_platforms)).collect()
+    };
+    bases.lock(&names, platforms).await
+}
+
+/// The digests that nobody asks anew for.
+fn kept(renewal: &Renewal, old: &Lock) -> BTreeMap<String, Digest> {
+    let keeps = |name: &String| match renewal {
+        Renewal::Missing => true,
+        Renewal::All => false,
+        Renewal::Named(named) => !named.contains(name),
+    };
+    let kept = old.bases.iter().filter(|(name, _)| keeps(name));
+    kept.map(|(name, base)| (name.clone(), base.digest.clone())).collect()
+}
+
+/// Checks that the names that are to be renewed are there.
+fn check(renewal: &Renewal, names: &BTreeSet<String>) -> Result<()> {
+    let Renewal::Named(named) = renewal else { return Ok(()) };
+    let Some(unknown) = named.iter().find(|name| !names.contains(*name)) else { return Ok(()) };
+    let known: Vec<&str> = names.iter().map(String::as_str).collect();
+    let message = format!("no Dockerfile names the base image `{unknown}`");
+    Err(Error::new(Kind::Usage, message).hint(format!("they name: {}", known.join(", "))))
+}

@@ -1,0 +1,134 @@
+//! The images that need not be read, since an earlier run found out all that is wanted of them. Start with
+//! [`KnownImages::find`].
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use dtbuild_content::key::ImageKey;
+
+use super::ImageMemory;
+use crate::clients::Clients;
+use crate::config::ImageName;
+use crate::error::Result;
+use crate::gather::base::Base;
+use crate::gather::changes::Diff;
+use crate::gather::hits;
+use crate::gather::query::{Detail, Query};
+use crate::plan::ImageFacts;
+use crate::workspace::Workspace;
+
+/// The images of a query, sorted into those that are known and those that have to be read.
+#[derive(Default)]
+pub(crate) struct KnownImages {
+    /// The facts of those that need not be read.
+    pub(crate) images: Vec<ImageFacts>,
+    /// Those that have to be read.
+    pub(crate) unread: BTreeSet<ImageName>,
+    /// Those among them whose key, this one, the cache is known not to have.
+    pub(crate) missed: BTreeMap<ImageName, ImageKey>,
+}
+
+/// The memory of a workspace's images, and what a recalled key is compared with.
+pub(crate) struct Recall<'a, 'w> {
+    pub(crate) workspace: &'a Workspace,
+    pub(crate) memory: &'a ImageMemory<'w>,
+    pub(crate) base: &'a Base,
+    pub(crate) diff: &'a Diff,
+}
+
+impl KnownImages {
+    /// No known images: all of the query's have to be read.
+    pub(crate) fn none(query: &Query) -> Self {
+        Self { unread: query.scope().images.clone(), ..Self::default() }
+    }
+
+    /// Recalls the images in question, and those that they are built from where the environment runs another key.
+    pub(crate) fn find(recall: &Recall<'_, '_>, query: &Query) -> Result<Self> {
+        let (mut this, mut needed) = (Self::default(), BTreeSet::new());
+        let asked = &query.scope().images;
+        this.images.reserve_exact(asked.len());
+        for image in asked {
+            this.add(recall, image, true, &mut needed)?;
+        }
+        let mut seen = asked.clone();
+        while let Some(image) = needed.pop_first() {
+            if seen.insert(image.clone()) {
+                this.add(recall, &image, false, &mut needed)?;
+            }
+        }
+        Ok(this)
+    }
+
+    /// Adds an image to those that are known, or to those that have to be read.
+    fn add(
+        &mut self,
+        recall: &Recall<'_, '_>,
+        name: &ImageName,
+        released: bool,
+        needed: &mut BTreeSet<ImageName>,
+    ) -> Result<()> {
+        let Some(facts) = recall.facts(name, released)? else {
+            self.unread.insert(name.clone());
+            return Ok(());
+        };
+        if !recall.base.runs(name, &facts.key) {
+            needed.extend(facts.dependencies.iter().cloned());
+        }
+        self.images.push(facts);
+        Ok(())
+    }
+
+    /// Leaves those to be read that are to be built, if more is wanted of them than what a plan says.
+    pub(crate) async fn look_up(mut self, clients: &Clients, query: &Query, base: &Base) -> Result<Self> {
+        if query.scope().detail == Detail::Plan {
+            return Ok(self);
+        }
+        // Who builds for this machine alone has the working tree built, of which nothing is remembered.
+        if let Query::Release { .. } = query {
+            hits::look_up(clients, query, base, &mut self.images, &self.missed).await?;
+        }
+        let is_there = |image: &ImageFacts| image.cached || base.runs(&image.name, &image.key);
+        let (images, missed) = self.images.into_iter().partition(is_there);
+        self.images = images;
+        for image in missed {
+            self.missed.insert(image.name.clone(), image.key);
+            self.unread.insert(image.name);
+        }
+        Ok(self)
+    }
+}
+
+impl Recall<'_, '_> {
+    /// The facts of an image that a plan is decided from, if earlier runs found out all of them.
+    fn facts(&self, name: &ImageName, released: bool) -> Result<Option<ImageFacts>> {
+        let Some(image) = self.workspace.config.images.get(name) else { return Ok(None) };
+        let Some(known) = self.memory.recall(name)? else { return Ok(None) };
+        let (fields, changes) = match self.base.running(name) {
+            // There is no cause to tell.
+            Some(running) if running.key == known.answer.key => (running.fields.clone(), Vec::new()),
+            // The base is fetched only where what is read shows that its paths are to be named.
+            Some(_) if self.diff.lacks_base() => return Ok(None),
+            _ => {
+                let Some(fields) = self.memory.fields(&known.answer.key) else { return Ok(None) };
+                let Some(changes) = self.memory.changed(image, &known, self.diff.paths()) else {
+                    return Ok(None);
+                };
+                (fields, changes)
+            }
+        };
+        Ok(Some(ImageFacts {
+            name: name.clone(),
+            repository: image.repository.clone(),
+            dockerfile: image.dockerfile.to_string(),
+            key: known.answer.key,
+            fields,
+            dependencies: known.answer.dependencies,
+            notes: known.answer.notes,
+            changes,
+            // Nothing is remembered of an image that fetches what nothing fixes.
+            stale: Vec::new(),
+            cached: false,
+            digest: None,
+            released,
+        }))
+    }
+}

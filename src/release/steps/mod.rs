@@ -1,0 +1,118 @@
+//! The steps of a release on its way to its environment. Start with [`ReleaseRun::execute`], which is their list.
+//!
+//! A step between two of them, such as one that signs what was pushed, is a file here and a line in that list.
+
+use std::collections::BTreeMap;
+
+use time::OffsetDateTime;
+
+use super::Observer;
+use super::builds::Builds;
+use crate::config::{Environment, ImageName};
+use crate::deploy::Release;
+use crate::error::Result;
+use crate::plan::{DeployDecision, Plan, Reason};
+use crate::record::{self, Lease, Outcome, Record, Store, Stored};
+use crate::reference::Digest;
+use crate::registry::Registry;
+use crate::workspace::Workspace;
+
+mod build;
+mod check;
+mod deploy;
+mod record_outcome;
+mod tag;
+
+use record_outcome::Ledger;
+
+/// One release, one environment.
+pub(super) struct ReleaseRun<'a> {
+    /// The repository.
+    pub(super) workspace: &'a Workspace,
+    /// The environment.
+    pub(super) environment: &'a Environment,
+    /// The plan.
+    pub(super) plan: &'a Plan,
+    /// The builds of the plan.
+    pub(super) builds: Builds,
+    /// The registry of images and tags.
+    pub(super) registry: &'a Registry,
+    /// The store of the environment's record.
+    pub(super) store: &'a dyn Store,
+    /// Who watches the run.
+    pub(super) observer: &'a Observer,
+    /// The time at which the run began.
+    pub(super) started: OffsetDateTime,
+}
+
+/// The digest of every image of the release.
+type Digests = BTreeMap<ImageName, Digest>;
+
+impl ReleaseRun<'_> {
+    /// Does all of it under the lease, and returns the release.
+    ///
+    /// Before anything changes that the environment sees, the record says that a deployment was started; how
+    /// it ended is written last. So a run that is killed in between is known to the next one.
+    pub(super) async fn execute(&self, stored: Stored, lease: &mut Lease) -> Result<Release> {
+        let mut ledger = Ledger::new(self, stored);
+        let digests = match record::hold(self.store, lease, self.build_and_check()).await? {
+            Ok(digests) => digests,
+            Err(error) => {
+                let outcome = Outcome::NotBuilt { reason: error.message.clone() };
+                ledger.write(outcome, &Digests::new(), lease).await?;
+                return Err(error);
+            }
+        };
+        let release = self.release(&digests);
+        if self.runs_already(ledger.record(), &digests) {
+            return Ok(release);
+        }
+        if matches!(self.plan.deploy, DeployDecision::Nothing { .. }) {
+            // Recorded first: the next run must know that the tags may name this release.
+            ledger.write(Outcome::Tagged, &digests, lease).await?;
+            record::hold(self.store, lease, self.move_tags(&digests)).await??;
+            return Ok(release);
+        }
+        ledger.write(Outcome::Started, &digests, lease).await?;
+        let applied = record::hold(self.store, lease, self.tag_and_deploy(&digests, &release)).await?;
+        let outcome = match &applied {
+            Ok(()) => Outcome::Succeeded,
+            Err(error) => Outcome::Failed { reason: error.message.clone() },
+        };
+        ledger.write(outcome, &digests, lease).await?;
+        applied.map(|()| release)
+    }
+
+    async fn build_and_check(&self) -> Result<Digests> {
+        let digests = self.build().await?;
+        self.observer.unless_cancelled(self.check(&digests)).await?;
+        Ok(digests)
+    }
+
+    async fn tag_and_deploy(&self, digests: &Digests, release: &Release) -> Result<()> {
+        self.move_tags(digests).await?;
+        self.deploy(release).await
+    }
+
+    /// Whether the environment runs what was built: where nothing fixes what a build fetches, only its digest
+    /// tells.
+    fn runs_already(&self, record: &Record, digests: &Digests) -> bool {
+        let DeployDecision::Deploy { reasons } = &self.plan.deploy else { return false };
+        let Some(current) = record.current() else { return false };
+        let only_images = reasons.iter().all(|reason| matches!(reason, Reason::ReleaseChanged { .. }));
+        let running = current.images.iter().map(|(name, image)| (name, image.reference.digest()));
+        only_images && running.eq(digests.iter().map(|(name, digest)| (name, Some(digest))))
+    }
+
+    fn release(&self, digests: &Digests) -> Release {
+        let pinned = self.plan.images.iter().filter_map(|image| {
+            Some((image.name.clone(), image.repository.pinned(digests.get(&image.name)?)))
+        });
+        Release {
+            project: self.workspace.config.project.clone(),
+            environment: self.environment.name.clone(),
+            commit: self.plan.head.commit().map(str::to_owned),
+            images: pinned.collect(),
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! The step that writes into the environment's record what became of the release. Start with [`Ledger`].
+
+use time::OffsetDateTime;
+
+use super::{Digests, ReleaseRun};
+use crate::error::Result;
+use crate::record::{DeployedImage, Deployment, Lease, Outcome, Record, Stored};
+
+/// The environment's record while a run adds its deployment.
+pub(super) struct Ledger<'a> {
+    run: &'a ReleaseRun<'a>,
+    stored: Stored,
+}
+
+impl<'a> Ledger<'a> {
+    /// The ledger of a run over the record that it read.
+    pub(super) fn new(run: &'a ReleaseRun<'a>, stored: Stored) -> Self {
+        Self { run, stored }
+    }
+
+    /// The record as it was last read or written.
+    pub(super) fn record(&self) -> &Record {
+        &self.stored.record
+    }
+
+    /// Writes the deployment of this run, or writes it anew.
+    pub(super) async fn write(&mut self, outcome: Outcome, digests: &Digests, lease: &Lease) -> Result<()> {
+        let run = self.run;
+        let images = run.plan.images.iter().filter_map(|image| {
+            let reference = image.repository.pinned(digests.get(&image.name)?);
+            let fields = Some(image.fields.clone());
+            Some((image.name.clone(), DeployedImage { reference, key: image.key, fields }))
+        });
+        self.stored.record.add(Deployment {
+            id: Deployment::name(run.started),
+            commit: run.plan.head.commit().map(str::to_owned),
+            started: run.started,
+            finished: OffsetDateTime::now_utc(),
+            outcome,
+            images: images.collect(),
+            deploy: run.environment.deploy.as_ref().map(|deploy| deploy.trigger.kind().to_owned()),
+            deploy_inputs: run.plan.deploy_inputs.clone(),
+            by: env!("CARGO_PKG_VERSION").to_owned(),
+        });
+        self.stored.revision = run.store.write(&self.stored.record, &self.stored.revision, lease).await?;
+        Ok(())
+    }
+}

@@ -1,4 +1,4 @@
-//! What can go wrong with a repository, and what to do about it.
+//! The errors of a repository, each with what to do. Start with [`GitError`].
 
 use std::fmt;
 use std::io;
@@ -9,10 +9,10 @@ use dtbuild_content::tree::{self, ContentId};
 
 use super::CommitId;
 
-/// What a library below reported.
+/// The error of a library below.
 pub(super) type Cause = Box<dyn std::error::Error + Send + Sync>;
 
-/// Why something about a repository cannot be had.
+/// Why a repository, or something in it, cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum GitError {
     /// No repository holds the folder.
@@ -30,17 +30,17 @@ pub enum GitError {
         /// The folder.
         path: PathBuf,
     },
-    /// The repository's format is not one that can be read.
+    /// The repository has a format that cannot be read.
     #[error("the repository `{}` uses {what}, which cannot be read; {hint}", path.display())]
     UnsupportedFormat {
-        /// Its git folder.
+        /// The git folder.
         path: PathBuf,
         /// The format or extension.
         what: String,
         /// What to do.
         hint: &'static str,
     },
-    /// The repository is there, but cannot be opened.
+    /// The repository exists, but cannot be opened.
     #[error("failed to open the git repository of `{}`; does `git status` work there?", path.display())]
     Open {
         /// The folder.
@@ -52,7 +52,7 @@ pub enum GitError {
     /// The repository is bare.
     #[error("the repository `{}` has no work tree; make one with `git worktree add`", path.display())]
     NoWorkTree {
-        /// Its git folder.
+        /// The git folder.
         path: PathBuf,
     },
     /// A folder is not part of the work tree.
@@ -63,10 +63,10 @@ pub enum GitError {
         /// The root of the work tree.
         root: PathBuf,
     },
-    /// A revision names nothing.
+    /// A revision names no commit.
     #[error("`{revision}` names no commit; {hint}")]
     UnknownRevision {
-        /// What was asked for.
+        /// The revision.
         revision: String,
         /// What to do.
         hint: String,
@@ -74,7 +74,7 @@ pub enum GitError {
         #[source]
         source: Option<Cause>,
     },
-    /// A commit is known by its id, but not in this clone.
+    /// A commit is not in this clone.
     #[error("commit `{commit}` is not in this clone: {reason}")]
     MissingCommit {
         /// The commit.
@@ -90,7 +90,7 @@ pub enum GitError {
     MissingObject {
         /// The object.
         id: ContentId,
-        /// The path that it belongs to; a commit's id where it is the commit's own.
+        /// The path that the object belongs to; the commit's id for the tree of a commit.
         path: BString,
     },
     /// An object cannot be decoded.
@@ -98,37 +98,37 @@ pub enum GitError {
     BrokenObject {
         /// The object.
         id: ContentId,
-        /// The path that it belongs to.
+        /// The path that the object belongs to.
         path: BString,
         /// Why.
         #[source]
         source: Cause,
     },
-    /// A path cannot be followed within the repository.
+    /// A path leads out of the repository.
     #[error("`{path}` leads out of the repository by the link `{link}`; replace the link with what it names")]
     LeavesRepository {
-        /// The path that was asked for.
+        /// The path.
         path: BString,
         /// The text of the link.
         link: BString,
     },
-    /// A path never ends.
+    /// A path goes through too many links.
     #[error("`{path}` goes through too many symbolic links; do two of them name each other?")]
     LinkLoop {
         /// The path.
         path: BString,
     },
-    /// A file that must be small is not.
+    /// A file is larger than what is read of one.
     #[error("`{path}` has {size} bytes, more than the {limit} that are read; is it the right file?")]
     TooLarge {
         /// The file.
         path: BString,
-        /// Its number of bytes.
+        /// The number of its bytes.
         size: u64,
-        /// How many are allowed.
+        /// The most bytes that are read.
         limit: u64,
     },
-    /// A build would be sent a pointer from the disk instead of the file.
+    /// A file of the disk is a pointer of Git LFS, which a build would be sent instead of the file.
     #[error(
         "`{path}` is a Git LFS pointer on the disk, not the file; run `{} lfs pull`, or leave it out with \
          `.dockerignore`",
@@ -140,7 +140,7 @@ pub enum GitError {
         /// The submodule that it is in; empty for the repository itself.
         repository: BString,
     },
-    /// A build needs a content that Git LFS did not fetch.
+    /// A build needs a file whose content Git LFS did not fetch.
     #[error(
         "what Git LFS keeps of `{path}` is not in this clone; run `{} lfs fetch`, or leave the file out with \
          `.dockerignore`",
@@ -152,7 +152,7 @@ pub enum GitError {
         /// The submodule that it is in; empty for the repository itself.
         repository: BString,
     },
-    /// A pointer that no checkout would replace.
+    /// A file of a commit is a pointer of Git LFS that a checkout would not replace by the file.
     #[error(
         "`{path}` is a Git LFS pointer, but no `.gitattributes` of the commit gives it `filter=lfs`; add that, \
          build the disk with `source = \"worktree\"`, or leave the file out with `.dockerignore`"
@@ -161,7 +161,7 @@ pub enum GitError {
         /// The file.
         path: BString,
     },
-    /// A build would see what git stores, and not what a checkout holds.
+    /// A file of a commit goes through a filter on checkout, so that git stores other bytes than a build is to see.
     #[error(
         "`{path}` goes through the filter `{filter}` when it is checked out, which a build of the commit \
          cannot run; build the disk with `source = \"worktree\"`, or leave it out with `.dockerignore`"
@@ -183,13 +183,13 @@ pub enum GitError {
         }
     )]
     Submodule {
-        /// Its path.
+        /// The path of the submodule.
         path: BString,
         /// The submodule that it is in; empty for the repository itself.
         repository: BString,
         /// Its commit.
         commit: ContentId,
-        /// Whether its repository is there, without the commit.
+        /// Whether the submodule's repository is on this machine, without the commit.
         cloned: bool,
     },
     /// A file or folder of the working tree cannot be read.
@@ -201,18 +201,18 @@ pub enum GitError {
         #[source]
         source: io::Error,
     },
-    /// A file changed between two looks at it.
+    /// A file changed while it was being read.
     #[error("`{path}` changed while it was being read; build again when nothing writes to it")]
     Changed {
         /// The file, from the root of the repository.
         path: BString,
     },
-    /// A file is neither a file, nor a link, nor a folder.
+    /// A path is neither a file, nor a link, nor a folder.
     #[error("`{path}` is {what}, which no build can be sent; leave it out with `.dockerignore`")]
     SpecialFile {
         /// Its path from the root of the repository.
         path: BString,
-        /// What it is.
+        /// What is there instead, such as `a named pipe`.
         what: &'static str,
     },
     /// Git's index cannot be read.
@@ -227,7 +227,7 @@ pub enum GitError {
     /// The attributes of the working tree cannot be read.
     #[error("failed to read the attributes of `{path}`; does `git check-attr --all {path}` work?")]
     BrokenAttributes {
-        /// The file that they were asked for.
+        /// The attribute file, or the file whose attributes were to be read.
         path: BString,
         /// Why.
         #[source]
@@ -243,7 +243,7 @@ pub enum GitError {
         #[source]
         source: Cause,
     },
-    /// A folder holds what no folder can hold.
+    /// A folder has entries that no folder can have.
     #[error("failed to read a folder; check the repository with `git fsck`")]
     BrokenTree {
         /// Why.
@@ -264,16 +264,16 @@ pub enum GitError {
 /// Why a commit is not in a clone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MissingReason {
-    /// The clone's history ends before it.
+    /// The clone's history ends before the commit.
     Shallow,
-    /// It was never fetched, or nothing refers to it any more.
+    /// The commit was never fetched, or nothing refers to it any more.
     NotFetched,
     /// The clone was made without the folders of older commits.
     Treeless,
 }
 
 impl MissingReason {
-    /// Why, without what to do.
+    /// The cause, without what to do.
     #[must_use]
     pub fn cause(self) -> &'static str {
         match self {
@@ -309,19 +309,19 @@ impl From<tree::Error<GitError>> for GitError {
     }
 }
 
-/// The `git` program in a submodule, or in the repository itself.
+/// The words that run `git` in a submodule, or in the repository itself.
 fn git(repository: &BString) -> String {
     if repository.is_empty() { "git".to_owned() } else { format!("git -C {repository}") }
 }
 
-/// A path from the root of the repository that it is in.
+/// `path` from the root of the `repository` that holds it.
 fn inside<'a>(path: &'a BString, repository: &BString) -> &'a BStr {
     let rest = path.strip_prefix(repository.as_slice()).unwrap_or(path);
     rest.strip_prefix(b"/").unwrap_or(rest).as_bstr()
 }
 
 impl GitError {
-    /// Whether a content cannot be had from where a build takes it, so that the build can be only without it.
+    /// Whether the content of a file cannot be had, so that a build is possible only if it does not read the file.
     pub(super) fn is_of_content(&self) -> bool {
         matches!(
             self,

@@ -1,8 +1,8 @@
-//! What a comparison needs and the clone lacks, fetched alone. Start with [`Repository::fetched_changes`].
+//! The fetch of a base commit that the clone lacks. Start with [`Repository::fetched_changes`].
 //!
-//! The one place that runs the `git` program: only that knows all the ways in which a clone may have its credentials.
-//! Objects come into the clone, unreferenced, and a shallow one takes note that the history of the commit is not
-//! there; no reference, no setting and no other history changes.
+//! This is the one place that runs the `git` program, which alone knows all the ways in which a clone may have its
+//! credentials. Objects come into the clone without a reference to them, and a shallow clone takes note that the history of
+//! the commit is missing; no reference, no setting and no other history changes.
 
 use std::ffi::OsString;
 use std::io;
@@ -17,46 +17,46 @@ use super::{CommitId, GitError, Presence, Repository};
 use crate::changed::ChangedPath;
 use crate::process::child::Running;
 
-/// How much of what `git` says is read.
+/// The most bytes of `git`'s messages that are read.
 const WORDS_LIMIT: u64 = 8 << 10;
 
 /// Why something could not be fetched.
 #[derive(Debug, thiserror::Error)]
 pub enum FetchError {
-    /// The clone comes from nowhere.
+    /// The clone has no remote.
     #[error("there is no remote to fetch it from")]
     NoRemote,
-    /// The program could not be run.
+    /// The `git` program could not be run.
     #[error("`git` cannot be run: {0}")]
     Program(#[source] io::Error),
-    /// It failed.
+    /// `git fetch` failed.
     #[error("`git fetch` from `{remote}` failed: {said}")]
     Failed {
         /// The remote's name.
         remote: String,
-        /// The line that says why.
+        /// The line of its messages that says why.
         said: String,
     },
-    /// It took too long.
+    /// `git fetch` took too long.
     #[error("`git fetch` from `{remote}` was given up after {} seconds", patience.as_secs())]
     Slow {
         /// The remote's name.
         remote: String,
-        /// How long it was waited for.
+        /// The time after which it was given up.
         patience: Duration,
     },
-    /// What it belongs to cannot be read.
+    /// The repository or a commit cannot be read.
     #[error(transparent)]
     Git(#[from] GitError),
 }
 
 impl Repository {
-    /// The paths that differ between the commits, as [`Repository::changed_paths`] has them; what the clone lacks of
-    /// `base` is fetched first: the commit, without its history where the clone is shallow, and the folders where it was
-    /// made without those of old commits.
+    /// The paths that differ between the commits, as [`Repository::changed_paths`] has them, after a fetch of what the clone
+    /// lacks of `base`: the commit, without its history where the clone is shallow, and the commit's folders where the clone
+    /// was made without folders of old commits.
     ///
     /// # Errors
-    /// When the remote refuses it, or takes longer than `patience`.
+    /// When the remote refuses the fetch, or takes longer than `patience`.
     pub async fn fetched_changes(
         &self,
         base: CommitId,
@@ -81,7 +81,7 @@ impl Repository {
         }
         match self.changed_paths(base, head) {
             Err(GitError::MissingObject { .. }) if self.is_partial(remote) => {
-                // That the clone has a commit does not say that it has its folders: the server is told of none.
+                // The clone may lack the folders of commits that it has: the server is told of no commit.
                 let settings = ["fetch.negotiationAlgorithm=noop"];
                 let tree = self.tree_of(base)?.to_string();
                 self.fetch(remote, &settings, &["--filter=blob:none"], &tree).await?;
@@ -91,8 +91,8 @@ impl Repository {
         }
     }
 
-    /// Whether the clone gets objects from the remote when it needs them. The settings for that stay as they are: a
-    /// filter makes git write them where they are not there.
+    /// Whether the clone is a partial one of `remote`. In another clone, a fetch with a filter would write the settings of a
+    /// partial clone.
     fn is_partial(&self, remote: &str) -> bool {
         let config = self.inner.config_snapshot();
         config.boolean(format!("remote.{remote}.promisor").as_str()) == Some(true)
@@ -111,13 +111,13 @@ impl Repository {
         repository.push(self.inner.git_dir());
         let mut git = Command::new("git");
         git.current_dir(folder).arg(repository);
-        // Nothing is tidied up after it: that can take longer than the fetch.
+        // Maintenance after the fetch can take longer than the fetch.
         for setting in settings.iter().chain(&["gc.auto=0", "maintenance.auto=false"]) {
             git.args(["-c", setting]);
         }
         git.args(["fetch", "--quiet", "--no-tags", "--no-prune", "--no-write-fetch-head", "--refmap="]);
         git.arg("--recurse-submodules=no").args(options).args(["--", remote, object]);
-        // Nobody may be there to answer.
+        // Nobody may be there to answer a prompt.
         git.env("GIT_TERMINAL_PROMPT", "0").env("GCM_INTERACTIVE", "never").stdin(Stdio::null());
         if self.uses_plain_ssh() {
             git.env("GIT_SSH_COMMAND", "ssh -o BatchMode=yes");
@@ -142,27 +142,27 @@ impl Repository {
         of_branch.or_else(|| Some(self.inner.remote_default_name(Direction::Fetch)?.to_string()))
     }
 
-    /// Whether nobody says how `ssh` is to be run.
+    /// Whether neither the environment nor the configuration says how to run `ssh`.
     fn uses_plain_ssh(&self) -> bool {
         let named = ["GIT_SSH_COMMAND", "GIT_SSH"].iter().any(|name| std::env::var_os(name).is_some());
         !named && self.inner.config_snapshot().string("core.sshCommand").is_none()
     }
 }
 
-/// Runs a command to its end: what it says went wrong, if anything did.
+/// Runs a command to its end. Returns the line that says why it failed; none where it succeeded.
 async fn run(command: &mut Command) -> io::Result<Option<String>> {
     let mut running = Running::start(command.stdout(Stdio::null()).stderr(Stdio::piped()))?;
     let mut words = Vec::new();
     if let Some(mut stderr) = running.child.stderr.take() {
         (&mut stderr).take(WORDS_LIMIT).read_to_end(&mut words).await?;
-        // A pipe that nobody empties would stop it.
+        // A full pipe would stop the command.
         tokio::io::copy(&mut stderr, &mut tokio::io::sink()).await?;
     }
     let status = running.wait().await?;
     Ok((!status.success()).then(|| telling(&String::from_utf8_lossy(&words))))
 }
 
-/// The line that says why, of all that `git` and what it starts say.
+/// The line that says why, among the messages of `git` and of the programs that it starts.
 fn telling(words: &str) -> String {
     let lines = words.lines().map(str::trim).filter(|line| !line.is_empty());
     let mut telling = lines.filter(|line| !line.to_ascii_lowercase().starts_with("warning:"));

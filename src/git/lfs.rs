@@ -1,9 +1,8 @@
-//! Git LFS: what git stores in a file's place, and where the file itself is kept. Start with [`Pointer`].
+//! Git LFS: the pointers that git stores in place of files, and the store of the files. Start with [`Pointer`].
 //!
-//! The pointer identifies the file, in a commit and in the working tree alike: its blob id is the same
-//! where only pointers were fetched, and it names the content by its SHA-256. Formats are those of
-//! `docs/spec.md` and `docs/man/git-lfs-config.adoc` of `github.com/git-lfs/git-lfs`; no `git-lfs` program
-//! is run.
+//! The pointer's blob id identifies the file, in a commit and in the working tree alike, also where only pointers were
+//! fetched; the pointer names the content by its SHA-256. Formats are those of `docs/spec.md` and
+//! `docs/man/git-lfs-config.adoc` of `github.com/git-lfs/git-lfs`; no `git-lfs` program is run.
 
 use std::fmt::Write as _;
 use std::fs::File;
@@ -16,19 +15,19 @@ use sha2::{Digest as _, Sha256};
 /// The name of the filter in `.gitattributes`.
 pub(super) const FILTER: &str = "lfs";
 
-/// Pointers are smaller than this, by the specification.
+/// Pointers have fewer bytes than this, by the specification.
 const LIMIT: u64 = 1024;
 
 const VERSION: &str = "version https://git-lfs.github.com/spec/v1";
 
-/// What git stores in place of a file.
+/// The text that git stores in place of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Pointer {
     /// The SHA-256 of the file's bytes, in hexadecimal digits.
     pub(super) oid: String,
     /// The number of the file's bytes.
     pub(super) size: u64,
-    /// Whether programs of the user's own take part, so that the content is not that of the file.
+    /// Whether LFS extensions (programs of the user) take part, so that the stored content is not the file's.
     pub(super) extended: bool,
 }
 
@@ -38,7 +37,7 @@ impl Pointer {
         (100..LIMIT).contains(&size)
     }
 
-    /// The pointer that is the content of a file, if it is one.
+    /// The pointer in the content of a file; none where the content is no pointer.
     pub(super) fn parse(content: &[u8]) -> Option<Self> {
         let text = Self::may_have(content.len() as u64).then(|| content.to_str().ok())??;
         let mut lines = text.lines();
@@ -57,7 +56,7 @@ impl Pointer {
         Some(Self { oid: oid.to_ascii_lowercase(), size: size?, extended })
     }
 
-    /// The pointer to the content that `hasher` has seen, which has `size` bytes.
+    /// The pointer to the content of `size` bytes that `hasher` was given.
     pub(super) fn to(hasher: Sha256, size: u64) -> Self {
         Self { oid: hexadecimal(hasher), size, extended: false }
     }
@@ -76,7 +75,7 @@ fn hexadecimal(hasher: Sha256) -> String {
     })
 }
 
-/// Where the contents that were fetched are kept.
+/// The folder of the contents that were fetched.
 #[derive(Clone, Debug)]
 pub(super) struct Store {
     folder: PathBuf,
@@ -91,7 +90,7 @@ impl Store {
         Self { folder: git_folder.join(named) }
     }
 
-    /// The file in which the content is, once it is fetched.
+    /// The file of the pointer's content, once the content is fetched.
     pub(super) fn file(&self, pointer: &Pointer) -> PathBuf {
         let oid = &pointer.oid;
         self.folder.join("objects").join(&oid[..2]).join(&oid[2..4]).join(oid)
@@ -106,8 +105,8 @@ pub(super) struct Stored {
 }
 
 impl Stored {
-    /// Opens the content of the file at `path`; the reader fails with its last byte if it is not the one that
-    /// the pointer names.
+    /// Opens the content of the file at `path`; the reader fails with the last byte if the content is not the one that the
+    /// pointer names.
     pub(super) fn open(&self, path: &BString) -> io::Result<Box<dyn Read + Send>> {
         let mut reader = StoredReader {
             file: File::open(&self.file)?,

@@ -1,49 +1,33 @@
-//! Git, seen from a build: what changed, what a commit holds, what the working tree holds.
+//! The git repository of a build: commits, the working tree, and what differs between them. Start with [`Repository`].
 //!
-//! Start with [`Repository`]; what flows out of it:
+//! - `commit` reads a commit from git's objects: [`CommitTree`] is a folder of a commit as an input tree, and
+//!   [`Repository::changed_paths`] lists the paths that differ between two commits.
+//! - `disk` reads the working tree: [`WorkingTree`] is a folder of the disk as an input tree, and
+//!   [`Repository::changed_in_working_tree`] lists the paths by which the disk differs from HEAD.
+//! - The files beside them serve both: the opened repository, its objects, revisions, paths, errors.
 //!
-//! - [`Repository::changed_paths`] compares the trees of two commits, [`Repository::changed_in_working_tree`]
-//!   the disk with a commit. Both only *explain*: what is rebuilt is decided by keys;
-//!   [`Repository::fetched_changes`] fetches a commit that is missing, by the `git` program, which nothing else runs;
-//! - [`CommitTree`] and [`WorkingTree`] are the two sources of an input tree: they list a folder for its
-//!   digest, and turn it into the [`Snapshot`](dtbuild_content::snapshot::Snapshot) that a build is sent.
-//!
-//! The same content has the same ids in both: a clean checkout has the digest of its commit. A file that Git LFS
-//! keeps has the id of its pointer, a submodule that of its commit.
+//! Both input trees give a digest for the key and a [`Snapshot`](dtbuild_content::snapshot::Snapshot) for the build. Equal
+//! content has equal ids in both, so that a clean checkout has the digest of its commit: a file of Git LFS has the id of its
+//! pointer, a submodule the id of its commit. Changed paths only explain a decision; the keys decide.
+//! [`Repository::fetched_changes`] fetches a missing commit with the `git` program, which nothing else runs.
 
 mod attributes;
-mod changes;
-mod clean;
-mod commit_contents;
-mod commit_tree;
-mod diff;
+mod commit;
 mod disk;
-mod disk_contents;
-mod disk_submodules;
 mod error;
 mod fetch;
-mod folder;
-mod index;
 mod lfs;
-mod listing;
+mod memory;
 mod objects;
-mod open;
-mod paths;
-mod reading;
-mod remembering;
+mod path;
 mod remote;
-mod resolve;
-mod shared;
-mod sizes;
-mod snapshot;
+mod repository;
+mod revision;
 mod submodules;
-mod survey;
-mod tracking;
-mod working_tree;
 
-pub use commit_tree::CommitTree;
+pub use commit::CommitTree;
+pub use disk::WorkingTree;
 pub use error::{GitError, MissingReason};
 pub use fetch::FetchError;
-pub use open::Repository;
-pub use resolve::{CommitId, Head, Presence};
-pub use working_tree::WorkingTree;
+pub use repository::Repository;
+pub use revision::{CommitId, Head, Presence};

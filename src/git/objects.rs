@@ -1,34 +1,36 @@
-//! Reading git's objects, with errors that name the path they belong to.
-
-use bstr::BStr;
-use dtbuild_content::memo::Memo;
-use dtbuild_content::tree::ContentId;
-use gix::objs::{Find as _, Kind, TreeRefIter};
+//! The object database of a repository, with errors that name the path an object belongs to. Start with [`Objects`].
 
 use std::sync::Arc;
 
-use super::shared::{Names, Shared};
-use super::{GitError, Repository, paths};
+use bstr::BStr;
+use dtbuild_content::memo::Memo;
+use dtbuild_content::tree::{self, ContentId, Node};
+use gix::objs::tree::EntryKind;
+use gix::objs::{Find as _, Kind, TreeRefIter};
 
-/// A handle to the object database: cheap to clone, and to send to another thread.
+use super::error::Cause;
+use super::memory::{Memory, Names};
+use super::{GitError, Repository};
+
+/// A handle to the object database; cheap to clone and to send to another thread.
 #[derive(Clone)]
 pub(super) struct Objects {
     database: gix::OdbHandle,
     hash: gix::hash::Kind,
-    shared: Arc<Shared>,
+    memory: Arc<Memory>,
 }
 
 impl Objects {
     pub(super) fn of(repository: &Repository) -> Self {
-        let (inner, shared) = (&repository.inner, Arc::clone(&repository.shared));
-        Self { database: inner.objects.clone(), hash: inner.object_hash(), shared }
+        let (inner, memory) = (&repository.inner, Arc::clone(&repository.memory));
+        Self { database: inner.objects.clone(), hash: inner.object_hash(), memory }
     }
 
     pub(super) fn hash(&self) -> gix::hash::Kind {
         self.hash
     }
 
-    /// The entries of the tree `id`, the folder at `path`.
+    /// The entries of the tree `id` of the folder at `path`.
     pub(super) fn tree<'a>(
         &self,
         id: &ContentId,
@@ -38,7 +40,7 @@ impl Objects {
         Ok(TreeRefIter::from_bytes(self.body(id, path, buffer)?, self.hash))
     }
 
-    /// [`tree`](Self::tree), for one that is read again soon.
+    /// [`tree`](Self::tree) of a folder whose tree is kept in memory for its next reader.
     pub(super) fn tree_to_keep<'a>(
         &self,
         id: &ContentId,
@@ -46,46 +48,59 @@ impl Objects {
         buffer: &'a mut Vec<u8>,
     ) -> Result<TreeRefIter<'a>, GitError> {
         let body = self.body(id, path, buffer)?;
-        self.shared.keep_body(*id, body);
+        self.memory.keep_body(*id, body);
         Ok(TreeRefIter::from_bytes(body, self.hash))
     }
 
-    /// The tree `id` as git has it.
+    /// The bytes of the tree `id`.
     fn body<'a>(&self, id: &ContentId, path: &BStr, buffer: &'a mut Vec<u8>) -> Result<&'a [u8], GitError> {
-        // Git never stores the empty tree; everybody knows it.
+        // Git does not store the empty tree.
         if id.is_empty_tree() {
             return Ok(&[]);
         }
-        if let Some(body) = self.shared.take_body(id) {
+        if let Some(body) = self.memory.take_body(id) {
             *buffer = body;
             return Ok(buffer);
         }
         self.read(id, Kind::Tree, path, buffer)
     }
 
-    /// The names in the tree `id`, sorted and read once in a run; `path` is what it is read for.
+    /// The entries of the tree `id`, sorted by name and read once in a run; `path` is what the tree is read for.
     pub(super) fn names(&self, id: ContentId, path: &BStr) -> Result<Names, GitError> {
-        if let Some(names) = self.shared.names(&id) {
+        if let Some(names) = self.memory.names(&id) {
             return Ok(names);
         }
-        let mut nodes = paths::nodes(self, id, path)?;
+        let mut nodes = self.nodes(id, path)?;
         nodes.sort_unstable_by(|one, other| one.name.cmp(&other.name));
         let names: Names = nodes.into();
-        self.shared.note(id, &names);
+        self.memory.note(id, &names);
         Ok(names)
     }
 
-    /// The same, where it was read in this run.
+    /// [`names`](Self::names) of a tree that was read in this run already.
     pub(super) fn known_names(&self, id: &ContentId) -> Option<Names> {
-        self.shared.names(id)
+        self.memory.names(id)
     }
 
-    /// What earlier runs found out about trees.
+    /// All entries of the tree `id` of the folder at `path`, in git's order.
+    pub(super) fn nodes(&self, id: ContentId, path: &BStr) -> Result<Vec<Node>, GitError> {
+        let mut buffer = Vec::new();
+        // Room for what most folders hold.
+        let mut nodes = Vec::with_capacity(16);
+        for entry in self.tree(&id, path, &mut buffer)? {
+            let entry = entry.map_err(|source| broken(&id, path, source))?;
+            let (name, kind) = (entry.filename.to_owned(), kind(entry.mode.kind()));
+            nodes.push(Node { name, kind, id: Some(entry.oid.to_owned()) });
+        }
+        Ok(nodes)
+    }
+
+    /// The memo of digests that earlier runs took of trees.
     pub(super) fn memo(&self) -> &Memo {
-        self.shared.memo()
+        self.memory.memo()
     }
 
-    /// The bytes of the object `id`, which must be a `kind`; `path` is what it belongs to.
+    /// The bytes of the object `id`, which must be a `kind`; `path` is what the object belongs to.
     pub(super) fn read<'a>(
         &self,
         id: &ContentId,
@@ -104,7 +119,7 @@ impl Objects {
         }
     }
 
-    /// The number of bytes of the object `id`, without reading it; `path` is what it belongs to.
+    /// The number of bytes of the object `id`, whose content is not read; `path` is what the object belongs to.
     pub(super) fn size(&self, id: &ContentId, path: &BStr) -> Result<u64, GitError> {
         use gix::odb::Header as _;
 
@@ -116,6 +131,17 @@ impl Objects {
     }
 }
 
-pub(super) fn broken(id: &ContentId, path: &BStr, source: impl Into<super::error::Cause>) -> GitError {
+fn kind(entry: EntryKind) -> tree::Kind {
+    match entry {
+        EntryKind::Tree => tree::Kind::Folder,
+        EntryKind::Blob => tree::Kind::File,
+        EntryKind::BlobExecutable => tree::Kind::Executable,
+        EntryKind::Link => tree::Kind::Symlink,
+        EntryKind::Commit => tree::Kind::Submodule,
+    }
+}
+
+/// The error that the object `id`, which belongs to `path`, cannot be decoded.
+pub(super) fn broken(id: &ContentId, path: &BStr, source: impl Into<Cause>) -> GitError {
     GitError::BrokenObject { id: *id, path: path.to_owned(), source: source.into() }
 }

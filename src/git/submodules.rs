@@ -1,22 +1,17 @@
-//! Submodules: where their repositories are, and the ones that a tree has opened. Start with [`Submodules`].
+//! The submodules that a tree has opened, for trees of commits and of the disk. Start with [`Submodules`].
 //!
-//! To a key a submodule is its commit. To a build it is a folder, read from the submodule's own objects:
-//! those of `.git/modules/NAME`, which stay when the submodule is not checked out, or of its checkout.
+//! The key holds a submodule's commit. A build gets a folder: the files of the submodule's own repository.
 
 use std::cell::{Ref, RefCell};
 use std::collections::{BTreeMap, HashMap};
-use std::path::PathBuf;
 
 use bstr::{BStr, BString, ByteSlice as _};
-use dtbuild_content::tree::{ContentId, Kind};
+use dtbuild_content::tree::{ContentId, Kind, Node, Tree};
 
-use super::diff::join;
-use super::{CommitId, GitError, Presence, Repository, paths};
+use super::GitError;
+use super::path::join;
 
-/// The file that names submodules.
-const FILE: &str = ".gitmodules";
-
-/// The submodules of a tree by their path from its root; each is opened when it is first looked into.
+/// The submodules of a tree by their path from its root; each is opened when it is first needed.
 pub(super) struct Submodules<T> {
     commits: RefCell<BTreeMap<BString, ContentId>>,
     opened: RefCell<HashMap<BString, T>>,
@@ -29,12 +24,12 @@ impl<T> Default for Submodules<T> {
 }
 
 impl<T> Submodules<T> {
-    /// Takes note of the submodule at `path`.
+    /// Adds the submodule at `path`, pinned to `commit`.
     pub(super) fn note(&self, path: BString, commit: ContentId) {
         self.commits.borrow_mut().insert(path, commit);
     }
 
-    /// Where in `path` the path of the submodule ends that it is in, or that it is.
+    /// The length of the leading part of `path` that is a submodule's path, all of `path` included.
     pub(super) fn at_or_above(&self, path: &BStr) -> Option<usize> {
         let commits = self.commits.borrow();
         if commits.is_empty() {
@@ -43,12 +38,13 @@ impl<T> Submodules<T> {
         path.find_iter("/").chain([path.len()]).find(|end| commits.contains_key(path[..*end].as_bstr()))
     }
 
-    /// Where in `path` the path of the submodule ends that it is in.
+    /// The length of the leading part of `path` that is the path of a submodule that holds `path`.
     pub(super) fn above(&self, path: &BStr) -> Option<usize> {
         self.at_or_above(path).filter(|end| *end < path.len())
     }
 
-    /// The submodule at `path`, opened by `open` unless it is already. No other is opened while it is held.
+    /// The submodule at `path`, opened by `open` unless it is open already. While the result is held, no other submodule can
+    /// be opened.
     pub(super) fn get(
         &self,
         path: &BStr,
@@ -65,66 +61,36 @@ impl<T> Submodules<T> {
     }
 }
 
-/// What is below the end `end` of a part of `path`.
-pub(super) fn rest(path: &BStr, end: usize) -> &BStr {
-    path.get(end + 1..).unwrap_or_default().as_bstr()
-}
+/// A tree whose submodules are folders, as builds see them, as far as they can be opened.
+pub(super) struct Expanded<'a, T>(pub(super) &'a T);
 
-impl Repository {
-    /// The repository of the submodule at `path` of a commit with the tree `top`, which has its `commit`.
-    ///
-    /// `prefix` is the path of this repository in the one that contains it, for what is told to the user.
-    pub(super) fn submodule(
-        &self,
-        top: ContentId,
-        path: &BStr,
-        commit: ContentId,
-        prefix: &BStr,
-    ) -> Result<Self, GitError> {
-        let (mut cloned, mut failure) = (false, None);
-        for place in self.submodule_places(top, path)? {
-            match Self::at_git_folder(&place) {
-                Ok(found) => {
-                    cloned = true;
-                    if found.has_commit(CommitId(commit)).is_ok_and(|found| found == Presence::Known) {
-                        return Ok(found);
-                    }
-                }
-                Err(error) => failure = Some(error),
+impl<T: Tree> Tree for Expanded<'_, T> {
+    type Error = T::Error;
+
+    fn hash_kind(&self) -> gix::hash::Kind {
+        self.0.hash_kind()
+    }
+
+    fn list(&self, path: &BStr, id: Option<ContentId>) -> Result<Vec<Node>, Self::Error> {
+        let mut nodes = self.0.list(path, id)?;
+        for node in nodes.iter_mut().filter(|node| node.kind == Kind::Submodule) {
+            // A submodule that cannot be opened matters only if it is built; the build reports it.
+            if self.0.opens(join(path, node.name.as_bstr()).as_bstr()).unwrap_or(false) {
+                (node.kind, node.id) = (Kind::Folder, None);
             }
         }
-        let (path, repository) = (join(prefix, path), prefix.to_owned());
-        Err(failure.unwrap_or(GitError::Submodule { path, repository, commit, cloned }))
+        Ok(nodes)
     }
 
-    /// The places that there are where a submodule's repository can be.
-    fn submodule_places(&self, top: ContentId, path: &BStr) -> Result<Vec<PathBuf>, GitError> {
-        let mut places = Vec::new();
-        if let Some(name) = self.submodule_name(top, path)? {
-            let name = name.to_path_lossy();
-            // A linked work tree has submodules of its own.
-            let folders = [self.inner.git_dir(), self.inner.common_dir()];
-            places.extend(folders.map(|folder| folder.join("modules").join(&name)));
-        }
-        places.retain(|place| place.join("HEAD").is_file());
-        let checkout = self.root().ok().map(|root| root.join(path.to_path_lossy()));
-        places.extend(checkout.filter(|place| place.join(".git").exists()));
-        Ok(places)
+    fn stays(&self, path: &BStr) -> Result<bool, Self::Error> {
+        self.0.stays(path)
     }
 
-    /// The name of the submodule at `path` of a commit with the tree `top`.
-    fn submodule_name(&self, top: ContentId, path: &BStr) -> Result<Option<BString>, GitError> {
-        let (objects, file, mut buffer) = (self.objects(), BStr::new(FILE), Vec::new());
-        let Some((Kind::File | Kind::Executable, id)) = paths::find_exact(objects, top, file)? else {
-            return Ok(None);
-        };
-        let text = objects.read(&id, gix::objs::Kind::Blob, file, &mut buffer)?;
-        let config = self.inner.config_snapshot();
-        let named = gix::submodule::File::from_bytes(text, None, config.plumbing())
-            .map_err(|source| super::objects::broken(&id, file, source))?;
-        let name = named.name_by_path(path).map(ToOwned::to_owned);
-        // Git refuses names that lead out of the folder of submodules, too.
-        let inside = |name: &BString| name.split_str("/").all(|part| !matches!(part, b"" | b"." | b".."));
-        Ok(name.filter(inside))
+    fn identify(&self, path: &BStr, node: &Node) -> Result<ContentId, Self::Error> {
+        self.0.identify(path, node)
+    }
+
+    fn link(&self, path: &BStr, node: &Node) -> Result<BString, Self::Error> {
+        self.0.link(path, node)
     }
 }

@@ -1,4 +1,4 @@
-//! By what the working tree differs from HEAD.
+//! The paths by which the working tree differs from HEAD.
 
 use dtbuild::git::{GitError, Repository};
 

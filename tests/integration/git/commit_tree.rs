@@ -1,4 +1,4 @@
-//! What a commit holds, and what a build of it is sent.
+//! The files of a commit, and the snapshot that a build of the commit is sent.
 
 use std::io::Read as _;
 

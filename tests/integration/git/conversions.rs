@@ -1,8 +1,8 @@
-//! What a checkout converts: a build sees the bytes that are there, and its key says so.
+//! Files that a checkout converts: a build sees the bytes of the disk, and the key holds them.
 
 use dtbuild_content::tree::Everything;
 
-use super::sides::{agree, commit_digest, commit_snapshot, disk_digest, disk_snapshot, sent};
+use super::input_trees::{agree, commit_digest, commit_snapshot, disk_digest, disk_snapshot, sent};
 use crate::support::repo::TestRepo;
 
 /// A fresh checkout of one file with an attribute, committed with `content`.

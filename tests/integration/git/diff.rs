@@ -1,4 +1,4 @@
-//! `changed_paths` says what `git diff --name-status --no-renames` says.
+//! The paths that differ between two commits, compared with `git diff --name-status --no-renames`.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;

@@ -1,4 +1,4 @@
-//! A base that the clone lacks: what is fetched of it, and what of the clone stays as it was.
+//! The fetch of a base that the clone lacks, and the parts of the clone that it must not change.
 
 use std::fs;
 use std::path::Path;

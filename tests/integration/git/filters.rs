@@ -1,4 +1,4 @@
-//! Filters that are simple enough to be read off the page.
+//! Simple filters for tests.
 
 use bstr::{BStr, ByteSlice as _};
 use dtbuild_content::tree::{Filter, Kind, Verdict};

@@ -1,4 +1,4 @@
-//! Git LFS: the pointer identifies, the real bytes are sent. The layout is made by hand, as `git-lfs` makes it.
+//! Git LFS: pointers in keys, files in snapshots. The layout is made by hand, as `git-lfs` makes it.
 
 use std::fs;
 
@@ -7,7 +7,9 @@ use dtbuild_content::tree::Everything;
 use sha2::{Digest as _, Sha256};
 
 use super::filters::Without;
-use super::sides::{agree, commit_digest, commit_snapshot, disk_digest, disk_snapshot, sent, until_noted};
+use super::input_trees::{
+    agree, commit_digest, commit_snapshot, disk_digest, disk_snapshot, sent, until_noted,
+};
 use crate::support::repo::TestRepo;
 
 fn oid(content: &[u8]) -> String {

@@ -1,17 +1,17 @@
 //! Git as builds see it, checked against the `git` program.
 
 mod changes;
-mod clean;
 mod commit_tree;
 mod conversions;
 mod diff;
+mod dockerignore;
 mod fetch;
 mod filters;
+mod input_trees;
 mod lfs;
-mod noted;
 mod odd_paths;
 mod open;
-mod rules;
-mod sides;
+mod remembered;
 mod submodules;
+mod trusted_index;
 mod working_tree;

@@ -1,10 +1,10 @@
-//! Names that few people use, and paths that become something else.
+//! Odd names, and paths that become something else.
 
 use dtbuild::engine::Engine as _;
 use dtbuild::git::Repository;
 use dtbuild_content::tree::Everything;
 
-use super::sides::{agree, commit_digest, commit_snapshot, disk_digest, disk_snapshot};
+use super::input_trees::{agree, commit_digest, commit_snapshot, disk_digest, disk_snapshot};
 use crate::engine::fixture::{Files, build, docker, request, unique};
 use crate::support::repo::TestRepo;
 

@@ -1,4 +1,4 @@
-//! Which repositories open, and what they say of themselves.
+//! Opening repositories, and facts about them: head, revisions, remote, times.
 
 use bstr::BStr;
 use dtbuild::git::{CommitId, GitError, Head, MissingReason, Presence, Repository};

@@ -1,11 +1,11 @@
-//! Submodules: one commit to a key, a folder of files to a build.
+//! Submodules: a commit in the key, a folder of files in the build.
 
 use dtbuild::git::GitError;
 use dtbuild_content::ignore::Rules;
 use dtbuild_content::tree::{Everything, Kind};
 
 use super::filters::Without;
-use super::sides::{agree, commit_digest, commit_snapshot, disk_digest, disk_snapshot, files, sent};
+use super::input_trees::{agree, commit_digest, commit_snapshot, disk_digest, disk_snapshot, files, sent};
 use crate::support::dtbuild::{Dtbuild, project};
 use crate::support::repo::TestRepo;
 

@@ -1,4 +1,4 @@
-//! What the disk holds, and that it agrees with the commit of the same files.
+//! The files of the disk, compared with a commit of the same files.
 
 use std::fs;
 use std::io::Read as _;

@@ -1,4 +1,4 @@
-//! What the folders of a working tree hold. Start with [`Listing`].
+//! The folders of a working tree, each read once. Start with [`DiskFolders`].
 
 use std::collections::HashMap;
 use std::os::fd::OwnedFd;
@@ -9,64 +9,62 @@ use bstr::{BStr, BString, ByteSlice as _};
 use dtbuild_content::stat::StatCache;
 use dtbuild_content::tree::{Kind, Node};
 
-use super::GitError;
-use super::diff::join;
-use super::disk;
+use super::attributes::FolderAttributes;
 use super::folder::{File, Folder};
 use super::index::LazyIndex;
-use super::tracking::Tracking;
+use super::system;
+use crate::git::GitError;
+use crate::git::path::{join, split};
 
-/// What the folders of a working tree hold, each listed when it is first asked for and never again.
-///
-/// Threads can share it.
-pub(super) struct Listing {
-    /// The folder that is listed, without links.
+/// The folders of a working tree, each read when it is first needed and never again. Threads can share the value.
+pub(super) struct DiskFolders {
+    /// The absolute path of the topmost folder, without links.
     pub(super) root: PathBuf,
-    /// The same, opened: what is in it is asked for by its path from there.
+    /// The topmost folder, opened: paths are relative to it.
     pub(super) handle: OwnedFd,
-    /// The device on which the times of folders tell whether the names in them changed.
+    /// The device of the topmost folder, if the times of folders there tell whether the names in them changed.
     pub(super) device: Option<u64>,
-    /// Its path in the repository.
+    /// The path of the topmost folder in the repository.
     pub(super) folder: BString,
-    /// The path of the repository, where it is a submodule: so that users are told whole paths.
+    /// The path of the repository in the outermost one, where it is a submodule: for messages.
     pub(super) prefix: BString,
     /// Whether the disk keeps the executable bit.
     pub(super) executable_bit: bool,
     pub(super) index: LazyIndex,
-    /// The attributes that apply to the folder from above it.
-    pub(super) tracking: Arc<Tracking>,
-    /// What was read before, by any run.
+    /// The attributes that apply in the folder that holds the topmost one.
+    pub(super) attributes: Arc<FolderAttributes>,
+    /// The content ids that any run found out.
     pub(super) stats: Arc<StatCache>,
-    /// By path from the root.
-    pub(super) folders: Mutex<HashMap<BString, Arc<Folder>>>,
+    /// The folders that were read, by path from the root.
+    pub(super) read: Mutex<HashMap<BString, Arc<Folder>>>,
 }
 
-impl Listing {
-    /// What is in the folder at `path`.
+impl DiskFolders {
+    /// The folder at `path`.
     pub(super) fn folder(&self, path: &BStr) -> Result<Arc<Folder>, GitError> {
-        if let Some(folder) = self.listed(path) {
+        if let Some(folder) = self.already_read(path) {
             return Ok(folder);
         }
-        let tracking = if path.is_empty() {
-            Arc::clone(&self.tracking)
+        let attributes = if path.is_empty() {
+            Arc::clone(&self.attributes)
         } else {
-            Arc::clone(&self.folder(split(path).0)?.tracking)
+            Arc::clone(&self.folder(split(path).0)?.attributes)
         };
-        let folder = Arc::new(Folder::read(self, path, &tracking)?);
-        // Who was first has told it to others already.
+        let folder = Arc::new(Folder::read(self, path, &attributes)?);
+        // Another thread may have read the folder meanwhile, and handed out what it read.
         Ok(Arc::clone(self.known().entry(path.to_owned()).or_insert(folder)))
     }
 
-    fn listed(&self, path: &BStr) -> Option<Arc<Folder>> {
+    fn already_read(&self, path: &BStr) -> Option<Arc<Folder>> {
         self.known().get(path).cloned()
     }
 
     fn known(&self) -> MutexGuard<'_, HashMap<BString, Arc<Folder>>> {
         // A folder is inserted whole or not at all.
-        self.folders.lock().unwrap_or_else(PoisonError::into_inner)
+        self.read.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What git and a build have of the folder at `path`: folders without any file are left out, as git leaves them out.
+    /// The entries of the folder at `path`; folders without any file are left out, as git leaves them out.
     pub(super) fn nodes(&self, path: &BStr) -> Result<Vec<Node>, GitError> {
         let folder = self.folder(path)?;
         let mut nodes = Vec::with_capacity(folder.files.len() + folder.folders.len());
@@ -84,18 +82,18 @@ impl Listing {
         Ok(nodes)
     }
 
-    /// What the folder at `path` is to git; none where neither git nor a build has it.
+    /// The kind of the folder at `path`: a folder or a submodule; none where neither git nor a build has the folder.
     pub(super) fn kind(&self, path: &BStr) -> Result<Option<Kind>, GitError> {
-        let (holds_something, is_repository) = if let Some(folder) = self.listed(path) {
+        let (holds_something, is_repository) = if let Some(folder) = self.already_read(path) {
             (self.holds_something(path, &folder)?, folder.is_repository)
         } else {
             let place = self.disk_path(path);
-            // One that cannot be looked into matters only if it is built.
-            let holds_something = disk::holds_something(&place).unwrap_or(true);
+            // A folder that cannot be read matters only if it is built.
+            let holds_something = system::holds_something(&place).unwrap_or(true);
             (holds_something, place.join(".git").symlink_metadata().is_ok())
         };
         if holds_something && !is_repository {
-            // Files without a repository are what a build gets, whatever git has in their place.
+            // A build gets files without a repository, also where git has a submodule in their place.
             return Ok(Some(Kind::Folder));
         }
         let place = self.place(path);
@@ -127,11 +125,11 @@ impl Listing {
             .any(|path| self.disk_path(path.as_bstr()).symlink_metadata().is_ok_and(|found| found.is_dir())))
     }
 
-    /// Gives `look` the file or link at `path` as it was when it was listed.
+    /// Calls `look` with the file or link at `path`, as it was when its folder was read.
     pub(super) fn file<R>(&self, path: &BStr, look: impl FnOnce(&File) -> R) -> Result<R, GitError> {
         let (folder, name) = split(path);
         let folder = self.folder(folder)?;
-        // Whoever asks got the path from the listing.
+        // Callers have the path from a folder that was read.
         let found = folder.find(name).and_then(|number| folder.files.get(number));
         let file = found.ok_or_else(|| GitError::Changed { path: self.shown(path) })?;
         match file.special {
@@ -140,25 +138,18 @@ impl Listing {
         }
     }
 
-    /// The path in the repository of `path` in this folder.
+    /// The path of `path` in the repository.
     pub(super) fn place(&self, path: &BStr) -> BString {
         if path.is_empty() { self.folder.clone() } else { join(self.folder.as_bstr(), path) }
     }
 
-    /// The path of `path` in the outermost repository, for what is told to the user.
+    /// The path of `path` in the outermost repository, for messages.
     pub(super) fn shown(&self, path: &BStr) -> BString {
         join(self.prefix.as_bstr(), self.place(path).as_bstr())
     }
 
+    /// The absolute path of `path`.
     pub(super) fn disk_path(&self, path: &BStr) -> PathBuf {
         if path.is_empty() { self.root.clone() } else { self.root.join(path.to_path_lossy()) }
-    }
-}
-
-/// The path of the folder that `path` is in, and the name there.
-pub(super) fn split(path: &BStr) -> (&BStr, &BStr) {
-    match path.rfind_byte(b'/') {
-        Some(end) => (path[..end].as_bstr(), path[end + 1..].as_bstr()),
-        None => (BStr::new(""), path),
     }
 }

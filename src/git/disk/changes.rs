@@ -1,4 +1,4 @@
-//! What differs between the working tree and HEAD.
+//! The paths by which the working tree differs from HEAD, found by [`Repository::changed_in_working_tree`].
 
 use std::collections::BTreeSet;
 use std::io;
@@ -11,15 +11,17 @@ use dtbuild_content::tree::{ContentId, Kind};
 use gix::status::{Item, Submodule, UntrackedFiles};
 use rustix::fs::CWD;
 
-use super::disk;
-use super::lfs::Pointer;
-use super::objects::Objects;
-use super::{GitError, Repository, paths};
+use super::content_id;
+use super::system::is_missing;
 use crate::changed::{ChangeStatus, ChangedPath};
+use crate::git::commit::lookup;
+use crate::git::lfs::Pointer;
+use crate::git::objects::Objects;
+use crate::git::{GitError, Repository};
 
 impl Repository {
-    /// The paths by which the working tree differs from HEAD, sorted: staged or not, and untracked
-    /// unless git ignores them. In a repository without commits, all of them are new.
+    /// The paths by which the working tree differs from HEAD, sorted: staged and unstaged changes, and untracked files that
+    /// git does not ignore. In a repository without commits, every path is new.
     ///
     /// # Errors
     /// When the repository is bare, or the working tree cannot be compared with git's index.
@@ -32,7 +34,7 @@ impl Repository {
         let objects = self.objects();
         let mut changes = Vec::new();
         for path in self.candidates(head)? {
-            let before = paths::find_exact(objects, head, path.as_bstr())?;
+            let before = lookup::find_exact(objects, head, path.as_bstr())?;
             let place = root.join(path.to_path_lossy());
             let after = OnDisk::at(&place).map_err(|source| GitError::Unreadable { path: place, source })?;
             if let Some(status) = status(objects, before, after.as_ref()) {
@@ -84,7 +86,7 @@ impl OnDisk {
     fn at(path: &Path) -> io::Result<Option<Self>> {
         let metadata = match path.symlink_metadata() {
             Ok(metadata) => metadata,
-            Err(error) if disk::is_missing(&error) => return Ok(None),
+            Err(error) if is_missing(&error) => return Ok(None),
             Err(error) => return Err(error),
         };
         let stat = Stat::of(&metadata);
@@ -100,17 +102,17 @@ impl OnDisk {
         Ok(Some(Self { path: path.to_owned(), kind, stat }))
     }
 
-    /// Whether git would store just this.
+    /// Whether git would store this file as an object `id` of this `kind`.
     fn holds(&self, kind: Kind, id: ContentId, objects: &Objects) -> bool {
         let pointer = objects.size(&id, BStr::new("")).is_ok_and(Pointer::may_have);
         let file = (self.kind, &self.stat);
         let path = self.path.as_os_str().as_bytes().as_bstr();
-        let found = || disk::identify(CWD, path, file, pointer, objects.hash(), &mut Vec::new());
+        let found = || content_id::identify(CWD, path, file, pointer, objects.hash(), &mut Vec::new());
         self.kind == kind && found().is_ok_and(|found| found.contain(id))
     }
 }
 
-/// What happened to a path that git reports; none when it is back to what it was.
+/// The change of a path that git reports; none where the disk has what HEAD has.
 fn status(
     objects: &Objects,
     before: Option<(Kind, ContentId)>,
@@ -124,7 +126,7 @@ fn status(
             Some(ChangeStatus::Modified)
         }
         (Some(_), None) => Some(ChangeStatus::Deleted),
-        // What is in the folder is reported by its own paths.
+        // The files in the folder are reported by their own paths.
         (Some(_), Some(after)) if after.kind == Kind::Folder => Some(ChangeStatus::Deleted),
         (Some((kind, id)), Some(after)) if after.holds(kind, id, objects) => None,
         (Some((kind, _)), Some(after)) if kind == after.kind || is_file(kind) && is_file(after.kind) => {

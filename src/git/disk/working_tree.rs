@@ -1,9 +1,8 @@
-//! A folder of the working tree, as the disk has it: untracked and ignored files are part of it.
+//! A folder of the working tree as an input tree; untracked and ignored files are part of it. Start with [`WorkingTree`].
 //!
-//! A [`WorkingTree`] is what the folder was when it was first looked at: each folder is listed once and
-//! each file identified once, so its digest and its snapshot always speak of the same files. A content id
-//! is the blob id of the bytes *on disk*; of a file that Git LFS keeps, that of the pointer to them. The stat
-//! cache answers for what was read before, git's index for large files that it knows; all else is read.
+//! Each folder is read once and each file identified once, so that digest and snapshot are always about the same files. A
+//! content id is the blob id of the bytes *on the disk*, or of the pointer for a file of Git LFS. Content ids come from the
+//! stat cache, for large files from git's index, otherwise from reading the file.
 
 use std::cell::Cell;
 use std::collections::HashSet;
@@ -17,36 +16,36 @@ use dtbuild_content::tree::{self, ContentId, Filter, Kind, Node, Tree};
 use rustix::fs::{CWD, OFlags};
 use rustix::io::Errno;
 
-use super::diff::join;
-use super::disk;
-use super::disk_contents::DiskContents;
-use super::disk_submodules::Identified;
+use super::content_id::blob_id;
+use super::contents::DiskContents;
+use super::folders::DiskFolders;
+use super::identify::{self, Unidentified};
 use super::index::LazyIndex;
-use super::lfs::Pointer;
-use super::listing::{Listing, split};
-use super::objects::Objects;
-use super::reading::{self, Unread};
-use super::snapshot::{Expanded, Within};
-use super::submodules::{Submodules, rest};
-use super::survey::{Survey, survey};
-use super::{GitError, Repository};
+use super::submodules::{Identified, Within};
+use super::system::{open, read_link, with_times_of_folders};
+use super::walk::{Walked, walk};
+use crate::git::lfs::Pointer;
+use crate::git::objects::Objects;
+use crate::git::path::{join, rest, split};
+use crate::git::submodules::{Expanded, Submodules};
+use crate::git::{GitError, Repository};
 
-/// Where the stat cache is, from the git folder of the work tree.
+/// The path of the stat cache from the git folder of the work tree.
 const STATS: &str = "dtbuild/stat";
 
 /// A folder of the working tree.
 pub struct WorkingTree {
     pub(super) repository: Repository,
-    pub(super) listing: Listing,
+    pub(super) disk: DiskFolders,
     pub(super) objects: Objects,
     pub(super) submodules: Submodules<Self>,
-    /// Whether it counted what git has of a path.
+    /// Whether the digest depends on what git's index has of a path.
     pub(super) asked_git: Cell<bool>,
 }
 
 impl Repository {
-    /// The folder at `folder` of the working tree, empty for all of it; none where there is no such folder.
-    /// It may be in a submodule.
+    /// The folder at `folder` of the working tree, empty for the whole tree; none where there is no such folder.
+    /// The folder may be in a submodule.
     ///
     /// # Errors
     /// When the repository is bare, the folder's links lead out of it, or git's index cannot be read.
@@ -54,13 +53,14 @@ impl Repository {
         self.working_tree_in(folder, BStr::new(""))
     }
 
+    /// [`working_tree`](Self::working_tree) of a repository that is at `prefix` of the outermost one.
     pub(super) fn working_tree_in(
         &self,
         folder: &BStr,
         prefix: &BStr,
     ) -> Result<Option<WorkingTree>, GitError> {
         let Some((root, folder)) = self.on_disk(folder)? else { return Ok(None) };
-        let handle = match disk::open(CWD, &root, OFlags::DIRECTORY) {
+        let handle = match open(CWD, &root, OFlags::DIRECTORY) {
             Ok(handle) => handle,
             Err(Errno::NOTDIR | Errno::NOENT) => return Ok(None),
             Err(source) => return Err(GitError::Unreadable { path: root, source: source.into() }),
@@ -75,27 +75,26 @@ impl Repository {
             }
         }
         let load = || StatCache::load(self.inner.git_dir().join(STATS), self.object_hash());
-        let listing = Listing {
+        let disk = DiskFolders {
             prefix: prefix.to_owned(),
             root,
-            device: disk::with_times_of_folders(&handle),
+            device: with_times_of_folders(&handle),
             handle,
             executable_bit: self.inner.config_snapshot().boolean("core.fileMode").unwrap_or(true),
-            tracking: self.tracking_above(folder.as_bstr(), &index)?,
+            attributes: self.attributes_above(folder.as_bstr(), &index)?,
             index,
             folder,
-            stats: self.shared.stats(load),
-            folders: Mutex::default(),
+            stats: self.memory.disk.stats(load),
+            read: Mutex::default(),
         };
         let (repository, objects) = (self.clone(), self.objects().clone());
         let submodules = Submodules::default();
-        Ok(Some(WorkingTree { repository, listing, objects, submodules, asked_git: Cell::new(false) }))
+        Ok(Some(WorkingTree { repository, disk, objects, submodules, asked_git: Cell::new(false) }))
     }
 }
 
 impl WorkingTree {
-    /// The id of what `filter` lets through: of the same files, [`CommitTree::digest`](super::CommitTree::digest)
-    /// gives the same.
+    /// The id of the tree that `filter` lets in; [`CommitTree::digest`](crate::git::CommitTree::digest) of equal files is equal.
     ///
     /// # Errors
     /// When a file cannot be read, or changed meanwhile.
@@ -103,18 +102,18 @@ impl WorkingTree {
         self.digest_within(filter, BStr::new(""))
     }
 
-    /// The digest by a filter that is for a tree in which this one is at `folder`.
+    /// [`digest`](Self::digest) by a filter for a tree that has this one at `folder`.
     pub(super) fn digest_within<F: Filter>(&self, filter: &F, folder: &BStr) -> Result<ContentId, GitError> {
         self.prepare(&Within::new(filter, folder))?;
         self.fold(filter, folder)
     }
 
-    /// The same of what was looked at already.
+    /// [`digest_within`](Self::digest_within) of a tree that was prepared already.
     pub(super) fn fold<F: Filter>(&self, filter: &F, folder: &BStr) -> Result<ContentId, GitError> {
         Ok(tree::digest(&Identified { tree: self, filter, folder }, &Within::new(filter, folder))?)
     }
 
-    /// The files of the folder that `filter` lets through, as a build is to see them.
+    /// The files of the folder that `filter` lets in, as a build sees them.
     ///
     /// # Errors
     /// When a file cannot be read or changed meanwhile, is a device or an LFS pointer, or when a submodule is not
@@ -123,11 +122,11 @@ impl WorkingTree {
         self.snapshot_reading(filter, |_| true)
     }
 
-    /// The same for a build that reads the paths for which `reads` holds and no others: of the others, those
-    /// whose content cannot be had are left out.
+    /// [`snapshot`](Self::snapshot) for a build that reads only the paths for which `reads` holds. Other paths are left out
+    /// where their content cannot be had.
     ///
     /// # Errors
-    /// As for [`WorkingTree::snapshot`], for what is read.
+    /// As for [`WorkingTree::snapshot`], for the paths that are read.
     pub fn snapshot_reading<F: Filter>(
         &self,
         filter: &F,
@@ -146,21 +145,21 @@ impl WorkingTree {
             }
             Ok(())
         })?;
-        let contents = DiskContents::new(self.listing.root.clone(), self.objects.hash(), lfs);
+        let contents = DiskContents::new(self.disk.root.clone(), self.objects.hash(), lfs);
         Ok(Snapshot { entries: entries.into(), contents: Arc::new(contents) })
     }
 
-    /// Looks at all that `filter` lets through, and identifies it, reading many files at once.
-    pub(super) fn prepare<F: Filter>(&self, filter: &F) -> Result<Survey, GitError> {
-        let found = survey(&self.listing, filter)?;
-        reading::identify(&self.repository, &self.listing, &found.unread)?;
+    /// Reads all folders that `filter` lets in, and identifies their files, by several threads.
+    pub(super) fn prepare<F: Filter>(&self, filter: &F) -> Result<Walked, GitError> {
+        let found = walk(&self.disk, filter)?;
+        identify::identify(&self.repository, &self.disk, &found.unidentified)?;
         Ok(found)
     }
 
-    /// The same, submodules looked into; by a filter that is for a tree in which this one is at `folder`.
+    /// [`prepare`](Self::prepare), submodules included, by a filter for a tree that has this one at `folder`.
     fn prepare_all<F: Filter>(&self, filter: &F, folder: &BStr) -> Result<(), GitError> {
         for path in self.prepare(&Within::new(filter, folder))?.submodules {
-            // One that cannot be looked into matters only if it is built, which is told then.
+            // A submodule that cannot be opened matters only if it is built; the build reports it.
             if let Ok(submodule) = self.submodule(path.as_bstr()) {
                 submodule.prepare_all(filter, join(folder, path.as_bstr()).as_bstr())?;
             }
@@ -168,7 +167,7 @@ impl WorkingTree {
         Ok(())
     }
 
-    /// Asks the innermost repository that `path` is in.
+    /// Calls `ask` with the innermost repository that holds `path`, and the path in it.
     fn owned<R>(
         &self,
         path: &BStr,
@@ -180,13 +179,13 @@ impl WorkingTree {
         }
     }
 
-    /// Whether a commit of the index would hold the folder at `path`.
+    /// Whether git's index has the folder at `path`.
     fn is_in_git(&self, path: &BStr) -> Result<bool, GitError> {
-        let (index, place) = (self.listing.index.get()?, self.listing.place(path));
+        let (index, place) = (self.disk.index.get()?, self.disk.place(path));
         Ok(index.has_below(place.as_bstr()) || index.submodule(place.as_bstr()).is_some())
     }
 
-    /// The entry of `path`, and whether its id is that of a pointer of Git LFS.
+    /// The entry of `path`, and whether its id is the id of a pointer of Git LFS.
     fn entry(&self, path: &BStr, node: &Node) -> Result<(SnapshotEntry, bool), GitError> {
         let (mut size, mut link, mut lfs) = (0, None, false);
         let id = match node.kind {
@@ -199,7 +198,7 @@ impl WorkingTree {
             size = text.len() as u64;
             link = Some(text);
         } else if node.kind != Kind::Folder {
-            (size, lfs) = self.listing.file(path, |file| (file.stat.size, file.form == Form::Pointer))?;
+            (size, lfs) = self.disk.file(path, |file| (file.stat.size, file.form == Form::Pointer))?;
             if lfs {
                 self.refuse_pointer(path, size)?;
             }
@@ -207,21 +206,21 @@ impl WorkingTree {
         Ok((SnapshotEntry { path: path.to_owned(), kind: node.kind, id, size, link }, lfs))
     }
 
-    /// Why the submodule at `path` was not looked into.
+    /// The error for the submodule at `path`, which was not opened.
     fn closed(&self, path: &BStr) -> GitError {
-        let changed = || GitError::Changed { path: self.listing.shown(path) };
+        let changed = || GitError::Changed { path: self.disk.shown(path) };
         self.submodule(path).err().unwrap_or_else(changed)
     }
 
-    /// Refuses a file of `size` bytes that is the pointer that Git LFS stores, not the file that a build is to see.
+    /// Refuses a file of `size` bytes that is a pointer of Git LFS instead of the file that a build is to see.
     fn refuse_pointer(&self, path: &BStr, size: u64) -> Result<(), GitError> {
         if !Pointer::may_have(size) {
             return Ok(());
         }
-        let file = self.listing.disk_path(path);
+        let file = self.disk.disk_path(path);
         match fs::read(&file) {
             Ok(content) if Pointer::parse(&content).is_some() => {
-                let (path, repository) = (self.listing.shown(path), self.listing.prefix.clone());
+                let (path, repository) = (self.disk.shown(path), self.disk.prefix.clone());
                 Err(GitError::LfsPointer { path, repository })
             }
             Ok(_) => Ok(()),
@@ -229,16 +228,16 @@ impl WorkingTree {
         }
     }
 
-    /// The content id of the file or link at `path`, which is read if that is needed.
+    /// The content id of the file or link at `path`, which is hashed if the id is not known.
     fn identify_file(&self, path: &BStr) -> Result<ContentId, GitError> {
-        if let Some(id) = self.listing.file(path, |file| file.id.get().copied())? {
+        if let Some(id) = self.disk.file(path, |file| file.id.get().copied())? {
             return Ok(id);
         }
         let (folder, name) = split(path);
-        let folder = self.listing.folder(folder)?;
-        let number = folder.find(name).ok_or_else(|| GitError::Changed { path: self.listing.shown(path) })?;
-        let file = Unread::new(&self.listing, &folder, number, path.to_owned())?;
-        file.identify(&self.listing, self.objects.hash(), &mut Vec::new())
+        let folder = self.disk.folder(folder)?;
+        let number = folder.find(name).ok_or_else(|| GitError::Changed { path: self.disk.shown(path) })?;
+        let file = Unidentified::new(&self.disk, &folder, number, path.to_owned())?;
+        file.identify(&self.disk, self.objects.hash(), &mut Vec::new())
     }
 }
 
@@ -253,7 +252,7 @@ impl Tree for WorkingTree {
         if let Some(end) = self.submodules.at_or_above(path) {
             return self.submodule(path[..end].as_bstr())?.list(rest(path, end), None);
         }
-        let nodes = self.listing.nodes(path)?;
+        let nodes = self.disk.nodes(path)?;
         for node in nodes.iter().filter(|node| node.kind == Kind::Submodule) {
             self.submodules.note(join(path, node.name.as_bstr()), ContentId::null(self.hash_kind()));
         }
@@ -285,13 +284,13 @@ impl Tree for WorkingTree {
     fn link(&self, path: &BStr, node: &Node) -> Result<BString, GitError> {
         self.owned(path, |tree, path| {
             let id = tree.identify(path, node)?;
-            let place = tree.listing.disk_path(path);
-            let text = disk::read_link(&tree.listing.handle, path);
+            let place = tree.disk.disk_path(path);
+            let text = read_link(&tree.disk.handle, path);
             let text = text.map_err(|source| GitError::Unreadable { path: place, source })?;
-            if disk::blob_id(tree.objects.hash(), &text).ok() == Some(id) {
+            if blob_id(tree.objects.hash(), &text).ok() == Some(id) {
                 Ok(text)
             } else {
-                Err(GitError::Changed { path: tree.listing.shown(path) })
+                Err(GitError::Changed { path: tree.disk.shown(path) })
             }
         })
     }

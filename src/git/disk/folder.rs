@@ -1,4 +1,4 @@
-//! One folder of the disk, as it was found. Start with [`Folder::read`].
+//! One folder of the disk: its files and folders at the time when it was read. Start with [`Folder::read`].
 
 use std::fs;
 use std::io::{self, Read as _};
@@ -12,77 +12,81 @@ use dtbuild_content::tree::{ContentId, Kind};
 use rustix::fs::{Dir, FileType, OFlags};
 use rustix::io::Errno;
 
-use super::GitError;
-use super::attributes;
-use super::diff::join;
-use super::disk;
-use super::listing::Listing;
-use super::tracking::Tracking;
+use super::attributes::FolderAttributes;
+use super::folders::DiskFolders;
+use super::system;
+use crate::git::GitError;
+use crate::git::attributes;
+use crate::git::path::join;
 
 /// The name of a repository in its work tree.
 const REPOSITORY: &str = ".git";
 
-/// What is in a folder, but for `.git` and sockets.
+/// The files and folders in a folder, without `.git` and sockets.
 pub(super) struct Folder {
     /// Sorted by name.
     pub(super) files: Vec<File>,
-    /// The names of the files, one after the other: there are many.
+    /// The names of the files, one after the other, in one allocation.
     text: Vec<u8>,
     /// The names of the folders in it, sorted.
     pub(super) folders: Vec<BString>,
-    /// Whether there is a `.git` in it.
+    /// Whether there is a `.git` in the folder.
     pub(super) is_repository: bool,
-    /// The attributes that apply in it.
-    pub(super) tracking: Arc<Tracking>,
+    /// The attributes that apply in the folder.
+    pub(super) attributes: Arc<FolderAttributes>,
 }
 
 /// A file or link.
 pub(super) struct File {
-    /// Where its name is among those of the folder.
+    /// The range of its name in [`Folder::text`].
     name: Range<usize>,
     pub(super) kind: Kind,
     pub(super) stat: Stat,
-    /// What its content id is of.
+    /// The form of the content that the id is of.
     pub(super) form: Form,
-    /// Once it is known.
+    /// Empty until the content id is known.
     pub(super) id: OnceLock<ContentId>,
-    /// Why no build can be sent this.
+    /// The name of the kind of a file that no build can be sent.
     pub(super) special: Option<&'static str>,
 }
 
 impl Folder {
-    /// Reads the folder at `path` of `listing`, in a folder where the attributes `above` apply.
-    pub(super) fn read(listing: &Listing, path: &BStr, above: &Arc<Tracking>) -> Result<Self, GitError> {
+    /// Reads the folder at `path` of `disk`; the attributes `above` apply in the folder that holds it.
+    pub(super) fn read(
+        disk: &DiskFolders,
+        path: &BStr,
+        above: &Arc<FolderAttributes>,
+    ) -> Result<Self, GitError> {
         let failed = |source: io::Error| match Errno::from_io_error(&source) {
-            Some(Errno::NOTDIR | Errno::LOOP) => GitError::Changed { path: listing.shown(path) },
-            _ => GitError::Unreadable { path: listing.disk_path(path), source },
+            Some(Errno::NOTDIR | Errno::LOOP) => GitError::Changed { path: disk.shown(path) },
+            _ => GitError::Unreadable { path: disk.disk_path(path), source },
         };
-        let (place, path) = (listing.place(path), if path.is_empty() { BStr::new(".") } else { path });
-        let handle = disk::open(&listing.handle, path.as_bytes(), OFlags::DIRECTORY);
+        let (place, path) = (disk.place(path), if path.is_empty() { BStr::new(".") } else { path });
+        let handle = system::open(&disk.handle, path.as_bytes(), OFlags::DIRECTORY);
         let handle = handle.map_err(io::Error::from).map_err(failed)?;
-        // What happens to the folder and its files from here on is seen by their times.
+        // The times of the folder and its files tell of what happens to them from here on.
         let taken = stat::now();
-        let notes = listing.stats.folder(place.as_bstr());
-        let names = Names::read(listing, &handle, &notes, (place.as_bstr(), taken)).map_err(failed)?;
-        let attributes = names.attributes(&handle).map_err(failed)?;
-        let own = above.inside(place.as_bstr(), attributes.as_deref())?;
-        let tracking = own.unwrap_or_else(|| Arc::clone(above));
+        let notes = disk.stats.folder(place.as_bstr());
+        let names = Names::read(disk, &handle, &notes, (place.as_bstr(), taken)).map_err(failed)?;
+        let text = names.attributes(&handle).map_err(failed)?;
+        let own = above.inside(place.as_bstr(), text.as_deref())?;
+        let attributes = own.unwrap_or_else(|| Arc::clone(above));
         let Names { text, files: found, folders, is_repository } = names;
         let files = Vec::with_capacity(found.len());
-        let mut folder = Self { files, text, folders, is_repository, tracking };
+        let mut folder = Self { files, text, folders, is_repository, attributes };
         for name in found {
-            match disk::look(&handle, &folder.text[name.clone()], taken) {
+            match system::look(&handle, &folder.text[name.clone()], taken) {
                 Ok(stat) => folder.push(name, stat),
-                Err(error) if disk::is_missing(&error) => {}
+                Err(error) if system::is_missing(&error) => {}
                 Err(error) => return Err(failed(error)),
             }
         }
         folder.folders.sort_unstable();
-        folder.identify(listing, place.as_bstr(), notes)?;
+        folder.identify(disk, place.as_bstr(), notes)?;
         Ok(folder)
     }
 
-    /// Which of the files is called `name`.
+    /// The index of the file `name` in [`Folder::files`].
     pub(super) fn find(&self, name: &BStr) -> Option<usize> {
         self.files.binary_search_by(|file| self.name(file).cmp(name)).ok()
     }
@@ -101,28 +105,28 @@ impl Folder {
             _ if stat.is_executable() => Kind::Executable,
             _ => Kind::File,
         };
-        let (form, id, special) = (Form::Bytes, OnceLock::new(), disk::special(file_type));
+        let (form, id, special) = (Form::Bytes, OnceLock::new(), system::special(file_type));
         self.files.push(File { name, kind, stat, form, id, special });
     }
 
-    /// Finds out what is known of the files; the folder's path in the repository is `place`.
+    /// Sets kind, form and known content id of the files; `place` is the folder's path in the repository.
     fn identify(
         &mut self,
-        listing: &Listing,
+        disk: &DiskFolders,
         place: &BStr,
         mut notes: FolderNotes<'_>,
     ) -> Result<(), GitError> {
-        let tracking = Arc::clone(&self.tracking);
-        let mut tracker = tracking.tracker();
+        let attributes = Arc::clone(&self.attributes);
+        let mut lfs = attributes.lfs();
         for file in &mut self.files {
             let name = self.text[file.name.clone()].as_bstr();
             let path = || join(place, name);
-            if !listing.executable_bit && file.kind != Kind::Symlink {
-                let executable = listing.index.get()?.is_executable(path().as_bstr());
+            if !disk.executable_bit && file.kind != Kind::Symlink {
+                let executable = disk.index.get()?.is_executable(path().as_bstr());
                 file.kind = if executable { Kind::Executable } else { Kind::File };
             }
-            if let Some(tracker) = tracker.as_mut().filter(|_| file.kind != Kind::Symlink)
-                && tracker.keeps(path().as_bstr())
+            if let Some(lfs) = lfs.as_mut().filter(|_| file.kind != Kind::Symlink)
+                && lfs.keeps(path().as_bstr())
             {
                 file.form = Form::Pointer;
             }
@@ -137,25 +141,25 @@ impl Folder {
 /// The names in a folder, sockets left out.
 #[derive(Default)]
 struct Names {
-    /// Those of all that is no folder.
+    /// The names of the files, one after the other.
     text: Vec<u8>,
-    /// Where each of them is, sorted by them.
+    /// The ranges of the names in `text`, sorted by name.
     files: Vec<Range<usize>>,
     folders: Vec<BString>,
     is_repository: bool,
 }
 
 impl Names {
-    /// Reads the names in the folder that is open as `handle`, unless it is as it was when they were noted.
+    /// The names in the folder that is open as `handle`: from `notes` if the folder did not change since, else from the disk.
     fn read(
-        listing: &Listing,
+        disk: &DiskFolders,
         handle: &OwnedFd,
         notes: &FolderNotes<'_>,
         (place, taken): (&BStr, i64),
     ) -> io::Result<Self> {
         let found = rustix::fs::fstat(handle)?;
-        let stat = disk::as_noted(&found, taken);
-        let can_be_told = listing.device == Some(found.st_dev);
+        let stat = system::as_noted(&found, taken);
+        let can_be_told = disk.device == Some(found.st_dev);
         let mut names = Self::default();
         if let Some(known) = notes.names(&stat).filter(|_| can_be_told) {
             for (name, is_folder) in known {
@@ -175,7 +179,7 @@ impl Names {
             let repository = names.is_repository.then_some((BStr::new(REPOSITORY), true));
             let files = names.files.iter().map(|name| (names.text[name.clone()].as_bstr(), false));
             let folders = names.folders.iter().map(|name| (name.as_bstr(), true));
-            listing.stats.record_names(place, stat, files.chain(folders).chain(repository));
+            disk.stats.record_names(place, stat, files.chain(folders).chain(repository));
         }
         Ok(names)
     }
@@ -192,13 +196,13 @@ impl Names {
         }
     }
 
-    /// The text of the attribute file among them. A link in its place does not count, as with git.
+    /// The text of the attribute file; none for a link in its place, as with git.
     fn attributes(&self, folder: &OwnedFd) -> io::Result<Option<Vec<u8>>> {
         let name = attributes::FILE.as_bytes();
         if self.files.binary_search_by(|found| self.text[found.clone()].cmp(name)).is_err() {
             return Ok(None);
         }
-        let file = match disk::open(folder, name, OFlags::empty()) {
+        let file = match system::open(folder, name, OFlags::empty()) {
             Ok(file) => fs::File::from(file),
             Err(Errno::LOOP | Errno::NOENT) => return Ok(None),
             Err(error) => return Err(error.into()),

@@ -1,4 +1,4 @@
-//! The bytes of a working tree's snapshot, checked while they are sent.
+//! The bytes of a working tree's snapshot, verified while they are sent.
 
 use std::collections::HashSet;
 use std::fs::File;
@@ -9,13 +9,13 @@ use bstr::{BString, ByteSlice as _};
 use dtbuild_content::snapshot::{Contents, SnapshotEntry};
 use dtbuild_content::tree::ContentId;
 
-use super::disk::Digester;
+use super::content_id::Digester;
 
 /// The files below a folder of the disk.
 pub(super) struct DiskContents {
     root: PathBuf,
     hash: gix::hash::Kind,
-    /// The files that Git LFS keeps: their id is that of a pointer to the bytes.
+    /// The files of Git LFS, whose ids are ids of pointers.
     lfs: HashSet<BString>,
 }
 
@@ -28,7 +28,7 @@ impl DiskContents {
 impl Contents for DiskContents {
     fn open(&self, entry: &SnapshotEntry) -> io::Result<Box<dyn Read + Send>> {
         let path = self.root.join(entry.path.to_path_lossy());
-        // A pipe in the file's place would block for ever; what else there is shows in the id.
+        // A pipe in the file's place would block for ever; any other change shows in the id.
         let metadata = path.symlink_metadata().map_err(|error| match error.kind() {
             io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => vanished(&entry.path),
             _ => error,
@@ -50,7 +50,7 @@ impl Contents for DiskContents {
     }
 }
 
-/// Reads a file, and fails with its last byte if it is not what it was.
+/// Reads a file, and fails with the last byte if the content is not the expected one.
 struct VerifyingReader {
     file: File,
     path: BString,

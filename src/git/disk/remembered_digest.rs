@@ -1,22 +1,22 @@
-//! Digests of the working tree that earlier runs took of the same files.
+//! The memo of digests of the working tree that earlier runs took.
 //!
-//! Once all that a filter lets in was looked at, what the digest will be depends on nothing else: on the names, kinds and
-//! ids in the folders that were entered, and on the filter. To hash that much is a tenth of the work of filtering every
-//! path and making the trees anew.
+//! A digest depends on the filter and on the names, kinds and ids in the folders that a walk read, and on nothing else.
+//! Hashing these is a tenth of the work of filtering every path and making the trees anew.
 
 use bstr::{BStr, ByteSlice as _};
 use dtbuild_content::memo::{Asking, Question};
 use dtbuild_content::tree::{ContentId, Identified, Kind};
 
-use super::diff::join;
-use super::survey::Survey;
-use super::{GitError, WorkingTree};
+use super::WorkingTree;
+use super::walk::Walked;
+use crate::git::GitError;
+use crate::git::path::join;
 
-/// To be raised when the same files come to have another digest.
+/// The domain of the memo's questions. Its number must be raised when equal files get another digest.
 const CONTEXT: &str = "dtbuild working tree v1";
 
 impl WorkingTree {
-    /// [`digest`](Self::digest), with what earlier runs found out about the same files.
+    /// [`digest`](Self::digest), with the memo of digests that earlier runs took.
     ///
     /// # Errors
     /// When a file cannot be read, or changed meanwhile.
@@ -31,15 +31,15 @@ impl WorkingTree {
             return Ok(id);
         }
         let id = self.fold(filter, BStr::new(""))?;
-        // What git has of a path is not among what was asked about.
+        // The question does not hold what git's index says of a path.
         if !self.asked_git.get() {
             memo.note(question, id.as_bytes().to_vec());
         }
         Ok(id)
     }
 
-    /// The question of what `filter` leaves of the folders that were found. None where a submodule has a say.
-    fn question<F: Identified>(&self, filter: &F, found: &mut Survey) -> Result<Option<Question>, GitError> {
+    /// The memo's question for the digest of the folders that were read, by `filter`. None where a submodule is among them.
+    fn question<F: Identified>(&self, filter: &F, found: &mut Walked) -> Result<Option<Question>, GitError> {
         let mut asking = Asking::new(CONTEXT);
         filter.identify(asking.on_number(self.objects.hash().len_in_bytes()));
         found.folders.sort_unstable_by(|(left, _), (right, _)| left.cmp(right));
@@ -48,13 +48,13 @@ impl WorkingTree {
             text.clear();
             for file in &folder.files {
                 text.extend_from_slice(folder.name(file));
-                // No name holds a zero byte. What has no id is not let in.
+                // No name holds a zero byte. Files without an id are not let in.
                 let id = file.id.get().map(|id| id.as_bytes()).unwrap_or_default();
                 text.extend([0, code(file.kind), u8::from(!id.is_empty())]);
                 text.extend_from_slice(id);
             }
             for name in &folder.folders {
-                let kind = self.listing.kind(join(path.as_bstr(), name.as_bstr()).as_bstr())?;
+                let kind = self.disk.kind(join(path.as_bstr(), name.as_bstr()).as_bstr())?;
                 if kind == Some(Kind::Submodule) {
                     return Ok(None);
                 }
@@ -67,7 +67,7 @@ impl WorkingTree {
     }
 }
 
-/// The number that stands for what a name is.
+/// The number of a kind in the question.
 fn code(kind: Kind) -> u8 {
     match kind {
         Kind::File => 1,

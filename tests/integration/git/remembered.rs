@@ -1,4 +1,4 @@
-//! What earlier looks at the working tree found is of use only for as long as it is so.
+//! Notes of earlier runs about the working tree: used as long as they are true, and no longer.
 
 use std::fs;
 use std::time::{Duration, SystemTime};
@@ -8,7 +8,7 @@ use dtbuild::git::Repository;
 use dtbuild_content::ignore::Rules;
 use dtbuild_content::tree::{ContentId, Identified};
 
-use super::sides::until_noted;
+use super::input_trees::until_noted;
 use super::working_tree::{committed, on_disk, on_disk_with, sample};
 use crate::support::repo::TestRepo;
 

@@ -1,23 +1,23 @@
-//! What differs between two commits.
+//! The paths that differ between two commits, found by [`Repository::changed_paths`].
 //!
-//! A merge walk over the trees of both that descends only where ids differ. It reads objects alone:
-//! the ready-made diffs of gix load an index first, which costs ten times the walk.
+//! A merge walk over the trees of both commits that descends only where ids differ. The walk reads objects alone: the
+//! ready-made diffs of gix load an index first, which costs ten times the walk.
 
 use std::cmp::Ordering;
 
-use bstr::{BStr, BString, ByteSlice as _, ByteVec as _};
+use bstr::{BStr, BString, ByteSlice as _};
 use dtbuild_content::tree::ContentId;
 use gix::objs::TreeRefIter;
 use gix::objs::tree::{EntryKind, EntryRef};
 
-use super::objects::{Objects, broken};
-use super::{CommitId, GitError, Repository};
 use crate::changed::{ChangeStatus, ChangedPath};
+use crate::git::objects::{Objects, broken};
+use crate::git::path::join;
+use crate::git::{CommitId, GitError, Repository};
 use crate::parallel;
 
 impl Repository {
-    /// The paths that differ between the commits, sorted: what
-    /// `git diff --name-status --no-renames base head` says.
+    /// The paths that differ between the commits, sorted, as `git diff --name-status --no-renames base head` lists them.
     ///
     /// # Errors
     /// When a commit or one of its trees is not in this clone.
@@ -26,7 +26,7 @@ impl Repository {
     }
 }
 
-/// A folder that differs: its path, and its tree on each side that has it.
+/// A folder that differs between the commits, with its tree on each side that has the folder.
 #[derive(Clone)]
 struct Folder {
     path: BString,
@@ -34,16 +34,13 @@ struct Folder {
     head: Option<ContentId>,
 }
 
-/// How many folders are compared before it is known that there are many, and how many of them are worth a thread.
+/// The number of folders to compare from which several threads take part.
 const MANY: usize = 64;
+/// The fewest folders that are worth a thread.
 const SHARE: usize = 8;
 
 /// The paths that differ between two trees, sorted.
-pub(super) fn changed(
-    objects: &Objects,
-    base: ContentId,
-    head: ContentId,
-) -> Result<Vec<ChangedPath>, GitError> {
+fn changed(objects: &Objects, base: ContentId, head: ContentId) -> Result<Vec<ChangedPath>, GitError> {
     let mut walk = Walk { changes: Vec::new(), folders: Vec::new() };
     if base != head {
         walk.folders.push(Folder { path: BString::default(), base: Some(base), head: Some(head) });
@@ -61,15 +58,15 @@ pub(super) fn changed(
     Ok(walk.changes)
 }
 
-/// One of the two trees of a folder.
+/// The commit that a tree of a folder is from.
 #[derive(Clone, Copy)]
 enum Side {
     Base,
-    /// What images read of it is asked next.
+    /// The images' contexts are looked up in these trees next.
     Head,
 }
 
-/// The entries of a side's tree; a side without the folder has none.
+/// The entries of a folder's tree on one side; none where that side has no such folder.
 fn entries<'a>(
     objects: &Objects,
     (side, id): (Side, Option<ContentId>),
@@ -85,7 +82,7 @@ fn entries<'a>(
     Ok(tree.map(move |entry| entry.map_err(|source| broken(&id, path, source))))
 }
 
-/// What differs below a folder.
+/// The paths that differ below a folder.
 fn below(objects: &Objects, folder: &Folder) -> Result<Vec<ChangedPath>, GitError> {
     let mut walk = Walk { changes: Vec::new(), folders: vec![folder.clone()] };
     walk.go_on(objects, usize::MAX)?;
@@ -98,7 +95,7 @@ struct Walk {
 }
 
 impl Walk {
-    /// Compares folders until none is left, or so many.
+    /// Compares folders until none is left, or until `enough` of them wait.
     fn go_on(&mut self, objects: &Objects, enough: usize) -> Result<(), GitError> {
         // A stack instead of recursion: how deep folders nest is up to whoever made the commit.
         let (mut left, mut right) = (Vec::new(), Vec::new());
@@ -167,7 +164,7 @@ fn is_file(kind: EntryKind) -> bool {
     matches!(kind, EntryKind::Blob | EntryKind::BlobExecutable)
 }
 
-/// The order of a tree's entries: by bytes, a folder as if its name ended in a slash.
+/// The order of a tree's entries: by the bytes of their names, a folder's name with a `/` at its end.
 fn tree_order(left: &EntryRef<'_>, right: &EntryRef<'_>) -> Ordering {
     let common = left.filename.len().min(right.filename.len());
     let next = |entry: &EntryRef<'_>| {
@@ -175,15 +172,4 @@ fn tree_order(left: &EntryRef<'_>, right: &EntryRef<'_>) -> Ordering {
         entry.filename.get(common).copied().or(end)
     };
     left.filename[..common].cmp(&right.filename[..common]).then_with(|| next(left).cmp(&next(right)))
-}
-
-/// The path of `name` in `folder`.
-pub(super) fn join(folder: &BStr, name: &BStr) -> BString {
-    let mut path = Vec::with_capacity(folder.len() + 1 + name.len());
-    path.push_str(folder);
-    if !folder.is_empty() {
-        path.push(b'/');
-    }
-    path.push_str(name);
-    path.into()
 }

@@ -1,6 +1,6 @@
-//! What a large file holds, git is asked; but only where what it says is sure to be on the disk.
+//! Content ids of large files from git's index: used only where the index is sure to have the bytes of the disk.
 //!
-//! Whether it was asked shows by a lie: its index has another blob of the same size in the file's place.
+//! A false entry shows whether the index was used: it has another blob of the same size in the file's place.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
@@ -9,7 +9,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use dtbuild_content::tree::Everything;
 
-use super::sides::{disk_digest, disk_snapshot, until_noted};
+use super::input_trees::{disk_digest, disk_snapshot, until_noted};
 use crate::support::repo::TestRepo;
 
 const SIZE: usize = 100_000;

@@ -1,7 +1,5 @@
-//! Which files of the working tree Git LFS keeps, as `.gitattributes` say. Start with [`Tracking`].
-//!
-//! Of other attributes that change files on checkout it is known whether a file has any: an id is that of the bytes on the
-//! disk.
+//! The git attributes of the working tree: the files that Git LFS keeps, and the files that a checkout converts. Start with
+//! [`FolderAttributes`].
 
 use std::collections::HashMap;
 use std::fs;
@@ -14,38 +12,42 @@ use gix::attrs::Search;
 use gix::attrs::search::{MetadataCollection, Outcome};
 use gix::glob::pattern::Case;
 
-use super::attributes::{CONVERSIONS, FILE, FILTER, converts, filter};
-use super::diff::join;
-use super::disk::is_missing;
 use super::index::LazyIndex;
-use super::{GitError, Repository, lfs};
+use super::system::is_missing;
+use crate::git::attributes::{CONVERSIONS, FILE, FILTER, converts, filter};
+use crate::git::path::join;
+use crate::git::{GitError, Repository, lfs};
 
 /// The attributes that apply in a folder.
 #[derive(Clone)]
-pub(super) struct Tracking {
-    /// Those of the machine, then those of the folders from the root on.
+pub(super) struct FolderAttributes {
+    /// The attributes of the machine, then of the folders from the root on.
     folders: Search,
-    /// Those of the repository itself, which have the last word.
+    /// The attributes in the git folder, which take precedence.
     own: Search,
     collection: MetadataCollection,
     case: Case,
-    /// Whether a filter is named at all. Where none is, no file need be asked about.
+    /// Whether any attribute names a filter.
     filters: bool,
-    /// The same of all that changes files.
+    /// Whether any attribute converts files.
     conversions: bool,
-    /// What git has of the files that a sparse checkout leaves out, by path.
+    /// The attribute files that a sparse checkout leaves out, by path.
     left_out: Arc<HashMap<BString, Vec<u8>>>,
 }
 
 impl Repository {
-    /// The attributes that apply in `folder` of the working tree, but for those that the folder itself has.
-    pub(super) fn tracking_above(&self, folder: &BStr, index: &LazyIndex) -> Result<Arc<Tracking>, GitError> {
+    /// The attributes that apply in the folder that holds `folder` of the working tree.
+    pub(super) fn attributes_above(
+        &self,
+        folder: &BStr,
+        index: &LazyIndex,
+    ) -> Result<Arc<FolderAttributes>, GitError> {
         let Some(parent) = (!folder.is_empty()).then(|| folder.rfind_byte(b'/').unwrap_or(0)) else {
-            return self.shared.tracking(BStr::new("/"), || Tracking::of_machine(self, index));
+            return self.memory.disk.attributes(BStr::new("/"), || FolderAttributes::of_machine(self, index));
         };
         let parent = folder[..parent].as_bstr();
-        let above = self.tracking_above(parent, index)?;
-        self.shared.tracking(parent, || {
+        let above = self.attributes_above(parent, index)?;
+        self.memory.disk.attributes(parent, || {
             let file = self.root()?.join(parent.to_path_lossy()).join(FILE);
             // Git does not follow a link in its place.
             let is_there = file.symlink_metadata().is_ok_and(|found| found.is_file());
@@ -56,8 +58,8 @@ impl Repository {
     }
 }
 
-impl Tracking {
-    /// The attributes that apply in all of a repository.
+impl FolderAttributes {
+    /// The attributes that apply in every folder of a repository.
     fn of_machine(repository: &Repository, index: &LazyIndex) -> Result<Arc<Self>, GitError> {
         let config = repository.inner.config_snapshot();
         let fold = config.boolean("core.ignoreCase").unwrap_or(false);
@@ -96,8 +98,8 @@ impl Tracking {
         Ok(Arc::new(this))
     }
 
-    /// The attributes that apply in `folder`, a path of the repository, which is in a folder where these do; `text` is
-    /// that of its own file. None if they are the same.
+    /// The attributes that apply in `folder` of the repository, which is in a folder where these apply; `text` is its attribute
+    /// file. None where the folder has no attributes of its own.
     pub(super) fn inside(&self, folder: &BStr, text: Option<&[u8]>) -> Result<Option<Arc<Self>>, GitError> {
         let file = || join(folder, FILE.into());
         let left_out = || self.left_out.get(&file()).map(Vec::as_slice);
@@ -113,14 +115,13 @@ impl Tracking {
         Ok(Some(Arc::new(this)))
     }
 
-    /// Takes note of what a file of attributes can name.
+    /// Notes the kinds of attributes that the text of an attribute file can name.
     fn note(&mut self, text: &[u8]) {
         self.filters |= text.contains_str(FILTER);
         self.conversions |= CONVERSIONS.iter().any(|name| text.contains_str(name));
     }
 
-    /// Whether an attribute says that git may store other bytes of the file at `path` of the repository than the disk has,
-    /// line endings aside.
+    /// Whether git may store other bytes of the file at `path` of the repository than the disk has, line endings aside.
     pub(super) fn converts(&self, path: &BStr) -> bool {
         if !self.conversions {
             return false;
@@ -130,28 +131,28 @@ impl Tracking {
         converts([&self.own, &self.folders], path, self.case, &mut outcome)
     }
 
-    /// What answers for the files in a folder. None where Git LFS keeps none of them.
-    pub(super) fn tracker(&self) -> Option<Tracker<'_>> {
-        self.filters.then(|| Tracker { tracking: self, outcome: Outcome::default() })
+    /// The lookup of files that Git LFS keeps; none where it keeps no file of the folder.
+    pub(super) fn lfs(&self) -> Option<LfsFiles<'_>> {
+        self.filters.then(|| LfsFiles { attributes: self, outcome: Outcome::default() })
     }
 }
 
-/// Answers for the files in a folder.
-pub(super) struct Tracker<'a> {
-    tracking: &'a Tracking,
+/// The lookup of files that Git LFS keeps.
+pub(super) struct LfsFiles<'a> {
+    attributes: &'a FolderAttributes,
     outcome: Outcome,
 }
 
-impl Tracker<'_> {
+impl LfsFiles<'_> {
     /// Whether Git LFS keeps the file at `path` of the repository.
     pub(super) fn keeps(&mut self, path: &BStr) -> bool {
-        let Tracking { folders, own, collection, case, .. } = self.tracking;
+        let FolderAttributes { folders, own, collection, case, .. } = self.attributes;
         self.outcome.initialize_with_selection(collection, [FILTER]);
         filter([own, folders], path, *case, &mut self.outcome).is_some_and(|name| name == lfs::FILTER)
     }
 }
 
-/// The attribute files that git's index has. Those that a partial clone lacks say nothing.
+/// The attribute files in git's index; files that a partial clone lacks are left out.
 fn stored(repository: &Repository, index: &LazyIndex) -> Result<HashMap<BString, Vec<u8>>, GitError> {
     let mut files = HashMap::new();
     for (path, id) in index.get()?.named(FILE) {
@@ -165,7 +166,7 @@ fn stored(repository: &Repository, index: &LazyIndex) -> Result<HashMap<BString,
     Ok(files)
 }
 
-/// The text of a file that need not be there.
+/// The text of a file; none where there is no file.
 fn read(path: &Path) -> Result<Option<Vec<u8>>, GitError> {
     match fs::read(path) {
         Ok(text) => Ok(Some(text)),

@@ -1,7 +1,7 @@
-//! The sizes of blobs, as the first bytes of their objects tell them. Start with [`Sizes`].
+//! The sizes of blobs, from the first bytes of their objects. Start with [`BlobSizes`].
 //!
-//! They are read where they stand. A pack that is mapped would be asked as fast, but the system keeps some pages around
-//! each object in the process, which for many objects of some size is the whole pack.
+//! The bytes are read from the files. Memory-mapped packs would be as fast, but keep the pages around each object in the
+//! process, which for many large objects is the whole pack.
 
 use std::fs::{self, File};
 use std::io;
@@ -15,14 +15,14 @@ use gix::odb::pack::data::entry::Header;
 use gix::odb::pack::{data, index};
 use gix::zlib::Inflate;
 
-/// How much of an object is read: what comes before the content, and the start of a delta.
+/// The number of bytes that are read of an object: its header, and the start of a delta.
 const START: usize = 512;
 
-/// How many packs are looked through. Git makes one of 50.
+/// The most packs that are looked through. Git joins 50 packs into one.
 const PACKS: usize = 64;
 
-/// The objects of a repository, asked for their sizes alone. Threads can share it.
-pub(super) struct Sizes {
+/// The sizes of the blobs of a repository. Threads can share the value.
+pub(super) struct BlobSizes {
     hash: gix::hash::Kind,
     packs: Vec<Pack>,
     loose: Vec<loose::Store>,
@@ -33,9 +33,9 @@ struct Pack {
     objects: File,
 }
 
-impl Sizes {
-    /// Opens the packs of a repository, and of those that it borrows objects from. None where they cannot be opened, or
-    /// are too many to be looked through.
+impl BlobSizes {
+    /// Opens the packs of a repository and of its alternates. None where a pack cannot be opened, or where there are more packs
+    /// than are looked through.
     pub(super) fn of(repository: &gix::Repository) -> Option<Self> {
         let hash = repository.object_hash();
         let store = repository.objects.store_ref();
@@ -49,7 +49,7 @@ impl Sizes {
         (packs.len() <= PACKS).then_some(Self { hash, packs, loose })
     }
 
-    /// The number of bytes of the blob `id`; none where that cannot be told.
+    /// The number of bytes of the blob `id`; none where its object does not tell.
     pub(super) fn of_blob(&self, id: &ContentId) -> Option<u64> {
         let packed = self.packs.iter().find_map(|pack| Some((pack, pack.index.lookup(id)?)));
         if let Some((pack, place)) = packed {
@@ -78,7 +78,7 @@ impl Pack {
         Ok(packs)
     }
 
-    /// The size of the object at `offset`, taken for a blob where it is a delta to another one.
+    /// The size of the blob at `offset`; a delta counts as a blob.
     fn size(&self, offset: u64, hash: gix::hash::Kind) -> Option<u64> {
         let mut buffer = [0; START];
         let length = self.objects.read_at(&mut buffer, offset).ok()?;
@@ -92,7 +92,7 @@ impl Pack {
     }
 }
 
-/// The size of what a delta makes, from the start of its compressed bytes.
+/// The size of the result of a delta, from the start of its compressed bytes.
 fn result_size(compressed: &[u8]) -> Option<u64> {
     let mut delta = [0; 20];
     let (_, _, length) = Inflate::default().prefix(compressed, &mut delta).ok()?;
@@ -100,7 +100,7 @@ fn result_size(compressed: &[u8]) -> Option<u64> {
     number(rest).map(|(size, _)| size)
 }
 
-/// A number of seven bits a byte, the lowest first, and what comes after it.
+/// A number in seven bits a byte, the lowest first, and the bytes after the number.
 fn number(bytes: &[u8]) -> Option<(u64, &[u8])> {
     let end = bytes.iter().position(|byte| byte & 0x80 == 0)?;
     let (digits, rest) = bytes.split_at(end + 1);
@@ -127,7 +127,7 @@ mod tests {
 
     /// The size that is told of each file, next to its own.
     fn sizes(folder: &Path) -> Vec<(u64, Option<u64>)> {
-        let sizes = Sizes::of(&gix::open(folder).unwrap()).unwrap();
+        let sizes = BlobSizes::of(&gix::open(folder).unwrap()).unwrap();
         let of_file = |file: fs::DirEntry| {
             let id = git(folder, &["hash-object", file.file_name().to_str().unwrap()]);
             (file.metadata().unwrap().len(), sizes.of_blob(&id.parse().unwrap()))
@@ -167,7 +167,7 @@ mod tests {
     fn of_an_object_that_is_not_there_nothing_is_told() {
         let folder = tempfile::tempdir().unwrap();
         git(folder.path(), &["init", "--quiet"]);
-        let sizes = Sizes::of(&gix::open(folder.path()).unwrap()).unwrap();
+        let sizes = BlobSizes::of(&gix::open(folder.path()).unwrap()).unwrap();
         assert_eq!(sizes.of_blob(&ContentId::empty_tree(gix::hash::Kind::Sha1)), None);
     }
 }

@@ -1,7 +1,7 @@
-//! Git's index: what git has of a path. Start with [`LazyIndex`].
+//! Git's index: the entries that git has for paths of the working tree. Start with [`LazyIndex`].
 //!
-//! It is asked for what the disk does not tell, and for what large files hold. Git keeps it for that, but what git would
-//! store need not be the bytes of the disk: [`Clean`](super::clean::Clean) finds out.
+//! The index tells what the disk does not (submodules, executable bits), and the content ids of large files, as far as
+//! [`TrustedIndex`](super::trusted_index::TrustedIndex) vouches for them.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
@@ -12,18 +12,18 @@ use dtbuild_content::tree::ContentId;
 use gix::index::entry::{Flags, Mode};
 use gix::index::{Entry, State, entry};
 
-use super::shared::Shared;
-use super::{GitError, Repository};
+use crate::git::memory::Memory;
+use crate::git::{GitError, Repository};
 
-/// What git recorded when it last looked at the working tree.
+/// The entries that git recorded when it last read the working tree.
 pub(super) struct Index {
     state: State,
-    /// When it was written, in nanoseconds since 1970.
+    /// The time when git wrote the index, in nanoseconds since 1970.
     written: i64,
 }
 
 impl Index {
-    /// Reads the index at `path`; one that does not exist is empty.
+    /// Reads the index at `path`; an index that does not exist is empty.
     fn read(path: &Path, hash: gix::hash::Kind) -> Result<Self, GitError> {
         if !path.exists() {
             return Ok(Self { state: State::new(hash), written: 0 });
@@ -38,7 +38,7 @@ impl Index {
         Ok(Self { state, written })
     }
 
-    /// The files of a name, in all folders, with their paths.
+    /// The paths and blobs of the files called `name`, in all folders.
     pub(super) fn named<'a>(&'a self, name: &'a str) -> impl Iterator<Item = (&'a BStr, ContentId)> {
         let named = move |path: &BStr| {
             path.strip_suffix(name.as_bytes())
@@ -53,7 +53,7 @@ impl Index {
         files.filter(move |(path, _)| named(path))
     }
 
-    /// The entry at `path`, unless it is in conflict.
+    /// The entry at `path`; none for a path in conflict.
     fn entry(&self, path: &BStr) -> Option<&Entry> {
         self.state.entry_by_path_and_stage(path, entry::Stage::Unconflicted)
     }
@@ -63,14 +63,14 @@ impl Index {
         self.entry(path).filter(|entry| entry.mode == Mode::COMMIT).map(|entry| entry.id)
     }
 
-    /// The blob that git has of the file at `path`, whether or not it is what the disk has.
+    /// The blob of the file at `path`, whatever the disk has.
     pub(super) fn blob(&self, path: &BStr) -> Option<ContentId> {
         self.entry(path).filter(|entry| is_file(entry)).map(|entry| entry.id)
     }
 
-    /// The blob that git would have stored of the file at `path` when it last looked, if nothing happened to it since.
+    /// The blob of the file at `path`, if `stat` says that the file did not change since git wrote the index.
     pub(super) fn unchanged(&self, path: &BStr, stat: &Stat) -> Option<ContentId> {
-        // Files that git is told to take for unchanged, to leave out, or to know by name alone.
+        // The user told git not to look at these files, or git knows their names alone.
         let unseen = Flags::ASSUME_VALID | Flags::SKIP_WORKTREE | Flags::INTENT_TO_ADD;
         let seen = |entry: &&Entry| is_file(entry) && !entry.flags.intersects(unseen);
         let same = |entry: &&Entry| says(&entry.stat, stat) && stat.settled_at(self.written);
@@ -82,7 +82,7 @@ impl Index {
         self.entry(path).is_some_and(|entry| entry.mode == Mode::FILE_EXECUTABLE)
     }
 
-    /// Whether git has anything below the folder at `path`, or the folder itself as a sparse one.
+    /// Whether the index has anything below the folder at `path`, or the folder itself as a sparse one.
     pub(super) fn has_below(&self, path: &BStr) -> bool {
         self.below(path).next().is_some()
     }
@@ -109,7 +109,7 @@ fn is_file(entry: &Entry) -> bool {
     matches!(entry.mode, Mode::FILE | Mode::FILE_EXECUTABLE)
 }
 
-/// Whether git recorded the same of a file as `stat` says. It has the low 32 bits of each number.
+/// Whether git recorded the numbers of `stat`. Git records the low 32 bits of each number.
 fn says(recorded: &entry::Stat, stat: &Stat) -> bool {
     let time = |time: &entry::stat::Time| stat::nanoseconds(time.secs.into(), time.nsecs.into());
     u64::from(recorded.size) == stat.size
@@ -118,31 +118,31 @@ fn says(recorded: &entry::Stat, stat: &Stat) -> bool {
         && time(&recorded.ctime) == stat.ctime
 }
 
-/// Git's index, read when something is asked that the disk cannot tell.
+/// Git's index, read when it is first needed.
 pub(super) struct LazyIndex {
     path: PathBuf,
     hash: gix::hash::Kind,
-    shared: Arc<Shared>,
+    memory: Arc<Memory>,
     read: OnceLock<Arc<Index>>,
 }
 
 impl LazyIndex {
     pub(super) fn of(repository: &Repository) -> Self {
         let (path, hash) = (repository.inner.index_path(), repository.object_hash());
-        Self { path, hash, shared: Arc::clone(&repository.shared), read: OnceLock::new() }
+        Self { path, hash, memory: Arc::clone(&repository.memory), read: OnceLock::new() }
     }
 
-    /// The number of bytes to be read for it; none where there is no index.
+    /// The number of bytes of the index file; none where there is no index.
     pub(super) fn size(&self) -> Option<u64> {
         self.path.metadata().ok().map(|found| found.len())
     }
 
-    /// The index as it was when it was first asked for.
+    /// The index as it was when it was first needed.
     pub(super) fn get(&self) -> Result<&Index, GitError> {
         if let Some(index) = self.read.get() {
             return Ok(index);
         }
-        let index = self.shared.index(&self.path, || Index::read(&self.path, self.hash))?;
+        let index = self.memory.disk.index(&self.path, || Index::read(&self.path, self.hash))?;
         Ok(self.read.get_or_init(|| index))
     }
 }

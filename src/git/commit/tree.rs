@@ -1,8 +1,8 @@
-//! A folder of a commit, read from git's objects and never from the disk.
+//! A folder of a commit as an input tree, read from git's objects. Start with [`CommitTree`].
 //!
-//! A build of a commit sees what git stores: line endings, encodings and `$Id$` are not converted. What Git LFS
-//! keeps is sent from where it was fetched to, submodules from their own objects. Where neither is here, or a
-//! checkout would run another filter, [`CommitTree::snapshot`] refuses.
+//! A build of a commit sees the bytes that git stores: line endings, encodings and `$Id$` are not converted. Files of Git LFS
+//! are sent from the store of fetched contents, submodules from their own objects. [`CommitTree::snapshot`] fails where these
+//! were not fetched, and where a checkout would run another filter.
 
 use std::borrow::Cow;
 use std::cell::{OnceCell, Ref, RefCell};
@@ -12,17 +12,17 @@ use bstr::{BStr, BString, ByteSlice as _};
 use dtbuild_content::snapshot::{Snapshot, SnapshotEntry};
 use dtbuild_content::tree::{self, ContentId, Filter, Identified, Kind, Node, Remembered, Tree};
 
-use super::attributes::{CheckoutFilters, Drivers};
-use super::commit_contents::{CommitContents, Origin};
-use super::diff::join;
-use super::lfs::{self, Pointer, Stored};
-use super::objects::Objects;
-use super::paths::Location;
-use super::snapshot::Expanded;
-use super::submodules::{Submodules, rest};
-use super::{CommitId, GitError, Repository, paths};
+use super::checkout_filters::CheckoutFilters;
+use super::contents::{CommitContents, Origin};
+use super::lookup::{self, Location};
+use crate::git::attributes::Drivers;
+use crate::git::lfs::{self, Pointer, Stored};
+use crate::git::objects::Objects;
+use crate::git::path::{self, join, rest};
+use crate::git::submodules::{Expanded, Submodules};
+use crate::git::{CommitId, GitError, Repository};
 
-/// A folder of a commit. Every id in it is known; only tree objects are read to list it.
+/// A folder of a commit. Only tree objects are read to list the folder, and they hold the id of every file.
 pub struct CommitTree<'a> {
     repository: Cow<'a, Repository>,
     /// The commit's own tree.
@@ -31,17 +31,17 @@ pub struct CommitTree<'a> {
     root: ContentId,
     /// The folder's path in the commit.
     folder: BString,
-    /// The path of the repository, where it is a submodule: so that users are told whole paths.
+    /// The path of the repository in the outermost one, where it is a submodule: for messages.
     prefix: BString,
-    /// Read when they are first asked for.
+    /// Read when they are first needed.
     drivers: OnceCell<Drivers>,
     filters: RefCell<Option<CheckoutFilters>>,
     submodules: Submodules<CommitTree<'static>>,
 }
 
 impl Repository {
-    /// The folder at `folder` of the commit, empty for all of it; none where there is no such folder.
-    /// Links are followed as long as they stay in the repository; it may be in a submodule.
+    /// The folder at `folder` of the commit, empty for the whole commit; none where there is no such folder.
+    /// Links are followed as long as they stay in the repository. The folder may be in a submodule.
     ///
     /// # Errors
     /// When an object or a submodule's commit is missing, or a link leads out of the repository.
@@ -58,7 +58,7 @@ impl<'a> CommitTree<'a> {
         prefix: &BStr,
     ) -> Result<Option<Self>, GitError> {
         let top = repository.tree_of(commit)?;
-        let root = match paths::locate(repository.objects(), top, folder)? {
+        let root = match lookup::locate(repository.objects(), top, folder)? {
             Location::Found(Kind::Folder, root) => root,
             Location::Inside(gitlink) => {
                 let (path, commit) = (gitlink.path.as_bstr(), gitlink.commit);
@@ -72,7 +72,7 @@ impl<'a> CommitTree<'a> {
             repository,
             top,
             root,
-            folder: paths::clean(folder),
+            folder: path::clean(folder),
             prefix: prefix.to_owned(),
             drivers: OnceCell::new(),
             filters: RefCell::default(),
@@ -84,19 +84,19 @@ impl<'a> CommitTree<'a> {
         self.repository.objects()
     }
 
-    /// The filters that change files on checkout.
+    /// The configured filters that change files on checkout.
     fn drivers(&self) -> &Drivers {
         self.drivers.get_or_init(|| Drivers::of(&self.repository.inner))
     }
 
-    /// The id of the folder's whole tree, as git has it.
+    /// The id of the folder's whole tree.
     #[must_use]
     pub fn id(&self) -> ContentId {
         self.root
     }
 
-    /// The id of what `filter` lets through: of the same files, [`WorkingTree::digest`](super::WorkingTree::digest)
-    /// gives the same.
+    /// The id of the tree that `filter` lets in; [`WorkingTree::digest`](crate::git::WorkingTree::digest) of equal files is
+    /// equal.
     ///
     /// # Errors
     /// When an object is missing.
@@ -104,7 +104,7 @@ impl<'a> CommitTree<'a> {
         Ok(tree::digest(self, filter)?)
     }
 
-    /// [`digest`](Self::digest), with what earlier runs found out about the same folders.
+    /// [`digest`](Self::digest), with the memo of folders whose digests earlier runs took.
     ///
     /// # Errors
     /// When an object is missing.
@@ -113,20 +113,20 @@ impl<'a> CommitTree<'a> {
         Ok(tree::digest_with(self, filter, Some(&remembered))?)
     }
 
-    /// The files of the folder that `filter` lets through, as a build is to see them.
+    /// The files of the folder that `filter` lets in, as a build sees them.
     ///
     /// # Errors
-    /// When an object is missing, or when the content of a file cannot be had: what was not fetched of a
-    /// submodule or by Git LFS, a file behind another filter.
+    /// When an object is missing, or when the content of a file cannot be had: a submodule or a file of Git LFS that was not
+    /// fetched, a file behind another filter.
     pub fn snapshot<F: Filter>(&self, filter: &F) -> Result<Snapshot, GitError> {
         self.snapshot_reading(filter, |_| true)
     }
 
-    /// The same for a build that reads the paths for which `reads` holds and no others: of the others, those
-    /// whose content cannot be had are left out.
+    /// [`snapshot`](Self::snapshot) for a build that reads only the paths for which `reads` holds. Other paths are left out
+    /// where their content cannot be had.
     ///
     /// # Errors
-    /// As for [`CommitTree::snapshot`], for what is read.
+    /// As for [`CommitTree::snapshot`], for the paths that are read.
     pub fn snapshot_reading<F: Filter>(
         &self,
         filter: &F,
@@ -149,7 +149,7 @@ impl<'a> CommitTree<'a> {
         Ok(Snapshot { entries: entries.into(), contents: Arc::new(contents) })
     }
 
-    /// The entry of `path`, and where its content is.
+    /// The entry of `path`, and the place of its content.
     fn entry(&self, path: &BStr, node: &Node) -> Result<(SnapshotEntry, Origin), GitError> {
         if let Some(end) = self.submodules.above(path) {
             let (submodule, folder) = (self.opened(path[..end].as_bstr())?, path[..end].as_bstr());
@@ -186,8 +186,8 @@ impl<'a> CommitTree<'a> {
         Ok((entry, Origin { repository: BString::default(), lfs }))
     }
 
-    /// What Git LFS keeps of the file at `path`, where the blob `id` of `size` bytes is a pointer. Fails if a
-    /// checkout holds something that cannot be had.
+    /// The stored content of the file at `path`, whose blob `id` has `size` bytes; none where Git LFS does not keep the file.
+    /// Fails where a checkout has a content that cannot be had.
     fn kept_by_lfs(&self, path: &BStr, id: ContentId, size: u64) -> Result<Option<Stored>, GitError> {
         let (place, mut buffer) = (self.place(path), Vec::new());
         let pointer = if Pointer::may_have(size) {
@@ -225,7 +225,7 @@ impl<'a> CommitTree<'a> {
         Ok(Some(Stored { pointer, file }))
     }
 
-    /// The filter of the file at `path`, as the commit's `.gitattributes` have it.
+    /// The filter that the commit's `.gitattributes` give the file at `path`.
     fn filter_of(&self, path: &BStr) -> Result<Option<String>, GitError> {
         let mut filters = self.filters.borrow_mut();
         let known = match filters.take() {
@@ -235,12 +235,12 @@ impl<'a> CommitTree<'a> {
         Ok(filters.insert(known).of_file(join(self.folder.as_bstr(), path).as_bstr()))
     }
 
-    /// The path of `path` in the outermost repository, for what is told to the user.
+    /// The path of `path` in the outermost repository, for messages.
     fn place(&self, path: &BStr) -> BString {
         join(self.prefix.as_bstr(), join(self.folder.as_bstr(), path).as_bstr())
     }
 
-    /// The submodule at `path`, which was listed.
+    /// The tree of the submodule at `path`, which was listed before.
     fn opened(&self, path: &BStr) -> Result<Ref<'_, CommitTree<'static>>, GitError> {
         self.submodules.get(path, |commit| {
             let gone =
@@ -256,7 +256,7 @@ impl<'a> CommitTree<'a> {
         })
     }
 
-    /// Why the submodule at `path` cannot be looked into.
+    /// The error for the submodule at `path`, which cannot be opened.
     fn unopened(&self, path: &BStr) -> GitError {
         match self.opened(path) {
             Err(error) => error,
@@ -264,7 +264,7 @@ impl<'a> CommitTree<'a> {
         }
     }
 
-    /// The objects of the submodule at `path`, itself in others or not; empty for the repository's own.
+    /// The objects of the submodule at `path`, which may be in another submodule; the repository's own for an empty path.
     fn objects_of(&self, path: &BStr) -> Objects {
         let opened = self.submodules.at_or_above(path).and_then(|end| {
             let submodule = self.opened(path[..end].as_bstr()).ok()?;
@@ -288,14 +288,14 @@ impl Tree for CommitTree<'_> {
         let id = match id {
             Some(id) => id,
             None if path.is_empty() => self.root,
-            None => match paths::find(self.objects(), self.root, path)? {
+            None => match lookup::find(self.objects(), self.root, path)? {
                 Some((Kind::Folder, id)) => id,
                 _ => return Ok(Vec::new()),
             },
         };
         let nodes = match self.objects().known_names(&id) {
             Some(names) => names.to_vec(),
-            None => paths::nodes(self.objects(), id, self.place(path).as_bstr())?,
+            None => self.objects().nodes(id, self.place(path).as_bstr())?,
         };
         for node in nodes.iter().filter(|node| node.kind == Kind::Submodule) {
             if let Some(commit) = node.id {
@@ -319,7 +319,7 @@ impl Tree for CommitTree<'_> {
     fn identify(&self, path: &BStr, node: &Node) -> Result<ContentId, GitError> {
         let known = match node.id {
             Some(id) => Some(id),
-            None => paths::find(self.objects(), self.root, path)?.map(|(_, id)| id),
+            None => lookup::find(self.objects(), self.root, path)?.map(|(_, id)| id),
         };
         let null = ContentId::null(self.objects().hash());
         known.ok_or_else(|| GitError::MissingObject { id: null, path: self.place(path) })

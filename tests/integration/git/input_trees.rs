@@ -1,4 +1,4 @@
-//! The two sources of an input tree: a commit, and the disk.
+//! Digests and snapshots of the two input trees: a commit, and the disk.
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;

@@ -1,33 +1,35 @@
-//! Finding and opening the repository of a folder.
+//! The opened repository of a folder: its root, format and owner. Start with [`Repository`].
 
 use std::cell::OnceCell;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
-use bstr::{BStr, BString, ByteSlice as _, ByteVec as _};
+use bstr::{BString, ByteVec as _};
 use dtbuild_content::memo::Memo;
 use gix::sec::trust::Mapping;
 
 use super::GitError;
-use super::disk::is_missing;
+use super::memory::Memory;
 use super::objects::Objects;
-use super::shared::Shared;
 
 /// An opened git repository: a checkout, a linked work tree, or a bare one.
 ///
-/// Opening reads the configuration and HEAD, and takes about half a millisecond; everything else is
-/// read when it is asked for. A clone is cheap, and is how another thread gets one.
+/// Opening reads the configuration and HEAD, and takes about half a millisecond; everything else is read when it is needed.
+/// A clone is cheap, and shares what was read.
 #[derive(Clone)]
 pub struct Repository {
     pub(super) inner: gix::Repository,
     /// The canonical root of the work tree.
     root: Option<PathBuf>,
-    pub(super) shared: Arc<Shared>,
-    /// Made when it is first needed: a handle is dear where it is only asked about one tree.
+    pub(super) memory: Arc<Memory>,
+    /// Made when it is first needed: a handle costs more than the reading of one tree.
     objects: OnceCell<Objects>,
 }
 
-/// The extensions of a repository's format that change nothing for a reader, or that gix reads.
+/// The largest file that [`Repository::read_file`] and [`Repository::read_from_disk`] read, in bytes.
+pub(super) const FILE_LIMIT: u64 = 16 * 1024 * 1024;
+
+/// The extensions of a repository's format that do not concern a reader, or that gix can read.
 const KNOWN_EXTENSIONS: &[&str] = &[
     "compatobjectformat",
     "noop",
@@ -46,7 +48,7 @@ impl Repository {
     /// `GIT_DIR`, `GIT_WORK_TREE` and `safe.directory` count.
     ///
     /// # Errors
-    /// When there is none, when git would refuse it, or when its format cannot be read.
+    /// When no repository holds the folder, when git would refuse the repository, or when its format cannot be read.
     pub fn discover(dir: &Path) -> Result<Self, GitError> {
         let dir = dir.canonicalize().map_err(|source| GitError::unreadable(dir, source))?;
         let mut trust = Mapping::<gix::open::Options>::default();
@@ -63,8 +65,8 @@ impl Repository {
             Some(root) => Some(root.canonicalize().map_err(|source| GitError::unreadable(root, source))?),
             None => None,
         };
-        let shared = Arc::new(Shared::new(inner.common_dir()));
-        Ok(Self { inner, root, shared, objects: OnceCell::new() })
+        let memory = Arc::new(Memory::new(inner.common_dir()));
+        Ok(Self { inner, root, memory, objects: OnceCell::new() })
     }
 
     /// Opens the repository whose checkout or git folder `dir` is, on the terms of [`Repository::discover`].
@@ -72,15 +74,15 @@ impl Repository {
         Self::open(dir, gix::open::Options::default(), true)
     }
 
-    /// Opens the git folder `dir` for its objects: its work tree need not be there, nor belong to the user.
+    /// Opens the git folder `dir` for its objects alone: its work tree may be missing, or belong to another user.
     pub(super) fn at_git_folder(dir: &Path) -> Result<Self, GitError> {
         Self::at(dir).or_else(|error| {
-            // A work tree that is not there counts as somebody else's; whose the folder itself is was asked here.
+            // A missing work tree counts as foreign; the owner of the git folder is what matters here.
             let owned = gix::sec::identity::is_path_owned_by_current_user(dir).unwrap_or(false);
             if !owned || !matches!(error, GitError::ForeignOwner { .. }) {
                 return Err(error);
             }
-            // It is trusted for objects alone, large ones too.
+            // Trusted for objects alone, large ones included.
             let unlimited = ["gitoxide.objects.allocLimitIfReducedTrust=0"];
             Self::open(dir, gix::open::Options::default().config_overrides(unlimited), false)
         })
@@ -92,10 +94,10 @@ impl Repository {
             .map_err(|source| opening_error(dir.to_owned(), source))?
             .to_thread_local();
         check_format(&inner)?;
-        // The work tree of a submodule that is not checked out is not there.
+        // A submodule that is not checked out has no work tree.
         let root = inner.workdir().and_then(|root| root.canonicalize().ok());
-        let shared = Arc::new(Shared::new(inner.common_dir()));
-        Ok(Self { inner, root, shared, objects: OnceCell::new() })
+        let memory = Arc::new(Memory::new(inner.common_dir()));
+        Ok(Self { inner, root, memory, objects: OnceCell::new() })
     }
 
     /// The root of the work tree: absolute, without symbolic links.
@@ -109,11 +111,11 @@ impl Repository {
     /// The path of `folder` from the root of the work tree, empty for the root itself. The folder need not exist.
     ///
     /// # Errors
-    /// When it is outside of the work tree, or when the repository is bare.
+    /// When the folder is outside of the work tree, or when the repository is bare.
     pub fn prefix(&self, folder: &Path) -> Result<BString, GitError> {
         let root = self.root()?;
         let absolute = std::path::absolute(folder).map_err(|source| GitError::unreadable(folder, source))?;
-        // The folder itself may be a link that a commit holds: only what is above it is resolved.
+        // The folder itself may be a link in a commit: only the folders above it are resolved.
         let inside = [Some(lexical(&absolute)), resolve_parent(&absolute)]
             .into_iter()
             .flatten()
@@ -123,35 +125,6 @@ impl Repository {
         let parts: Vec<_> =
             inside.components().map(|part| Vec::from_path_lossy(part.as_os_str().as_ref())).collect();
         Ok(BString::from(parts.iter().map(AsRef::as_ref).collect::<Vec<&[u8]>>().join(&b'/')))
-    }
-
-    /// Where `path` of the work tree is on the disk, and its path from the root, with links resolved; none where there
-    /// is nothing.
-    ///
-    /// # Errors
-    /// When it leads out of the work tree or cannot be followed, or when the repository is bare.
-    pub(super) fn on_disk(&self, path: &BStr) -> Result<Option<(PathBuf, BString)>, GitError> {
-        let mut place = self.root()?.to_owned();
-        // Mostly there are no links, and nothing to resolve.
-        for name in path.split_str("/").filter(|_| !path.is_empty()) {
-            place.push(name.to_path_lossy());
-            let special = matches!(name, b"" | b"." | b"..");
-            match place.symlink_metadata() {
-                Ok(found) if !special && !found.is_symlink() => {}
-                Err(error) if is_missing(&error) => return Ok(None),
-                _ => return self.resolved_on_disk(path),
-            }
-        }
-        Ok(Some((place, path.to_owned())))
-    }
-
-    fn resolved_on_disk(&self, path: &BStr) -> Result<Option<(PathBuf, BString)>, GitError> {
-        let place = self.root()?.join(path.to_path_lossy());
-        match place.canonicalize() {
-            Ok(place) => self.prefix(&place).map(|path| Some((place, path))),
-            Err(error) if is_missing(&error) => Ok(None),
-            Err(source) => Err(GitError::Unreadable { path: place, source }),
-        }
     }
 
     /// Whether the clone's history ends before its first commit.
@@ -166,21 +139,21 @@ impl Repository {
         self.inner.object_hash()
     }
 
-    /// The same for another thread, so that neither waits for the other.
+    /// A handle for another thread, so that neither thread waits for the other.
     #[must_use]
     pub fn for_thread(&self) -> Self {
         self.clone()
     }
 
-    /// What earlier runs found out about what commits hold.
+    /// The memo of what earlier runs found out about commits.
     #[must_use]
     pub fn memo(&self) -> &Memo {
-        self.shared.memo()
+        self.memory.memo()
     }
 
-    /// Keeps what was found out for the next run.
+    /// Stores what this run found out, for the next run.
     pub fn remember(&self) {
-        self.shared.save();
+        self.memory.save();
     }
 
     pub(super) fn objects(&self) -> &Objects {
@@ -226,7 +199,7 @@ fn opening_error(path: PathBuf, source: gix::Error) -> GitError {
     GitError::Open { path, source: source.into() }
 }
 
-/// Refuses what git would read in another way than gix does: gix takes unknown formats for the usual one.
+/// Refuses formats that gix would misread: gix takes unknown formats for the usual one.
 fn check_format(repository: &gix::Repository) -> Result<(), GitError> {
     let config = repository.config_snapshot();
     let unsupported = |what: String, hint| GitError::UnsupportedFormat {

@@ -1,23 +1,23 @@
-//! Submodules of the working tree: what of them is checked out, and what a key says of it.
+//! The submodules of the working tree, and their content ids.
 //!
-//! A submodule whose files are those of the commit that it is at is identified by that commit, as in a commit of
-//! the repository around it; one with other files by the tree of what a build gets of it.
+//! A submodule that is checked out without changes has the id of its commit, as in a commit of the repository around it. A
+//! submodule with changed files has the id of the tree that a build gets.
 
 use std::cell::Ref;
 
 use bstr::{BStr, BString, ByteSlice as _};
-use dtbuild_content::tree::{ContentId, Filter, Kind, Node, Tree};
+use dtbuild_content::tree::{ContentId, Filter, Kind, Node, Tree, Verdict};
 
-use super::diff::join;
-use super::snapshot::Within;
-use super::{GitError, Repository, WorkingTree};
+use super::WorkingTree;
+use crate::git::path::join;
+use crate::git::{GitError, Repository};
 
 impl WorkingTree {
-    /// The submodule at `path` of this repository.
+    /// The working tree of the submodule at `path`.
     pub(super) fn submodule(&self, path: &BStr) -> Result<Ref<'_, Self>, GitError> {
         self.submodules.get(path, |_| {
-            let folder = self.listing.disk_path(path);
-            let shown = self.listing.shown(path);
+            let folder = self.disk.disk_path(path);
+            let shown = self.disk.shown(path);
             if folder.join(".git").symlink_metadata().is_err() {
                 return Err(self.unopened(path));
             }
@@ -26,24 +26,24 @@ impl WorkingTree {
         })
     }
 
-    /// Says that the submodule at `path` is not checked out.
+    /// The error that the submodule at `path` is not checked out.
     fn unopened(&self, path: &BStr) -> GitError {
         let commit = match self.pinned(path) {
             Ok(Some(commit)) => commit,
-            Ok(None) => return GitError::Changed { path: self.listing.shown(path) },
+            Ok(None) => return GitError::Changed { path: self.disk.shown(path) },
             Err(error) => return error,
         };
-        let (path, repository) = (self.listing.shown(path), self.listing.prefix.clone());
+        let (path, repository) = (self.disk.shown(path), self.disk.prefix.clone());
         GitError::Submodule { path, repository, commit, cloned: false }
     }
 
-    /// The commit that the index has for the submodule at `path`.
+    /// The commit that the index pins the submodule at `path` to.
     fn pinned(&self, path: &BStr) -> Result<Option<ContentId>, GitError> {
-        Ok(self.listing.index.get()?.submodule(self.listing.place(path).as_bstr()))
+        Ok(self.disk.index.get()?.submodule(self.disk.place(path).as_bstr()))
     }
 
-    /// What identifies the submodule at `path`, of which `filter` lets something through; `folder` is where this
-    /// repository is in the tree that `filter` is for.
+    /// The content id of the submodule at `path`, of which `filter` lets something in; this repository is at `folder` of the
+    /// tree that `filter` is for.
     pub(super) fn identify_submodule<F: Filter>(
         &self,
         path: &BStr,
@@ -52,7 +52,7 @@ impl WorkingTree {
     ) -> Result<ContentId, GitError> {
         let submodule = match self.submodule(path) {
             Ok(submodule) => submodule,
-            // The same key as where it is checked out; no build can be made of it.
+            // The key is the one of a checkout; the build fails, and says why.
             Err(error @ GitError::Submodule { .. }) => return self.pinned(path)?.ok_or(error),
             Err(error) => return Err(error),
         };
@@ -65,11 +65,11 @@ impl WorkingTree {
     }
 }
 
-/// A working tree of whose submodules it is known what is let in.
+/// A working tree whose submodules are identified by what a filter lets in of them.
 pub(super) struct Identified<'a, F> {
     pub(super) tree: &'a WorkingTree,
-    /// What lets things in, and where the tree is in what it is for.
     pub(super) filter: &'a F,
+    /// The path of `tree` in the tree that `filter` is for.
     pub(super) folder: &'a BStr,
 }
 
@@ -97,5 +97,45 @@ impl<F: Filter> Tree for Identified<'_, F> {
 
     fn link(&self, path: &BStr, node: &Node) -> Result<BString, GitError> {
         self.tree.link(path, node)
+    }
+}
+
+/// A filter of a whole tree, applied to the tree of one of its folders.
+pub(super) struct Within<'a, F: Filter> {
+    filter: &'a F,
+    folder: BString,
+    root: F::State,
+}
+
+impl<'a, F: Filter> Within<'a, F> {
+    /// `filter`, applied to the tree at `folder`, which is empty for the root.
+    pub(super) fn new(filter: &'a F, folder: &BStr) -> Self {
+        let ends = folder.find_iter("/").chain((!folder.is_empty()).then_some(folder.len()));
+        let root = ends
+            .fold(filter.root(), |state, end| filter.enter(&state, folder[..end].as_bstr(), Kind::Folder).1);
+        Self { filter, folder: folder.to_owned(), root }
+    }
+}
+
+impl<F: Filter> Filter for Within<'_, F> {
+    type State = F::State;
+
+    fn root(&self) -> Self::State {
+        self.root.clone()
+    }
+
+    fn enter(&self, state: &Self::State, path: &BStr, kind: Kind) -> (Verdict, Self::State) {
+        if self.folder.is_empty() {
+            return self.filter.enter(state, path, kind);
+        }
+        self.filter.enter(state, join(self.folder.as_bstr(), path).as_bstr(), kind)
+    }
+
+    fn below(&self, state: &Self::State) -> Option<bool> {
+        self.filter.below(state)
+    }
+
+    fn forgotten(&self, state: &Self::State) -> bool {
+        self.filter.forgotten(state)
     }
 }

@@ -1,4 +1,4 @@
-//! From a revision to a commit, and from a commit to what it says.
+//! Revisions and commits: the commit that a revision names, its tree, time and message. Start with [`CommitId`].
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,6 +7,7 @@ use bstr::{BStr, ByteSlice as _};
 use dtbuild_content::tree::ContentId;
 use gix::objs::{CommitRefIter, Find as _, Kind};
 
+use super::error::Cause;
 use super::objects::broken;
 use super::{GitError, MissingReason, Repository};
 
@@ -14,12 +15,12 @@ use super::{GitError, MissingReason, Repository};
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CommitId(pub(super) ContentId);
 
-/// A text that is no commit id.
+/// The error for a text that is no commit id.
 #[derive(Debug, thiserror::Error)]
 #[error("`{0}` is not a commit id; it must be 40 or 64 hexadecimal digits")]
 pub struct CommitIdError(String);
 
-/// What HEAD names.
+/// The commit and the branch that HEAD names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Head {
     /// The commit.
@@ -28,20 +29,20 @@ pub struct Head {
     pub branch: Option<String>,
 }
 
-/// Whether a commit is in this clone.
+/// The presence of a commit in this clone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Presence {
-    /// It is.
+    /// The commit is in this clone.
     Known,
-    /// It is not.
+    /// The commit is not in this clone.
     Missing {
-        /// Why.
+        /// Why it is not.
         reason: MissingReason,
     },
 }
 
 impl Repository {
-    /// What HEAD names; none in a repository without commits.
+    /// The commit and the branch that HEAD names; none in a repository without commits.
     ///
     /// # Errors
     /// When HEAD cannot be read.
@@ -60,7 +61,7 @@ impl Repository {
     /// The commit that `revision` names: a branch, a tag, a remote branch, an id or its beginning, `HEAD~1`.
     ///
     /// # Errors
-    /// When it names no commit of this clone.
+    /// When the revision names no commit of this clone.
     pub fn resolve(&self, revision: &str) -> Result<CommitId, GitError> {
         let unknown = |source: Option<gix::Error>| GitError::UnknownRevision {
             revision: revision.to_owned(),
@@ -73,10 +74,10 @@ impl Repository {
         Ok(CommitId(commit.id))
     }
 
-    /// Whether the commit is in this clone, and why not.
+    /// The presence of the commit in this clone.
     ///
     /// # Errors
-    /// When the object is there, but broken or no commit.
+    /// When the object is in this clone, but broken or no commit.
     pub fn has_commit(&self, commit: CommitId) -> Result<Presence, GitError> {
         match self.commit_data(commit, &mut Vec::new()) {
             Ok(_) => Ok(Presence::Known),
@@ -85,7 +86,7 @@ impl Repository {
         }
     }
 
-    /// When the commit was made, in seconds since 1970 (the committer's time).
+    /// The commit's time (the committer's), in seconds since 1970.
     ///
     /// # Errors
     /// When the commit cannot be read.
@@ -112,7 +113,7 @@ impl Repository {
 
     /// The id of the commit's tree.
     pub(super) fn tree_of(&self, commit: CommitId) -> Result<ContentId, GitError> {
-        self.shared.tree_of(commit, || {
+        self.memory.tree_of(commit, || {
             let mut buffer = Vec::new();
             let mut data = self.commit_data(commit, &mut buffer)?;
             data.tree_id().map_err(|source| broken_commit(commit, source))
@@ -164,7 +165,7 @@ impl Repository {
     }
 }
 
-fn broken_commit(commit: CommitId, source: impl Into<super::error::Cause>) -> GitError {
+fn broken_commit(commit: CommitId, source: impl Into<Cause>) -> GitError {
     broken(&commit.0, BStr::new("the commit"), source)
 }
 

@@ -1,17 +1,15 @@
-//! Finding a path in a commit, the way a checkout of it would.
+//! Lookup of a path in a commit, with symbolic links followed as in a checkout.
 
 use bstr::{BStr, BString, ByteSlice as _};
-use dtbuild_content::tree::{ContentId, Kind, Node};
-use gix::objs::tree::EntryKind;
+use dtbuild_content::tree::{ContentId, Kind};
 
-use super::objects::{Objects, broken};
-use super::{CommitId, GitError, Repository};
+use crate::git::objects::Objects;
+use crate::git::path::names;
+use crate::git::repository::FILE_LIMIT;
+use crate::git::{CommitId, GitError, Repository};
 
-/// How many links a path may go through, as Linux has it.
+/// The most links that a path may go through, as on Linux.
 const LINKS: usize = 40;
-
-/// The largest file that [`Repository::read_file`] reads.
-const LIMIT: u64 = 16 * 1024 * 1024;
 
 impl Repository {
     /// The content of the file at `path` in the commit; none where there is no file. Links are
@@ -30,69 +28,49 @@ impl Repository {
             }
             Location::Found(..) | Location::Nowhere => return Ok(None),
         };
-        if let Some(content) = self.shared.file(&id) {
+        if let Some(content) = self.memory.file(&id) {
             return Ok(Some(content.to_vec()));
         }
         let size = objects.size(&id, path)?;
-        if size > LIMIT {
-            return Err(GitError::TooLarge { path: path.to_owned(), size, limit: LIMIT });
+        if size > FILE_LIMIT {
+            return Err(GitError::TooLarge { path: path.to_owned(), size, limit: FILE_LIMIT });
         }
         let mut content = Vec::new();
         objects.read(&id, gix::objs::Kind::Blob, path, &mut content)?;
-        self.shared.keep_file(id, &content);
+        self.memory.keep_file(id, &content);
         Ok(Some(content))
     }
-}
 
-impl Repository {
-    /// What is at `path` of the commit, empty for its tree, where no link leads there; none where there is nothing.
+    /// The kind and id of what is at `path` of the commit, links not followed; the commit's own tree for an empty path, none
+    /// where there is nothing.
     ///
     /// # Errors
     /// When an object is missing.
     pub fn entry(&self, commit: CommitId, path: &BStr) -> Result<Option<(Kind, ContentId)>, GitError> {
         find_exact(self.objects(), self.tree_of(commit)?, path)
     }
-
-    /// The content of the file at `path` of the working tree; none where there is no file. Links are followed
-    /// as long as they stay in the repository.
-    ///
-    /// # Errors
-    /// When it cannot be read, a link leads out of the repository, or the file has more than 16 MiB.
-    pub fn read_from_disk(&self, path: &BStr) -> Result<Option<Vec<u8>>, GitError> {
-        let Some((place, _)) = self.on_disk(path)? else { return Ok(None) };
-        let unreadable = |source| GitError::Unreadable { path: place.clone(), source };
-        let metadata = std::fs::metadata(&place).map_err(unreadable)?;
-        if !metadata.is_file() {
-            return Ok(None);
-        }
-        if metadata.len() > LIMIT {
-            let (path, size) = (path.to_owned(), metadata.len());
-            return Err(GitError::TooLarge { path, size, limit: LIMIT });
-        }
-        std::fs::read(&place).map(Some).map_err(unreadable)
-    }
 }
 
-/// Where a path of a tree leads.
+/// The place that a path of a tree leads to.
 pub(super) enum Location {
-    /// To nothing.
+    /// Nothing is there.
     Nowhere,
-    /// To this.
+    /// The file, link or folder that is there.
     Found(Kind, ContentId),
-    /// Into a submodule, or to its root.
+    /// A submodule, or a path inside of one.
     Inside(Gitlink),
 }
 
 /// A path in a submodule.
 pub(super) struct Gitlink {
-    /// The submodule.
+    /// The path of the submodule.
     pub(super) path: BString,
     pub(super) commit: ContentId,
-    /// The path from its root.
+    /// The path from the submodule's root.
     pub(super) rest: BString,
 }
 
-/// What is at `path` of the tree `root`, links followed; a submodule is not looked into.
+/// The kind and id of what is at `path` of the tree `root`, links followed, submodules not opened.
 pub(super) fn find(
     objects: &Objects,
     root: ContentId,
@@ -105,9 +83,9 @@ pub(super) fn find(
     })
 }
 
-/// Where `path` of the tree `root` leads, links followed.
+/// The place that `path` of the tree `root` leads to, links followed.
 pub(super) fn locate(objects: &Objects, root: ContentId, path: &BStr) -> Result<Location, GitError> {
-    let mut pending: Vec<BString> = components(path);
+    let mut pending: Vec<BString> = reversed(path);
     let mut above: Vec<(ContentId, BString)> = Vec::new();
     let mut folder = root;
     let mut links = 0;
@@ -132,7 +110,7 @@ pub(super) fn locate(objects: &Objects, root: ContentId, path: &BStr) -> Result<
                 if link.starts_with(b"/") {
                     return Err(GitError::LeavesRepository { path: path.to_owned(), link: link.to_owned() });
                 }
-                pending.extend(components(link));
+                pending.extend(reversed(link));
             }
             Kind::Submodule => {
                 let names = above.into_iter().map(|(_, name)| name).chain([name]);
@@ -150,14 +128,14 @@ pub(super) fn locate(objects: &Objects, root: ContentId, path: &BStr) -> Result<
     Ok(Location::Found(Kind::Folder, folder))
 }
 
-/// What is at `path` of the tree `root`, no links followed.
-pub(super) fn find_exact(
+/// The kind and id of what is at `path` of the tree `root`, links not followed.
+pub(in crate::git) fn find_exact(
     objects: &Objects,
     root: ContentId,
     path: &BStr,
 ) -> Result<Option<(Kind, ContentId)>, GitError> {
     let mut found = (Kind::Folder, root);
-    for name in parts(path) {
+    for name in names(path) {
         match found {
             (Kind::Folder, id) => match entry(objects, id, name, path)? {
                 Some(next) => found = next,
@@ -169,22 +147,12 @@ pub(super) fn find_exact(
     Ok(Some(found))
 }
 
-/// The components of a path that say something.
-fn parts(path: &BStr) -> impl DoubleEndedIterator<Item = &BStr> {
-    path.split(|byte| *byte == b'/').filter(|part| !matches!(*part, b"" | b".")).map(BStr::new)
+/// The names of a path, the last one first.
+fn reversed(path: &BStr) -> Vec<BString> {
+    names(path).rev().map(BStr::to_owned).collect()
 }
 
-/// The components of a path, the last one first.
-fn components(path: &BStr) -> Vec<BString> {
-    parts(path).rev().map(BStr::to_owned).collect()
-}
-
-/// The path without `.` and needless slashes.
-pub(super) fn clean(path: &BStr) -> BString {
-    bstr::join("/", parts(path)).into()
-}
-
-/// What `name` is in the tree `folder`; `path` is what the folder is read for.
+/// The kind and id of `name` in the tree `folder`; `path` is what the folder is read for.
 fn entry(
     objects: &Objects,
     folder: ContentId,
@@ -194,27 +162,4 @@ fn entry(
     let names = objects.names(folder, path)?;
     let found = names.binary_search_by(|node| node.name.as_bstr().cmp(name)).ok();
     Ok(found.and_then(|found| Some((names[found].kind, names[found].id?))))
-}
-
-/// All names in the tree `id`, the folder at `path`.
-pub(super) fn nodes(objects: &Objects, id: ContentId, path: &BStr) -> Result<Vec<Node>, GitError> {
-    let mut buffer = Vec::new();
-    // Room for what most folders hold.
-    let mut nodes = Vec::with_capacity(16);
-    for entry in objects.tree(&id, path, &mut buffer)? {
-        let entry = entry.map_err(|source| broken(&id, path, source))?;
-        let (name, kind) = (entry.filename.to_owned(), kind(entry.mode.kind()));
-        nodes.push(Node { name, kind, id: Some(entry.oid.to_owned()) });
-    }
-    Ok(nodes)
-}
-
-fn kind(entry: EntryKind) -> Kind {
-    match entry {
-        EntryKind::Tree => Kind::Folder,
-        EntryKind::Blob => Kind::File,
-        EntryKind::BlobExecutable => Kind::Executable,
-        EntryKind::Link => Kind::Symlink,
-        EntryKind::Commit => Kind::Submodule,
-    }
 }

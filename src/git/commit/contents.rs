@@ -1,4 +1,4 @@
-//! The bytes of a commit's snapshot: from git's objects, those of submodules, and what Git LFS keeps.
+//! The bytes of a commit's snapshot, from git's objects, from the objects of submodules and from the store of Git LFS.
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashMap};
@@ -8,28 +8,28 @@ use std::sync::{Mutex, PoisonError};
 use bstr::{BString, ByteSlice as _};
 use dtbuild_content::snapshot::{Contents, SnapshotEntry};
 
-use super::lfs::Stored;
-use super::objects::Objects;
+use crate::git::lfs::Stored;
+use crate::git::objects::Objects;
 
-/// Where the content of a commit's file is.
+/// The place of the content of a commit's file.
 pub(super) struct Origin {
-    /// The submodule that it is in; empty for the repository itself.
+    /// The submodule that holds the file; empty for the repository itself.
     pub(super) repository: BString,
-    /// What Git LFS keeps of it, if it does.
+    /// The content in the store of Git LFS, for a file that LFS keeps.
     pub(super) lfs: Option<Stored>,
 }
 
 /// The contents of a commit's files.
 #[derive(Default)]
 pub(super) struct CommitContents {
-    /// By the path of the submodule; cloned by every reader, since a handle is made for one thread.
+    /// By the path of the submodule; every reader clones the handle, which is for one thread.
     objects: BTreeMap<BString, Mutex<Objects>>,
     /// By the path of the file.
     lfs: HashMap<BString, Stored>,
 }
 
 impl CommitContents {
-    /// Takes note of where the content of the file at `path` is; `objects` gives those of its repository.
+    /// Adds the file at `path`; `objects` gives the objects of the repository that holds the file.
     pub(super) fn add(&mut self, path: &BString, origin: Origin, objects: impl FnOnce(&BString) -> Objects) {
         if let Some(stored) = origin.lfs {
             self.lfs.insert(path.clone(), stored);
@@ -39,7 +39,7 @@ impl CommitContents {
         }
     }
 
-    /// The objects of the innermost repository that the file is in.
+    /// The objects of the innermost repository that holds the file.
     fn objects(&self, path: &BString) -> Option<Objects> {
         let ends = path.rfind_iter("/").map(|end| &path[..end]).chain([&path[..0]]);
         let objects = ends.into_iter().find_map(|folder| self.objects.get(folder.as_bstr()))?;

@@ -2,16 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::ops::Range;
 
 use serde::Serialize;
 
 use super::configs::{BaseConfig, Configs, PlatformImage};
-use super::expand::ExpandError;
+use super::error::ParseReason;
 use super::inputs::Inputs;
-use super::pin::ImageWord;
-use super::reading::read;
 use super::remote::Remote;
-use super::{Dockerfile, ParseReason};
+use super::text::ExpandError;
 
 /// What is built, and what is known of the surroundings.
 #[derive(Clone, Copy, Debug)]
@@ -123,6 +122,23 @@ pub struct Dependency {
     pub name: String,
     /// The lines that name it.
     pub lines: Vec<usize>,
+}
+
+/// The name of an image, where it stands in the file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct ImageWord {
+    /// The parts of the word: one more than it has continuations; none if it cannot be replaced.
+    pub place: Vec<Range<usize>>,
+    /// The name, expanded; of a context, its [`context_word`].
+    pub name: String,
+    /// The line of the instruction.
+    pub line: usize,
+}
+
+/// What stands for the context `name` among the names that can be replaced. No image has such a name.
+#[must_use]
+pub fn context_word(name: &str) -> String {
+    format!("the context {name}")
 }
 
 /// A remark for `explain`.
@@ -282,33 +298,5 @@ impl Analysis {
     #[must_use]
     pub fn has_unknown_triggers(&self) -> bool {
         self.notes.iter().any(|note| note.kind == NoteKind::UnknownTriggers)
-    }
-}
-
-impl AnalysisError {
-    pub(super) fn unknown_target(target: &str, file: &Dockerfile) -> Self {
-        let lower = target.to_lowercase();
-        let names: Vec<&str> = file.stage_names().collect();
-        let similar = names
-            .iter()
-            .map(|name| (strsim::damerau_levenshtein(name, &lower), name))
-            .filter(|(distance, name)| *distance <= name.len().max(lower.len()) / 3)
-            .min();
-        let listed = match names.as_slice() {
-            [] => "no stage of the file has a name; add one with `FROM <image> AS <name>`".to_owned(),
-            names => format!("the stages are `{}`", names.join("`, `")),
-        };
-        let hint = similar.map_or(listed.clone(), |(_, name)| format!("did you mean `{name}`? {listed}"));
-        Self::UnknownTarget { target: target.to_owned(), hint }
-    }
-}
-
-impl Dockerfile {
-    /// Finds out what a build reads, on which images it stands, and which arguments it takes.
-    pub fn analyse(&self, options: &Options<'_>) -> Result<Analysis, AnalysisError> {
-        let mut analysis = read(self, options)?;
-        analysis.notes.sort_by_key(|note| (note.line, note.kind));
-        analysis.notes.dedup();
-        Ok(analysis)
     }
 }

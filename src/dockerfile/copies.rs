@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-use super::UNREADABLE;
 use super::analysis::{AnalysisError, NoteKind};
+use super::file::UNREADABLE;
 use super::flags::Value;
 use super::inputs::{Source, SourceKind};
 use super::instruction::Instruction;
@@ -12,7 +12,7 @@ use super::reading::{Reading, has_variables, widen_all};
 use super::remote::{Remote, RemoteKind};
 use super::scope::Scope;
 use super::stages::Origin;
-use super::words::Text;
+use super::text::Text;
 
 /// A mount, as far as the inputs depend on it.
 #[derive(Default)]

@@ -1,55 +1,8 @@
-//! Variables in words: `$name`, `${name}` and its modifiers. Start with [`Variable`], what a name stands for.
-//!
-//! A name that only an image from elsewhere could have set is [`Variable::Unknown`], and makes the text that
-//! needs it unknown: never empty, as a shell would have it, because that would be a guess at the inputs.
+//! Variables in words: `$name`, `${name}` and its modifiers, read by [`Lexer`].
 
 use super::pattern::{Greed, Pattern};
-use super::words::{Lexer, Text};
-
-/// What a variable's name stands for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Variable {
-    /// It has a value.
-    Set(String),
-    /// It has none.
-    Unset,
-    /// It may have one that this file does not tell.
-    Unknown,
-}
-
-/// What answers for variables.
-pub(crate) type Lookup<'a> = &'a mut dyn FnMut(&str) -> Variable;
-
-/// A word that cannot be expanded.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ExpandError {
-    /// A quote or a brace that is opened and not closed.
-    #[error("a closing `{0}` is missing; quote it if it is meant literally")]
-    Unterminated(char),
-    /// Not a substitution.
-    #[error("`${{{0}` is not a substitution; write `${{name}}`, or `\\$` for a dollar")]
-    Substitution(String),
-    /// A modifier that the language does not have.
-    #[error("`{0}` is not a modifier of a substitution; the language has `-`, `+`, `?`, `#`, `%` and `/`")]
-    Modifier(String),
-    /// An escape that a pattern cannot have.
-    #[error("`{0}` is not an escape of a pattern; only `*`, `?`, `\\`, `}}` and `/` are escaped")]
-    Pattern(String),
-    /// A variable that the word requires, by `?`.
-    #[error("`{name}` {message}; give it with a build argument")]
-    Required {
-        /// The variable.
-        name: String,
-        /// What the file says about it.
-        message: String,
-    },
-    /// Substitutions within substitutions, too many.
-    #[error("substitutions are nested more than {MOST_NESTED} times")]
-    Nested,
-}
-
-/// Bounds the recursion; nobody writes more than three.
-const MOST_NESTED: usize = 64;
+use super::text::{ExpandError, MOST_NESTED, Text, Variable};
+use super::words::Lexer;
 
 /// `${name<modifier>word}`, read but not yet applied.
 struct Substitution {

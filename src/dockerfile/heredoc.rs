@@ -4,8 +4,8 @@
 //! (`frontend/dockerfile/parser/parser.go`); a line whose words cannot be split has none.
 
 use super::error::ParseReason;
-use super::expand::Variable;
-use super::words::{Rules, split};
+use super::text::{Rules, Variable};
+use super::words::split;
 
 /// The announcement of a heredoc.
 #[derive(Clone, Debug, PartialEq, Eq)]

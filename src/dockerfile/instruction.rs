@@ -10,7 +10,7 @@ use super::error::ParseReason;
 use super::flags::Flags;
 use super::heredoc::Heredoc;
 use super::lines::Line;
-use super::pairs;
+use super::pairs::{self, is_space};
 
 /// One instruction.
 #[derive(Clone, Debug)]
@@ -248,9 +248,4 @@ fn stage_name(name: &str) -> Result<String, ParseReason> {
     } else {
         Err(ParseReason::StageName(name.to_owned()))
     }
-}
-
-/// What separates words where nothing can be quoted.
-pub(super) fn is_space(c: char) -> bool {
-    matches!(c, '\t' | '\x0b' | '\x0c' | '\r' | ' ')
 }

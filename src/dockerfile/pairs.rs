@@ -3,7 +3,6 @@
 //! Quotes and escapes stay in the words; they are taken off when the values are expanded.
 
 use super::error::ParseReason;
-use super::instruction::is_space;
 
 /// The pairs of ARG: a value is optional.
 pub(crate) fn declared(text: &str, escape: char) -> Result<Vec<(String, Option<String>)>, ParseReason> {
@@ -41,6 +40,11 @@ pub(crate) fn assigned(
         None => Err(ParseReason::Pair(word)),
     };
     words.into_iter().map(pair).collect()
+}
+
+/// What separates words where nothing can be quoted.
+pub(super) fn is_space(c: char) -> bool {
+    matches!(c, '\t' | '\x0b' | '\x0c' | '\r' | ' ')
 }
 
 /// Splits at spaces that are neither quoted nor escaped; quotes and escapes stay.

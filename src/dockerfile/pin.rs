@@ -4,22 +4,11 @@
 //! no other way to be told.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::Range;
 
 use serde::Serialize;
 
-use super::{Analysis, Dockerfile};
-
-/// The name of an image, where it stands in the file.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct ImageWord {
-    /// The parts of the word: one more than it has continuations; none if it cannot be replaced.
-    pub place: Vec<Range<usize>>,
-    /// The name, expanded; of a context, its [`context_word`].
-    pub name: String,
-    /// The line of the instruction.
-    pub line: usize,
-}
+use super::analysis::Analysis;
+use super::file::Dockerfile;
 
 /// The parts of a word, as offsets that can be ordered.
 type Place = Vec<(usize, usize)>;
@@ -52,12 +41,6 @@ pub struct PinError {
     pub name: String,
     /// What was to replace it.
     pub reference: String,
-}
-
-/// What stands for the context `name` among the names that can be replaced. No image has such a name.
-#[must_use]
-pub fn context_word(name: &str) -> String {
-    format!("the context {name}")
 }
 
 impl Dockerfile {

@@ -5,18 +5,17 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use super::Dockerfile;
 use super::analysis::{
-    Analysis, AnalysisError, Base, Dependency, NamedContext, Note, NoteKind, Options, ReachedStage,
+    Analysis, AnalysisError, Base, Dependency, ImageWord, NamedContext, Note, NoteKind, Options,
+    ReachedStage, context_word,
 };
-use super::expand::Variable;
+use super::arguments::{globals, is_proxy};
+use super::file::Dockerfile;
 use super::inputs::Inputs;
 use super::instruction::{Instruction, KEYWORDS, Kind};
-use super::pin::{ImageWord, context_word};
 use super::scope::{Globals, Scope};
 use super::stages::{Graph, Origin};
-use super::variables::{globals, is_proxy};
-use super::words::Rules;
+use super::text::{Rules, Variable};
 
 /// The pass, and what it found so far.
 pub(super) struct Reading<'a> {
@@ -28,6 +27,16 @@ pub(super) struct Reading<'a> {
     pub(super) globals: Globals,
     /// The variables at the end of each stage.
     pub(super) scopes: BTreeMap<usize, Scope>,
+}
+
+impl Dockerfile {
+    /// Finds out what a build reads, on which images it stands, and which arguments it takes.
+    pub fn analyse(&self, options: &Options<'_>) -> Result<Analysis, AnalysisError> {
+        let mut analysis = read(self, options)?;
+        analysis.notes.sort_by_key(|note| (note.line, note.kind));
+        analysis.notes.dedup();
+        Ok(analysis)
+    }
 }
 
 /// Analyses `file`.

@@ -7,13 +7,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::analysis::{AnalysisError, NamedContext, Options};
 use super::configs::{BaseConfig, PlatformImage};
+use super::file::{Dockerfile, Stage};
 use super::instruction::{Instruction, Kind};
 use super::lines::Lines;
 use super::mount::Fields;
 use super::platform::Platform;
 use super::scope::Globals;
-use super::words::Rules;
-use super::{Dockerfile, Stage};
+use super::text::Rules;
 
 /// Where a stage or a file comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -86,7 +86,7 @@ impl<'a> Graph<'a> {
                 .names
                 .get(target.to_lowercase().as_str())
                 .copied()
-                .ok_or_else(|| AnalysisError::unknown_target(target, self.file)),
+                .ok_or_else(|| unknown_target(target, self.file)),
         }
     }
 
@@ -235,6 +235,23 @@ impl<'a> Graph<'a> {
         let text = asked.unwrap_or(self.options.platform);
         Platform::new(text, build.as_ref()).map_or_else(|| text.to_owned(), |normal| normal.to_string())
     }
+}
+
+/// The error for a target that no stage has the name of.
+fn unknown_target(target: &str, file: &Dockerfile) -> AnalysisError {
+    let lower = target.to_lowercase();
+    let names: Vec<&str> = file.stage_names().collect();
+    let similar = names
+        .iter()
+        .map(|name| (strsim::damerau_levenshtein(name, &lower), name))
+        .filter(|(distance, name)| *distance <= name.len().max(lower.len()) / 3)
+        .min();
+    let listed = match names.as_slice() {
+        [] => "no stage of the file has a name; add one with `FROM <image> AS <name>`".to_owned(),
+        names => format!("the stages are `{}`", names.join("`, `")),
+    };
+    let hint = similar.map_or(listed.clone(), |(_, name)| format!("did you mean `{name}`? {listed}"));
+    AnalysisError::UnknownTarget { target: target.to_owned(), hint }
 }
 
 /// What an ONBUILD replays.

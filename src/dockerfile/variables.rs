@@ -2,33 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use super::Dockerfile;
-use super::analysis::{AnalysisError, Options};
+use super::analysis::AnalysisError;
+use super::arguments::is_predefined;
 use super::configs::Rest;
 use super::instruction::{Instruction, Kind};
-use super::platform::Platform;
 use super::reading::Reading;
-use super::scope::{Globals, Scope};
+use super::scope::Scope;
 use super::stages::Origin;
-use super::words::{Rules, Text};
-
-/// Arguments that are passed to a build's network access, and not to its cache.
-const PROXIES: [&str; 5] = ["http_proxy", "https_proxy", "ftp_proxy", "no_proxy", "all_proxy"];
-
-/// Arguments that need no declaration outside of stages.
-const PLATFORM: [&str; 11] = [
-    "BUILDPLATFORM",
-    "BUILDOS",
-    "BUILDOSVERSION",
-    "BUILDARCH",
-    "BUILDVARIANT",
-    "TARGETPLATFORM",
-    "TARGETOS",
-    "TARGETOSVERSION",
-    "TARGETARCH",
-    "TARGETVARIANT",
-    "TARGETSTAGE",
-];
+use super::text::Text;
 
 impl Reading<'_> {
     pub(super) fn arguments(
@@ -116,43 +97,10 @@ impl Reading<'_> {
     }
 }
 
-/// The arguments before the first stage, with what the build itself declares.
-pub(super) fn globals(
-    file: &Dockerfile,
-    options: &Options<'_>,
-    rules: Rules,
-) -> Result<Globals, AnalysisError> {
-    let platform = |text: &str, host: Option<&Platform>| {
-        Platform::new(text, host).ok_or_else(|| AnalysisError::Platform(text.to_owned()))
-    };
-    let build = platform(options.build_platform, None)?;
-    let target = platform(options.platform, Some(&build))?;
-    let last = file.stages.last().and_then(|stage| stage.name.as_deref());
-    let stage = options.target.filter(|target| !target.is_empty()).or(last).unwrap_or("default");
-    let mut globals = Globals::new(&target, &build, stage, options.args);
-    for instruction in &file.globals {
-        let Kind::Arg(pairs) = &instruction.kind else { continue };
-        for (name, default) in pairs {
-            globals
-                .declare(name, default.as_deref(), rules, options.args)
-                .map_err(|reason| AnalysisError::Expand { line: instruction.line, reason })?;
-        }
-    }
-    Ok(globals)
-}
-
 fn declared_by(instruction: &Instruction) -> Vec<&str> {
     match &instruction.kind {
         Kind::Arg(pairs) => pairs.iter().map(|(name, _)| name.as_str()).collect(),
         Kind::Onbuild(inner) => declared_by(inner),
         _ => Vec::new(),
     }
-}
-
-pub(super) fn is_proxy(name: &str) -> bool {
-    PROXIES.iter().any(|proxy| name.eq_ignore_ascii_case(proxy))
-}
-
-fn is_predefined(name: &str) -> bool {
-    is_proxy(name) || PLATFORM.contains(&name) || name.starts_with("BUILDKIT_") || name == "SOURCE_DATE_EPOCH"
 }

@@ -1,50 +1,10 @@
-//! Shell-like words: quotes, escapes and, through [`expand`](super::expand), variables. Start with [`Lexer`].
+//! Shell-like words: quotes, escapes and variables. Start with [`Lexer`].
 //!
 //! A word of a Dockerfile is read much as a shell would read it, and not quite: single quotes are literal,
 //! double quotes still expand, and the escape character is the file's own. The rules are those of
 //! BuildKit's `frontend/dockerfile/shell/lex.go`.
 
-use super::expand::{ExpandError, Lookup};
-
-/// How a word is to be read.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Rules {
-    /// The file's escape character.
-    pub escape: char,
-    /// Keeps quotes in the result.
-    pub raw_quotes: bool,
-    /// Keeps escapes in the result.
-    pub raw_escapes: bool,
-    /// Keeps variables that are not set as they are written.
-    pub keep_unset: bool,
-}
-
-impl Rules {
-    /// The rules for the words of instructions.
-    pub(crate) fn expanding(escape: char) -> Self {
-        Self { escape, raw_quotes: false, raw_escapes: false, keep_unset: false }
-    }
-}
-
-/// A text of which a part may not be known.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Text {
-    /// The text, as far as it is known.
-    pub value: String,
-    /// The variable whose value is not known, if the text needs one.
-    pub unknown: Option<String>,
-}
-
-impl Text {
-    pub(crate) fn known(value: impl Into<String>) -> Self {
-        Self { value: value.into(), unknown: None }
-    }
-
-    pub(crate) fn append(&mut self, other: Self) {
-        self.value.push_str(&other.value);
-        self.unknown = self.unknown.take().or(other.unknown);
-    }
-}
+use super::text::{ExpandError, Lookup, Rules, Text};
 
 /// Reads one word.
 pub(crate) struct Lexer<'a> {
@@ -259,7 +219,7 @@ impl Splitter {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dockerfile::expand::Variable;
+    use crate::dockerfile::text::Variable;
 
     fn words(text: &str) -> Vec<String> {
         split(text, Rules::expanding('\\'), &mut |_| Variable::Unset).unwrap()

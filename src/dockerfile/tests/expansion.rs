@@ -1,7 +1,7 @@
 //! Words and variables.
 
-use crate::dockerfile::expand::{ExpandError, Variable};
-use crate::dockerfile::words::{Rules, Text, expand};
+use crate::dockerfile::text::{ExpandError, Rules, Text, Variable};
+use crate::dockerfile::words::expand;
 
 /// `A` is `one`, `E` is empty, `P` is a path, `V` a version, `U` is not known, everything else is unset.
 fn lookup(name: &str) -> Variable {

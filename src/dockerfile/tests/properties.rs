@@ -6,8 +6,8 @@ use proptest::prelude::*;
 
 use super::Setup;
 use crate::dockerfile::Dockerfile;
-use crate::dockerfile::expand::Variable;
-use crate::dockerfile::words::{Rules, expand};
+use crate::dockerfile::text::{Rules, Variable};
+use crate::dockerfile::words::expand;
 
 /// Lines that look like a Dockerfile's, among them broken ones.
 fn lines() -> impl Strategy<Value = String> {

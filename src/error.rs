@@ -106,7 +106,12 @@ macro_rules! kinds {
 kinds! {
     Usage: crate::plan::PlanError, crate::plan::graph::Cycle, crate::reference::ReferenceError;
     Environment: crate::engine::EngineError, crate::git::GitError, crate::registry::RegistryError;
-    Deployment: crate::deploy::DeployError;
+}
+
+impl From<crate::deploy::DeployError> for Error {
+    fn from(error: crate::deploy::DeployError) -> Self {
+        Self { hint: error.hint(), ..Self::from_error(Kind::Deployment, &error) }
+    }
 }
 
 impl From<crate::record::RecordError> for Error {

@@ -109,7 +109,7 @@ impl Step<'_> {
         self.clients.block_on(async { Ok(store.check_writable().await?) })?;
         let (_, environment) = self.environment()?;
         if let (Some(deploy), None) = (&environment.deploy, &self.query.request.no_deploy) {
-            deploy::check(&deploy.trigger, self.workspace.repository.root()?)?;
+            deploy::open(&deploy.trigger).check(self.workspace.repository.root()?)?;
         }
         Ok(())
     }

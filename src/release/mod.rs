@@ -155,8 +155,9 @@ impl ReleaseRun<'_> {
         events.send(Event::DeployStarted { environment, trigger });
         let started = Instant::now();
         let root = self.workspace.repository.root()?;
+        let trigger = deploy::open(&deploy.trigger);
         let deployed = tokio::select! {
-            deployed = deploy::run(&deploy.trigger, release, root, events) => deployed.map_err(Error::from),
+            deployed = trigger.run(deploy::Deployment { release, root, events }) => deployed.map_err(Error::from),
             () = self.session.cancel.cancelled() => Err(interrupted()),
         };
         let error = deployed.as_ref().err().map(ToString::to_string);

@@ -21,10 +21,12 @@
 //! | [`record`] | what environments run; the lease | edge |
 //! | [`ui`] | all that is printed: progress on stderr, results on stdout | |
 //! | `credentials` | what `docker login` stored, for registries and engines | edge |
+//! | `http` | requests to servers: TLS, limits, retries, redirections | edge |
 //! | `process` | a program run with all that it starts | |
 //! | `parallel` | work shared out over the machine's cores | core |
 //! | [`error`] | kinds of failure and their exit codes | |
 //! | [`reference`](mod@reference) | names of things in registries | core |
+//! | `platform` | platforms in their normal form | core |
 //! | `text` | types that are strings to everybody else | core |
 //!
 //! Start with [`plan::Plan`], which everything before it prepares and everything after it carries out.
@@ -44,8 +46,10 @@ pub mod events;
 pub mod execute;
 mod gather;
 pub mod git;
+mod http;
 mod parallel;
 pub mod plan;
+mod platform;
 mod process;
 pub mod record;
 pub mod reference;

@@ -33,7 +33,6 @@ mod mount;
 mod pairs;
 mod pattern;
 mod pin;
-mod platform;
 mod reading;
 mod remote;
 mod scope;
@@ -50,7 +49,7 @@ pub use analysis::{
     Analysis, AnalysisError, Base, Dependency, ImageNames, NamedContext, Note, NoteKind, Options,
     ReachedStage,
 };
-pub use configs::{BaseConfig, Configs, PlatformImage, Rest, normal_platform};
+pub use configs::{BaseConfig, Configs, PlatformImage, Rest};
 pub use error::{ParseError, ParseReason};
 pub use expand::ExpandError;
 pub use inputs::{Inputs, Source, SourceKind};

@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::configs::{BaseConfig, PlatformImage, Rest};
 use super::expand::{ExpandError, Variable};
-use super::platform::Platform;
 use super::words::{Rules, Text, expand};
+use crate::platform::Platform;
 
 /// The arguments that are declared before the first stage, and the platform's.
 #[derive(Clone, Debug, Default)]

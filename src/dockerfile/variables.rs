@@ -6,11 +6,11 @@ use super::Dockerfile;
 use super::analysis::{AnalysisError, Options};
 use super::configs::Rest;
 use super::instruction::{Instruction, Kind};
-use super::platform::Platform;
 use super::reading::Reading;
 use super::scope::{Globals, Scope};
 use super::stages::Origin;
 use super::words::{Rules, Text};
+use crate::platform::Platform;
 
 /// Arguments that are passed to a build's network access, and not to its cache.
 const PROXIES: [&str; 5] = ["http_proxy", "https_proxy", "ftp_proxy", "no_proxy", "all_proxy"];

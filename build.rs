@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::{fs, io};
 
 /// What decides on keys.
-const FOLDERS: [&str; 6] =
-    ["cache/src", "src/gather", "src/config", "src/dockerfile", "src/git", "Cargo.lock"];
+const FOLDERS: [&str; 7] =
+    ["cache/src", "src/gather", "src/config", "src/dockerfile", "src/platform.rs", "src/git", "Cargo.lock"];
 
 fn main() -> io::Result<()> {
     let mut files = BTreeSet::new();

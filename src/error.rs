@@ -105,13 +105,28 @@ macro_rules! kinds {
 
 kinds! {
     Usage: crate::plan::PlanError, crate::plan::graph::Cycle, crate::reference::ReferenceError;
-    Environment: crate::engine::EngineError, crate::git::GitError, crate::registry::RegistryError;
-    Deployment: crate::deploy::DeployError;
+    Environment: crate::engine::EngineError, crate::git::GitError;
+}
+
+impl From<crate::registry::RegistryError> for Error {
+    fn from(error: crate::registry::RegistryError) -> Self {
+        Self { hint: error.hint(), ..Self::from_error(Kind::Environment, &error) }
+    }
+}
+
+impl From<crate::deploy::DeployError> for Error {
+    fn from(error: crate::deploy::DeployError) -> Self {
+        Self { hint: error.hint(), ..Self::from_error(Kind::Deployment, &error) }
+    }
 }
 
 impl From<crate::record::RecordError> for Error {
     fn from(error: crate::record::RecordError) -> Self {
         let kind = if error.is_lease() { Kind::LeaseHeld } else { Kind::Environment };
-        Self::from_error(kind, &error)
+        let hint = match &error {
+            crate::record::RecordError::Registry(error) => error.hint(),
+            _ => None,
+        };
+        Self { hint, ..Self::from_error(kind, &error) }
     }
 }

@@ -4,60 +4,77 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use super::DeployError;
+use futures_util::future::BoxFuture;
+
 use super::process::{Program, find};
+use super::{DeployError, Deployment, Trigger};
 
 const PROGRAM: &str = "ansible-playbook";
 const HINT: &str = "install ansible-core, such as by `pipx install ansible-core`";
 
-pub(super) fn check(playbook: &Path, inventory: Option<&Path>, root: &Path) -> Result<(), DeployError> {
-    let present = |what, path: &Path| {
-        let missing = || DeployError::NoFile { what, path: path.to_owned() };
-        if root.join(path).exists() { Ok(()) } else { Err(missing()) }
-    };
-    present("playbook", playbook)?;
-    inventory.map_or(Ok(()), |inventory| present("inventory", inventory))?;
-    installed(root).map(drop)
+/// A playbook of Ansible's, with paths from the repository's root.
+pub(super) struct Ansible {
+    pub(super) playbook: PathBuf,
+    pub(super) inventory: Option<PathBuf>,
+    /// More arguments, after dtbuild's own.
+    pub(super) args: Vec<String>,
+}
+
+impl Trigger for Ansible {
+    fn check(&self, root: &Path) -> Result<(), DeployError> {
+        let present = |what, path: &Path| {
+            let missing = || DeployError::NoFile { what, path: path.to_owned() };
+            if root.join(path).exists() { Ok(()) } else { Err(missing()) }
+        };
+        present("playbook", &self.playbook)?;
+        self.inventory.as_deref().map_or(Ok(()), |inventory| present("inventory", inventory))?;
+        installed(root).map(drop)
+    }
+
+    fn run<'a>(&'a self, deployment: Deployment<'a>) -> BoxFuture<'a, Result<(), DeployError>> {
+        Box::pin(async move {
+            self.check(deployment.root)?;
+            let files = deployment.release.write_files(true)?;
+            let program = self.program(&files.variables(), deployment.root)?;
+            program.deploy(deployment, &files).await
+        })
+    }
+}
+
+impl Ansible {
+    /// `ansible-playbook [-i INVENTORY] PLAYBOOK --extra-vars @FILE [ARGS]`.
+    fn program(&self, variables: &Path, root: &Path) -> Result<Program, DeployError> {
+        let mut words: Vec<OsString> = Vec::new();
+        if let Some(inventory) = &self.inventory {
+            words.extend(["-i".into(), inventory.into()]);
+        }
+        let mut extra = OsString::from("@");
+        extra.push(variables);
+        words.extend([dashless(&self.playbook), "--extra-vars".into(), extra]);
+        words.extend(self.args.iter().map(Into::into));
+        let settings = [
+            ("ANSIBLE_NOCOLOR", "1"),
+            ("ANSIBLE_RETRY_FILES_ENABLED", "false"),
+            // Without it, an inventory that cannot be read is one without hosts, and to deploy nowhere succeeds.
+            ("ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED", "true"),
+        ];
+        let mut settings: BTreeMap<String, OsString> =
+            settings.map(|(name, value)| (name.to_owned(), value.into())).into();
+        settings.extend(own_settings(&self.playbook, root));
+        Ok(Program {
+            name: PROGRAM.to_owned(),
+            path: installed(root)?,
+            args: words,
+            variables: settings,
+            // It would win over "no colour".
+            removed: vec!["ANSIBLE_FORCE_COLOR"],
+        })
+    }
 }
 
 fn installed(root: &Path) -> Result<PathBuf, DeployError> {
     let missing = || DeployError::NoProgram { program: PROGRAM.to_owned(), hint: HINT };
     find(Path::new(PROGRAM), root).ok_or_else(missing)
-}
-
-/// `ansible-playbook [-i INVENTORY] PLAYBOOK --extra-vars @FILE [ARGS]`.
-pub(super) fn program(
-    playbook: &Path,
-    inventory: Option<&Path>,
-    args: &[String],
-    variables: &Path,
-    root: &Path,
-) -> Result<Program, DeployError> {
-    let mut words: Vec<OsString> = Vec::new();
-    if let Some(inventory) = inventory {
-        words.extend(["-i".into(), inventory.into()]);
-    }
-    let mut extra = OsString::from("@");
-    extra.push(variables);
-    words.extend([dashless(playbook), "--extra-vars".into(), extra]);
-    words.extend(args.iter().map(Into::into));
-    let settings = [
-        ("ANSIBLE_NOCOLOR", "1"),
-        ("ANSIBLE_RETRY_FILES_ENABLED", "false"),
-        // Without it, an inventory that cannot be read is one without hosts, and to deploy nowhere succeeds.
-        ("ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED", "true"),
-    ];
-    let mut settings: BTreeMap<String, OsString> =
-        settings.map(|(name, value)| (name.to_owned(), value.into())).into();
-    settings.extend(own_settings(playbook, root));
-    Ok(Program {
-        name: PROGRAM.to_owned(),
-        path: installed(root)?,
-        args: words,
-        variables: settings,
-        // It would win over "no colour".
-        removed: vec!["ANSIBLE_FORCE_COLOR"],
-    })
 }
 
 /// The `ansible.cfg` beside the playbook, unless the user named another: Ansible itself would look for it in
@@ -78,11 +95,15 @@ fn dashless(path: &Path) -> OsString {
 mod tests {
     use super::*;
 
+    fn playbook(playbook: &str, inventory: Option<&str>) -> Ansible {
+        let args = ["--limit".to_owned(), "web".to_owned()].into();
+        Ansible { playbook: playbook.into(), inventory: inventory.map(Into::into), args }
+    }
+
     #[test]
     fn the_playbook_gets_inventory_release_and_own_arguments() {
-        let args = ["--limit".to_owned(), "web".to_owned()];
-        let (inventory, variables) = (Some(Path::new("hosts")), Path::new("/tmp/variables.json"));
-        let program = program(Path::new("site.yml"), inventory, &args, variables, Path::new("/")).unwrap();
+        let playbook = playbook("site.yml", Some("hosts"));
+        let program = playbook.program(Path::new("/tmp/variables.json"), Path::new("/")).unwrap();
         assert_eq!(
             program.args,
             ["-i", "hosts", "site.yml", "--extra-vars", "@/tmp/variables.json", "--limit", "web"]
@@ -93,9 +114,9 @@ mod tests {
     fn missing_files_are_told_before_anything_runs() {
         let root = tempfile::tempdir().unwrap();
         std::fs::write(root.path().join("site.yml"), "").unwrap();
-        let no_playbook = check(Path::new("none.yml"), None, root.path()).unwrap_err();
+        let no_playbook = playbook("none.yml", None).check(root.path()).unwrap_err();
         assert!(no_playbook.to_string().contains("the playbook `none.yml` does not exist"));
-        let no_inventory = check(Path::new("site.yml"), Some(Path::new("hosts")), root.path()).unwrap_err();
+        let no_inventory = playbook("site.yml", Some("hosts")).check(root.path()).unwrap_err();
         assert!(no_inventory.to_string().contains("the inventory `hosts` does not exist"));
     }
 }

@@ -2,24 +2,44 @@
 
 use std::path::{Path, PathBuf};
 
-use super::DeployError;
+use futures_util::future::BoxFuture;
+
 use super::process::{Program, find};
+use super::{DeployError, Deployment, Trigger};
 
 const HINT: &str = "correct `command` in `build.toml`, or install it";
 
-pub(super) fn check(command: &[String], root: &Path) -> Result<(), DeployError> {
-    program(command, root).map(drop)
+/// A program with its arguments.
+pub(super) struct Command {
+    /// The argument vector, the program first.
+    pub(super) argv: Vec<String>,
 }
 
-/// The program of an argument vector; a relative path is taken from the repository's root.
-pub(super) fn program(command: &[String], root: &Path) -> Result<Program, DeployError> {
-    let Some((name, args)) = command.split_first().filter(|(name, _)| !name.is_empty()) else {
-        return Err(DeployError::EmptyCommand);
-    };
-    let path = find(&PathBuf::from(name), root)
-        .ok_or_else(|| DeployError::NoProgram { program: name.clone(), hint: HINT })?;
-    let args = args.iter().map(Into::into).collect();
-    Ok(Program { name: name.clone(), path, args, ..Program::default() })
+impl Trigger for Command {
+    fn check(&self, root: &Path) -> Result<(), DeployError> {
+        self.program(root).map(drop)
+    }
+
+    fn run<'a>(&'a self, deployment: Deployment<'a>) -> BoxFuture<'a, Result<(), DeployError>> {
+        Box::pin(async move {
+            let program = self.program(deployment.root)?;
+            let files = deployment.release.write_files(false)?;
+            program.deploy(deployment, &files).await
+        })
+    }
+}
+
+impl Command {
+    /// The program; a relative path is taken from the repository's root.
+    fn program(&self, root: &Path) -> Result<Program, DeployError> {
+        let Some((name, args)) = self.argv.split_first().filter(|(name, _)| !name.is_empty()) else {
+            return Err(DeployError::EmptyCommand);
+        };
+        let path = find(&PathBuf::from(name), root)
+            .ok_or_else(|| DeployError::NoProgram { program: name.clone(), hint: HINT })?;
+        let args = args.iter().map(Into::into).collect();
+        Ok(Program { name: name.clone(), path, args, ..Program::default() })
+    }
 }
 
 #[cfg(test)]
@@ -29,13 +49,13 @@ mod tests {
     #[test]
     fn a_program_is_found_on_the_path_or_below_the_root() {
         let root = tempfile::tempdir().unwrap();
-        let words = |argv: &[&str]| argv.iter().map(ToString::to_string).collect::<Vec<_>>();
-        assert!(check(&words(&["env", "-i"]), root.path()).is_ok());
-        assert!(matches!(check(&[], root.path()), Err(DeployError::EmptyCommand)));
-        let missing = check(&words(&["./deploy"]), root.path()).unwrap_err();
-        assert_eq!(
-            missing.to_string(),
-            "cannot deploy: there is no program `./deploy`; correct `command` in `build.toml`, or install it"
-        );
+        let check = |argv: &[&str]| {
+            Command { argv: argv.iter().map(ToString::to_string).collect() }.check(root.path())
+        };
+        assert!(check(&["env", "-i"]).is_ok());
+        assert!(matches!(check(&[]), Err(DeployError::EmptyCommand)));
+        let missing = check(&["./deploy"]).unwrap_err();
+        assert_eq!(missing.to_string(), "cannot deploy: there is no program `./deploy`");
+        assert_eq!(missing.hint().unwrap(), "correct `command` in `build.toml`, or install it");
     }
 }

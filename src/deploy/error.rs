@@ -8,7 +8,7 @@ use crate::config::ImageName;
 #[derive(Debug, thiserror::Error)]
 pub enum DeployError {
     /// The program is not there.
-    #[error("cannot deploy: there is no program `{program}`; {hint}")]
+    #[error("cannot deploy: there is no program `{program}`")]
     NoProgram {
         /// The program.
         program: String,
@@ -16,7 +16,7 @@ pub enum DeployError {
         hint: &'static str,
     },
     /// A file that the deployment needs is not there.
-    #[error("cannot deploy: the {what} `{path}` does not exist; correct the path in `build.toml`", path = path.display())]
+    #[error("cannot deploy: the {what} `{path}` does not exist", path = path.display())]
     NoFile {
         /// What it is.
         what: &'static str,
@@ -24,10 +24,10 @@ pub enum DeployError {
         path: PathBuf,
     },
     /// A command without a program.
-    #[error("cannot deploy: the command is empty; name a program in `build.toml`")]
+    #[error("cannot deploy: the command is empty")]
     EmptyCommand,
     /// Two images would be told by the same variable.
-    #[error("cannot deploy: images `{first}` and `{second}` would both be `{variable}`; rename one of them")]
+    #[error("cannot deploy: images `{first}` and `{second}` would both be `{variable}`")]
     SameVariable {
         /// An image.
         first: ImageName,
@@ -53,7 +53,7 @@ pub enum DeployError {
         source: std::io::Error,
     },
     /// The program ran and failed.
-    #[error("the deployment failed: `{program}` {end}; see what it printed")]
+    #[error("the deployment failed: `{program}` {end}")]
     Failed {
         /// The program.
         program: String,
@@ -63,4 +63,20 @@ pub enum DeployError {
         /// may print what should not be.
         log: Vec<String>,
     },
+}
+
+impl DeployError {
+    /// What to do about it, where anything is known to help.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::NoProgram { hint, .. } => hint,
+            Self::NoFile { .. } => "correct the path in `build.toml`",
+            Self::EmptyCommand => "name a program in `build.toml`",
+            Self::SameVariable { .. } => "rename one of them",
+            Self::Failed { .. } => "see what it printed",
+            Self::NotPinned { .. } | Self::Io { .. } => return None,
+        };
+        Some(hint.to_owned())
+    }
 }

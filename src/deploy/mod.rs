@@ -1,7 +1,8 @@
 //! Deployments: a [`Release`] is brought to an environment by what `build.toml` names.
 //!
-//! Start with [`run`]; [`check`] finds what is missing before anything is built. Programs are run as argument
-//! vectors from the repository's root and are told the release by a file and by variables:
+//! Start with [`open`], which makes the [`Trigger`] of a configured one. A trigger is a file here, a line in [`open`] and
+//! the form that `build.toml` gives it in [`config::Trigger`]. Programs are run as argument vectors from the repository's
+//! root and are told the release by a file and by variables:
 //!
 //! | variable | value |
 //! | --- | --- |
@@ -13,7 +14,9 @@
 
 use std::path::Path;
 
-use crate::config::Trigger;
+use futures_util::future::BoxFuture;
+
+use crate::config;
 use crate::events::EventSink;
 
 mod ansible;
@@ -25,38 +28,36 @@ mod release;
 pub use error::DeployError;
 pub use release::Release;
 
-/// Finds out, before any work, whether what is to be run is there. `root` is the repository's.
-pub fn check(trigger: &Trigger, root: &Path) -> Result<(), DeployError> {
-    match trigger {
-        Trigger::Command { argv } => command::check(argv, root),
-        Trigger::Ansible { playbook, inventory, .. } => ansible::check(playbook, inventory.as_deref(), root),
-    }
+/// A way to bring a release to its environment.
+pub trait Trigger: Send + Sync {
+    /// Finds out, before any work, whether what is to be run is there. `root` is the repository's.
+    fn check(&self, root: &Path) -> Result<(), DeployError>;
+
+    /// Brings a release to its environment. What is printed on the way becomes events, line by line.
+    ///
+    /// Dropping the future ends a program and all that it started: first gently, after five seconds for good.
+    /// The drop waits for that, so that nothing deploys any more when it is done.
+    fn run<'a>(&'a self, deployment: Deployment<'a>) -> BoxFuture<'a, Result<(), DeployError>>;
 }
 
-/// Brings a release to its environment. What the program prints becomes events, line by line.
-///
-/// Dropping the future ends the program and all that it started: first gently, after five seconds for good.
-/// The drop waits for that, so that nothing deploys any more when it is done.
-pub async fn run(
-    trigger: &Trigger,
-    release: &Release,
-    root: &Path,
-    events: &EventSink,
-) -> Result<(), DeployError> {
-    check(trigger, root)?;
-    let variables = release.variables()?;
-    let files = release.write_files(trigger.kind() == "ansible")?;
-    let mut program = match trigger {
-        Trigger::Command { argv } => command::program(argv, root)?,
-        Trigger::Ansible { playbook, inventory, args } => {
-            ansible::program(playbook, inventory.as_deref(), args, &files.variables(), root)?
+/// A release on its way to its environment.
+#[derive(Clone, Copy, Debug)]
+pub struct Deployment<'a> {
+    /// The images, pinned by digest.
+    pub release: &'a Release,
+    /// The repository's root.
+    pub root: &'a Path,
+    /// The consumer of what is printed.
+    pub events: &'a EventSink,
+}
+
+/// The trigger that `build.toml` configures.
+#[must_use]
+pub fn open(trigger: &config::Trigger) -> Box<dyn Trigger> {
+    match trigger.clone() {
+        config::Trigger::Command { argv } => Box::new(command::Command { argv }),
+        config::Trigger::Ansible { playbook, inventory, args } => {
+            Box::new(ansible::Ansible { playbook, inventory, args })
         }
-    };
-    if release.commit.is_none() {
-        // One that dtbuild itself was started with would be another's.
-        program.removed.push("DTBUILD_COMMIT");
     }
-    program.variables.extend(variables);
-    program.variables.insert("DTBUILD_RELEASE".to_owned(), files.release().into_os_string());
-    process::run(&program, root, events).await
 }

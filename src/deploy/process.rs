@@ -12,7 +12,8 @@ use tokio::io::{AsyncBufReadExt as _, AsyncRead, BufReader};
 use tokio::process::Command;
 use tokio::time::Instant;
 
-use super::DeployError;
+use super::release::ReleaseFiles;
+use super::{DeployError, Deployment};
 use crate::events::{Event, EventSink};
 use crate::process::child::Running;
 
@@ -36,8 +37,25 @@ pub(super) struct Program {
     pub(super) removed: Vec<&'static str>,
 }
 
-/// Runs a program to its end.
-pub(super) async fn run(program: &Program, root: &Path, events: &EventSink) -> Result<(), DeployError> {
+impl Program {
+    /// Runs the program to its end, told the release by variables and by its files.
+    pub(super) async fn deploy(
+        mut self,
+        deployment: Deployment<'_>,
+        files: &ReleaseFiles,
+    ) -> Result<(), DeployError> {
+        let Deployment { release, root, events } = deployment;
+        if release.commit.is_none() {
+            // One that dtbuild itself was started with would be another's.
+            self.removed.push("DTBUILD_COMMIT");
+        }
+        self.variables.extend(release.variables()?);
+        self.variables.insert("DTBUILD_RELEASE".to_owned(), files.release().into_os_string());
+        run(&self, root, events).await
+    }
+}
+
+async fn run(program: &Program, root: &Path, events: &EventSink) -> Result<(), DeployError> {
     let failed = |action: &str| {
         let action = format!("{action} `{}`", program.name);
         move |source| DeployError::Io { action, source }

@@ -151,8 +151,9 @@ mod tests {
         let error = release(&["a-b", "a.b"]).variables().unwrap_err();
         assert_eq!(
             error.to_string(),
-            "cannot deploy: images `a-b` and `a.b` would both be `DTBUILD_IMAGE_A_B`; rename one of them"
+            "cannot deploy: images `a-b` and `a.b` would both be `DTBUILD_IMAGE_A_B`"
         );
+        assert_eq!(error.hint().unwrap(), "rename one of them");
     }
 
     #[test]

@@ -4,9 +4,9 @@
 use super::analysis::{AnalysisError, Options};
 use super::file::Dockerfile;
 use super::instruction::Kind;
-use super::platform::Platform;
 use super::scope::Globals;
 use super::text::Rules;
+use crate::platform::Platform;
 
 /// Arguments that are passed to a build's network access, and not to its cache.
 const PROXIES: [&str; 5] = ["http_proxy", "https_proxy", "ftp_proxy", "no_proxy", "all_proxy"];

@@ -5,8 +5,6 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::platform::Platform;
-
 /// An image, for one platform.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct PlatformImage {
@@ -41,9 +39,3 @@ pub enum Rest {
 
 /// Configurations by image.
 pub type Configs = BTreeMap<PlatformImage, BaseConfig>;
-
-/// `platform` as Docker normalizes it, such as `linux/arm64` for `linux/aarch64`; none if it is not one.
-#[must_use]
-pub fn normal_platform(platform: &str) -> Option<String> {
-    Platform::new(platform, None).map(|platform| platform.to_string())
-}

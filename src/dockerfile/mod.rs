@@ -35,7 +35,6 @@ mod mount;
 mod pairs;
 mod pattern;
 mod pin;
-mod platform;
 mod reading;
 mod remote;
 mod scope;
@@ -50,7 +49,7 @@ pub use analysis::{
     Analysis, AnalysisError, Base, Dependency, ImageNames, NamedContext, Note, NoteKind, Options,
     ReachedStage, context_word,
 };
-pub use configs::{BaseConfig, Configs, PlatformImage, Rest, normal_platform};
+pub use configs::{BaseConfig, Configs, PlatformImage, Rest};
 pub use error::{ParseError, ParseReason};
 pub use file::Dockerfile;
 pub use inputs::{Inputs, Source, SourceKind};

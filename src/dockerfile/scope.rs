@@ -6,9 +6,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::configs::{BaseConfig, PlatformImage, Rest};
-use super::platform::Platform;
 use super::text::{ExpandError, Rules, Text, Variable};
 use super::words::expand;
+use crate::platform::Platform;
 
 /// The arguments that are declared before the first stage, and the platform's.
 #[derive(Clone, Debug, Default)]

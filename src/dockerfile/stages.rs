@@ -11,9 +11,9 @@ use super::file::{Dockerfile, Stage};
 use super::instruction::{Instruction, Kind};
 use super::lines::Lines;
 use super::mount::Fields;
-use super::platform::Platform;
 use super::scope::Globals;
 use super::text::Rules;
+use crate::platform::Platform;
 
 /// Where a stage or a file comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -204,7 +204,7 @@ impl<'a> Graph<'a> {
             Some(word) => {
                 let (platform, more) = globals.expand(&word, rules).map_err(failed)?;
                 args.extend(more);
-                if super::platform::Platform::new(&platform, None).is_none() {
+                if crate::platform::Platform::new(&platform, None).is_none() {
                     return Err(AnalysisError::StagePlatform { line, platform, word });
                 }
                 Some(platform)

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::manifest::{Manifest, OCI_MANIFEST};
 use super::{Digest, Kind, Reference, Registry, RegistryError, digest_of};
+use crate::http::legible;
 
 /// The config of an artifact that needs none, and its only content.
 const EMPTY_TYPE: &str = "application/vnd.oci.empty.v1+json";
@@ -78,11 +79,11 @@ impl Registry {
         let found = async {
             let host = self.host(reference.repository())?;
             let Some(manifest) = self.manifest(&host, reference).await? else { return Ok(None) };
-            let invalid = |reason: String| Kind::Invalid { host: host.name.clone(), reason };
+            let invalid = |reason: String| Kind::invalid(&host.name, reason);
             let layer = only_layer(&manifest.bytes, artifact_type).map_err(invalid)?;
             if layer.size > limit as u64 {
                 let reason = format!("`{reference}` holds {} bytes; at most {limit} are read", layer.size);
-                return Err(Kind::Invalid { host: host.name.clone(), reason });
+                return Err(Kind::invalid(&host.name, reason));
             }
             Ok(Some((manifest.digest, layer.digest)))
         };
@@ -117,7 +118,7 @@ fn only_layer(manifest: &[u8], artifact_type: &str) -> Result<Descriptor, String
         .map_err(|_| "what the tag names is no artifact, but perhaps an image".to_owned())?;
     let stated = manifest.artifact_type.as_deref().unwrap_or(&manifest.config.media_type);
     if stated != artifact_type {
-        let stated = super::error::legible(stated, 100);
+        let stated = legible(stated, 100);
         return Err(format!("what the tag names is of type `{stated}`, not `{artifact_type}`"));
     }
     let mut layers = manifest.layers;

@@ -10,11 +10,15 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use reqwest::{RequestBuilder, Url};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use reqwest::Url;
+use reqwest::header::{AUTHORIZATION, HeaderValue};
 
 use super::error::Kind;
 use super::host::Host;
 use crate::credentials::{self, Login, LoginError};
+use crate::http::Request;
 
 /// What a request is for; a grant counts for one scope.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -96,11 +100,27 @@ impl Grants {
 
 impl Grant {
     /// The request with this grant.
-    pub(super) fn apply(&self, request: RequestBuilder) -> RequestBuilder {
+    pub(super) fn apply(&self, request: Request) -> Request {
         match self {
-            Self::Basic { user, password } => request.basic_auth(user, Some(password)),
-            Self::Bearer { token } => request.bearer_auth(token),
+            Self::Basic { user, password } => basic(request, user, password),
+            Self::Bearer { token } => authorized(request, &format!("Bearer {token}")),
         }
+    }
+}
+
+/// The request with a name and a password.
+pub(super) fn basic(request: Request, user: &str, password: &str) -> Request {
+    authorized(request, &format!("Basic {}", BASE64.encode(format!("{user}:{password}"))))
+}
+
+/// The request with credentials; without them where no header can carry them, so that the registry refuses it.
+fn authorized(request: Request, credentials: &str) -> Request {
+    match HeaderValue::from_str(credentials) {
+        Ok(mut value) => {
+            value.set_sensitive(true);
+            request.header(AUTHORIZATION, value)
+        }
+        Err(_) => request,
     }
 }
 

@@ -62,7 +62,7 @@ impl Registry {
         let (repository, version) = (reference.repository(), manifest::version(&reference));
         if is_docker_hub(repository.registry()) {
             for mirror in mirrors {
-                let host = Host::mirror(mirror, &self.0.insecure)?;
+                let host = Host::mirror(mirror, self.0.client.plain())?;
                 // A mirror that fails is passed over: the registry itself has the last word.
                 if let Ok(Some(digest)) = self.manifest_digest(&host, repository.path(), &version).await {
                     return Ok(digest);

@@ -3,7 +3,6 @@
 use reqwest::Url;
 use reqwest::header::LOCATION;
 
-use super::host::{authority, may_be_plain};
 use super::{
     Call, Digest, Host, Kind, Method, Registry, RegistryError, Repository, Scope, StatusCode, digest_of,
 };
@@ -39,7 +38,7 @@ impl Registry {
         }
         if digest_of(&answer.body)? != *digest {
             let reason = format!("the blob `{digest}` has another content");
-            return Err(Kind::Invalid { host: host.name.clone(), reason });
+            return Err(Kind::invalid(&host.name, reason));
         }
         Ok(Some(answer.body))
     }
@@ -76,7 +75,7 @@ impl Registry {
         let put = Call { url, body, method: Method::PUT, ..start };
         if self.0.send(&put).await?.status != StatusCode::CREATED {
             let reason = "an upload that it did not finish".to_owned();
-            return Err(Kind::Invalid { host: host.name.clone(), reason });
+            return Err(Kind::invalid(&host.name, reason));
         }
         Ok(digest)
     }
@@ -87,12 +86,11 @@ impl Registry {
         if started.status == StatusCode::NOT_FOUND {
             return Err(Kind::NotFound { name: repository.to_string() });
         }
-        let invalid =
-            |reason: &str| Kind::Invalid { host: start.host.name.clone(), reason: reason.to_owned() };
+        let invalid = |reason: &str| Kind::invalid(&start.host.name, reason);
         let location = started.headers.get(LOCATION).and_then(|value| value.to_str().ok());
         let url = location.and_then(|location| started.url.join(location).ok());
         let url = url.ok_or_else(|| invalid("no address to upload to"))?;
-        if url.scheme() != "https" && !may_be_plain(&authority(&url), &self.0.insecure) {
+        if !self.0.client.plain().accept(&url) {
             return Err(invalid("an address without TLS to upload to"));
         }
         Ok(url)

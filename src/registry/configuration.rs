@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::base::normalize;
 use super::host::{Host, is_docker_hub};
 use super::{Digest, Kind, PARALLEL, Registry, RegistryError};
-use crate::dockerfile::normal_platform;
+use crate::platform;
 use crate::reference::Repository;
 
 /// The largest configuration that is read, in bytes.
@@ -122,7 +122,7 @@ impl Registry {
         let repository = reference.repository();
         if is_docker_hub(repository.registry()) {
             for mirror in mirrors {
-                let host = Host::mirror(mirror, &self.0.insecure)?;
+                let host = Host::mirror(mirror, self.0.client.plain())?;
                 // A mirror that fails is passed over: the registry itself has the last word.
                 if let Ok(Some(config)) = self.config_at(&host, repository, image).await {
                     return Ok(Some(config));
@@ -139,7 +139,7 @@ impl Registry {
         repository: &Repository,
         image: &BaseImage,
     ) -> Result<Option<ImageConfig>, Kind> {
-        let invalid = |what: &str| Kind::Invalid { host: host.name.clone(), reason: what.to_owned() };
+        let invalid = |what: &str| Kind::invalid(&host.name, what);
         let missing = |digest: &Digest| Kind::NotFound { name: repository.pinned(digest).to_string() };
         let fetch = async |digest: &Digest| {
             let manifest = self.manifest(host, &repository.pinned(digest)).await?;
@@ -179,7 +179,7 @@ impl Index {
 impl EntryPlatform {
     fn normal(&self) -> Option<String> {
         let variant = if self.variant.is_empty() { "" } else { "/" };
-        normal_platform(&format!("{}/{}{variant}{}", self.os, self.architecture, self.variant))
+        platform::normal(&format!("{}/{}{variant}{}", self.os, self.architecture, self.variant))
     }
 }
 

@@ -1,6 +1,11 @@
 //! Why a registry did not do what it was asked: [`RegistryError`].
 
+use std::fmt;
 use std::time::Duration;
+
+use reqwest::StatusCode;
+
+use crate::http::{HttpError, Problem};
 
 /// A request to a registry that failed: what was to be done, and why it was not.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -14,11 +19,11 @@ pub struct RegistryError {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Kind {
     /// No answer came.
-    #[error("cannot reach `{host}`: {reason}; {hint}")]
+    #[error("cannot reach {peer}: {reason}")]
     Unreachable {
-        /// The registry, with its port where it has one.
-        host: String,
-        /// What the attempt said.
+        /// The server that did not answer.
+        peer: Peer,
+        /// The words of the attempt.
         reason: String,
         /// What to do.
         hint: &'static str,
@@ -26,13 +31,13 @@ pub enum Kind {
         transient: bool,
     },
     /// The registry wants to know who asks, and nobody has told dtbuild.
-    #[error("`{host}` asks for credentials and there are none; run `docker login {host}`")]
+    #[error("`{host}` asks for credentials and there are none")]
     Unauthorized {
         /// The registry.
         host: String,
     },
     /// The registry knows who asks, or need not, and says no.
-    #[error("`{host}` refuses: {reason}; run `docker login {host}` with an account that may do this")]
+    #[error("`{host}` refuses: {reason}")]
     Denied {
         /// The registry.
         host: String,
@@ -40,47 +45,44 @@ pub enum Kind {
         reason: String,
     },
     /// The thing itself is not there.
-    #[error("`{name}` does not exist; check the name and the tag")]
+    #[error("`{name}` does not exist")]
     NotFound {
         /// What was asked for.
         name: String,
     },
     /// Too many requests in too short a time.
-    #[error(
-        "`{host}` limits how often it may be asked; wait {time}, or log in with `docker login {host}`",
-        time = after.map_or_else(|| "a little".to_owned(), |after| format!("{} seconds", after.as_secs()))
-    )]
+    #[error("{peer} limits how often it may be asked")]
     RateLimited {
-        /// The registry.
-        host: String,
+        /// The server.
+        peer: Peer,
         /// How long it wants to be left alone, where it says so.
         after: Option<Duration>,
     },
-    /// The registry failed (status 5xx).
-    #[error("`{host}` failed with status {status}: {reason}; see the registry's own log")]
+    /// The server failed (status 5xx).
+    #[error("{peer} failed with status {status}: {reason}")]
     Server {
-        /// The registry.
-        host: String,
+        /// The server.
+        peer: Peer,
         /// The HTTP status.
         status: u16,
         /// What it said.
         reason: String,
     },
-    /// The registry took the request for a wrong one (another status 4xx).
-    #[error("`{host}` rejects the request with status {status}: {reason}")]
+    /// The server took the request for a wrong one (another status 4xx).
+    #[error("{peer} rejects the request with status {status}: {reason}")]
     Rejected {
-        /// The registry.
-        host: String,
+        /// The server.
+        peer: Peer,
         /// The HTTP status.
         status: u16,
         /// What it said.
         reason: String,
     },
     /// The answer breaks the protocol, is too large, or is not what its digest says.
-    #[error("`{host}` gave an invalid answer: {reason}; is it an image registry?")]
+    #[error("{peer} gave an invalid answer: {reason}")]
     Invalid {
-        /// The registry.
-        host: String,
+        /// The server.
+        peer: Peer,
         /// What is wrong with it.
         reason: String,
     },
@@ -96,8 +98,28 @@ pub enum Kind {
     #[error("{0}")]
     Name(String),
     /// The client could not be set up on this machine.
-    #[error("cannot set up TLS: {0}; are the system's certificates installed (`ca-certificates`)?")]
+    #[error("cannot set up TLS: {0}")]
     Setup(String),
+}
+
+/// A server that takes part in an answer: the registry, or one that it leaves the answer to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Peer {
+    /// The registry, with its port where it has one.
+    pub registry: Box<str>,
+    /// The part of the server that is asked.
+    pub role: Role,
+}
+
+/// The part of a server in an answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// The registry itself.
+    Registry,
+    /// The server at this host gives the registry's tokens.
+    TokenServer(Box<str>),
+    /// The server at this host has what the registry redirects to.
+    RedirectTarget(Box<str>),
 }
 
 impl RegistryError {
@@ -106,10 +128,16 @@ impl RegistryError {
         Self { action, kind }
     }
 
-    /// What failed, for callers that tell failures apart.
+    /// The kind of failure, for callers that tell failures apart.
     #[must_use]
     pub fn kind(&self) -> &Kind {
         &self.kind
+    }
+
+    /// What to do about it, where anything is known to help.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        self.kind.hint()
     }
 
     /// Whether the same request may succeed a moment later.
@@ -130,58 +158,95 @@ impl Kind {
         }
     }
 
+    /// What to do about it, where anything is known to help.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::Unreachable { hint, .. } => (*hint).to_owned(),
+            Self::Unauthorized { host } => format!("run `docker login {host}`"),
+            Self::Denied { host, .. } => {
+                format!("run `docker login {host}` with an account that may do this")
+            }
+            Self::NotFound { .. } => "check the name and the tag".to_owned(),
+            Self::RateLimited { peer, after } => {
+                let time =
+                    after.map_or("a little".to_owned(), |after| format!("{} seconds", after.as_secs()));
+                format!("wait {time}, or log in with `docker login {}`", peer.registry)
+            }
+            Self::Server { peer, .. } => match peer.role {
+                Role::Registry => "see the registry's own log".to_owned(),
+                _ => "see that server's own log".to_owned(),
+            },
+            Self::Invalid { .. } => "is it an image registry?".to_owned(),
+            Self::Setup(_) => "are the system's certificates installed (`ca-certificates`)?".to_owned(),
+            Self::Rejected { .. } | Self::Credentials { .. } | Self::Name(_) => return None,
+        })
+    }
+
     /// The error of an action, given as it follows "failed to".
     pub(super) fn during(self, action: impl Into<String>) -> RegistryError {
         RegistryError::new(action.into(), self)
     }
 
-    /// What the HTTP client's error means. Never with the URL: a mirror's could hold a password.
-    pub(super) fn from_transport(host: &str, error: reqwest::Error) -> Self {
-        let error = error.without_url();
-        let mut cause: &dyn std::error::Error = &error;
-        let mut refused = false;
-        while let Some(next) = cause.source() {
-            cause = next;
-            let io = next.downcast_ref::<std::io::Error>();
-            refused |= io.is_some_and(|io| io.kind() == std::io::ErrorKind::ConnectionRefused);
-        }
-        let reason = legible(&cause.to_string(), 300);
-        if error.is_redirect() {
-            return Self::Invalid { host: host.to_owned(), reason };
-        }
-        let (hint, transient) = if refused {
-            ("is the registry running?", true)
-        } else if reason.contains("certificate") {
-            ("add the authority of its certificate to the system's", false)
-        } else if reason.contains("corrupt message") || reason.contains("InvalidContentType") {
-            ("does it speak plain HTTP? then name it as an insecure registry", false)
-        } else if error.is_timeout() {
-            ("is the network up, and is there a proxy to go through?", true)
-        } else {
-            ("is its name right, and is the registry running?", true)
-        };
-        Self::Unreachable { host: host.to_owned(), reason, hint, transient }
+    /// An answer of the registry itself that breaks the protocol.
+    pub(super) fn invalid(host: &str, reason: impl Into<String>) -> Self {
+        Self::Invalid { peer: Peer::registry(host), reason: reason.into() }
     }
 
-    /// Whether nobody listens, which waiting for half a second does not change.
-    pub(super) fn is_refused(&self) -> bool {
-        matches!(self, Self::Unreachable { hint: "is the registry running?", .. })
+    /// A request to `asked`, a part of the answer of a registry, that got no answer.
+    pub(super) fn from_http(asked: Peer, error: HttpError) -> Self {
+        let redirected = error.redirected && *error.peer != *asked.registry;
+        let peer =
+            if redirected { Peer { role: Role::RedirectTarget(error.peer.into()), ..asked } } else { asked };
+        let transient = matches!(error.problem, Problem::Refused | Problem::TimedOut | Problem::Broken);
+        let reason = error.reason;
+        let hint = match (error.problem, &peer.role) {
+            (Problem::TooLarge | Problem::Redirected, _) => return Self::Invalid { peer, reason },
+            (Problem::Refused, Role::Registry) => "is the registry running?",
+            (Problem::Refused, _) => "is that server running?",
+            (Problem::Certificate, _) => "add the authority of its certificate to the system's",
+            (Problem::NotTls, _) => "does it speak plain HTTP? then name it as an insecure registry",
+            (Problem::TimedOut, _) => "is the network up, and is there a proxy to go through?",
+            (Problem::Broken, Role::Registry) => "is its name right, and is the registry running?",
+            (Problem::Broken, _) => "is its name right, and is it running?",
+        };
+        Self::Unreachable { peer, reason, hint, transient }
+    }
+
+    /// The meaning of a status that is no success, with what the server said.
+    pub(super) fn from_status(
+        peer: Peer,
+        status: StatusCode,
+        said: Option<String>,
+        after: Option<Duration>,
+    ) -> Self {
+        let reason =
+            said.unwrap_or_else(|| status.canonical_reason().unwrap_or("no reason given").to_owned());
+        match status.as_u16() {
+            401 | 403 => Self::Denied { host: peer.registry.into(), reason },
+            429 => Self::RateLimited { peer, after },
+            status @ 500.. => Self::Server { peer, status, reason },
+            status => Self::Rejected { peer, status, reason },
+        }
     }
 }
 
-/// Text from elsewhere, fit for a terminal: without control characters and cut to `limit` characters.
-pub(super) fn legible(text: &str, limit: usize) -> String {
-    let mut legible: String = text
-        .chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .take(limit)
-        .collect::<String>()
-        .trim()
-        .to_owned();
-    if text.chars().nth(limit).is_some() {
-        legible.push('…');
+impl Peer {
+    /// The registry at `host`.
+    pub(super) fn registry(host: &str) -> Self {
+        Self { registry: host.into(), role: Role::Registry }
     }
-    legible
+}
+
+impl fmt::Display for Peer {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let registry = &self.registry;
+        match &self.role {
+            Role::Registry => write!(formatter, "`{registry}`"),
+            Role::TokenServer(host) => write!(formatter, "`{host}`, the token server of `{registry}`"),
+            Role::RedirectTarget(host) => write!(formatter, "`{host}`, to which `{registry}` redirects"),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -190,25 +255,41 @@ mod tests {
 
     #[test]
     fn errors_say_what_failed_why_and_what_to_do() {
-        let kind = Kind::Unauthorized { host: "example.com".to_owned() };
+        let error = Kind::Unauthorized { host: "example.com".to_owned() }.during("look up `example.com/a:b`");
         assert_eq!(
-            kind.during("look up `example.com/a:b`").to_string(),
-            "failed to look up `example.com/a:b`: `example.com` asks for credentials and there are none; \
-             run `docker login example.com`"
+            error.to_string(),
+            "failed to look up `example.com/a:b`: `example.com` asks for credentials and there are none"
+        );
+        assert_eq!(error.hint().unwrap(), "run `docker login example.com`");
+    }
+
+    #[test]
+    fn a_server_that_the_registry_leaves_the_answer_to_is_named_as_that() {
+        let failure = |peer: &str| HttpError {
+            peer: peer.to_owned(),
+            redirected: true,
+            problem: Problem::Refused,
+            reason: "Connection refused".to_owned(),
+        };
+        let kind = Kind::from_http(Peer::registry("r.example"), failure("s3.example"));
+        assert_eq!(
+            kind.to_string(),
+            "cannot reach `s3.example`, to which `r.example` redirects: Connection refused"
+        );
+        assert_eq!(kind.hint().unwrap(), "is that server running?");
+        let tokens = Peer { role: Role::TokenServer("auth.example".into()), ..Peer::registry("r.example") };
+        let kind = Kind::from_status(tokens, StatusCode::BAD_GATEWAY, None, None);
+        assert_eq!(
+            kind.to_string(),
+            "`auth.example`, the token server of `r.example` failed with status 502: Bad Gateway"
         );
     }
 
     #[test]
-    fn text_from_elsewhere_cannot_move_the_cursor() {
-        assert_eq!(legible("\u{1b}[2Jgone\r\n", 20), "[2Jgone");
-        assert_eq!(legible("abcdef", 3), "abc…");
-    }
-
-    #[test]
     fn only_what_may_pass_is_transient() {
-        let host = || "example.com".to_owned();
-        assert!(Kind::RateLimited { host: host(), after: None }.is_transient());
-        assert!(Kind::Server { host: host(), status: 503, reason: String::new() }.is_transient());
+        let (host, peer) = (|| "example.com".to_owned(), || Peer::registry("example.com"));
+        assert!(Kind::RateLimited { peer: peer(), after: None }.is_transient());
+        assert!(Kind::Server { peer: peer(), status: 503, reason: String::new() }.is_transient());
         assert!(!Kind::Denied { host: host(), reason: String::new() }.is_transient());
         assert!(!Kind::NotFound { name: host() }.is_transient());
     }

@@ -1,12 +1,12 @@
-//! Where a registry is reached: [`Host`], and which hosts may be spoken to without TLS.
+//! Addresses of registries: [`Host`].
 
 use std::collections::HashMap;
-use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use reqwest::Url;
 
 use super::error::Kind;
+use crate::http::{PlainHosts, authority};
 
 /// A registry, or a mirror of one.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -23,12 +23,12 @@ pub(super) struct Hosts(Mutex<HashMap<String, Arc<Host>>>);
 
 impl Hosts {
     /// [`Host::of`], found out once: hundreds of images are in one registry.
-    pub(super) fn of(&self, name: &str, insecure: &[String]) -> Result<Arc<Host>, Kind> {
+    pub(super) fn of(&self, name: &str, plain: &PlainHosts) -> Result<Arc<Host>, Kind> {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(host) = known.get(name) {
             return Ok(Arc::clone(host));
         }
-        let host = Arc::new(Host::of(name, insecure)?);
+        let host = Arc::new(Host::of(name, plain)?);
         known.insert(name.to_owned(), Arc::clone(&host));
         Ok(host)
     }
@@ -36,8 +36,8 @@ impl Hosts {
 
 impl Host {
     /// The registry of a repository's name. `docker.io` is a name only: its API is elsewhere.
-    pub(super) fn of(name: &str, insecure: &[String]) -> Result<Self, Kind> {
-        let scheme = if may_be_plain(name, insecure) { "http" } else { "https" };
+    pub(super) fn of(name: &str, plain: &PlainHosts) -> Result<Self, Kind> {
+        let scheme = if plain.allow(name) { "http" } else { "https" };
         let authority = if is_docker_hub(name) { "registry-1.docker.io" } else { name };
         let root = Url::parse(&format!("{scheme}://{authority}/"))
             .map_err(|error| Kind::Name(format!("`{name}` is not the address of a registry: {error}")))?;
@@ -45,7 +45,7 @@ impl Host {
     }
 
     /// A mirror, given as a URL like `http://127.0.0.1:5000`.
-    pub(super) fn mirror(url: &str, insecure: &[String]) -> Result<Self, Kind> {
+    pub(super) fn mirror(url: &str, plain: &PlainHosts) -> Result<Self, Kind> {
         let root = Url::parse(url).ok().filter(|root| matches!(root.scheme(), "http" | "https"));
         let Some(mut root) = root.filter(Url::has_host) else {
             return Err(Kind::Name("a mirror is a URL such as `http://127.0.0.1:5000`".to_owned()));
@@ -57,7 +57,7 @@ impl Host {
         root.set_path("/");
         root.set_query(None);
         let name = authority(&root);
-        if root.scheme() == "http" && !may_be_plain(&name, insecure) {
+        if !plain.accept(&root) {
             return Err(Kind::Name(format!(
                 "the mirror `{name}` is not on this machine; use https, or name it as an insecure registry"
             )));
@@ -73,35 +73,9 @@ impl Host {
     }
 }
 
-/// The host and port of a URL, as a registry is named.
-pub(super) fn authority(url: &Url) -> String {
-    let host = url.host_str().unwrap_or_default();
-    url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
-}
-
-/// Whether a registry may be spoken to without TLS: on this machine, or named as insecure.
-pub(super) fn may_be_plain(authority: &str, insecure: &[String]) -> bool {
-    let host = without_port(authority);
-    is_loopback(host) || insecure.iter().any(|named| named == authority || named == host)
-}
-
-/// Whether the host is this machine, so that neither TLS nor a proxy has a place between.
-pub(super) fn is_loopback(host: &str) -> bool {
-    let host = without_port(host);
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    host == "localhost" || bare.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
-}
-
 /// Whether a registry's name means Docker Hub.
 pub(super) fn is_docker_hub(name: &str) -> bool {
     matches!(name, "docker.io" | "index.docker.io" | "registry-1.docker.io")
-}
-
-fn without_port(authority: &str) -> &str {
-    match authority.rsplit_once(':') {
-        Some((host, port)) if !port.contains(']') && (host.ends_with(']') || !host.contains(':')) => host,
-        _ => authority,
-    }
 }
 
 #[cfg(test)]
@@ -109,33 +83,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn plain_http_is_for_this_machine_and_for_hosts_named_insecure() {
-        let named = ["registry.lan:5000".to_owned(), "other.lan".to_owned()];
-        for plain in
-            ["127.0.0.1:5000", "127.8.9.1", "localhost:1", "[::1]:5000", "registry.lan:5000", "other.lan:7"]
-        {
-            assert!(may_be_plain(plain, &named), "{plain}");
-        }
-        for secure in
-            ["registry.lan:5001", "registry.lan", "localhost.example.com", "127.example.com", "10.0.0.1:5000"]
-        {
-            assert!(!may_be_plain(secure, &named), "{secure}");
-        }
-    }
-
-    #[test]
     fn docker_hub_has_three_names_and_one_address() {
-        let host = Host::of("docker.io", &[]).unwrap();
+        let host = Host::of("docker.io", &PlainHosts::default()).unwrap();
         assert_eq!(host.root.as_str(), "https://registry-1.docker.io/");
     }
 
     #[test]
     fn a_mirror_elsewhere_needs_tls_and_carries_no_password() {
-        assert_eq!(Host::mirror("http://127.0.0.1:5000", &[]).unwrap().name, "127.0.0.1:5000");
-        assert!(Host::mirror("https://mirror.example.com/", &[]).is_ok());
-        assert!(Host::mirror("http://mirror.example.com", &[]).is_err());
-        assert!(Host::mirror("127.0.0.1:5000", &[]).is_err());
-        let error = Host::mirror("https://me:hunter2@mirror.example.com", &[]).unwrap_err();
+        let mirror = |url| Host::mirror(url, &PlainHosts::default());
+        assert_eq!(mirror("http://127.0.0.1:5000").unwrap().name, "127.0.0.1:5000");
+        assert!(mirror("https://mirror.example.com/").is_ok());
+        assert!(mirror("http://mirror.example.com").is_err());
+        assert!(mirror("127.0.0.1:5000").is_err());
+        let error = mirror("https://me:hunter2@mirror.example.com").unwrap_err();
         assert!(!error.to_string().contains("hunter2"));
     }
 }

@@ -4,6 +4,7 @@ use super::{
     Answer, Call, Digest, Host, Kind, Method, Reference, Registry, RegistryError, Scope, StatusCode,
     digest_of,
 };
+use crate::http::legible;
 
 /// The largest manifest, in bytes: the limit that the distribution specification lets registries set.
 const MANIFEST_LIMIT: usize = 4 * 1024 * 1024;
@@ -99,8 +100,8 @@ impl Registry {
         let media_type = answer.headers.get("content-type").and_then(|value| value.to_str().ok());
         let media_type = media_type.and_then(|text| text.split(';').next()).unwrap_or_default().trim();
         if !ACCEPT.split(", ").any(|known| known == media_type) {
-            let reason = format!("a manifest of type `{}`", super::error::legible(media_type, 100));
-            return Err(Kind::Invalid { host: host.name.clone(), reason });
+            let reason = format!("a manifest of type `{}`", legible(media_type, 100));
+            return Err(Kind::invalid(&host.name, reason));
         }
         Ok(Some(Manifest { digest, media_type: media_type.to_owned(), bytes: answer.body }))
     }
@@ -150,5 +151,5 @@ fn stated_digest(answer: &Answer) -> Option<Digest> {
 }
 
 fn mismatch(host: &Host, digest: &Digest) -> Kind {
-    Kind::Invalid { host: host.name.clone(), reason: format!("a manifest with another digest, `{digest}`") }
+    Kind::invalid(&host.name, format!("a manifest with another digest, `{digest}`"))
 }

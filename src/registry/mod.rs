@@ -1,8 +1,7 @@
 //! Registries: what they hold under a name, tags moved to a digest, base images, and records.
 //!
-//! Start with [`Registry`]: one value for all hosts of a run, cheap to clone. The HTTP client is our own on
-//! `reqwest`: it bounds every answer, tells "not there" from "not allowed", keeps connections and tokens,
-//! and shows no secret. The protocol is the OCI's distribution specification,
+//! Start with [`Registry`]: one value for all hosts of a run, cheap to clone. It speaks through
+//! [`crate::http`], tells "not there" from "not allowed", keeps tokens, and shows no secret. The protocol is the OCI's distribution specification,
 //! <https://github.com/opencontainers/distribution-spec/blob/main/spec.md>.
 
 use std::path::PathBuf;
@@ -13,6 +12,7 @@ use reqwest::{Method, StatusCode};
 use sha2::{Digest as _, Sha256};
 
 use crate::credentials;
+use crate::http::{Answer, is_loopback};
 use crate::reference::{Digest, Reference, Repository};
 
 pub mod artifact;
@@ -22,15 +22,15 @@ mod blob;
 pub mod configuration;
 pub mod error;
 mod host;
-mod http;
 mod manifest;
-mod tls;
+mod token;
+mod transport;
 
-pub use error::{Kind, RegistryError};
+pub use error::{Kind, Peer, RegistryError, Role};
 
 use auth::Scope;
-use host::{Host, is_loopback};
-use http::{Answer, Call, Transport};
+use host::Host;
+use transport::{Call, Transport};
 
 /// How many requests are under way at a time: most of the time they are on the way.
 const PARALLEL: usize = 32;
@@ -89,7 +89,7 @@ impl Registry {
     }
 
     fn host(&self, repository: &Repository) -> Result<Arc<Host>, Kind> {
-        self.0.hosts.of(repository.registry(), &self.0.insecure)
+        self.0.hosts.of(repository.registry(), self.0.client.plain())
     }
 }
 

@@ -129,7 +129,7 @@ impl CdStep<'_> {
         store.check_writable().await?;
         let asked = !matches!(self.query.deploying(), Deploying::No(_));
         if let Some(deploy) = self.environment()?.deploy.as_ref().filter(|_| asked) {
-            deploy::check(&deploy.trigger, self.workspace.repository.root()?)?;
+            deploy::open(&deploy.trigger).check(self.workspace.repository.root()?)?;
         }
         Ok(())
     }

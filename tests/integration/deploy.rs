@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use dtbuild::config::Trigger;
-use dtbuild::deploy::{self, DeployError, Release};
+use dtbuild::deploy::{self, DeployError, Deployment, Release};
 use dtbuild::events::{Event, EventSink};
 use tempfile::TempDir;
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -46,7 +46,7 @@ fn lines(receiver: &mut UnboundedReceiver<Event>) -> Vec<String> {
 
 async fn run(trigger: &Trigger, root: &Path) -> (Result<(), DeployError>, Vec<String>) {
     let (events, mut receiver) = EventSink::channel();
-    let result = deploy::run(trigger, &release(), root, &events).await;
+    let result = deploy::open(trigger).run(Deployment { release: &release(), root, events: &events }).await;
     (result, lines(&mut receiver))
 }
 
@@ -84,10 +84,8 @@ async fn a_failing_command_tells_its_code_and_keeps_its_last_lines() {
     let (result, said) = run(&command(&["./deploy"]), root.path()).await;
     assert_eq!(said.len(), 31);
     let error = result.unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "the deployment failed: `./deploy` ended with exit code 3; see what it printed"
-    );
+    assert_eq!(error.to_string(), "the deployment failed: `./deploy` ended with exit code 3");
+    assert_eq!(error.hint().unwrap(), "see what it printed");
     let DeployError::Failed { log, .. } = error else { panic!("{error}") };
     assert_eq!(log.len(), 20);
     assert!(log.contains(&"no token hunter2".to_owned()), "{log:?}");
@@ -104,11 +102,12 @@ async fn a_command_ended_by_a_signal_says_so() {
 async fn a_missing_program_is_found_out_before_any_work() {
     let root = repository("");
     for missing in ["./none", "dtbuild-has-no-such-program"] {
-        let error = deploy::check(&command(&[missing]), root.path()).unwrap_err();
-        assert!(error.to_string().starts_with(&format!("cannot deploy: there is no program `{missing}`; ")));
+        let error = deploy::open(&command(&[missing])).check(root.path()).unwrap_err();
+        assert_eq!(error.to_string(), format!("cannot deploy: there is no program `{missing}`"));
+        assert!(error.hint().unwrap().contains("`build.toml`"));
     }
-    deploy::check(&command(&["./deploy"]), root.path()).unwrap();
-    deploy::check(&command(&["sh"]), root.path()).unwrap();
+    deploy::open(&command(&["./deploy"])).check(root.path()).unwrap();
+    deploy::open(&command(&["sh"])).check(root.path()).unwrap();
 }
 
 #[tokio::test]
@@ -127,13 +126,13 @@ async fn a_program_that_leaves_something_behind_does_not_hold_the_run() {
 /// Starts a deployment, waits until it wrote `ready`, and drops it. How long the drop took.
 async fn cancel(root: &Path) -> Duration {
     let (events, _receiver) = EventSink::channel();
-    let (trigger, release) = (command(&["./deploy"]), release());
+    let (trigger, release) = (deploy::open(&command(&["./deploy"])), release());
     let ready = async {
         while !root.join("ready").exists() {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
-    let mut deployment = Box::pin(deploy::run(&trigger, &release, root, &events));
+    let mut deployment = trigger.run(Deployment { release: &release, root, events: &events });
     tokio::select! {
         result = &mut deployment => panic!("ended by itself: {result:?}"),
         () = ready => {}
@@ -209,7 +208,7 @@ async fn a_playbook_gets_the_release_as_variables() {
         "        mode: \"0600\"\n",
         "        content: \"{{ [dtbuild_project, dtbuild_environment, dtbuild_commit, dtbuild_images] | to_json }}\"\n",
     ));
-    deploy::check(&ansible(), root.path()).unwrap();
+    deploy::open(&ansible()).check(root.path()).unwrap();
     let (result, said) = run(&ansible(), root.path()).await;
     assert!(result.is_ok(), "{result:?} {said:#?}");
     assert!(said.iter().any(|line| line.contains("PLAY RECAP")), "{said:#?}");

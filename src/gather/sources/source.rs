@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::written::{Written, declared};
 use crate::config::{BasePolicy, Config, Image, ImageName};
-use crate::dockerfile::{Analysis, Dockerfile, Note, NoteKind, normal_platform};
+use crate::dockerfile::{Analysis, Dockerfile, Note, NoteKind};
 use crate::error::{Error, Kind, Result};
 use crate::gather::inputs::{Contexts, Selections};
 use crate::plan::Reason;
@@ -86,7 +86,7 @@ impl Source {
     pub(crate) fn base_platforms(&self) -> impl Iterator<Item = String> {
         let asked = self.analyses.iter().flat_map(|analysis| &analysis.bases);
         let asked = asked.filter_map(|base| base.platform.as_deref());
-        self.platforms.iter().map(String::as_str).chain(asked).filter_map(normal_platform)
+        self.platforms.iter().map(String::as_str).chain(asked).filter_map(crate::platform::normal)
     }
 
     /// Whether no more could be known of the images that it is built from.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::words::{Words, WordsFor};
 use crate::config::{self, Config, ConfigError, Image, ImageName};
-use crate::dockerfile::{Analysis, Configs, Dockerfile, Options, PlatformImage, normal_platform};
+use crate::dockerfile::{Analysis, Configs, Dockerfile, Options, PlatformImage};
 use crate::error::{Error, Kind, Result};
 use crate::gather::inputs::for_analysis;
 use crate::git::Repository;
@@ -97,7 +97,8 @@ impl<'a> Written<'a> {
                 // An image of one platform is taken whatever platform is asked for.
                 let machine = machine_platform();
                 let any = self.platforms.iter().chain([&machine]).filter(|_| analyses.len() == 1);
-                for platform in any.chain([platform]).filter_map(|platform| normal_platform(platform)) {
+                for platform in any.chain([platform]).filter_map(|platform| crate::platform::normal(platform))
+                {
                     let image = PlatformImage { name: word.to_owned(), platform };
                     configs.insert(image, config.clone());
                 }

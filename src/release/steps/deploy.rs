@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use super::ReleaseRun;
 use crate::deploy::{self, Release};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::events::Event;
 
 impl ReleaseRun<'_> {
@@ -16,7 +16,8 @@ impl ReleaseRun<'_> {
         events.send(Event::DeployStarted { environment, trigger });
         let started = Instant::now();
         let root = self.workspace.repository.root()?;
-        let run = async { deploy::run(&deploy.trigger, release, root, events).await.map_err(Error::from) };
+        let trigger = deploy::open(&deploy.trigger);
+        let run = async { Ok(trigger.run(deploy::Deployment { release, root, events }).await?) };
         let deployed = self.observer.unless_cancelled(run).await;
         let error = deployed.as_ref().err().map(ToString::to_string);
         let milliseconds = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);

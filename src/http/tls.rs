@@ -1,7 +1,7 @@
-//! TLS towards registries. Start with [`config`].
+//! TLS towards servers. Start with [`config`].
 //!
 //! The certificates that a machine trusts are read when a server first shows its own: they are some hundred files, which a
-//! registry on this machine has no use for.
+//! server on this machine has no use for.
 
 use std::sync::{Arc, OnceLock};
 

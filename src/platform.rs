@@ -1,4 +1,4 @@
-//! Platforms as the platform arguments spell them: [`Platform`].
+//! Platforms, such as `linux/arm64`, in their normal form: [`normal`], [`Platform`].
 //!
 //! The normal forms are those of containerd's `platforms` package, which BuildKit's frontend uses.
 
@@ -10,6 +10,12 @@ pub(crate) struct Platform {
     pub os: String,
     pub architecture: String,
     pub variant: String,
+}
+
+/// `platform` as Docker normalizes it, such as `linux/arm64` for `linux/aarch64`; none if it is not one.
+#[must_use]
+pub(crate) fn normal(platform: &str) -> Option<String> {
+    Platform::new(platform, None).map(|platform| platform.to_string())
 }
 
 impl Platform {
@@ -32,12 +38,12 @@ impl Platform {
             [first, second, third] => (os(first), second.clone(), third.clone()),
             _ => return None,
         };
-        let (architecture, variant) = normal(&architecture, &variant);
+        let (architecture, variant) = normal_architecture(&architecture, &variant);
         Some(Self { os, architecture, variant })
     }
 }
 
-fn normal(architecture: &str, variant: &str) -> (String, String) {
+fn normal_architecture(architecture: &str, variant: &str) -> (String, String) {
     let (architecture, variant) = match (architecture, variant) {
         ("i386", _) => ("386", ""),
         ("x86_64" | "x86-64" | "amd64", "v1") => ("amd64", ""),

@@ -1,0 +1,99 @@
+//! Why no answer came: [`HttpError`].
+
+use std::error::Error;
+use std::io::ErrorKind;
+
+/// A request without an answer that can be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{peer}`: {reason}")]
+pub(crate) struct HttpError {
+    /// The server, with its port where it has one: the last of several, after redirections.
+    pub(crate) peer: String,
+    /// Whether another server sent the request there.
+    pub(crate) redirected: bool,
+    /// The kind of failure.
+    pub(crate) problem: Problem,
+    /// The words of the attempt, fit for a terminal. Never the URL, which could hold a password.
+    pub(crate) reason: String,
+}
+
+/// The kinds of failure that callers may tell apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Problem {
+    /// Nobody listens.
+    Refused,
+    /// The server's certificate is not trusted.
+    Certificate,
+    /// The server does not speak TLS.
+    NotTls,
+    /// The answer took too long.
+    TimedOut,
+    /// The answer is larger than was asked for.
+    TooLarge,
+    /// The answer leads elsewhere, too often or to where nobody should go.
+    Redirected,
+    /// The connection could not be made, or broke.
+    Broken,
+}
+
+impl HttpError {
+    /// Whether the same request may succeed a moment later.
+    pub(crate) fn is_transient(&self) -> bool {
+        matches!(self.problem, Problem::Refused | Problem::TimedOut | Problem::Broken)
+    }
+
+    /// The meaning of the transport's own error.
+    pub(super) fn from_transport(peer: String, redirected: bool, error: reqwest::Error) -> Self {
+        let error = error.without_url();
+        let (reason, refused) = innermost(&error);
+        let problem = if refused {
+            Problem::Refused
+        } else if reason.contains("certificate") {
+            Problem::Certificate
+        } else if reason.contains("corrupt message") || reason.contains("InvalidContentType") {
+            Problem::NotTls
+        } else if error.is_timeout() {
+            Problem::TimedOut
+        } else {
+            Problem::Broken
+        };
+        Self { peer, redirected, problem, reason }
+    }
+}
+
+/// The words of the innermost cause, and whether a connection was refused on the way to it.
+pub(super) fn innermost(error: &dyn Error) -> (String, bool) {
+    let (mut cause, mut refused) = (error, false);
+    while let Some(next) = cause.source() {
+        cause = next;
+        let io = next.downcast_ref::<std::io::Error>();
+        refused |= io.is_some_and(|io| io.kind() == ErrorKind::ConnectionRefused);
+    }
+    (legible(&cause.to_string(), 300), refused)
+}
+
+/// Text from elsewhere, fit for a terminal: without control characters and cut to `limit` characters.
+pub(crate) fn legible(text: &str, limit: usize) -> String {
+    let mut legible: String = text
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .take(limit)
+        .collect::<String>()
+        .trim()
+        .to_owned();
+    if text.chars().nth(limit).is_some() {
+        legible.push('…');
+    }
+    legible
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_from_elsewhere_cannot_move_the_cursor() {
+        assert_eq!(legible("\u{1b}[2Jgone\r\n", 20), "[2Jgone");
+        assert_eq!(legible("abcdef", 3), "abc…");
+    }
+}

@@ -24,6 +24,7 @@ pub mod error;
 mod host;
 mod http;
 mod manifest;
+mod tags;
 mod tls;
 
 pub use error::{Kind, RegistryError};

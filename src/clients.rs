@@ -14,7 +14,7 @@ use crate::engine::AnyEngine;
 use crate::engine::endpoint::{Endpoint, Environment};
 use crate::error::{Error, Kind, Result};
 use crate::process::Signals;
-use crate::record::{Artifacts, Folder, Record, Store};
+use crate::record::{Artifacts, Folder, Record, Records, Storage};
 use crate::registry::{Registry, Settings};
 use crate::workspace::Workspace;
 
@@ -99,14 +99,15 @@ impl Clients {
         engine.mirrors().await.unwrap_or_default()
     }
 
-    /// The store of a workspace's records.
-    pub(crate) fn records(&self, workspace: &Workspace) -> Result<Box<dyn Store>> {
-        Ok(match &workspace.config.records {
-            RecordStore::Folder(folder) => Box::new(record_folder(workspace, folder)?),
+    /// The records of a workspace, in the storage that its `build.toml` names.
+    pub(crate) fn records(&self, workspace: &Workspace) -> Result<Records> {
+        let storage: Arc<dyn Storage> = match &workspace.config.records {
+            RecordStore::Folder(folder) => Arc::new(record_folder(workspace, folder)?),
             RecordStore::Registry(repository) => {
-                Box::new(Artifacts::new(self.registry()?.clone(), repository.clone()))
+                Arc::new(Artifacts::new(self.registry()?.clone(), repository.clone()))
             }
-        })
+        };
+        Ok(Records::new(storage))
     }
 
     /// The record of an environment, as far back as to what it runs: not to be written again.
@@ -115,11 +116,7 @@ impl Clients {
         workspace: &Workspace,
         environment: &EnvironmentName,
     ) -> Result<Record> {
-        // A file is read faster than by another thread.
-        if let RecordStore::Folder(folder) = &workspace.config.records {
-            return Ok(record_folder(workspace, folder)?.read_newest(environment)?);
-        }
-        Ok(self.records(workspace)?.read(environment).await?.record)
+        Ok(self.records(workspace)?.read_newest(environment).await?)
     }
 
     /// Fails where nobody is to be asked.

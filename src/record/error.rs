@@ -100,3 +100,8 @@ fn show(at: OffsetDateTime) -> String {
     let seconds = at.replace_nanosecond(0).unwrap_or(at);
     seconds.format(&Rfc3339).unwrap_or_else(|_| seconds.to_string())
 }
+
+/// The error of a document of more bytes than are read.
+pub(super) fn too_large(place: String, limit: usize) -> RecordError {
+    RecordError::Damaged { place, reason: format!("it is larger than {} KiB", limit / 1024) }
+}

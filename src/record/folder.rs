@@ -1,135 +1,93 @@
-//! Records in a folder: `<environment>.json`, and `_lease.<environment>.json` beside it.
+//! Documents in a folder: a file `<name>.json` for each.
 //!
-//! No environment's name begins with `_`, so no record is taken for a lease. Every change happens under an
-//! advisory lock on `_lock`, held for milliseconds, and replaces a file as a whole: readers need no lock.
+//! Every change happens under an advisory lock on `_lock`, held for milliseconds, and replaces a file as a whole:
+//! readers need no lock.
 
 use std::fs::{File, TryLockError};
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::future::BoxFuture;
 
-use super::lease::{self, LeaseDocument};
-use super::{Lease, Record, RecordError, Revision, Store, Stored, document};
-use crate::config::EnvironmentName;
+use super::storage::{Address, Change, Document, Put, Revision, Storage};
+use super::{RecordError, error};
 
 /// How long to wait for another process to finish its change: it may be one on a slow network disk.
 const LOCK_LIMIT: Duration = Duration::from_secs(10);
 
-/// Records in a folder of this machine, or of a disk that several machines share.
+/// Documents in a folder of this machine, or of a disk that several machines share.
 #[derive(Clone, Debug)]
 pub struct Folder {
     root: PathBuf,
+    /// Whether the disk is waited for on the thread that asks, and not on one that is made for waiting.
+    on_this_thread: bool,
 }
 
 impl Folder {
-    /// The records in this folder, which is made when something is to be kept.
+    /// The documents in this folder, which is made when something is to be kept.
     #[must_use]
     pub fn new(root: PathBuf) -> Self {
-        Self { root }
+        Self { root, on_this_thread: false }
     }
 
-    /// Reads an environment's record on this thread, without the deployments before the one that it runs.
-    pub fn read_newest(&self, environment: &EnvironmentName) -> Result<Record, RecordError> {
-        let path = self.record_path(environment);
-        match read_file(&path, document::SIZE_LIMIT)? {
-            None => Ok(Record::new(environment.clone())),
-            Some(bytes) => Record::decode_newest(&bytes, environment, &path.display().to_string()),
+    fn path(&self, address: &Address) -> PathBuf {
+        self.root.join(format!("{}.json", address.name()))
+    }
+
+    fn make(&self) -> std::io::Result<()> {
+        if !self.root.exists() {
+            std::fs::create_dir_all(&self.root)?;
+            // What a machine keeps for itself is not for its repository.
+            std::fs::write(self.root.join(".gitignore"), "*\n")?;
         }
-    }
-
-    fn record_path(&self, environment: &EnvironmentName) -> PathBuf {
-        self.root.join(format!("{environment}.json"))
-    }
-
-    fn lease_path(&self, environment: &EnvironmentName) -> PathBuf {
-        self.root.join(format!("_lease.{environment}.json"))
+        Ok(())
     }
 
     fn try_writing(&self) -> Result<(), RecordError> {
         let attempt = || {
-            if !self.root.exists() {
-                std::fs::create_dir_all(&self.root)?;
-                // What a machine keeps for itself is not for its repository.
-                std::fs::write(self.root.join(".gitignore"), "*\n")?;
-            }
+            self.make()?;
             // Mode bits do not tell: root passes them by, and a read-only disk does not show in them.
             tempfile::NamedTempFile::new_in(&self.root)?.write_all(b"writable")
         };
-        attempt().map_err(|source| RecordError::Unwritable { folder: self.root.clone(), source })
+        attempt().map_err(|source| self.unwritable(source))
     }
 
-    fn read_record(&self, environment: &EnvironmentName) -> Result<Stored, RecordError> {
-        let path = self.record_path(environment);
-        let bytes = read_file(&path, document::SIZE_LIMIT)?;
-        let record = match &bytes {
-            None => Record::new(environment.clone()),
-            Some(bytes) => Record::decode(bytes, environment, &path.display().to_string())?,
+    fn unwritable(&self, source: std::io::Error) -> RecordError {
+        RecordError::Unwritable { folder: self.root.clone(), source }
+    }
+
+    /// Gives a document this content, or none, if `read` is its revision.
+    fn change(&self, address: &Address, content: Option<&[u8]>, read: &Revision) -> Result<Put, RecordError> {
+        self.make().map_err(|source| self.unwritable(source))?;
+        let path = self.path(address);
+        let _lock = self.lock()?;
+        let stored = read_file(&path, address.size_limit())?;
+        if Revision::of(stored.as_deref()) != *read {
+            return Ok(Put::Changed);
+        }
+        match content {
+            Some(content) => self.replace(&path, content)?,
+            None if stored.is_none() => {}
+            None => std::fs::remove_file(&path).map_err(|source| file_error("remove", &path, source))?,
+        }
+        Ok(Put::Done(Revision::of(content)))
+    }
+
+    fn names(&self) -> Result<Vec<String>, RecordError> {
+        let failed = |source| file_error("list", &self.root, source);
+        let files = match std::fs::read_dir(&self.root) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+            other => other.map_err(failed)?,
         };
-        Ok(Stored { record, revision: revision(bytes.as_deref()) })
-    }
-
-    fn write_record(
-        &self,
-        record: &Record,
-        read: &Revision,
-        ours: &LeaseDocument,
-    ) -> Result<Revision, RecordError> {
-        let path = self.record_path(record.environment());
-        let place = path.display().to_string();
-        let bytes = record.encode(&place)?;
-        let _lock = self.lock()?;
-        if !self.is_held(ours)? {
-            return Err(RecordError::LeaseLost { environment: ours.environment.clone() });
+        let mut names = Vec::new();
+        for file in files {
+            let name = file.map_err(failed)?.file_name();
+            names.extend(name.to_str().and_then(|name| name.strip_suffix(".json")).map(ToOwned::to_owned));
         }
-        if revision(read_file(&path, document::SIZE_LIMIT)?.as_deref()) != *read {
-            return Err(RecordError::Conflict { place });
-        }
-        self.replace(&path, &bytes)?;
-        Ok(revision(Some(&bytes)))
-    }
-
-    fn take_lease(&self, ours: &LeaseDocument) -> Result<(), RecordError> {
-        self.try_writing()?;
-        let _lock = self.lock()?;
-        match self.stored_lease(&ours.environment)? {
-            Some(theirs) if theirs.is_live() => Err(theirs.held()),
-            _ => self.write_lease(ours),
-        }
-    }
-
-    fn renew_lease(&self, ours: &LeaseDocument) -> Result<bool, RecordError> {
-        let _lock = self.lock()?;
-        let held = self.is_held(ours)?;
-        if held {
-            self.write_lease(ours)?;
-        }
-        Ok(held)
-    }
-
-    fn end_lease(&self, ours: &LeaseDocument) -> Result<(), RecordError> {
-        let _lock = self.lock()?;
-        if !self.is_held(ours)? {
-            return Ok(());
-        }
-        let path = self.lease_path(&ours.environment);
-        std::fs::remove_file(&path).map_err(|source| file_error("remove", &path, source))
-    }
-
-    fn is_held(&self, ours: &LeaseDocument) -> Result<bool, RecordError> {
-        Ok(self.stored_lease(&ours.environment)?.is_some_and(|stored| stored.token == ours.token))
-    }
-
-    fn stored_lease(&self, environment: &EnvironmentName) -> Result<Option<LeaseDocument>, RecordError> {
-        let path = self.lease_path(environment);
-        let bytes = read_file(&path, lease::SIZE_LIMIT)?;
-        bytes.map(|bytes| LeaseDocument::decode(&bytes, &path.display().to_string())).transpose()
-    }
-
-    fn write_lease(&self, ours: &LeaseDocument) -> Result<(), RecordError> {
-        let path = self.lease_path(&ours.environment);
-        self.replace(&path, &ours.encode(&path.display().to_string())?)
+        names.sort();
+        Ok(names)
     }
 
     /// Replaces a file as a whole, and lasts: the bytes and then the name are on the disk before it returns.
@@ -148,7 +106,8 @@ impl Folder {
     fn lock(&self) -> Result<File, RecordError> {
         let path = self.root.join("_lock");
         let failed = |source| file_error("lock", &path, source);
-        let file = File::options().create(true).append(true).open(&path).map_err(failed)?;
+        let open = File::options().create(true).append(true).open(&path);
+        let file = open.map_err(|source| self.unwritable(source))?;
         let patience = Instant::now() + LOCK_LIMIT;
         loop {
             match file.try_lock() {
@@ -162,72 +121,56 @@ impl Folder {
         }
     }
 
-    /// Does what blocks on a thread that may.
+    /// Does what waits for the disk on a thread that may wait.
     fn aside<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Self) -> Result<T, RecordError> + Send + 'static,
     ) -> BoxFuture<'static, Result<T, RecordError>> {
         let (folder, root) = (self.clone(), self.root.clone());
         Box::pin(async move {
+            if folder.on_this_thread {
+                return work(&folder);
+            }
             let done = tokio::task::spawn_blocking(move || work(&folder)).await;
             done.unwrap_or_else(|error| Err(file_error("use", &root, std::io::Error::other(error))))
         })
     }
 }
 
-impl Store for Folder {
+impl Storage for Folder {
     fn check_writable(&self) -> BoxFuture<'_, Result<(), RecordError>> {
         self.aside(Self::try_writing)
     }
 
-    fn read<'a>(&'a self, environment: &'a EnvironmentName) -> BoxFuture<'a, Result<Stored, RecordError>> {
-        let environment = environment.clone();
-        self.aside(move |folder| folder.read_record(&environment))
+    fn get<'a>(&'a self, address: &'a Address) -> BoxFuture<'a, Result<Document, RecordError>> {
+        let address = address.clone();
+        self.aside(move |folder| Ok(Document::of(read_file(&folder.path(&address), address.size_limit())?)))
     }
 
-    fn write<'a>(
+    fn put<'a>(
         &'a self,
-        record: &'a Record,
-        revision: &'a Revision,
-        lease: &'a Lease,
-    ) -> BoxFuture<'a, Result<Revision, RecordError>> {
-        let (record, revision, ours) = (record.clone(), revision.clone(), lease.document.clone());
-        self.aside(move |folder| folder.write_record(&record, &revision, &ours))
+        address: &'a Address,
+        change: Change<'a>,
+        read: &'a Revision,
+    ) -> BoxFuture<'a, Result<Put, RecordError>> {
+        let (address, read) = (address.clone(), read.clone());
+        let content = match change {
+            Change::Write(content) => Some(content.to_owned()),
+            Change::Remove { .. } => None,
+        };
+        self.aside(move |folder| folder.change(&address, content.as_deref(), &read))
     }
 
-    fn acquire<'a>(
-        &'a self,
-        environment: &'a EnvironmentName,
-        life: Duration,
-    ) -> BoxFuture<'a, Result<Lease, RecordError>> {
-        let environment = environment.clone();
-        self.aside(move |folder| {
-            let ours = LeaseDocument::new(environment, life);
-            folder.take_lease(&ours)?;
-            let folder = folder.clone();
-            // A drop has nobody to tell; the lease then ends by itself.
-            let end = move |ours: LeaseDocument| drop(folder.end_lease(&ours));
-            Ok(Lease { document: ours, life, end: Some(Box::new(end)) })
-        })
+    fn list(&self) -> BoxFuture<'_, Result<Vec<String>, RecordError>> {
+        self.aside(Self::names)
     }
 
-    fn renew<'a>(&'a self, lease: &'a mut Lease) -> BoxFuture<'a, Result<(), RecordError>> {
-        let renewed = lease.document.lasting(lease.life);
-        let stored = renewed.clone();
-        let renewing = self.aside(move |folder| folder.renew_lease(&stored));
-        Box::pin(async move {
-            if !renewing.await? {
-                lease.disarm();
-                return Err(lease.lost());
-            }
-            lease.document = renewed;
-            Ok(())
-        })
+    fn place(&self, address: &Address) -> String {
+        self.path(address).display().to_string()
     }
 
-    fn release(&self, mut lease: Lease) -> BoxFuture<'_, Result<(), RecordError>> {
-        lease.disarm();
-        self.aside(move |folder| folder.end_lease(&lease.document))
+    fn on_this_thread(&self) -> Option<Arc<dyn Storage>> {
+        Some(Arc::new(Self { on_this_thread: true, ..self.clone() }))
     }
 }
 
@@ -248,14 +191,9 @@ fn read_file(path: &Path, limit: usize) -> Result<Option<Vec<u8>>, RecordError> 
     let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0) + 1);
     file.take(limit as u64 + 1).read_to_end(&mut bytes).map_err(failed)?;
     if bytes.len() > limit {
-        let reason = format!("it is larger than {} KiB", limit / 1024);
-        return Err(RecordError::Damaged { place: path.display().to_string(), reason });
+        return Err(error::too_large(path.display().to_string(), limit));
     }
     Ok(Some(bytes))
-}
-
-fn revision(bytes: Option<&[u8]>) -> Revision {
-    Revision(bytes.map(|bytes| blake3::hash(bytes).to_hex().to_string()))
 }
 
 fn file_error(verb: &str, path: &Path, source: std::io::Error) -> RecordError {

@@ -23,6 +23,7 @@ pub mod configuration;
 pub mod error;
 mod host;
 mod manifest;
+mod tags;
 mod token;
 mod transport;
 

@@ -14,7 +14,7 @@ use crate::error::{Error, Kind, Result};
 use crate::gather::{self, Gathered, Query};
 use crate::plan::{Deploying, Plan};
 use crate::process::Timings;
-use crate::record::{Lease, Store, Stored};
+use crate::record::{Lease, Records, Stored};
 use crate::workspace::Workspace;
 
 pub(crate) mod builders;
@@ -89,7 +89,7 @@ impl CdStep<'_> {
     /// When the record, git, a registry or the engine cannot be read.
     pub async fn prepare(&self) -> Result<Prepared> {
         let store = self.clients.records(self.workspace)?;
-        self.prepare_from(self.read(&*store).await?).await
+        self.prepare_from(self.read(&store).await?).await
     }
 
     async fn prepare_from(&self, stored: Stored) -> Result<Prepared> {
@@ -99,7 +99,7 @@ impl CdStep<'_> {
         Ok(Prepared { stored, gathered, plan })
     }
 
-    async fn read(&self, store: &dyn Store) -> Result<Stored> {
+    async fn read(&self, store: &Records) -> Result<Stored> {
         Ok(store.read(&self.environment()?.name).await?)
     }
 
@@ -115,9 +115,9 @@ impl CdStep<'_> {
     /// When an image cannot be built, a tag not be moved, or the deployment fails; the record says so.
     pub async fn execute(&self, prepared: Prepared, observer: &Observer) -> Result<Release> {
         let store = self.clients.records(self.workspace)?;
-        self.check_before_work(&*store).await?;
+        self.check_before_work(&store).await?;
         let mut lease = store.acquire(&self.environment()?.name, LEASE_LIFE).await?;
-        let result = self.under_lease(prepared, &*store, &mut lease, observer).await;
+        let result = self.under_lease(prepared, &store, &mut lease, observer).await;
         let released = store.release(lease).await;
         let release = result?;
         released?;
@@ -125,7 +125,7 @@ impl CdStep<'_> {
     }
 
     /// What is missing is found before anything is built.
-    async fn check_before_work(&self, store: &dyn Store) -> Result<()> {
+    async fn check_before_work(&self, store: &Records) -> Result<()> {
         store.check_writable().await?;
         let asked = !matches!(self.query.deploying(), Deploying::No(_));
         if let Some(deploy) = self.environment()?.deploy.as_ref().filter(|_| asked) {
@@ -137,7 +137,7 @@ impl CdStep<'_> {
     async fn under_lease(
         &self,
         mut prepared: Prepared,
-        store: &dyn Store,
+        store: &Records,
         lease: &mut Lease,
         observer: &Observer,
     ) -> Result<Release> {

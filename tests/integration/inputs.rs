@@ -5,9 +5,10 @@ use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::process::Command;
+use std::sync::Arc;
 use std::time::Duration;
 
-use dtbuild::record::{DeployedImage, Deployment, Folder, Outcome, Record, Store as _};
+use dtbuild::record::{DeployedImage, Deployment, Folder, Outcome, Record, Records};
 use serde_json::Value;
 use time::OffsetDateTime;
 
@@ -123,7 +124,8 @@ impl Project {
             deploy_inputs: None,
             by: "0.1.0".to_owned(),
         };
-        let store = Folder::new(self.repo.root().join(".dtbuild/records"));
+        let folder = Folder::new(self.repo.root().join(".dtbuild/records"));
+        let store = Records::new(Arc::new(folder));
         let environment = "staging".parse().unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {

@@ -59,6 +59,42 @@ async fn many_are_looked_up_at_once_in_their_order() {
 }
 
 #[tokio::test]
+async fn the_tags_of_a_repository_are_listed() {
+    let (registry, repository) = (client(), fresh_repository(&address()));
+    assert!(registry.tags(&repository).await.unwrap().is_empty(), "no repository");
+    for tag in ["staging", "production"] {
+        registry.push_artifact(&repository.tagged(tag).unwrap(), TYPE, b"1").await.unwrap();
+    }
+    let mut tags = registry.tags(&repository).await.unwrap();
+    tags.sort();
+    assert_eq!(tags, ["production", "staging"]);
+}
+
+#[tokio::test]
+async fn a_list_of_tags_in_pages_is_read_to_its_end() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let repository: Repository = format!("{}/r", listener.local_addr().unwrap()).parse().unwrap();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut lines = BufReader::new(&stream).lines().map(Result::unwrap);
+            let asked = lines.next().unwrap();
+            lines.take_while(|line| !line.is_empty()).for_each(drop);
+            let (link, body) = if asked.contains("?n=1000 ") {
+                ("Link: </v2/r/tags/list?n=2&last=b>; rel=\"next\"\r\n", r#"{"tags":["a","b"]}"#)
+            } else {
+                assert!(asked.contains("?n=1000&last=b "), "{asked}");
+                ("", r#"{"tags":["c"]}"#)
+            };
+            let length = body.len();
+            let head = format!("{link}Content-Length: {length}\r\nConnection: close");
+            write!(stream, "HTTP/1.1 200 OK\r\n{head}\r\n\r\n{body}").unwrap();
+        }
+    });
+    assert_eq!(client().tags(&repository).await.unwrap(), ["a", "b", "c"]);
+}
+
+#[tokio::test]
 async fn a_registry_that_does_not_run_is_unreachable() {
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let reference: Reference = format!("127.0.0.1:{port}/a:b").parse().unwrap();

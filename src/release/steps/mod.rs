@@ -12,7 +12,7 @@ use crate::config::{Environment, ImageName};
 use crate::deploy::Release;
 use crate::error::Result;
 use crate::plan::{DeployDecision, Plan, Reason};
-use crate::record::{self, Lease, Outcome, Record, Store, Stored};
+use crate::record::{self, Lease, Outcome, Record, Records, Stored};
 use crate::reference::Digest;
 use crate::registry::Registry;
 use crate::workspace::Workspace;
@@ -38,7 +38,7 @@ pub(super) struct ReleaseRun<'a> {
     /// The registry of images and tags.
     pub(super) registry: &'a Registry,
     /// The store of the environment's record.
-    pub(super) store: &'a dyn Store,
+    pub(super) store: &'a Records,
     /// Who watches the run.
     pub(super) observer: &'a Observer,
     /// The time at which the run began.

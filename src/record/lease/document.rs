@@ -1,8 +1,4 @@
-//! The lease: the time-limited, fenced right to deploy to an environment. Start with [`Lease`].
-//!
-//! Times are those of the machines' clocks, so leases want clocks that agree to some seconds. A record is
-//! written only while the stored lease has this run's token, so a run that lost its lease (its machine slept,
-//! say) cannot overwrite what its successor wrote.
+//! The lease as it is stored, and its owner: [`LeaseDocument`].
 
 use std::fmt;
 use std::hash::{BuildHasher, Hasher, RandomState};
@@ -11,22 +7,18 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
-use super::{RecordError, Store};
 use crate::config::EnvironmentName;
+use crate::record::RecordError;
+use crate::record::storage::Address;
 
 /// The version of the lease's format.
 const VERSION: u32 = 1;
 
 /// The largest lease that is read, in bytes.
-pub(super) const SIZE_LIMIT: usize = 64 * 1024;
+const SIZE_LIMIT: usize = 64 * 1024;
 
-/// The right to deploy to an environment. Dropping it gives it back.
-pub struct Lease {
-    pub(super) document: LeaseDocument,
-    pub(super) life: Duration,
-    /// What gives the lease back when it is dropped.
-    pub(super) end: Option<Box<dyn FnOnce(LeaseDocument) + Send + Sync>>,
-}
+/// What an artifact with a lease is.
+const MEDIA_TYPE: &str = "application/vnd.dtbuild.lease.v1+json";
 
 /// Who holds a lease.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,49 +37,12 @@ pub struct Owner {
 pub(super) struct LeaseDocument {
     version: u32,
     pub(super) environment: EnvironmentName,
-    pub(super) token: String,
-    pub(super) owner: Owner,
+    token: String,
+    owner: Owner,
     #[serde(with = "time::serde::rfc3339")]
-    pub(super) since: OffsetDateTime,
+    since: OffsetDateTime,
     #[serde(with = "time::serde::rfc3339")]
     pub(super) until: OffsetDateTime,
-}
-
-impl Lease {
-    /// The environment.
-    #[must_use]
-    pub fn environment(&self) -> &EnvironmentName {
-        &self.document.environment
-    }
-
-    /// When it ends, unless it is renewed.
-    #[must_use]
-    pub fn until(&self) -> OffsetDateTime {
-        self.document.until
-    }
-
-    /// Keeps the drop from giving the lease back: it was given back, or is another's.
-    pub(super) fn disarm(&mut self) {
-        self.end = None;
-    }
-
-    pub(super) fn lost(&self) -> RecordError {
-        RecordError::LeaseLost { environment: self.environment().clone() }
-    }
-}
-
-impl Drop for Lease {
-    fn drop(&mut self) {
-        if let Some(end) = self.end.take() {
-            end(self.document.clone());
-        }
-    }
-}
-
-impl fmt::Debug for Lease {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Lease").field("document", &self.document).finish_non_exhaustive()
-    }
 }
 
 impl LeaseDocument {
@@ -98,7 +53,13 @@ impl LeaseDocument {
         Self { version: VERSION, environment, token: token(), owner, since: now, until: now + life }
     }
 
-    /// The same lease, for `life` from now on.
+    /// The address of the lease on an environment. No environment's name begins with `_`, so that no record is
+    /// taken for a lease.
+    pub(super) fn address(environment: &EnvironmentName) -> Address {
+        Address::new("_lease.", environment, MEDIA_TYPE, SIZE_LIMIT)
+    }
+
+    /// This lease, for `life` from now on.
     pub(super) fn lasting(&self, life: Duration) -> Self {
         Self { until: OffsetDateTime::now_utc() + life, ..self.clone() }
     }
@@ -106,6 +67,15 @@ impl LeaseDocument {
     /// Whether its holder may be at work: it has not ended, and its process is not known to be gone.
     pub(super) fn is_live(&self) -> bool {
         OffsetDateTime::now_utc() < self.until && !self.owner.is_gone()
+    }
+
+    /// Whether both are states of one taking of the lease: a renewal changes its end alone.
+    pub(super) fn is_taking(&self, other: &Self) -> bool {
+        self.token == other.token
+    }
+
+    pub(super) fn lost(&self) -> RecordError {
+        RecordError::LeaseLost { environment: self.environment.clone() }
     }
 
     pub(super) fn held(self) -> RecordError {
@@ -163,7 +133,7 @@ fn kernel() -> Option<String> {
 }
 
 /// A text that no other run has: 32 hexadecimal digits. It must be unique, not secret.
-pub(super) fn token() -> String {
+pub(in crate::record) fn token() -> String {
     let mut hasher = blake3::Hasher::new();
     // The standard library seeds these from the system's randomness.
     for _ in 0..2 {
@@ -172,34 +142,6 @@ pub(super) fn token() -> String {
     hasher.update(&std::process::id().to_le_bytes());
     hasher.update(&OffsetDateTime::now_utc().unix_timestamp_nanos().to_le_bytes());
     hasher.finalize().to_hex()[..32].to_owned()
-}
-
-/// Does some work while renewing the lease on it at every third of its life.
-///
-/// The work is dropped, which cancels it, when the lease is lost, or when it could not be renewed until it
-/// ended. An error in between is passed over: the next attempt comes before the end.
-pub async fn hold<T>(
-    store: &dyn Store,
-    lease: &mut Lease,
-    work: impl Future<Output = T>,
-) -> Result<T, RecordError> {
-    let pause = lease.life / 3;
-    let renewing = async {
-        loop {
-            tokio::time::sleep(pause).await;
-            match store.renew(lease).await {
-                Err(error) if error.is_lease() || OffsetDateTime::now_utc() + pause > lease.until() => {
-                    return error;
-                }
-                _ => {}
-            }
-        }
-    };
-    tokio::select! {
-        biased;
-        done = work => Ok(done),
-        error = renewing => Err(error),
-    }
 }
 
 #[cfg(test)]

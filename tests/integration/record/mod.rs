@@ -1,18 +1,24 @@
-//! Records and leases: the same promises in a folder and in a registry.
+//! Records and leases: the same promises over every storage.
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use dtbuild::config::EnvironmentName;
 use dtbuild::record::{
-    Artifacts, DeployedImage, Deployment, Folder, Outcome, Record, RecordError, Store, hold,
+    Address, Artifacts, Change, DeployedImage, Deployment, Document, Folder, Lease, Memory, Outcome, Put,
+    Record, RecordError, Records, Revision, Storage, hold,
 };
 use dtbuild_content::key::ImageKey;
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
 use tempfile::TempDir;
 use time::OffsetDateTime;
 
 use crate::support::registry::{address, client, fresh_repository};
+
+mod storages;
 
 const LIFE: Duration = Duration::from_mins(1);
 
@@ -20,13 +26,31 @@ fn staging() -> EnvironmentName {
     "staging".parse().unwrap()
 }
 
-/// A store of each kind, with nothing in it.
-fn stores() -> (TempDir, Vec<Box<dyn Store>>) {
+fn production() -> EnvironmentName {
+    "production".parse().unwrap()
+}
+
+/// A storage of each kind, with nothing in it.
+fn storages() -> (TempDir, Vec<Arc<dyn Storage>>) {
     let folder = tempfile::tempdir().unwrap();
     let artifacts = Artifacts::new(client(), fresh_repository(&address()));
-    let stores: Vec<Box<dyn Store>> =
-        vec![Box::new(Folder::new(folder.path().join("records"))), Box::new(artifacts)];
-    (folder, stores)
+    let storages: Vec<Arc<dyn Storage>> = vec![
+        Arc::new(Memory::default()),
+        Arc::new(Folder::new(folder.path().join("records"))),
+        Arc::new(artifacts),
+    ];
+    (folder, storages)
+}
+
+/// Records over a storage of each kind.
+fn stores() -> (TempDir, Vec<Records>) {
+    let (folder, storages) = storages();
+    (folder, storages.into_iter().map(Records::new).collect())
+}
+
+/// The records in a folder.
+fn records_in(folder: &TempDir) -> Records {
+    Records::new(Arc::new(Folder::new(folder.path().to_owned())))
 }
 
 fn deployment(outcome: Outcome) -> Deployment {
@@ -65,6 +89,8 @@ async fn a_record_reads_back_as_it_was_written() {
         store.release(lease).await.unwrap();
         let read = store.read(&staging()).await.unwrap().record;
         assert_eq!(read, record);
+        let newest = store.read_newest(&staging()).await.unwrap();
+        assert_eq!(newest.current(), read.current());
         assert_eq!(read.current().unwrap().outcome, Outcome::Succeeded);
     }
 }
@@ -94,7 +120,7 @@ async fn a_held_lease_names_its_holder() {
         assert!(error.is_lease());
         let holder = format!("`staging` is being deployed by process {} on `", std::process::id());
         assert!(error.to_string().starts_with(&holder), "{error}");
-        store.acquire(&"production".parse().unwrap(), LIFE).await.unwrap();
+        store.acquire(&production(), LIFE).await.unwrap();
         store.release(lease).await.unwrap();
         store.acquire(&staging(), LIFE).await.unwrap();
     }
@@ -138,14 +164,14 @@ async fn work_outlasts_a_lease_that_is_held() {
             tokio::time::sleep(life + Duration::from_millis(500)).await;
             store.acquire(&staging(), LIFE).await.is_err_and(|error| error.is_lease())
         };
-        assert!(hold(store.as_ref(), &mut lease, work).await.unwrap());
+        assert!(hold(&store, &mut lease, work).await.unwrap());
     }
 }
 
 #[tokio::test]
 async fn work_is_cancelled_when_its_lease_is_lost() {
     let folder = tempfile::tempdir().unwrap();
-    let store = Folder::new(folder.path().to_owned());
+    let store = records_in(&folder);
     let mut lease = store.acquire(&staging(), Duration::from_millis(600)).await.unwrap();
     std::fs::remove_file(folder.path().join("_lease.staging.json")).unwrap();
     let error = hold(&store, &mut lease, std::future::pending::<()>()).await.unwrap_err();
@@ -154,10 +180,92 @@ async fn work_is_cancelled_when_its_lease_is_lost() {
 
 #[tokio::test]
 async fn a_dropped_lease_is_given_back() {
+    let (_folder, stores) = stores();
+    for store in stores {
+        drop(store.acquire(&staging(), LIFE).await.unwrap());
+        let again = async { while store.acquire(&staging(), LIFE).await.is_err() {} };
+        tokio::time::timeout(LIFE / 2, again).await.unwrap();
+    }
+}
+
+#[test]
+fn a_lease_on_a_folder_is_given_back_without_a_runtime() {
     let folder = tempfile::tempdir().unwrap();
-    let store = Folder::new(folder.path().to_owned());
-    drop(store.acquire(&staging(), LIFE).await.unwrap());
-    store.acquire(&staging(), LIFE).await.unwrap();
+    let store = records_in(&folder);
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let lease = runtime.block_on(store.acquire(&staging(), LIFE)).unwrap();
+    drop(runtime);
+    assert!(folder.path().join("_lease.staging.json").exists());
+    drop(lease);
+    assert!(!folder.path().join("_lease.staging.json").exists());
+}
+
+#[test]
+fn what_an_environment_runs_is_read_from_a_folder_without_a_runtime() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = records_in(&folder);
+    let read_newest = || store.read_newest(&staging()).now_or_never().unwrap().unwrap();
+    assert_eq!(read_newest(), Record::new(staging()));
+    let mut written = Record::new(staging());
+    written.add(deployment(Outcome::Succeeded));
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(async {
+        let lease = store.acquire(&staging(), LIFE).await.unwrap();
+        let read = store.read(&staging()).await.unwrap();
+        store.write(&written, &read.revision, &lease).await.unwrap();
+    });
+    drop(runtime);
+    assert_eq!(read_newest(), written);
+}
+
+/// A storage in which another run takes the lease between a writer's look at it and the writer's change of the record.
+#[derive(Debug, Default)]
+struct Overtaken {
+    memory: Memory,
+    successor: Mutex<Option<Lease>>,
+}
+
+impl Storage for Overtaken {
+    fn check_writable(&self) -> BoxFuture<'_, Result<(), RecordError>> {
+        self.memory.check_writable()
+    }
+
+    fn get<'a>(&'a self, address: &'a Address) -> BoxFuture<'a, Result<Document, RecordError>> {
+        self.memory.get(address)
+    }
+
+    fn put<'a>(
+        &'a self,
+        address: &'a Address,
+        change: Change<'a>,
+        read: &'a Revision,
+    ) -> BoxFuture<'a, Result<Put, RecordError>> {
+        Box::pin(async move {
+            if address.name() == "staging" {
+                let records = Records::new(Arc::new(self.memory.clone()));
+                let lease = records.acquire(&staging(), LIFE).await?;
+                self.successor.lock().unwrap().replace(lease);
+            }
+            self.memory.put(address, change, read).await
+        })
+    }
+
+    fn list(&self) -> BoxFuture<'_, Result<Vec<String>, RecordError>> {
+        self.memory.list()
+    }
+
+    fn place(&self, address: &Address) -> String {
+        self.memory.place(address)
+    }
+}
+
+#[tokio::test]
+async fn who_is_overtaken_while_writing_goes_no_further() {
+    let store = Records::new(Arc::new(Overtaken::default()));
+    let lease = store.acquire(&staging(), Duration::ZERO).await.unwrap();
+    let read = store.read(&staging()).await.unwrap();
+    let lost = store.write(&read.record, &read.revision, &lease).await.unwrap_err();
+    assert!(matches!(lost, RecordError::LeaseLost { .. }), "{lost}");
 }
 
 #[tokio::test]
@@ -166,7 +274,8 @@ async fn a_folder_that_cannot_be_written_is_found_out_before_any_work() {
     std::fs::write(folder.path().join("file"), "").unwrap();
     // Root passes mode bits by; below a file, and in /proc, nobody can make a folder.
     for impossible in [folder.path().join("file/records"), Path::new("/proc/records").to_owned()] {
-        let error = Folder::new(impossible.clone()).check_writable().await.unwrap_err();
+        let error =
+            Records::new(Arc::new(Folder::new(impossible.clone()))).check_writable().await.unwrap_err();
         let expected = format!("cannot keep records in `{}`: ", impossible.display());
         assert!(error.to_string().starts_with(&expected), "{error}");
         assert!(
@@ -179,7 +288,7 @@ async fn a_folder_that_cannot_be_written_is_found_out_before_any_work() {
 #[tokio::test]
 async fn a_damaged_record_stops_the_run_and_is_left_as_it_is() {
     let folder = tempfile::tempdir().unwrap();
-    let store = Folder::new(folder.path().to_owned());
+    let store = records_in(&folder);
     let path = folder.path().join("staging.json");
     for damage in [&b"{\"version\": 1"[..], &vec![b' '; 9 * 1024 * 1024], b"\xff"] {
         std::fs::write(&path, damage).unwrap();

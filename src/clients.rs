@@ -14,7 +14,7 @@ use crate::cli::Building;
 use crate::config::{EnvironmentName, RecordStore};
 use crate::engine::AnyEngine;
 use crate::engine::endpoint::{Endpoint, Environment};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Code, Error, Kind, Result};
 use crate::process::signals::Signals;
 use crate::process::timings::Timings;
 use crate::record::{Artifacts, Folder, Record, Store};
@@ -73,7 +73,7 @@ impl Clients {
             return Ok(());
         }
         let message = format!("{what} has to be asked, and `--offline` was given");
-        Err(Error::new(Kind::Environment, message).hint(
+        Err(Error::new(Code::Offline, message).hint(
             "`dtbuild lock` keeps the digests of base images in build.lock, and `[records] store = \"folder\"` \
              what environments run on this machine",
         ))

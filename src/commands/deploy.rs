@@ -3,7 +3,7 @@
 use super::run::Step;
 use crate::cli::{Building, DeployArgs, Global, Selection};
 use crate::clients::Clients;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Code, Error, Result};
 use crate::gather::Query;
 use crate::workspace::Workspace;
 
@@ -23,7 +23,7 @@ pub(super) fn deploy(global: &Global, args: &DeployArgs) -> Result<u8> {
     let missing: Vec<String> = prepared.plan.builds().map(|image| format!("`{}`", image.name)).collect();
     if !missing.is_empty() {
         let message = format!("not built yet for {}: {}", workspace.files, missing.join(", "));
-        return Err(Error::new(Kind::Image, message)
+        return Err(Error::new(Code::ImageNotBuilt, message)
             .hint("run `dtbuild` for the environment, which builds and deploys"));
     }
     step.execute(prepared)

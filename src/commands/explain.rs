@@ -8,7 +8,7 @@ use super::print;
 use crate::cli::{ExplainArgs, Global, Selection};
 use crate::clients::Clients;
 use crate::config::ImageName;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Code, Error, Kind, Result};
 use crate::gather::{self, Bases, Gathered, Query, Sources, Wanted};
 use crate::plan::{self, Plan, PlannedImage, Reader, Reason};
 use crate::ui::explain::{
@@ -47,7 +47,7 @@ fn of_image(global: &Global, args: &ExplainArgs, image: &ImageName) -> Result<u8
     let plan = Plan::decide(&gathered.facts)?;
     let planned = plan.images.iter().find(|planned| planned.name == *image);
     let planned =
-        planned.ok_or_else(|| Error::new(Kind::Usage, format!("the plan has no image `{image}`")))?;
+        planned.ok_or_else(|| Error::new(Code::NotDeclared, format!("the plan has no image `{image}`")))?;
     let source = gathered.source(image)?;
     let view = ImageView {
         plan: &plan,

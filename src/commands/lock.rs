@@ -8,7 +8,7 @@ use super::print;
 use crate::cli::{Global, LockArgs};
 use crate::clients::Clients;
 use crate::config::{Lock, lock};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Code, Error, Result};
 use crate::gather::{Bases, Source, Sources};
 use crate::reference::Digest;
 use crate::workspace::Workspace;
@@ -59,7 +59,7 @@ fn check(args: &LockArgs, names: &BTreeSet<String>) -> Result<()> {
         Some(unknown) => {
             let known: Vec<&str> = names.iter().map(String::as_str).collect();
             let message = format!("no Dockerfile names the base image `{unknown}`");
-            Err(Error::new(Kind::Usage, message).hint(format!("they name: {}", known.join(", "))))
+            Err(Error::new(Code::NotDeclared, message).hint(format!("they name: {}", known.join(", "))))
         }
     }
 }
@@ -101,6 +101,7 @@ fn write(root: &Path, new: &Lock) -> Result<()> {
         file.persist(&path).map_err(|error| error.error)?;
         Ok::<_, std::io::Error>(())
     };
-    attempt()
-        .map_err(|error| Error::new(Kind::Environment, format!("cannot write {}: {error}", path.display())))
+    attempt().map_err(|error| {
+        Error::new(Code::OutputUnwritable, format!("cannot write {}: {error}", path.display()))
+    })
 }

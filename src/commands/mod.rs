@@ -46,6 +46,7 @@ fn dispatch(cli: &Cli) -> Result<u8> {
 /// Tells the user what went wrong: on stderr for people, on stdout for programs.
 fn report(error: &Error, json: bool) {
     let view = ui::error::ErrorView {
+        code: error.code,
         message: error.message.clone(),
         causes: error.causes.clone(),
         hint: error.hint.clone(),
@@ -67,7 +68,7 @@ pub(crate) fn print(
     let mut out = BufWriter::with_capacity(1 << 14, io::stdout().lock());
     match write(&mut out, styled).and_then(|()| out.flush()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(Error::new(crate::error::Kind::Environment, format!("cannot write the result: {error}")))
+            Err(Error::new(crate::error::Code::OutputUnwritable, format!("cannot write the result: {error}")))
         }
         _ => Ok(()),
     }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::config::ImageName;
+use crate::error::{Code, Failure};
 
 /// Why a release was not brought to its environment.
 #[derive(Debug, thiserror::Error)]
@@ -63,4 +64,17 @@ pub enum DeployError {
         /// may print what should not be.
         log: Vec<String>,
     },
+}
+
+impl Failure for DeployError {
+    fn code(&self) -> Code {
+        match self {
+            Self::NoProgram { .. }
+            | Self::NoFile { .. }
+            | Self::EmptyCommand
+            | Self::SameVariable { .. }
+            | Self::NotPinned { .. } => Code::DeployInvalid,
+            Self::Io { .. } | Self::Failed { .. } => Code::DeployFailed,
+        }
+    }
 }

@@ -82,7 +82,10 @@ impl Query {
     ) -> Result<(&'a EnvironmentName, &'a Environment)> {
         let (name, environment) =
             self.environment.as_ref().zip(self.declared(workspace)).ok_or_else(|| {
-                crate::error::Error::new(crate::error::Kind::Usage, "no environment is named; add `--env`")
+                crate::error::Error::new(
+                    crate::error::Code::EnvironmentNotNamed,
+                    "no environment is named; add `--env`",
+                )
             })?;
         Ok((name, environment))
     }

@@ -11,6 +11,7 @@
 //! The same content has the same ids in both: a clean checkout has the digest of its commit. A file that Git LFS
 //! keeps has the id of its pointer, a submodule that of its commit.
 
+mod advice;
 mod attributes;
 mod changes;
 mod clean;

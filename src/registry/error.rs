@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::error::{Code, Failure};
+
 /// A request to a registry that failed: what was to be done, and why it was not.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("failed to {action}: {kind}")]
@@ -116,6 +118,24 @@ impl RegistryError {
     #[must_use]
     pub fn is_transient(&self) -> bool {
         self.kind.is_transient()
+    }
+}
+
+impl Failure for RegistryError {
+    fn code(&self) -> Code {
+        match &self.kind {
+            Kind::Unreachable { .. } => Code::RegistryUnreachable,
+            Kind::Unauthorized { .. } | Kind::Denied { .. } | Kind::Credentials { .. } => {
+                Code::RegistryDenied
+            }
+            Kind::NotFound { .. } => Code::RegistryNotFound,
+            Kind::RateLimited { .. } => Code::RegistryRateLimited,
+            Kind::Server { .. }
+            | Kind::Rejected { .. }
+            | Kind::Invalid { .. }
+            | Kind::Name(_)
+            | Kind::Setup(_) => Code::RegistryFailed,
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use time::OffsetDateTime;
 
 use crate::config::{Deploy, Environment, EnvironmentName, ImageName};
 use crate::deploy::{self, Release};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Code, Error, Result};
 use crate::events::Event;
 use crate::plan::{DeployDecision, Head, Plan, PlannedImage, Reason};
 use crate::record::{self, DeployedImage, Deployment, Lease, Outcome, Record, Store, Stored};
@@ -121,7 +121,7 @@ impl ReleaseRun<'_> {
                 let served = served.map_or_else(|| "nothing".to_owned(), |digest| digest.to_string());
                 let message =
                     format!("the registry serves {served} under `{reference}`, not what was pushed");
-                return Err(Error::new(Kind::Environment, message)
+                return Err(Error::new(Code::RegistryMismatch, message)
                     .hint("no tag was moved; does something else push the same image? run dtbuild again"));
             }
         }
@@ -159,7 +159,7 @@ impl ReleaseRun<'_> {
             deployed = deploy::run(&deploy.trigger, release, root, events) => deployed.map_err(Error::from),
             () = self.session.cancel.cancelled() => Err(interrupted()),
         };
-        let error = deployed.as_ref().err().map(ToString::to_string);
+        let error = deployed.as_ref().err().map(Error::advice);
         let milliseconds = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         events.send(Event::DeployFinished { error, milliseconds });
         deployed

@@ -12,7 +12,7 @@ use tokio::sync::OnceCell;
 use crate::config::{EnvironmentName, RecordStore};
 use crate::engine::AnyEngine;
 use crate::engine::endpoint::{Endpoint, Environment};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Code, Error, Kind, Result};
 use crate::process::Signals;
 use crate::record::{Artifacts, Folder, Record, Records, Storage};
 use crate::registry::{Registry, Settings};
@@ -125,7 +125,7 @@ impl Clients {
             return Ok(());
         }
         let message = format!("{who} has to be asked, and `--offline` was given");
-        Err(Error::new(Kind::Environment, message).hint(
+        Err(Error::new(Code::Offline, message).hint(
             "`dtbuild lock` keeps the digests of base images in build.lock, and `[records] store = \"folder\"` \
              what environments run on this machine",
         ))

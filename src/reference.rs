@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use dtbuild_content::key::ImageKey;
 
+use crate::error::{Code, Failure};
 use crate::text::as_text;
 
 /// A repository of a registry, such as `registry.example.com/datatube/client`; host and path, no tag.
@@ -53,6 +54,12 @@ pub enum ReferenceError {
     /// Not a digest.
     #[error("`{0}` is not a digest: expected `sha256:` and 64 lower-case hexadecimal digits")]
     Digest(String),
+}
+
+impl Failure for ReferenceError {
+    fn code(&self) -> Code {
+        Code::ReferenceInvalid
+    }
 }
 
 impl Repository {

@@ -6,7 +6,7 @@ use std::path::Path;
 use super::{options, print};
 use crate::cli::{Global, LockArgs};
 use crate::config::{Lock, lock};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Code, Error, Result};
 use crate::gather::{self, Renewal};
 use crate::workspace::Workspace;
 
@@ -42,6 +42,7 @@ fn write(root: &Path, new: &Lock) -> Result<()> {
         file.persist(&path).map_err(|error| error.error)?;
         Ok::<_, std::io::Error>(())
     };
-    attempt()
-        .map_err(|error| Error::new(Kind::Environment, format!("cannot write {}: {error}", path.display())))
+    attempt().map_err(|error| {
+        Error::new(Code::OutputUnwritable, format!("cannot write {}: {error}", path.display()))
+    })
 }

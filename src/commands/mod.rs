@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::cli::{Cli, Command, Global};
 use crate::clients::Clients;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Code, Error, Result};
 use crate::process;
 use crate::release::Observer;
 use crate::ui::{self, wants_colour};
@@ -73,12 +73,13 @@ async fn workers<T>(
 }
 
 fn no_threads(error: &io::Error) -> Error {
-    Error::new(Kind::Environment, format!("cannot start threads: {error}"))
+    Error::new(Code::System, format!("cannot start threads: {error}"))
 }
 
 /// Tells the user what went wrong: on stderr for people, on stdout for programs.
 fn report(error: &Error, json: bool) {
     let view = ui::error::ErrorView {
+        code: error.code,
         message: error.message.clone(),
         causes: error.causes.clone(),
         hint: error.hint.clone(),
@@ -98,7 +99,7 @@ fn print(write: impl FnOnce(&mut BufWriter<io::StdoutLock<'static>>, bool) -> io
     let mut out = BufWriter::with_capacity(1 << 14, io::stdout().lock());
     match write(&mut out, styled).and_then(|()| out.flush()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(Error::new(Kind::Environment, format!("cannot write the result: {error}")))
+            Err(Error::new(Code::OutputUnwritable, format!("cannot write the result: {error}")))
         }
         _ => Ok(()),
     }

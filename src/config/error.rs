@@ -4,6 +4,8 @@ use std::fmt;
 
 use bstr::ByteSlice;
 
+use crate::error::{Code, Failure};
+
 /// An error in a configuration file: one message, the place, and a hint.
 #[derive(Debug)]
 pub struct ConfigError {
@@ -100,6 +102,16 @@ impl fmt::Display for ConfigError {
 }
 
 impl std::error::Error for ConfigError {}
+
+impl Failure for ConfigError {
+    fn code(&self) -> Code {
+        Code::ConfigInvalid
+    }
+
+    fn hint(&self) -> Option<String> {
+        self.hint.clone()
+    }
+}
 
 #[cfg(test)]
 mod tests {

@@ -45,6 +45,7 @@ impl Command {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::Failure as _;
 
     #[test]
     fn a_program_is_found_on_the_path_or_below_the_root() {

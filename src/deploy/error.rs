@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::config::ImageName;
+use crate::error::{Code, Failure};
 
 /// Why a release was not brought to its environment.
 #[derive(Debug, thiserror::Error)]
@@ -65,10 +66,19 @@ pub enum DeployError {
     },
 }
 
-impl DeployError {
-    /// What to do about it, where anything is known to help.
-    #[must_use]
-    pub fn hint(&self) -> Option<String> {
+impl Failure for DeployError {
+    fn code(&self) -> Code {
+        match self {
+            Self::NoProgram { .. }
+            | Self::NoFile { .. }
+            | Self::EmptyCommand
+            | Self::SameVariable { .. }
+            | Self::NotPinned { .. } => Code::DeployInvalid,
+            Self::Io { .. } | Self::Failed { .. } => Code::DeployFailed,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
         let hint = match self {
             Self::NoProgram { hint, .. } => hint,
             Self::NoFile { .. } => "correct the path in `build.toml`",

@@ -119,6 +119,7 @@ fn variable(image: &ImageName) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::Failure as _;
 
     fn release(names: &[&str]) -> Release {
         let reference =

@@ -83,14 +83,7 @@ impl Looked<'_> {
                     "for `dtbuild build` alone: what is published is built on the builders of build.toml";
                 vec![Finding::note(about, failed(about, error).found, fix)]
             }
-            Err(error) => {
-                let finding = failed(about, error);
-                let fix = "start it, or take it out of build.toml".to_owned();
-                let fix = finding.fix.or_else(|| self.builder.map(|_| fix));
-                // The error says the address.
-                let named = self.builder.map(|builder| format!("`{}`: ", builder.name)).unwrap_or_default();
-                vec![Finding::broken(about, format!("{named}{}", finding.found), fix)]
-            }
+            Err(error) => vec![self.broken(failed(about, error))],
         };
         if let (None, Ok(Description { mirrors, .. })) = (self.builder, &self.described)
             && !mirrors.is_empty()
@@ -98,6 +91,16 @@ impl Looked<'_> {
             findings.push(Finding::good("mirrors", mirrors.join(", ")));
         }
         findings
+    }
+
+    /// The finding that the engine cannot be used, with the ways out of a builder.
+    fn broken(&self, finding: Finding) -> Finding {
+        let Some(builder) = self.builder else { return finding };
+        let hint = finding.fix.map(|hint| format!("; {hint}")).unwrap_or_default();
+        // The error says the address.
+        let found = format!("`{}`: {}{hint}", builder.name, finding.found);
+        let fix = "start it, or take it out of build.toml".to_owned();
+        Finding::broken(finding.about, found, Some(fix))
     }
 
     fn report(&self, told: &[Finding]) -> EngineReport {

@@ -144,6 +144,7 @@ mod tests {
     use super::*;
     use crate::config::{CacheEntry, Platform, Provenance, SecretSource, SecretValue, SshAgent};
     use crate::engine::{Archive, fake};
+    use crate::error::Failure as _;
 
     const ENGINES: [Abilities; 4] =
         [Abilities::CLASSIC, Abilities::GRAPH_DRIVER, Abilities::CONTAINERD, Abilities::BUILDKITD];
@@ -155,7 +156,7 @@ mod tests {
         change(&mut request);
         let error = abilities.check(&request, "the engine").err()?;
         assert!(error.is_unusable(), "another engine may do it: {error}");
-        Some(error.to_string())
+        Some(error.advice())
     }
 
     fn boxed<'a>(change: impl Fn(&mut BuildRequest) + 'a) -> Change<'a> {

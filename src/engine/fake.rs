@@ -217,7 +217,12 @@ impl Engine for FakeEngine {
         if let Some(left) = state.failing_pushes.get_mut(reference).filter(|left| **left > 0) {
             *left -= 1;
             let reason = "connection reset".to_owned();
-            return Err(EngineError::Push { reference: reference.clone(), reason, transient: true });
+            return Err(EngineError::Push {
+                reference: reference.clone(),
+                reason,
+                hint: None,
+                transient: true,
+            });
         }
         state.calls.push(Call::Pushed(reference.clone()));
         Ok(digest(image.as_str()))

@@ -17,6 +17,7 @@ pub use crate::events::{BuildFailure, StepCount};
 use crate::reference::{Digest, Reference};
 
 mod abilities;
+mod advice;
 mod any;
 mod buildkit;
 pub mod buildkitd;
@@ -159,7 +160,7 @@ pub trait Engine: Send + Sync + 'static {
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
     /// No engine answers.
-    #[error("cannot reach the engine at `{endpoint}`: {reason}; is it running, and may you use it?")]
+    #[error("cannot reach the engine at `{endpoint}`: {reason}")]
     Unreachable {
         /// The socket or address.
         endpoint: String,
@@ -178,7 +179,7 @@ pub enum EngineError {
     #[error("{}", .0.message)]
     Failed(Box<BuildFailure>),
     /// The engine cannot do something that the request needs.
-    #[error("{feature} is not supported by {engine}; {hint}")]
+    #[error("{feature} is not supported by {engine}")]
     Unsupported {
         /// What was asked for.
         feature: String,
@@ -188,7 +189,7 @@ pub enum EngineError {
         hint: String,
     },
     /// The frontend has no named contexts; a build that needs none may succeed.
-    #[error("named contexts are not supported by {engine}; use Docker 23 or newer, and no older `# syntax=`")]
+    #[error("named contexts are not supported by {engine}")]
     NoContexts {
         /// The engine and its version.
         engine: String,
@@ -218,7 +219,7 @@ pub enum EngineError {
         reason: String,
     },
     /// There is no ssh agent to forward.
-    #[error("cannot forward the ssh agent `{id}`: {reason}; start one with `ssh-agent` and add a key to it")]
+    #[error("cannot forward the ssh agent `{id}`: {reason}")]
     SshAgent {
         /// The agent's id.
         id: String,
@@ -235,11 +236,13 @@ pub enum EngineError {
         reference: Reference,
         /// What the engine said.
         reason: String,
+        /// What to do, where that can be told.
+        hint: Option<String>,
         /// Whether the same push may succeed a moment later.
         transient: bool,
     },
     /// Nothing was heard for as long as `--silence-limit` says.
-    #[error("nothing was heard of {what} for {time}; {hint}, or raise `--silence-limit`")]
+    #[error("nothing was heard of {what} for {time}")]
     Silent {
         /// Of the engine, or of a step that goes to a registry.
         what: String,
@@ -252,7 +255,7 @@ pub enum EngineError {
     #[error("the engine stopped answering: {0}")]
     Lost(String),
     /// dtbuild itself is at fault.
-    #[error("dtbuild failed inside ({0}); please report this, with the command that you ran")]
+    #[error("dtbuild failed inside ({0})")]
     Defect(String),
 }
 

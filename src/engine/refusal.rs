@@ -53,14 +53,9 @@ impl EngineError {
     /// The error for a push of `reference` that ended with `reason`.
     pub(super) fn refused(reference: &Reference, reason: &str) -> Self {
         let transient = is_transient(reason);
-        let reason = match advice(reason) {
-            Some(advice) => {
-                let advice = advice.replace("{registry}", reference.repository().registry());
-                format!("{reason}; {advice}")
-            }
-            None => reason.to_owned(),
-        };
-        Self::Push { reference: reference.clone(), reason, transient }
+        let registry = reference.repository().registry();
+        let hint = advice(reason).map(|advice| advice.replace("{registry}", registry));
+        Self::Push { reference: reference.clone(), reason: reason.to_owned(), hint, transient }
     }
 }
 
@@ -73,6 +68,7 @@ fn advice(reason: &str) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::Failure as _;
 
     #[test]
     fn a_push_that_fails_says_what_to_do() {
@@ -85,11 +81,11 @@ mod tests {
             ("received unexpected HTTP status: 503 Service Unavailable", "see the registry's own log"),
             ("dial tcp 127.0.0.1:9: connect: connection refused", "can the engine reach the registry?"),
         ] {
-            let error = EngineError::refused(&reference, reason).to_string();
-            let start = format!("failed to push `r.example/team/api:1`: {reason}; {advice}");
-            assert!(error.starts_with(&start), "{error}");
+            let error = EngineError::refused(&reference, reason);
+            assert_eq!(error.to_string(), format!("failed to push `r.example/team/api:1`: {reason}"));
+            let hint = error.hint().unwrap();
+            assert!(hint.starts_with(advice), "{hint}");
         }
-        let error = EngineError::refused(&reference, "tag does not exist").to_string();
-        assert_eq!(error, "failed to push `r.example/team/api:1`: tag does not exist");
+        assert_eq!(EngineError::refused(&reference, "tag does not exist").hint(), None);
     }
 }

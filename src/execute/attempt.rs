@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::config::ImageName;
 use crate::engine::EngineError;
+use crate::error::Failure as _;
 use crate::events::{Event, EventSink};
 
 /// How often, and after what pause, an action is tried.
@@ -51,7 +52,7 @@ impl Attempts {
                 return Err(error);
             }
             attempt += 1;
-            events.send(Event::Retrying { image: image.clone(), reason: error.to_string(), attempt });
+            events.send(Event::Retrying { image: image.clone(), reason: error.advice(), attempt });
             tokio::time::sleep(pause).await;
             pause *= 2;
         }

@@ -8,7 +8,7 @@ use super::query::{Detail, Query};
 use super::{Bases, Gathered, Sources, gather};
 use crate::clients::Clients;
 use crate::config::ImageName;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Code, Error, Kind, Result};
 use crate::plan::{self, Plan, PlannedImage, Reader, Reason, Unread};
 use crate::process::Timings;
 use crate::workspace::Workspace;
@@ -60,7 +60,7 @@ pub async fn explain(
     let plan = Plan::decide(&gathered.facts)?;
     let planned = plan.images.iter().find(|planned| planned.name == *image).cloned();
     let planned =
-        planned.ok_or_else(|| Error::new(Kind::Usage, format!("the plan has no image `{image}`")))?;
+        planned.ok_or_else(|| Error::new(Code::NotDeclared, format!("the plan has no image `{image}`")))?;
     let source = gathered.source(image)?;
     Ok(Explanation {
         dockerfile: source.declared(&workspace.config)?.dockerfile.to_string(),

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::{Bases, Part, Selections, Source, Sources};
 use crate::clients::Clients;
 use crate::config::ImageName;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Code, Error, Result};
 use crate::workspace::{Files, Workspace};
 
 /// The inputs of one image.
@@ -24,8 +24,9 @@ impl ImageInputs {
         let roots = BTreeSet::from([image.clone()]);
         let mut sources = Sources::read(workspace, &mut Bases::locked(clients, workspace), &roots).await?;
         let source = sources.images.remove(image);
-        let source = source
-            .ok_or_else(|| Error::new(Kind::Usage, format!("build.toml declares no image `{image}`")))?;
+        let source = source.ok_or_else(|| {
+            Error::new(Code::NotDeclared, format!("build.toml declares no image `{image}`"))
+        })?;
         let selections = source.contexts.select(&workspace.repository, source.files)?;
         Ok(Self { source, selections })
     }

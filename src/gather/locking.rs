@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Bases, Source, Sources};
 use crate::clients::Clients;
 use crate::config::Lock;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Code, Error, Result};
 use crate::reference::Digest;
 use crate::workspace::Workspace;
 
@@ -57,5 +57,5 @@ fn check(renewal: &Renewal, names: &BTreeSet<String>) -> Result<()> {
     let Some(unknown) = named.iter().find(|name| !names.contains(*name)) else { return Ok(()) };
     let known: Vec<&str> = names.iter().map(String::as_str).collect();
     let message = format!("no Dockerfile names the base image `{unknown}`");
-    Err(Error::new(Kind::Usage, message).hint(format!("they name: {}", known.join(", "))))
+    Err(Error::new(Code::NotDeclared, message).hint(format!("they name: {}", known.join(", "))))
 }

@@ -11,7 +11,7 @@ use dtbuild_content::key::ImageKey;
 use crate::changed::ChangedPath;
 use crate::clients::Clients;
 use crate::config::{Config, ImageName};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Code, Error, Result};
 use crate::parallel;
 use crate::plan::{self, Facts, Head, ImageFacts};
 use crate::process::Timings;
@@ -64,7 +64,7 @@ pub struct Gathered {
 impl Gathered {
     /// What is known of an image of the plan.
     pub(crate) fn source(&self, image: &ImageName) -> Result<&Source> {
-        let missing = || Error::new(Kind::Usage, format!("build.toml declares no image `{image}`"));
+        let missing = || Error::new(Code::NotDeclared, format!("build.toml declares no image `{image}`"));
         self.sources.get(image).ok_or_else(missing)
     }
 

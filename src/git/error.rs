@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
-use bstr::{BStr, BString, ByteSlice as _};
+use bstr::BString;
 use dtbuild_content::tree::{self, ContentId};
 
 use super::CommitId;
@@ -16,22 +16,19 @@ pub(super) type Cause = Box<dyn std::error::Error + Send + Sync>;
 #[derive(Debug, thiserror::Error)]
 pub enum GitError {
     /// No repository holds the folder.
-    #[error("`{}` is not in a git repository; run inside a checkout, or `git init` first", path.display())]
+    #[error("`{}` is not in a git repository", path.display())]
     NotARepository {
         /// The folder.
         path: PathBuf,
     },
     /// Git itself would refuse the repository, because somebody else could have planted it.
-    #[error(
-        "the repository of `{0}` belongs to another user; if you trust it, \
-         `git config --global --add safe.directory {0}`", path.display()
-    )]
+    #[error("the repository of `{}` belongs to another user", path.display())]
     ForeignOwner {
         /// The folder.
         path: PathBuf,
     },
     /// The repository has a format that cannot be read.
-    #[error("the repository `{}` uses {what}, which cannot be read; {hint}", path.display())]
+    #[error("the repository `{}` uses {what}, which cannot be read", path.display())]
     UnsupportedFormat {
         /// The git folder.
         path: PathBuf,
@@ -41,7 +38,7 @@ pub enum GitError {
         hint: &'static str,
     },
     /// The repository exists, but cannot be opened.
-    #[error("failed to open the git repository of `{}`; does `git status` work there?", path.display())]
+    #[error("failed to open the git repository of `{}`", path.display())]
     Open {
         /// The folder.
         path: PathBuf,
@@ -50,13 +47,13 @@ pub enum GitError {
         source: Cause,
     },
     /// The repository is bare.
-    #[error("the repository `{}` has no work tree; make one with `git worktree add`", path.display())]
+    #[error("the repository `{}` has no work tree", path.display())]
     NoWorkTree {
         /// The git folder.
         path: PathBuf,
     },
     /// A folder is not part of the work tree.
-    #[error("`{}` is outside of the repository `{}`; use a folder inside it", path.display(), root.display())]
+    #[error("`{}` is outside of the repository `{}`", path.display(), root.display())]
     OutsideRepository {
         /// The folder.
         path: PathBuf,
@@ -64,7 +61,7 @@ pub enum GitError {
         root: PathBuf,
     },
     /// A revision names no commit.
-    #[error("`{revision}` names no commit; {hint}")]
+    #[error("`{revision}` names no commit")]
     UnknownRevision {
         /// The revision.
         revision: String,
@@ -75,7 +72,7 @@ pub enum GitError {
         source: Option<Cause>,
     },
     /// A commit is not in this clone.
-    #[error("commit `{commit}` is not in this clone: {reason}")]
+    #[error("commit `{commit}` is not in this clone: {}", reason.cause())]
     MissingCommit {
         /// The commit.
         commit: CommitId,
@@ -83,10 +80,7 @@ pub enum GitError {
         reason: MissingReason,
     },
     /// An object that a commit refers to is not in this clone.
-    #[error(
-        "object `{id}` is not in this clone, `{path}` needs it; complete a partial clone with \
-         `git fetch --refetch --no-filter`, and check any other with `git fsck`"
-    )]
+    #[error("object `{id}` is not in this clone, `{path}` needs it")]
     MissingObject {
         /// The object.
         id: ContentId,
@@ -94,7 +88,7 @@ pub enum GitError {
         path: BString,
     },
     /// An object cannot be decoded.
-    #[error("object `{id}` of `{path}` cannot be read; check the repository with `git fsck`")]
+    #[error("object `{id}` of `{path}` cannot be read")]
     BrokenObject {
         /// The object.
         id: ContentId,
@@ -105,7 +99,7 @@ pub enum GitError {
         source: Cause,
     },
     /// A path leads out of the repository.
-    #[error("`{path}` leads out of the repository by the link `{link}`; replace the link with what it names")]
+    #[error("`{path}` leads out of the repository by the link `{link}`")]
     LeavesRepository {
         /// The path.
         path: BString,
@@ -113,13 +107,13 @@ pub enum GitError {
         link: BString,
     },
     /// A path goes through too many links.
-    #[error("`{path}` goes through too many symbolic links; do two of them name each other?")]
+    #[error("`{path}` goes through too many symbolic links")]
     LinkLoop {
         /// The path.
         path: BString,
     },
     /// A file is larger than what is read of one.
-    #[error("`{path}` has {size} bytes, more than the {limit} that are read; is it the right file?")]
+    #[error("`{path}` has {size} bytes, more than the {limit} that are read")]
     TooLarge {
         /// The file.
         path: BString,
@@ -129,11 +123,7 @@ pub enum GitError {
         limit: u64,
     },
     /// A file of the disk is a pointer of Git LFS, which a build would be sent instead of the file.
-    #[error(
-        "`{path}` is a Git LFS pointer on the disk, not the file; run `{} lfs pull`, or leave it out with \
-         `.dockerignore`",
-        git(repository)
-    )]
+    #[error("`{path}` is a Git LFS pointer on the disk, not the file")]
     LfsPointer {
         /// The file.
         path: BString,
@@ -141,11 +131,7 @@ pub enum GitError {
         repository: BString,
     },
     /// A build needs a file whose content Git LFS did not fetch.
-    #[error(
-        "what Git LFS keeps of `{path}` is not in this clone; run `{} lfs fetch`, or leave the file out with \
-         `.dockerignore`",
-        git(repository)
-    )]
+    #[error("what Git LFS keeps of `{path}` is not in this clone")]
     LfsMissing {
         /// The file.
         path: BString,
@@ -153,18 +139,14 @@ pub enum GitError {
         repository: BString,
     },
     /// A file of a commit is a pointer of Git LFS that a checkout would not replace by the file.
-    #[error(
-        "`{path}` is a Git LFS pointer, but no `.gitattributes` of the commit gives it `filter=lfs`; add that, \
-         build the disk with `source = \"worktree\"`, or leave the file out with `.dockerignore`"
-    )]
+    #[error("`{path}` is a Git LFS pointer, but no `.gitattributes` of the commit gives it `filter=lfs`")]
     StrayPointer {
         /// The file.
         path: BString,
     },
     /// A file of a commit goes through a filter on checkout, so that git stores other bytes than a build is to see.
     #[error(
-        "`{path}` goes through the filter `{filter}` when it is checked out, which a build of the commit \
-         cannot run; build the disk with `source = \"worktree\"`, or leave it out with `.dockerignore`"
+        "`{path}` goes through the filter `{filter}` when it is checked out, which a build of the commit cannot run"
     )]
     Filtered {
         /// The file.
@@ -173,15 +155,7 @@ pub enum GitError {
         filter: String,
     },
     /// A build needs files of a submodule that are not on this machine.
-    #[error(
-        "commit `{commit}` of the submodule `{path}` is not on this machine; run `{} submodule update --init {}`{}, \
-         or leave it out with `.dockerignore`",
-        git(repository), inside(path, repository), if *cloned {
-            format!(", or `git -C {path} fetch origin {commit}` for another commit than the one checked out")
-        } else {
-            String::new()
-        }
-    )]
+    #[error("commit `{commit}` of the submodule `{path}` is not on this machine")]
     Submodule {
         /// The path of the submodule.
         path: BString,
@@ -193,7 +167,7 @@ pub enum GitError {
         cloned: bool,
     },
     /// A file or folder of the working tree cannot be read.
-    #[error("failed to read `{}`; make it readable, or leave it out with `.dockerignore`", path.display())]
+    #[error("failed to read `{}`", path.display())]
     Unreadable {
         /// The file.
         path: PathBuf,
@@ -202,13 +176,13 @@ pub enum GitError {
         source: io::Error,
     },
     /// A file changed while it was being read.
-    #[error("`{path}` changed while it was being read; build again when nothing writes to it")]
+    #[error("`{path}` changed while it was being read")]
     Changed {
         /// The file, from the root of the repository.
         path: BString,
     },
     /// A path is neither a file, nor a link, nor a folder.
-    #[error("`{path}` is {what}, which no build can be sent; leave it out with `.dockerignore`")]
+    #[error("`{path}` is {what}, which no build can be sent")]
     SpecialFile {
         /// Its path from the root of the repository.
         path: BString,
@@ -216,7 +190,7 @@ pub enum GitError {
         what: &'static str,
     },
     /// Git's index cannot be read.
-    #[error("failed to read the index `{}`; does `git status` work?", path.display())]
+    #[error("failed to read the index `{}`", path.display())]
     BrokenIndex {
         /// Its path.
         path: PathBuf,
@@ -225,7 +199,7 @@ pub enum GitError {
         source: Cause,
     },
     /// The attributes of the working tree cannot be read.
-    #[error("failed to read the attributes of `{path}`; does `git check-attr --all {path}` work?")]
+    #[error("failed to read the attributes of `{path}`")]
     BrokenAttributes {
         /// The attribute file, or the file whose attributes were to be read.
         path: BString,
@@ -234,24 +208,21 @@ pub enum GitError {
         source: Cause,
     },
     /// The working tree cannot be compared with the index.
-    #[error(
-        "failed to compare the working tree with git's index; does `git status` work? \
-         (a sparse index is made a full one by `git sparse-checkout reapply --no-sparse-index`)"
-    )]
+    #[error("failed to compare the working tree with git's index")]
     Status {
         /// Why.
         #[source]
         source: Cause,
     },
     /// A folder has entries that no folder can have.
-    #[error("failed to read a folder; check the repository with `git fsck`")]
+    #[error("failed to read a folder")]
     BrokenTree {
         /// Why.
         #[source]
         source: Cause,
     },
     /// HEAD or another reference cannot be read.
-    #[error("failed to read `{name}`; check the repository with `git fsck`")]
+    #[error("failed to read `{name}`")]
     BrokenReference {
         /// The reference.
         name: String,
@@ -283,7 +254,8 @@ impl MissingReason {
         }
     }
 
-    fn way_out(self) -> &'static str {
+    /// What to do.
+    pub(super) fn way_out(self) -> &'static str {
         match self {
             Self::Shallow => {
                 "fetch the commit with `git fetch --depth=1 origin <commit>`, or the history with `git fetch --unshallow`"
@@ -310,16 +282,7 @@ impl From<tree::Error<GitError>> for GitError {
 }
 
 /// The words that run `git` in a submodule, or in the repository itself.
-fn git(repository: &BString) -> String {
-    if repository.is_empty() { "git".to_owned() } else { format!("git -C {repository}") }
-}
-
 /// `path` from the root of the `repository` that holds it.
-fn inside<'a>(path: &'a BString, repository: &BString) -> &'a BStr {
-    let rest = path.strip_prefix(repository.as_slice()).unwrap_or(path);
-    rest.strip_prefix(b"/").unwrap_or(rest).as_bstr()
-}
-
 impl GitError {
     /// Whether the content of a file cannot be had, so that a build is possible only if it does not read the file.
     pub(super) fn is_of_content(&self) -> bool {

@@ -15,6 +15,7 @@ use tokio::process::Command;
 
 use super::{CommitId, GitError, Presence, Repository};
 use crate::changed::ChangedPath;
+use crate::error::Failure as _;
 use crate::process::child::Running;
 
 /// The most bytes of `git`'s messages that are read.
@@ -46,7 +47,7 @@ pub enum FetchError {
         patience: Duration,
     },
     /// The repository or a commit cannot be read.
-    #[error(transparent)]
+    #[error("{}", .0.advice())]
     Git(#[from] GitError),
 }
 

@@ -11,6 +11,7 @@
 //! pointer, a submodule the id of its commit. Changed paths only explain a decision; the keys decide.
 //! [`Repository::fetched_changes`] fetches a missing commit with the `git` program, which nothing else runs.
 
+mod advice;
 mod attributes;
 mod commit;
 mod disk;

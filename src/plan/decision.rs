@@ -6,21 +6,29 @@ use super::cause::causes;
 use super::facts::{DeployedImage, Deploying, Facts, ImageFacts, NoDeploy};
 use super::{Decision, DeployDecision, Plan, PlannedImage, Reason};
 use crate::config::ImageName;
+use crate::error::{Code, Failure};
 
 /// Why there can be no plan.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PlanError {
     /// A release would lack an image.
-    #[error(
-        "`--only` leaves out `{image}`, which `{environment}` does not run yet; \
-         deploy all of its images once, or add `--no-deploy`"
-    )]
+    #[error("`--only` leaves out `{image}`, which `{environment}` does not run yet")]
     Incomplete {
         /// The image.
         image: ImageName,
         /// The environment.
         environment: String,
     },
+}
+
+impl Failure for PlanError {
+    fn code(&self) -> Code {
+        Code::ReleaseIncomplete
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some("deploy all of its images once, or add `--no-deploy`".to_owned())
+    }
 }
 
 impl Plan {

@@ -7,6 +7,7 @@ use time::format_description::well_known::Rfc3339;
 
 use super::Owner;
 use crate::config::EnvironmentName;
+use crate::error::{Code, Failure};
 use crate::registry::RegistryError;
 
 /// Why a record could not be read or written, or a lease not be had.
@@ -92,6 +93,27 @@ impl RecordError {
     #[must_use]
     pub fn is_lease(&self) -> bool {
         matches!(self, Self::LeaseHeld { .. } | Self::LeaseLost { .. })
+    }
+}
+
+impl Failure for RecordError {
+    fn code(&self) -> Code {
+        match self {
+            Self::Newer { .. } | Self::Damaged { .. } | Self::Unwritable { .. } | Self::File { .. } => {
+                Code::RecordUnusable
+            }
+            Self::Conflict { .. } => Code::RecordConflict,
+            Self::LeaseHeld { .. } => Code::LeaseHeld,
+            Self::LeaseLost { .. } => Code::LeaseLost,
+            Self::Registry(error) => error.code(),
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Registry(error) => error.hint(),
+            _ => None,
+        }
     }
 }
 

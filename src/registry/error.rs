@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use reqwest::StatusCode;
 
+use crate::error::{Code, Failure};
 use crate::http::{HttpError, Problem};
 
 /// A request to a registry that failed: what was to be done, and why it was not.
@@ -133,17 +134,32 @@ impl RegistryError {
     pub fn kind(&self) -> &Kind {
         &self.kind
     }
-
-    /// What to do about it, where anything is known to help.
-    #[must_use]
-    pub fn hint(&self) -> Option<String> {
-        self.kind.hint()
-    }
-
     /// Whether the same request may succeed a moment later.
     #[must_use]
     pub fn is_transient(&self) -> bool {
         self.kind.is_transient()
+    }
+}
+
+impl Failure for RegistryError {
+    fn hint(&self) -> Option<String> {
+        self.kind.hint()
+    }
+
+    fn code(&self) -> Code {
+        match &self.kind {
+            Kind::Unreachable { .. } => Code::RegistryUnreachable,
+            Kind::Unauthorized { .. } | Kind::Denied { .. } | Kind::Credentials { .. } => {
+                Code::RegistryDenied
+            }
+            Kind::NotFound { .. } => Code::RegistryNotFound,
+            Kind::RateLimited { .. } => Code::RegistryRateLimited,
+            Kind::Server { .. }
+            | Kind::Rejected { .. }
+            | Kind::Invalid { .. }
+            | Kind::Name(_)
+            | Kind::Setup(_) => Code::RegistryFailed,
+        }
     }
 }
 

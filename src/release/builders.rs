@@ -9,7 +9,7 @@ use crate::clients::Clients;
 use crate::config;
 use crate::engine::endpoint::{Endpoint, Environment};
 use crate::engine::{AnyEngine, EngineError};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Code, Error, Failure as _, Result};
 use crate::events::{Event, EventSink};
 use crate::execute::pool::Builder;
 use crate::workspace::Workspace;
@@ -69,7 +69,7 @@ impl Builders {
     /// Tells which builders this run has to do without.
     pub(crate) fn announce(&self, events: &EventSink) {
         for (builder, error) in &self.lost {
-            let (builder, reason) = (builder.clone(), error.to_string());
+            let (builder, reason) = (builder.clone(), error.advice());
             events.send(Event::BuilderLost { builder, reason });
         }
     }
@@ -94,7 +94,7 @@ pub(crate) async fn connect(
 }
 
 fn none_answers(lost: &[(String, EngineError)]) -> Error {
-    let mut error = Error::new(Kind::Environment, "none of the builders of build.toml can be used");
-    error.causes = lost.iter().map(|(name, reason)| format!("`{name}`: {reason}")).collect();
+    let mut error = Error::new(Code::EngineUnreachable, "none of the builders of build.toml can be used");
+    error.causes = lost.iter().map(|(name, reason)| format!("`{name}`: {}", reason.advice())).collect();
     error.hint("start one, or name another engine with `DTBUILD_ENGINE`")
 }

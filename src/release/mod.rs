@@ -10,7 +10,7 @@ use time::OffsetDateTime;
 use crate::clients::Clients;
 use crate::config::Environment;
 use crate::deploy::{self, Release};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Code, Error, Result};
 use crate::gather::{self, Gathered, Query};
 use crate::plan::{Deploying, Plan};
 use crate::process::Timings;
@@ -77,7 +77,7 @@ impl Prepared {
             return Ok(());
         }
         let message = format!("not built yet for {}: {}", workspace.files, missing.join(", "));
-        Err(Error::new(Kind::Image, message)
+        Err(Error::new(Code::ImageNotBuilt, message)
             .hint("run `dtbuild` for the environment, which builds and deploys"))
     }
 }
@@ -106,7 +106,7 @@ impl CdStep<'_> {
     fn environment(&self) -> Result<&Environment> {
         self.query
             .declared(self.workspace)
-            .ok_or_else(|| Error::new(Kind::Usage, "no environment is named; add `--env`"))
+            .ok_or_else(|| Error::new(Code::EnvironmentNotNamed, "no environment is named; add `--env`"))
     }
 
     /// Takes the lease and carries the plan out; makes it anew if somebody deployed in between.

@@ -5,6 +5,8 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
+use crate::error::Code;
+
 use super::style::Palette;
 use super::text;
 
@@ -12,8 +14,10 @@ use super::text;
 const VERSION: u32 = 1;
 
 /// What failed, why, and what to do.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ErrorView {
+    /// The name of the failure for programs.
+    pub code: Code,
     /// What failed.
     pub message: String,
     /// Why, the nearest cause first.
@@ -62,6 +66,7 @@ mod tests {
 
     fn failure() -> ErrorView {
         ErrorView {
+            code: Code::ConfigInvalid,
             message: "cannot read `build.toml`:\nline 3, column 1: unknown key `contxt`".into(),
             causes: vec!["permission \u{1b}[2Jdenied".into()],
             hint: Some("did you mean `context`?\nrun `dtbuild help config`".into()),
@@ -96,6 +101,7 @@ mod tests {
         let mut out = Vec::new();
         write_error_json(&mut out, &failure()).unwrap();
         let json: serde_json::Value = serde_json::from_slice(&out).unwrap();
+        assert_eq!(json["error"]["code"], "config-invalid");
         assert_eq!(json["error"]["causes"].as_array().unwrap().len(), 1);
         assert_eq!(json["version"], 1);
     }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use bstr::{BStr, ByteSlice as _};
 
 use crate::config::{self, Config, Environment, EnvironmentName, ImageName, Lock};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Code, Error, Result};
 use crate::git::{CommitId, Repository};
 
 mod files;
@@ -87,7 +87,7 @@ impl Workspace {
                 [] => "declare one as `[environments.NAME]` in build.toml, or use `dtbuild build`".to_owned(),
                 _ => format!("name one with `--env`: {}", names.join(", ")),
             };
-            Error::new(Kind::Usage, at).hint(hint)
+            Error::new(Code::EnvironmentNotNamed, at).hint(hint)
         })
     }
 
@@ -107,7 +107,7 @@ impl Workspace {
 
     fn unknown<'a>(what: &str, name: &str, known: impl Iterator<Item = &'a str>) -> Error {
         let known: Vec<&str> = known.collect();
-        let error = Error::new(Kind::Usage, format!("build.toml declares no {what} `{name}`"));
+        let error = Error::new(Code::NotDeclared, format!("build.toml declares no {what} `{name}`"));
         match config::nearest(name, known.iter().copied()) {
             Some(meant) => error.hint(format!("did you mean `{meant}`?")),
             None => error.hint(format!("it declares: {}", known.join(", "))),
@@ -118,7 +118,7 @@ impl Workspace {
 fn head(repository: &Repository) -> Result<CommitId> {
     match repository.head()? {
         Some(head) => Ok(head.commit),
-        None => Err(Error::new(Kind::Environment, "the repository has no commits yet")
+        None => Err(Error::new(Code::CommitMissing, "the repository has no commits yet")
             .hint("commit first; `dtbuild build` builds what is on the disk without one")),
     }
 }
@@ -127,12 +127,12 @@ fn read_text(repository: &Repository, files: &Files, name: &str) -> Result<Optio
     let Some(bytes) = files.read(repository, BStr::new(name))? else { return Ok(None) };
     match bytes.to_str() {
         Ok(text) => Ok(Some(text.to_owned())),
-        Err(_) => Err(Error::new(Kind::Usage, format!("{name}: not UTF-8")).hint("save it as UTF-8")),
+        Err(_) => Err(Error::new(Code::ConfigInvalid, format!("{name}: not UTF-8")).hint("save it as UTF-8")),
     }
 }
 
 fn missing_config(repository: &Repository, files: &Files) -> Error {
-    let error = Error::new(Kind::Usage, format!("there is no {} in {files}", config::FILE_NAME));
+    let error = Error::new(Code::ConfigMissing, format!("there is no {} in {files}", config::FILE_NAME));
     let on_disk = repository.root().is_ok_and(|root| root.join(config::FILE_NAME).is_file());
     match files {
         Files::Commit(_) if on_disk => error.hint("it is on the disk: commit it, or use `dtbuild build`"),

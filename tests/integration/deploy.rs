@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use dtbuild::config::Trigger;
 use dtbuild::deploy::{self, DeployError, Deployment, Release};
+use dtbuild::error::Failure as _;
 use dtbuild::events::{Event, EventSink};
 use tempfile::TempDir;
 use tokio::sync::mpsc::UnboundedReceiver;

@@ -9,6 +9,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 
+use dtbuild::error::Failure as _;
 use dtbuild::reference::{Digest, Reference, Repository};
 use dtbuild::registry::Kind;
 use dtbuild::registry::base::BaseCache;

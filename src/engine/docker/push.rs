@@ -94,8 +94,8 @@ pub(super) async fn push(
     let ended = follower.follow(&mut answer, endpoint.patience()).await;
     ended.map_err(|reason| match failed(reason) {
         // What it tried several times, minutes apart, is not tried several times more.
-        EngineError::Push { reference, reason, .. } if follower.again > 0 => {
-            EngineError::Push { reference, reason, transient: false }
+        EngineError::Push { reference, reason, hint, .. } if follower.again > 0 => {
+            EngineError::Push { reference, reason, hint, transient: false }
         }
         error => error,
     })?;

@@ -19,6 +19,7 @@ use super::attempt::Attempts;
 use super::pool::{Builder, Number, Pool};
 use crate::config::ImageName;
 use crate::engine::{BuildRequest, Built, Engine, EngineError};
+use crate::error::Failure as _;
 use crate::events::{Event, EventSink, ImageOutcome};
 use crate::reference::{Digest, Reference};
 
@@ -249,13 +250,13 @@ impl<E: Engine> Run<'_, E> {
     fn lose(&mut self, number: Number, error: &EngineError) {
         if self.pool.lose(number) {
             let builder = self.pool.builder(number).name.clone();
-            self.scheduler.events.send(Event::BuilderLost { builder, reason: error.to_string() });
+            self.scheduler.events.send(Event::BuilderLost { builder, reason: error.advice() });
         }
     }
 
     fn fail(&mut self, image: ImageName, error: EngineError, started: Instant) {
         if self.state.is_told(&image) {
-            let event = Event::PushFailed { image: image.clone(), error: error.to_string() };
+            let event = Event::PushFailed { image: image.clone(), error: error.advice() };
             self.scheduler.events.send(event);
         } else {
             self.image_finished(&image, failure(&error), started);
@@ -287,7 +288,7 @@ fn failure(error: &EngineError) -> ImageOutcome {
         EngineError::Failed(failure) => Some((**failure).clone()),
         _ => None,
     };
-    ImageOutcome::Failed { error: error.to_string(), failure }
+    ImageOutcome::Failed { error: error.advice(), failure }
 }
 
 fn milliseconds(since: Instant) -> u64 {

@@ -15,7 +15,7 @@ use dtbuild_content::tree::{Both, ContentId, Identified};
 use super::reads::Reads;
 use crate::changed::{ChangedPath, below, of_path};
 use crate::config::{ConfigError, FILE_NAME, Image};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Code, Error, Result};
 use crate::git::Repository;
 use crate::plan::{Reader, Unread};
 use crate::workspace::{Files, Folder};
@@ -114,7 +114,7 @@ impl Inputs {
         let rules = Rules::shared(&text).map_err(|error| {
             let IgnoreError { line, pattern, reason } = error;
             let message = format!("{file}:{line}: `{pattern}` is not a valid pattern: {reason}");
-            Error::new(Kind::Usage, message)
+            Error::new(Code::ContextInvalid, message)
         })?;
         let (context, dockerfile) = (place.folder.clone(), BString::default());
         Ok(Self { place, context, rules, ignore_file, ignore: None, paths: None, dockerfile, reads })
@@ -170,7 +170,7 @@ impl Inputs {
     /// The error for files that are not those of the key any more.
     fn changed(&self) -> Error {
         let message = format!("{}, `{}`, changed while it was being built", self.place.what, self.context);
-        Error::new(Kind::Image, message).hint("build again when nothing writes to its files")
+        Error::new(Code::ContextChanged, message).hint("build again when nothing writes to its files")
     }
 
     /// The context's folder, from the repository's root.
@@ -221,7 +221,7 @@ impl Inputs {
                 }
                 Files::Disk => "sources are from the context's root; empty folders do not count",
             };
-            return Err(Error::new(Kind::Usage, message).hint(hint));
+            return Err(Error::new(Code::ContextInvalid, message).hint(hint));
         }
         let Some((file, text)) = &self.ignore_file else { return Ok(()) };
         for (index, mut paths) in selection.plain() {
@@ -230,7 +230,7 @@ impl Inputs {
             let line = self.rules.line(text, path).map(|line| format!(":{line}")).unwrap_or_default();
             let message = format!("{}: `{path}` is excluded by {file}{line}", self.reads.place(source));
             let hint = format!("add `!{path}` to {file}, or do not copy it");
-            return Err(Error::new(Kind::Usage, message).hint(hint));
+            return Err(Error::new(Code::ContextInvalid, message).hint(hint));
         }
         Ok(())
     }

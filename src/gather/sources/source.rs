@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::written::{Written, declared};
 use crate::config::{BasePolicy, Config, Image, ImageName};
 use crate::dockerfile::{Analysis, Dockerfile, Note, NoteKind};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Code, Error, Result};
 use crate::gather::inputs::{Contexts, Selections};
 use crate::plan::Reason;
 use crate::workspace::Files;
@@ -170,11 +170,12 @@ impl Source {
     pub(crate) fn pin(&self, replacements: &BTreeMap<String, String>) -> Result<Vec<u8>> {
         let analyses: Vec<&Analysis> = self.analyses.iter().collect();
         let pinned = self.dockerfile.pinned(&analyses, replacements);
-        let pinned = pinned.map_err(|error| Error::new(Kind::Usage, format!("`{}`: {error}", self.name)))?;
+        let pinned = pinned
+            .map_err(|error| Error::new(Code::DockerfileInvalid, format!("`{}`: {error}", self.name)))?;
         match pinned.unpinned.first() {
             None => Ok(pinned.source),
             Some(word) => Err(Error::new(
-                Kind::Usage,
+                Code::DockerfileInvalid,
                 format!(
                     "the Dockerfile of `{}`, line {}: {} cannot be pinned: {}",
                     self.name,

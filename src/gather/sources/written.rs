@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::words::{Words, WordsFor};
 use crate::config::{self, Config, ConfigError, Image, ImageName};
 use crate::dockerfile::{Analysis, Configs, Dockerfile, Options, PlatformImage};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Code, Error, Result};
 use crate::gather::inputs::for_analysis;
 use crate::git::Repository;
 use crate::workspace::Files;
@@ -41,7 +41,7 @@ impl<'a> Written<'a> {
             .ok_or_else(|| no_dockerfile(repository, files, image))?;
         let dockerfile = Dockerfile::parse(&text).map_err(|error| {
             let message = format!("{}:{}: {}", image.dockerfile, error.line, error.reason);
-            Error::new(Kind::Usage, message)
+            Error::new(Code::DockerfileInvalid, message)
         })?;
         Ok(Self {
             image,
@@ -67,7 +67,7 @@ impl<'a> Written<'a> {
                 built,
             };
             let at = |error: &dyn std::fmt::Display| format!("{}: {error}", self.image.dockerfile);
-            self.dockerfile.analyse(&options).map_err(|error| Error::new(Kind::Usage, at(&error)))
+            self.dockerfile.analyse(&options).map_err(|error| Error::new(Code::DockerfileInvalid, at(&error)))
         };
         self.platforms.iter().map(analyse).collect()
     }
@@ -110,7 +110,7 @@ impl<'a> Written<'a> {
 
 /// What `build.toml` says of an image.
 pub(crate) fn declared<'a>(config: &'a Config, name: &ImageName) -> Result<&'a Image> {
-    let missing = || Error::new(Kind::Usage, format!("build.toml declares no image `{name}`"));
+    let missing = || Error::new(Code::NotDeclared, format!("build.toml declares no image `{name}`"));
     config.images.get(name).ok_or_else(missing)
 }
 

@@ -1,7 +1,7 @@
 //! The step that checks, before a tag moves, that the registry serves what was pushed.
 
 use super::{Digests, ReleaseRun};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Code, Error, Result};
 use crate::plan::PlannedImage;
 
 impl ReleaseRun<'_> {
@@ -15,7 +15,7 @@ impl ReleaseRun<'_> {
                 let served = served.map_or_else(|| "nothing".to_owned(), |digest| digest.to_string());
                 let message =
                     format!("the registry serves {served} under `{reference}`, not what was pushed");
-                return Err(Error::new(Kind::Environment, message)
+                return Err(Error::new(Code::RegistryMismatch, message)
                     .hint("no tag was moved; does something else push the same image? run dtbuild again"));
             }
         }

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use super::ReleaseRun;
 use crate::deploy::{self, Release};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::events::Event;
 
 impl ReleaseRun<'_> {
@@ -19,7 +19,7 @@ impl ReleaseRun<'_> {
         let trigger = deploy::open(&deploy.trigger);
         let run = async { Ok(trigger.run(deploy::Deployment { release, root, events }).await?) };
         let deployed = self.observer.unless_cancelled(run).await;
-        let error = deployed.as_ref().err().map(ToString::to_string);
+        let error = deployed.as_ref().err().map(Error::advice);
         let milliseconds = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         events.send(Event::DeployFinished { error, milliseconds });
         deployed

@@ -174,6 +174,7 @@ fn an_error_is_json_on_stdout_for_programs() {
     let error = serde_json::json!({
         "message": "build.toml declares no environment `stagging`",
         "causes": [],
+        "code": "not-declared",
         "hint": "did you mean `staging`?",
     });
     assert_eq!(told, serde_json::json!({ "version": 1, "error": error }));

@@ -7,6 +7,7 @@ use dtbuild::engine::buildkitd::Buildkitd;
 use dtbuild::engine::docker::Docker;
 use dtbuild::engine::endpoint::Endpoint;
 use dtbuild::engine::{AnyEngine, Engine, EngineError, Output};
+use dtbuild::error::Failure as _;
 use dtbuild::events::EventSink;
 
 use super::bridge::{Bridge, Certificates, Side};
@@ -39,7 +40,7 @@ async fn who_cannot_be_verified_is_not_talked_to() {
     {
         let error = Docker::at(Endpoint::parse(&address, Some(&folder)).unwrap()).await.unwrap_err();
         assert!(matches!(error, EngineError::Unreachable { .. }), "{error}");
-        assert!(error.to_string().contains(says), "{error}");
+        assert!(error.advice().contains(says), "{error}");
         assert_eq!(error.to_string().matches("cannot reach").count(), 1, "{error}");
     }
     assert!(Docker::at(Endpoint::parse(&address, None).unwrap()).await.is_err(), "without TLS");

@@ -11,6 +11,7 @@ use super::fixture::{
 };
 use crate::support::dtbuild::{CONFIG, Dtbuild};
 use crate::support::repo::TestRepo;
+use dtbuild::error::Failure as _;
 
 const CONTAINERD: &str = "DTBUILD_TEST_ENGINE_28_CONTAINERD";
 
@@ -200,10 +201,7 @@ async fn what_an_engine_would_drop_is_refused_before_the_build() {
             assert!(matches!(error, EngineError::SshAgent { .. } | EngineError::Failed(_)), "{error}");
         } else {
             assert!(matches!(error, EngineError::Unsupported { .. }), "{error}");
-            assert!(
-                error.to_string().contains("; use ") && error.to_string().contains("buildkitd"),
-                "{error}"
-            );
+            assert!(error.advice().contains("; use ") && error.advice().contains("buildkitd"), "{error}");
             assert!(events.is_empty(), "{events:?}");
         }
     }

@@ -1,5 +1,6 @@
 //! The paths by which the working tree differs from HEAD.
 
+use dtbuild::error::Failure as _;
 use dtbuild::git::{GitError, Repository};
 
 use crate::support::repo::TestRepo;
@@ -110,6 +111,6 @@ fn sparse_index_is_refused_with_the_way_out() {
     let repo = TestRepo::new().file("a/x", "1").file("b/x", "1").file("top", "1").commit("first");
     repo.git(["sparse-checkout", "set", "--cone", "--sparse-index", "a"]);
     let opened = Repository::discover(repo.root()).unwrap();
-    let error = opened.changed_in_working_tree().unwrap_err().to_string();
+    let error = opened.changed_in_working_tree().unwrap_err().advice();
     assert!(error.contains("--no-sparse-index"), "{error}");
 }

@@ -3,6 +3,7 @@
 use std::io::Read as _;
 
 use bstr::BStr;
+use dtbuild::error::Failure as _;
 use dtbuild::git::{CommitTree, GitError, Repository};
 use dtbuild_content::snapshot::Snapshot;
 use dtbuild_content::tree::{Everything, Filter, Kind, Tree as _};
@@ -26,7 +27,7 @@ fn snapshot(repo: &TestRepo, folder: &str, filter: &impl Filter) -> Result<Snaps
 }
 
 fn refusal(repo: &TestRepo, folder: &str) -> String {
-    snapshot(repo, folder, &Everything).err().unwrap().to_string()
+    snapshot(repo, folder, &Everything).err().unwrap().advice()
 }
 
 fn read_file(repo: &TestRepo, path: &str) -> Result<Option<Vec<u8>>, GitError> {

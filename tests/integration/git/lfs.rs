@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use dtbuild::error::Failure as _;
 use dtbuild::git::GitError;
 use dtbuild_content::tree::Everything;
 use sha2::{Digest as _, Sha256};
@@ -137,12 +138,12 @@ fn content_that_was_not_fetched_is_refused_with_the_way_out() {
     let repo = sample();
     let error = commit_snapshot(&repo, &Everything).err().unwrap();
     assert!(
-        error.to_string().contains("keeps of `model.bin` is not in this clone; run `git lfs fetch`"),
+        error.advice().contains("keeps of `model.bin` is not in this clone; run `git lfs fetch`"),
         "{error}"
     );
     let error = disk_snapshot(&repo, &Everything).err().unwrap();
     assert!(matches!(&error, GitError::LfsPointer { path, .. } if path == "model.bin"), "{error}");
-    assert!(error.to_string().contains("run `git lfs pull`"), "{error}");
+    assert!(error.advice().contains("run `git lfs pull`"), "{error}");
     assert!(agree(&repo, &Without(&["model.bin"])).contains_key(&b"a"[..]));
 }
 
@@ -184,7 +185,7 @@ fn submodules_have_stores_of_their_own() {
     let source = format!("file://{}", library.root().display());
     repo.git(["submodule", "--quiet", "add", &source, "lib"]);
     let repo = repo.commit("second");
-    let error = commit_snapshot(&repo, &Everything).err().unwrap().to_string();
+    let error = commit_snapshot(&repo, &Everything).err().unwrap().advice();
     assert!(error.contains("`lib/model.bin`") && error.contains("`git -C lib lfs fetch`"), "{error}");
     let repo = fetched(repo, ".git/modules/lib/lfs", CONTENT).file("lib/model.bin", CONTENT);
     assert_eq!(agree(&repo, &Everything)[&b"lib/model.bin"[..]].1, CONTENT);

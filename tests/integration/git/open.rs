@@ -1,6 +1,7 @@
 //! Opening repositories, and facts about them: head, revisions, remote, times.
 
 use bstr::BStr;
+use dtbuild::error::Failure as _;
 use dtbuild::git::{CommitId, GitError, Head, MissingReason, Presence, Repository};
 
 use crate::support::repo::TestRepo;
@@ -31,7 +32,7 @@ fn repository_without_commits_has_no_head() {
     let repo = TestRepo::new();
     assert_eq!(open(&repo).head().unwrap(), None);
     let error = open(&repo).resolve("HEAD").unwrap_err();
-    assert_eq!(error.to_string(), "`HEAD` names no commit; the repository has no commits yet");
+    assert_eq!(error.advice(), "`HEAD` names no commit; the repository has no commits yet");
 }
 
 #[test]
@@ -74,7 +75,7 @@ fn revisions_resolve_as_git_resolves_them() {
 fn unknown_revision_says_what_to_do() {
     let repo = TestRepo::new().file("a", "1").commit("first");
     repo.git(["remote", "add", "origin", "https://example.com/a.git"]);
-    let error = |revision: &str| open(&repo).resolve(revision).unwrap_err().to_string();
+    let error = |revision: &str| open(&repo).resolve(revision).unwrap_err().advice();
     assert_eq!(error("origin/x"), "`origin/x` names no commit; fetch it with `git fetch origin x`");
     assert!(error("typo").contains("check the spelling"), "{}", error("typo"));
     for revision in ["", "HEAD:a", "HEAD~5", "main..HEAD", &"0".repeat(40)] {
@@ -92,7 +93,7 @@ fn missing_commits_are_told_apart() {
     let missing = Presence::Missing { reason: MissingReason::Shallow };
     assert_eq!(opened.has_commit(first).unwrap(), missing);
     assert_eq!(opened.has_commit(id(&repo.head())).unwrap(), Presence::Known);
-    assert!(opened.resolve("HEAD~1").unwrap_err().to_string().contains("shallow"));
+    assert!(opened.resolve("HEAD~1").unwrap_err().advice().contains("shallow"));
 
     let never = id(&"1".repeat(40));
     let missing = Presence::Missing { reason: MissingReason::NotFetched };
@@ -117,7 +118,7 @@ fn bare_repository_opens_and_its_work_tree_too() {
     let bare = repo.cloned(&["--bare"]);
     let opened = Repository::discover(bare.root()).unwrap();
     assert_eq!(opened.resolve("main").unwrap(), id(&repo.head()));
-    let error = opened.root().unwrap_err().to_string();
+    let error = opened.root().unwrap_err().advice();
     assert!(error.ends_with("has no work tree; make one with `git worktree add`"), "{error}");
 
     let place = tempfile::tempdir().unwrap();
@@ -137,14 +138,14 @@ fn sha256_repository_opens() {
 #[test]
 fn reftable_and_unknown_extensions_are_refused() {
     let repo = TestRepo::init(&["--ref-format=reftable"]).file("a", "1").commit("first");
-    let error = Repository::discover(repo.root()).err().unwrap().to_string();
+    let error = Repository::discover(repo.root()).err().unwrap().advice();
     assert!(error.contains("`reftable`") && error.contains("git refs migrate"), "{error}");
 
     let repo = TestRepo::new().file("a", "1").commit("first");
     repo.git(["config", "core.repositoryFormatVersion", "1"]);
     assert!(Repository::discover(repo.root()).is_ok());
     repo.git(["config", "extensions.shinyThing", "true"]);
-    let error = Repository::discover(repo.root()).err().unwrap().to_string();
+    let error = Repository::discover(repo.root()).err().unwrap().advice();
     assert!(error.to_lowercase().contains("the extension `shinything`"), "{error}");
 }
 

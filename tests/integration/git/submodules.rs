@@ -1,5 +1,6 @@
 //! Submodules: a commit in the key, a folder of files in the build.
 
+use dtbuild::error::Failure as _;
 use dtbuild::git::GitError;
 use dtbuild_content::ignore::Rules;
 use dtbuild_content::tree::{Everything, Kind};
@@ -76,7 +77,7 @@ fn key_is_the_same_where_nothing_is_checked_out_and_the_build_says_what_to_do() 
         assert_eq!(digest, commit_digest(&repo, &Everything));
     }
     for result in [commit_snapshot(&clone, &Everything), disk_snapshot(&clone, &Everything)] {
-        let error = result.err().unwrap().to_string();
+        let error = result.err().unwrap().advice();
         assert!(error.contains("of the submodule `vendor/lib` is not on this machine"), "{error}");
         assert!(error.contains("run `git submodule update --init vendor/lib`,"), "{error}");
     }
@@ -84,7 +85,7 @@ fn key_is_the_same_where_nothing_is_checked_out_and_the_build_says_what_to_do() 
 
     clone.git(["submodule", "--quiet", "update", "--init"]);
     for result in [commit_snapshot(&clone, &Everything), disk_snapshot(&clone, &Everything)] {
-        let error = result.err().unwrap().to_string();
+        let error = result.err().unwrap().advice();
         assert!(error.contains("run `git -C vendor/lib submodule update --init inner`,"), "{error}");
     }
     clone.git(["submodule", "--quiet", "update", "--init", "--recursive"]);
@@ -152,7 +153,7 @@ fn commit_that_was_not_fetched_is_named() {
     repo.git(["commit", "--quiet", "--message", "third"]);
     let error = commit_snapshot(&repo, &Everything).err().unwrap();
     assert!(matches!(&error, GitError::Submodule { cloned: true, .. }), "{error}");
-    assert!(error.to_string().contains(&format!("`git -C vendor/lib fetch origin {id}`")), "{error}");
+    assert!(error.advice().contains(&format!("`git -C vendor/lib fetch origin {id}`")), "{error}");
 }
 
 #[test]

@@ -6,6 +6,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::time::{Duration, SystemTime};
 
 use bstr::{BStr, BString};
+use dtbuild::error::Failure as _;
 use dtbuild::git::{GitError, Repository};
 use dtbuild_content::snapshot::Snapshot;
 use dtbuild_content::tree::{ContentId, Everything, Filter, Kind};
@@ -226,7 +227,7 @@ fn special_files_are_refused_where_they_count() {
     let status = std::process::Command::new("mkfifo").arg(repo.path("pipe")).status();
     assert!(status.unwrap().success());
     let _socket = std::os::unix::net::UnixListener::bind(repo.path("socket")).unwrap();
-    let error = disk(&repo, "", &Everything).err().unwrap().to_string();
+    let error = disk(&repo, "", &Everything).err().unwrap().advice();
     assert!(error.starts_with("`pipe` is a named pipe"), "{error}");
     assert_eq!(on_disk_with(&repo, &Without(&["pipe"])), committed(&repo, "HEAD"));
 }

@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use dtbuild::config::Network;
 use dtbuild::engine::EngineError;
 use dtbuild::engine::docker::Docker;
+use dtbuild::error::Failure as _;
 use dtbuild::events::{Event, StepState};
 use dtbuild_content::tree::Kind;
 
@@ -89,7 +90,7 @@ impl Oracle {
             };
             let place = blamed(&error, &open_cases).map(|place| open[place]);
             let place = place.unwrap_or_else(|| panic!("of which case is this told? {error:?}\n{text}"));
-            outcomes[place].failure = Some(error.to_string());
+            outcomes[place].failure = Some(error.advice());
         }
     }
 
@@ -105,7 +106,7 @@ impl Oracle {
         let (result, events) = build(&self.docker, &request).await;
         let ran = ran(&events).contains(case.name.as_str());
         if let Err(error) = result {
-            return Outcome { ran, failure: Some(error.to_string()), image: None };
+            return Outcome { ran, failure: Some(error.advice()), image: None };
         }
         let name = request.names[0].to_string();
         let image = self.images.inspect_image(&name).await.unwrap().id;

@@ -1,0 +1,167 @@
+//! Failures as the user meets them: a code, a message, its causes, a hint. Start with [`Error`].
+//!
+//! Modules have error types of their own. Each implements [`Failure`], which gives it a code and a hint, and so turns
+//! into an [`Error`] by itself.
+
+use std::error::Error as StdError;
+use std::fmt;
+
+mod code;
+
+pub use code::Code;
+
+/// The kinds of failure. The numbers are the program's exit codes and part of the interface.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Kind {
+    /// An image could not be built.
+    Image = 1,
+    /// The command line, `build.toml`, a Dockerfile or `build.lock` is wrong.
+    Usage = 2,
+    /// The engine, a registry, git or the record store is not usable.
+    Environment = 3,
+    /// The deployment failed.
+    Deployment = 4,
+    /// Somebody else deploys to the environment.
+    LeaseHeld = 5,
+    /// The user ended the run.
+    Interrupted = 130,
+}
+
+/// A failure that ends the program.
+#[derive(Debug)]
+pub struct Error {
+    /// The name of the failure for programs.
+    pub code: Code,
+    /// What failed and why.
+    pub message: String,
+    /// What caused it, nearest first.
+    pub causes: Vec<String>,
+    /// What to do.
+    pub hint: Option<String>,
+}
+
+/// The result of what may end the program.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// An error of a module, with what a user or a program needs besides the message.
+pub trait Failure: StdError + 'static {
+    /// The name of the failure for programs.
+    fn code(&self) -> Code;
+
+    /// What to do about the failure; not part of the message.
+    fn hint(&self) -> Option<String> {
+        None
+    }
+
+    /// The message and the hint in one text, for where there is room for one.
+    fn advice(&self) -> String {
+        joined(&self.to_string(), self.hint().as_deref())
+    }
+}
+
+impl Error {
+    /// A failure with a message. A [`Kind`] stands for the general code of that kind.
+    pub fn new(code: impl Into<Code>, message: impl Into<String>) -> Self {
+        Self { code: code.into(), message: message.into(), causes: Vec::new(), hint: None }
+    }
+
+    /// The failure with what to do about it, on a line below an earlier hint.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        let hint = hint.into();
+        self.hint = Some(match self.hint {
+            Some(earlier) => format!("{earlier}\n{hint}"),
+            None => hint,
+        });
+        self
+    }
+
+    /// The message and the hint in one text, for where there is room for one.
+    #[must_use]
+    pub fn advice(&self) -> String {
+        joined(&self.message, self.hint.as_deref())
+    }
+
+    /// The program's exit code.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        self.code.kind() as u8
+    }
+}
+
+fn joined(message: &str, hint: Option<&str>) -> String {
+    hint.map_or_else(|| message.to_owned(), |hint| format!("{message}; {hint}"))
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.message)
+    }
+}
+
+impl StdError for Error {}
+
+/// The failure of a module with the errors below it as causes. A cause whose text its parent repeats is left out.
+impl<E: Failure> From<E> for Error {
+    fn from(error: E) -> Self {
+        let mut this = Self { hint: error.hint(), ..Self::new(error.code(), error.to_string()) };
+        let mut last = this.message.clone();
+        let mut source = error.source();
+        while let Some(cause) = source {
+            let text = cause.to_string();
+            if !last.contains(&text) {
+                this.causes.push(text.clone());
+                last = text;
+            }
+            source = cause.source();
+        }
+        this
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    enum Sample {
+        #[error("cannot read `a`: {0}")]
+        Repeating(#[source] std::io::Error),
+        #[error("cannot read `a`")]
+        Silent(#[source] std::io::Error),
+    }
+
+    impl Failure for Sample {
+        fn code(&self) -> Code {
+            Code::FileUnreadable
+        }
+
+        fn hint(&self) -> Option<String> {
+            matches!(self, Self::Silent(_)).then(|| "make it readable".to_owned())
+        }
+    }
+
+    fn denied() -> std::io::Error {
+        std::io::Error::other("denied")
+    }
+
+    #[test]
+    fn an_error_takes_code_causes_and_hint_from_the_failure_of_a_module() {
+        let error = Error::from(Sample::Silent(denied()));
+        assert_eq!((error.code, error.exit_code()), (Code::FileUnreadable, 3));
+        assert_eq!(
+            (error.message.as_str(), error.hint.as_deref()),
+            ("cannot read `a`", Some("make it readable"))
+        );
+        assert_eq!(error.causes, ["denied"]);
+        assert_eq!(error.advice(), "cannot read `a`; make it readable");
+        assert_eq!(Sample::Silent(denied()).advice(), error.advice());
+    }
+
+    #[test]
+    fn a_cause_that_the_message_repeats_is_left_out() {
+        let error = Error::from(Sample::Repeating(denied()));
+        assert_eq!((error.causes, error.hint), (Vec::new(), None));
+    }
+}

@@ -1,0 +1,106 @@
+//! The codes of failures of git, and the hints to them.
+
+use bstr::{BStr, BString, ByteSlice as _};
+
+use super::GitError;
+use crate::error::{Code, Failure};
+
+/// The hint where git itself can say more.
+const STATUS: &str = "does `git status` work there?";
+/// The hint where a part of the repository may be damaged.
+const CHECK: &str = "check the repository with `git fsck`";
+
+impl Failure for GitError {
+    fn code(&self) -> Code {
+        match self {
+            Self::NotARepository { .. } => Code::RepositoryMissing,
+            Self::ForeignOwner { .. }
+            | Self::UnsupportedFormat { .. }
+            | Self::Open { .. }
+            | Self::NoWorkTree { .. }
+            | Self::BrokenObject { .. }
+            | Self::BrokenIndex { .. }
+            | Self::BrokenAttributes { .. }
+            | Self::Status { .. }
+            | Self::BrokenTree { .. }
+            | Self::BrokenReference { .. } => Code::RepositoryUnusable,
+            Self::UnknownRevision { .. } => Code::RevisionUnknown,
+            Self::MissingCommit { .. } | Self::MissingObject { .. } => Code::CommitMissing,
+            Self::OutsideRepository { .. }
+            | Self::LeavesRepository { .. }
+            | Self::LinkLoop { .. }
+            | Self::TooLarge { .. } => Code::PathInvalid,
+            Self::LfsPointer { .. }
+            | Self::LfsMissing { .. }
+            | Self::StrayPointer { .. }
+            | Self::Filtered { .. }
+            | Self::Submodule { .. } => Code::ContentUnavailable,
+            Self::Unreadable { .. } | Self::Changed { .. } | Self::SpecialFile { .. } => Code::FileUnreadable,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::NotARepository { .. } => "run inside a checkout, or `git init` first".to_owned(),
+            Self::ForeignOwner { path } => {
+                format!("if you trust it, `git config --global --add safe.directory {}`", path.display())
+            }
+            Self::UnsupportedFormat { hint, .. } => (*hint).to_owned(),
+            Self::Open { .. } | Self::BrokenIndex { .. } => STATUS.to_owned(),
+            Self::NoWorkTree { .. } => "make one with `git worktree add`".to_owned(),
+            Self::OutsideRepository { .. } => "use a folder inside it".to_owned(),
+            Self::UnknownRevision { hint, .. } => hint.clone(),
+            Self::MissingCommit { reason, .. } => reason.way_out().to_owned(),
+            Self::MissingObject { .. } => {
+                "complete a partial clone with `git fetch --refetch --no-filter`, and check any other with `git fsck`"
+                    .to_owned()
+            }
+            Self::BrokenObject { .. } | Self::BrokenTree { .. } | Self::BrokenReference { .. } => {
+                CHECK.to_owned()
+            }
+            Self::LeavesRepository { .. } => "replace the link with what it names".to_owned(),
+            Self::LinkLoop { .. } => "do two of them name each other?".to_owned(),
+            Self::TooLarge { .. } => "is it the right file?".to_owned(),
+            Self::LfsPointer { repository, .. } => {
+                format!("run `{} lfs pull`, or leave it out with `.dockerignore`", git(repository))
+            }
+            Self::LfsMissing { repository, .. } => {
+                format!("run `{} lfs fetch`, or leave the file out with `.dockerignore`", git(repository))
+            }
+            Self::StrayPointer { .. } => {
+                "add that, build the disk with `source = \"worktree\"`, or leave the file out with `.dockerignore`"
+                    .to_owned()
+            }
+            Self::Filtered { .. } => {
+                "build the disk with `source = \"worktree\"`, or leave it out with `.dockerignore`".to_owned()
+            }
+            Self::Submodule { path, repository, commit, cloned } => {
+                let update =
+                    format!("run `{} submodule update --init {}`", git(repository), inside(path, repository));
+                let fetch = format!(
+                    ", or `git -C {path} fetch origin {commit}` for another commit than the one checked out"
+                );
+                let fetch = if *cloned { fetch } else { String::new() };
+                format!("{update}{fetch}, or leave it out with `.dockerignore`")
+            }
+            Self::Unreadable { .. } => "make it readable, or leave it out with `.dockerignore`".to_owned(),
+            Self::Changed { .. } => "build again when nothing writes to it".to_owned(),
+            Self::SpecialFile { .. } => "leave it out with `.dockerignore`".to_owned(),
+            Self::BrokenAttributes { path, .. } => format!("does `git check-attr --all {path}` work?"),
+            Self::Status { .. } => "does `git status` work? (a sparse index is made a full one by \
+                 `git sparse-checkout reapply --no-sparse-index`)"
+                .to_owned(),
+        })
+    }
+}
+
+/// The `git` program in a submodule, or in the repository itself.
+fn git(repository: &BString) -> String {
+    if repository.is_empty() { "git".to_owned() } else { format!("git -C {repository}") }
+}
+
+/// A path from the root of the repository that it is in.
+fn inside<'a>(path: &'a BString, repository: &BString) -> &'a BStr {
+    let rest = path.strip_prefix(repository.as_slice()).unwrap_or(path);
+    rest.strip_prefix(b"/").unwrap_or(rest).as_bstr()
+}

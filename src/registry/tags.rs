@@ -3,7 +3,7 @@
 use reqwest::header::LINK;
 use serde::Deserialize;
 
-use super::{Call, Kind, Method, Peer, Registry, RegistryError, Repository, Scope, StatusCode};
+use super::{Call, Kind, Method, Registry, RegistryError, Repository, Scope, StatusCode};
 
 /// How many tags are asked for at a time.
 const PAGE: &str = "1000";
@@ -25,7 +25,7 @@ impl Registry {
     pub async fn tags(&self, repository: &Repository) -> Result<Vec<String>, RegistryError> {
         let listed = async {
             let host = self.host(repository)?;
-            let invalid = |reason: String| Kind::Invalid { peer: Peer::registry(&host.name), reason };
+            let invalid = |reason: &str| Kind::invalid(&host.name, reason);
             let mut tags: Vec<String> = Vec::new();
             for _ in 0..PAGES_LIMIT {
                 let mut url = host.address(&format!("{}/tags/list", repository.path()));
@@ -41,15 +41,15 @@ impl Registry {
                 if answer.status == StatusCode::NOT_FOUND {
                     return Ok(tags);
                 }
-                let page: Page = serde_json::from_slice(&answer.body)
-                    .map_err(|_| invalid("no list of tags".to_owned()))?;
+                let page: Page =
+                    serde_json::from_slice(&answer.body).map_err(|_| invalid("no list of tags"))?;
                 tags.extend(page.tags.unwrap_or_default());
                 // By the distribution specification, a page that is not the last one links to the next.
                 if !answer.headers.contains_key(LINK) {
                     return Ok(tags);
                 }
             }
-            Err(invalid(format!("`{repository}` has more than {PAGES_LIMIT} pages of tags")))
+            Err(invalid("more than a hundred pages of tags"))
         };
         listed.await.map_err(|kind: Kind| kind.during(format!("list the tags of `{repository}`")))
     }

@@ -62,8 +62,12 @@ fn imports_run_downwards() {
 #[test]
 fn commands_are_imported_by_main_alone() {
     let of_commands = |import: &&Import| import.to_room() == "commands" && import.from_room() != "commands";
-    let wrong: Vec<String> =
-        imports().iter().filter(of_commands).filter(|import| import.from_room() != "main").map(told).collect();
+    let wrong: Vec<String> = imports()
+        .iter()
+        .filter(of_commands)
+        .filter(|import| import.from_room() != "main")
+        .map(told)
+        .collect();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
@@ -72,7 +76,8 @@ fn nothing_below_the_commands_names_the_command_line() {
     let knows = |import: &Import| import.names("clap") || import.to_room() == "cli";
     let above = ["main", "commands", "cli"];
     let below = |import: &&Import| !above.contains(&import.from_room().as_str());
-    let wrong: Vec<String> = imports().iter().filter(below).filter(|import| knows(import)).map(told).collect();
+    let wrong: Vec<String> =
+        imports().iter().filter(below).filter(|import| knows(import)).map(told).collect();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 

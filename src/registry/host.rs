@@ -1,12 +1,13 @@
 //! Where a registry is reached: [`Host`], and which hosts may be spoken to without TLS.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use reqwest::Url;
 
 use super::error::Kind;
+pub(super) use crate::loopback::is_loopback;
+use crate::loopback::without_port;
 
 /// A registry, or a mirror of one.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -85,23 +86,9 @@ pub(super) fn may_be_plain(authority: &str, insecure: &[String]) -> bool {
     is_loopback(host) || insecure.iter().any(|named| named == authority || named == host)
 }
 
-/// Whether the host is this machine, so that neither TLS nor a proxy has a place between.
-pub(super) fn is_loopback(host: &str) -> bool {
-    let host = without_port(host);
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    host == "localhost" || bare.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
-}
-
 /// Whether a registry's name means Docker Hub.
 pub(super) fn is_docker_hub(name: &str) -> bool {
     matches!(name, "docker.io" | "index.docker.io" | "registry-1.docker.io")
-}
-
-fn without_port(authority: &str) -> &str {
-    match authority.rsplit_once(':') {
-        Some((host, port)) if !port.contains(']') && (host.ends_with(']') || !host.contains(':')) => host,
-        _ => authority,
-    }
 }
 
 #[cfg(test)]

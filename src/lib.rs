@@ -22,6 +22,7 @@
 //! | [`ui`] | all that is printed: progress on stderr, results on stdout | |
 //! | `credentials` | what `docker login` stored, for registries and engines | edge |
 //! | `process` | a program run with all that it starts | |
+//! | `inert` | text from outside, for terminals and CI systems | core |
 //! | `loopback` | which addresses are this machine's own | core |
 //! | `parallel` | work shared out over the machine's cores | core |
 //! | [`error`] | kinds of failure and their exit codes | |
@@ -45,6 +46,7 @@ pub mod events;
 pub mod execute;
 pub mod gather;
 pub mod git;
+mod inert;
 mod loopback;
 mod parallel;
 pub mod plan;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use dtbuild_content::fingerprint::Fingerprint;
 
 use crate::config::{EnvironmentName, ImageName};
 use crate::engine::{Archive, ArchiveKind, SILENCE_LIMIT};
@@ -42,9 +43,9 @@ pub struct Cli {
 }
 
 impl Cli {
-    /// Reads the command line; ends the program where that asks for help, or is wrong.
+    /// Reads the command line for a program of this `code`; ends the program where that asks for help, or is wrong.
     #[must_use]
-    pub fn read() -> Self {
+    pub fn read(code: Fingerprint) -> Self {
         let mut command = Self::command();
         let matches = command.get_matches_mut();
         if let (Some(name), Some(option)) = (matches.subcommand_name(), of_the_cd_step(&matches)) {
@@ -52,7 +53,9 @@ impl Cli {
                 format!("`--{option}` stands before `{name}`; write the options of `{name}` after it");
             command.error(ErrorKind::ArgumentConflict, message).exit();
         }
-        Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+        let mut cli = Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+        cli.global.code = code;
+        cli
     }
 }
 
@@ -104,6 +107,9 @@ pub struct Global {
     /// Of a preview: print where the time went, and the peak memory (on stderr)
     #[arg(long, global = true)]
     pub timings: bool,
+    /// The code that earlier runs have to be of, for what they found out to count.
+    #[arg(skip = Fingerprint::of(""))]
+    pub code: Fingerprint,
 }
 
 /// What to plan for.

@@ -22,6 +22,8 @@
 //! | [`ui`] | all that is printed: progress on stderr, results on stdout | |
 //! | `credentials` | what `docker login` stored, for registries and engines | edge |
 //! | `process` | a program run with all that it starts | |
+//! | `inert` | text from outside, for terminals and CI systems | core |
+//! | `loopback` | which addresses are this machine's own | core |
 //! | `parallel` | work shared out over the machine's cores | core |
 //! | [`error`] | kinds of failure and their exit codes | |
 //! | [`reference`](mod@reference) | names of things in registries | core |
@@ -45,6 +47,8 @@ pub mod execute;
 pub mod gather;
 pub mod git;
 mod http;
+mod inert;
+mod loopback;
 mod parallel;
 pub mod plan;
 mod platform;

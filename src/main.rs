@@ -2,6 +2,9 @@
 
 use std::process::ExitCode;
 
+use dtbuild_content::fingerprint::Fingerprint;
+
 fn main() -> ExitCode {
-    ExitCode::from(dtbuild::commands::main(&dtbuild::cli::Cli::read()))
+    let code = Fingerprint::of(env!("DTBUILD_FINGERPRINT"));
+    ExitCode::from(dtbuild::commands::main(&dtbuild::cli::Cli::read(code)))
 }

@@ -12,6 +12,7 @@ use std::time::SystemTime;
 
 use criterion::{BatchSize, Criterion, Throughput};
 use dtbuild::git::Repository;
+use dtbuild_content::fingerprint::Fingerprint;
 use dtbuild_content::tree::Everything;
 use gix::hash::Kind;
 use sha2::{Digest as _, Sha256};
@@ -83,7 +84,8 @@ fn changed(file: &Path) -> Repository {
     let opened = File::options().write(true).open(file);
     let touched = opened.and_then(|file| file.set_modified(SystemTime::now()));
     touched.unwrap_or_else(|error| panic!("{error}"));
-    Repository::discover(file.parent().unwrap_or(file)).unwrap_or_else(|error| panic!("{error}"))
+    Repository::discover(file.parent().unwrap_or(file), Fingerprint::of("benches"))
+        .unwrap_or_else(|error| panic!("{error}"))
 }
 
 fn identify(repository: &Repository) -> Outcome<String> {

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use dtbuild::git::{CommitId, Repository};
+use dtbuild_content::fingerprint::Fingerprint;
 
 use crate::Outcome;
 use crate::monorepo::{BASE, Monorepo, Size};
@@ -17,7 +18,7 @@ impl Fixture {
     /// Generates it, unless an earlier run did.
     pub(crate) fn make() -> Outcome<Self> {
         let monorepo = Monorepo::make(Path::new(env!("CARGO_TARGET_TMPDIR")), Size::new(20, 10_000, 10))?;
-        let repository = Repository::discover(&monorepo.path)?;
+        let repository = Repository::discover(&monorepo.path, Fingerprint::of("benches"))?;
         Ok(Self { base: repository.resolve(BASE)?, repository })
     }
 

@@ -13,7 +13,7 @@ use crate::workspace::{Location, Workspace};
 /// The place of the repository.
 pub(super) fn location(global: &Global) -> Location {
     let directory = global.directory.clone().unwrap_or_else(|| ".".into());
-    Location { directory, registry: global.registry.clone() }
+    Location { directory, registry: global.registry.clone(), code: global.code }
 }
 
 /// The workspace at the commit, or on the disk, that the command line asks for.

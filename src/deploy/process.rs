@@ -15,6 +15,7 @@ use tokio::time::Instant;
 use super::release::ReleaseFiles;
 use super::{DeployError, Deployment};
 use crate::events::{Event, EventSink};
+use crate::inert;
 use crate::process::child::Running;
 
 /// How long its output may stay open after it ended: something that it left behind may hold it for ever.
@@ -157,28 +158,8 @@ impl<R: AsyncRead + Unpin> Lines<R> {
 
     fn take(&mut self) -> String {
         let bytes = std::mem::take(&mut self.line);
-        printable(&String::from_utf8_lossy(&bytes))
+        inert::plain(&String::from_utf8_lossy(&bytes)).into_owned()
     }
-}
-
-/// A line without what would move a terminal's cursor: escape sequences and control characters.
-fn printable(line: &str) -> String {
-    let mut characters = line.chars().peekable();
-    let mut kept = String::with_capacity(line.len());
-    while let Some(c) = characters.next() {
-        match c {
-            '\u{1b}' if characters.peek() == Some(&'[') => {
-                characters.next();
-                // ECMA-48, 5.4: parameters and intermediates, and then one final byte.
-                while characters.next_if(|c| matches!(c, ' '..='?')).is_some() {}
-                characters.next_if(|c| matches!(c, '@'..='~'));
-            }
-            '\t' => kept.push(' '),
-            c if c.is_control() => {}
-            c => kept.push(c),
-        }
-    }
-    kept
 }
 
 /// The file of a program: on the `PATH` when it is a bare name, else from the root.
@@ -207,11 +188,6 @@ fn describe(status: ExitStatus) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn no_line_moves_the_cursor() {
-        assert_eq!(printable("\u{1b}[1;31mred\u{1b}[0m\r\u{7} \u{1b}]0;t\u{7}end\tx"), "red ]0;tend x");
-    }
 
     #[tokio::test]
     async fn lines_are_bounded_and_the_last_needs_no_end() {

@@ -57,7 +57,7 @@ fn repository(location: &Location, findings: &mut Vec<Finding>) -> bool {
             "install it: dtbuild reads repositories by itself, but cannot fetch what a clone lacks",
         )),
     }
-    let repository = match Repository::discover(&location.directory) {
+    let repository = match Repository::discover(&location.directory, location.code) {
         Ok(repository) => repository,
         Err(error) => {
             findings.push(failed("repository", &error.into()));

@@ -55,7 +55,7 @@ impl ContextFolder {
                 hasher.update(&(bytes.len() as u64).to_le_bytes()).update(bytes);
             };
             field(&entry.path);
-            field(format!("{:?}", entry.kind).as_bytes());
+            field(&[entry.kind.code()]);
             field(entry.id.as_bytes());
         }
         let mut tag = hasher.finalize().to_hex()[..40].to_owned();

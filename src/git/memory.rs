@@ -5,14 +5,15 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
+use dtbuild_content::fingerprint::Fingerprint;
 use dtbuild_content::memo::Memo;
 use dtbuild_content::tree::{ContentId, Node};
 
 use super::disk::DiskMemory;
 use super::{CommitId, GitError};
 
-/// The path of the memo from the git folder that linked work trees share.
-const MEMO: &str = "dtbuild/memo";
+/// The folder of the memo and the stat cache, in a git folder.
+pub(super) const FOLDER: &str = "dtbuild";
 
 /// The largest file that is kept, in bytes: ignore files and Dockerfiles are smaller.
 const SMALL_FILE: usize = 16 * 1024;
@@ -48,7 +49,9 @@ impl Bodies {
 
 /// The memory of a repository.
 pub(super) struct Memory {
-    memo_path: PathBuf,
+    /// The code that earlier runs have to be of, for what they found out to count.
+    pub(super) code: Fingerprint,
+    folder: PathBuf,
     memo: OnceLock<Memo>,
     /// The trees of folders above contexts, most of which every image needs.
     trees: Mutex<HashMap<ContentId, Names>>,
@@ -64,9 +67,10 @@ pub(super) struct Memory {
 
 impl Memory {
     /// An empty memory; `common` is the git folder that linked work trees share.
-    pub(super) fn new(common: &Path) -> Self {
+    pub(super) fn new(common: &Path, code: Fingerprint) -> Self {
         Self {
-            memo_path: common.join(MEMO),
+            code,
+            folder: common.join(FOLDER),
             memo: OnceLock::new(),
             trees: Mutex::default(),
             bodies: Mutex::default(),
@@ -78,7 +82,7 @@ impl Memory {
 
     /// The memo of earlier runs, opened when it is first needed.
     pub(super) fn memo(&self) -> &Memo {
-        self.memo.get_or_init(|| Memo::open(&self.memo_path))
+        self.memo.get_or_init(|| Memo::open(&self.folder, &self.code))
     }
 
     /// Stores the memo and the stat cache. A failure costs the next run time, and nothing else.

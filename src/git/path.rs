@@ -1,17 +1,7 @@
 //! Paths inside a repository: bytes, relative to a folder, names joined by `/`; the folder itself is the empty path.
 
-use bstr::{BStr, BString, ByteSlice as _, ByteVec as _};
-
-/// The path of `name` in `folder`.
-pub(super) fn join(folder: &BStr, name: &BStr) -> BString {
-    let mut path = Vec::with_capacity(folder.len() + 1 + name.len());
-    path.push_str(folder);
-    if !folder.is_empty() {
-        path.push(b'/');
-    }
-    path.push_str(name);
-    path.into()
-}
+use bstr::{BStr, BString, ByteSlice as _};
+pub(super) use dtbuild_content::path::join;
 
 /// The path of the folder that holds `path`, and the last name of `path`.
 pub(super) fn split(path: &BStr) -> (&BStr, &BStr) {

@@ -5,6 +5,7 @@ use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use bstr::{BString, ByteVec as _};
+use dtbuild_content::fingerprint::Fingerprint;
 use dtbuild_content::memo::Memo;
 use gix::sec::trust::Mapping;
 
@@ -45,11 +46,11 @@ const KNOWN_EXTENSIONS: &[&str] = &[
 
 impl Repository {
     /// Opens the repository that holds the folder `dir`, as the `git` program run there would find it:
-    /// `GIT_DIR`, `GIT_WORK_TREE` and `safe.directory` count.
+    /// `GIT_DIR`, `GIT_WORK_TREE` and `safe.directory` count. What earlier runs of the same `code` found out counts as well.
     ///
     /// # Errors
     /// When no repository holds the folder, when git would refuse the repository, or when its format cannot be read.
-    pub fn discover(dir: &Path) -> Result<Self, GitError> {
+    pub fn discover(dir: &Path, code: Fingerprint) -> Result<Self, GitError> {
         let dir = dir.canonicalize().map_err(|source| GitError::unreadable(dir, source))?;
         let mut trust = Mapping::<gix::open::Options>::default();
         trust.full = trust.full.bail_if_untrusted(true).lossy_config(true);
@@ -65,18 +66,18 @@ impl Repository {
             Some(root) => Some(root.canonicalize().map_err(|source| GitError::unreadable(root, source))?),
             None => None,
         };
-        let memory = Arc::new(Memory::new(inner.common_dir()));
+        let memory = Arc::new(Memory::new(inner.common_dir(), code));
         Ok(Self { inner, root, memory, objects: OnceCell::new() })
     }
 
     /// Opens the repository whose checkout or git folder `dir` is, on the terms of [`Repository::discover`].
-    pub(super) fn at(dir: &Path) -> Result<Self, GitError> {
-        Self::open(dir, gix::open::Options::default(), true)
+    pub(super) fn at(dir: &Path, code: Fingerprint) -> Result<Self, GitError> {
+        Self::open(dir, code, gix::open::Options::default(), true)
     }
 
     /// Opens the git folder `dir` for its objects alone: its work tree may be missing, or belong to another user.
-    pub(super) fn at_git_folder(dir: &Path) -> Result<Self, GitError> {
-        Self::at(dir).or_else(|error| {
+    pub(super) fn at_git_folder(dir: &Path, code: Fingerprint) -> Result<Self, GitError> {
+        Self::at(dir, code).or_else(|error| {
             // A missing work tree counts as foreign; the owner of the git folder is what matters here.
             let owned = gix::sec::identity::is_path_owned_by_current_user(dir).unwrap_or(false);
             if !owned || !matches!(error, GitError::ForeignOwner { .. }) {
@@ -84,11 +85,16 @@ impl Repository {
             }
             // Trusted for objects alone, large ones included.
             let unlimited = ["gitoxide.objects.allocLimitIfReducedTrust=0"];
-            Self::open(dir, gix::open::Options::default().config_overrides(unlimited), false)
+            Self::open(dir, code, gix::open::Options::default().config_overrides(unlimited), false)
         })
     }
 
-    fn open(dir: &Path, options: gix::open::Options, strict: bool) -> Result<Self, GitError> {
+    fn open(
+        dir: &Path,
+        code: Fingerprint,
+        options: gix::open::Options,
+        strict: bool,
+    ) -> Result<Self, GitError> {
         let options = options.bail_if_untrusted(strict).lossy_config(true);
         let inner = gix::ThreadSafeRepository::open_opts(dir, options)
             .map_err(|source| opening_error(dir.to_owned(), source))?
@@ -96,8 +102,13 @@ impl Repository {
         check_format(&inner)?;
         // A submodule that is not checked out has no work tree.
         let root = inner.workdir().and_then(|root| root.canonicalize().ok());
-        let memory = Arc::new(Memory::new(inner.common_dir()));
+        let memory = Arc::new(Memory::new(inner.common_dir(), code));
         Ok(Self { inner, root, memory, objects: OnceCell::new() })
+    }
+
+    /// The code that earlier runs have to be of, for what they found out to count.
+    pub(crate) fn code(&self) -> Fingerprint {
+        self.memory.code
     }
 
     /// The root of the work tree: absolute, without symbolic links.

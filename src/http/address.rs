@@ -1,8 +1,8 @@
-//! Addresses of servers: [`authority`], [`is_loopback`], and the [`PlainHosts`] that may be spoken to without TLS.
-
-use std::net::IpAddr;
+//! Addresses of servers: [`authority`], and the [`PlainHosts`] that may be spoken to without TLS.
 
 use reqwest::Url;
+
+use crate::loopback::{is_loopback, without_port};
 
 /// The hosts that may be spoken to without TLS: those of this machine, and those named here, with or without a port.
 #[derive(Clone, Debug, Default)]
@@ -30,20 +30,6 @@ impl PlainHosts {
 pub(crate) fn authority(url: &Url) -> String {
     let host = url.host_str().unwrap_or_default();
     url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
-}
-
-/// Whether a host, with or without a port, is this machine, so that neither TLS nor a proxy has a place between.
-pub(crate) fn is_loopback(host: &str) -> bool {
-    let host = without_port(host);
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    host == "localhost" || bare.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
-}
-
-fn without_port(authority: &str) -> &str {
-    match authority.rsplit_once(':') {
-        Some((host, port)) if !port.contains(']') && (host.ends_with(']') || !host.contains(':')) => host,
-        _ => authority,
-    }
 }
 
 #[cfg(test)]

@@ -7,9 +7,8 @@ use reqwest::header::{AUTHORIZATION, HeaderMap, LOCATION};
 use reqwest::{Method, Response, Url};
 
 use super::error::innermost;
-use super::{
-    Answer, HttpError, PlainHosts, Problem, Request, SMALL_ANSWER, authority, is_loopback, retry, tls,
-};
+use super::{Answer, HttpError, PlainHosts, Problem, Request, SMALL_ANSWER, authority, retry, tls};
+use crate::loopback::is_loopback;
 
 /// How long a connection may take to be made.
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);

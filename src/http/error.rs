@@ -74,13 +74,9 @@ pub(super) fn innermost(error: &dyn Error) -> (String, bool) {
 
 /// Text from elsewhere, fit for a terminal: without control characters and cut to `limit` characters.
 pub(crate) fn legible(text: &str, limit: usize) -> String {
-    let mut legible: String = text
-        .chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .take(limit)
-        .collect::<String>()
-        .trim()
-        .to_owned();
+    let text = text.replace(char::is_whitespace, " ");
+    let text = crate::inert::plain(text.trim());
+    let mut legible: String = text.chars().take(limit).collect();
     if text.chars().nth(limit).is_some() {
         legible.push('…');
     }
@@ -93,7 +89,7 @@ mod tests {
 
     #[test]
     fn text_from_elsewhere_cannot_move_the_cursor() {
-        assert_eq!(legible("\u{1b}[2Jgone\r\n", 20), "[2Jgone");
+        assert_eq!(legible("\u{1b}[2Jgone\r\nnow\n", 20), "gone  now");
         assert_eq!(legible("abcdef", 3), "abc…");
     }
 }

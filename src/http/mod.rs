@@ -14,7 +14,7 @@ mod error;
 mod retry;
 mod tls;
 
-pub(crate) use address::{PlainHosts, authority, is_loopback};
+pub(crate) use address::{PlainHosts, authority};
 pub(crate) use client::Client;
 pub(crate) use error::{HttpError, Problem, legible};
 pub(crate) use retry::retry_after;

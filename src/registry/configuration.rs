@@ -5,9 +5,10 @@
 //! <https://github.com/opencontainers/image-spec>, and Docker's own, which add ONBUILD.
 
 use std::collections::BTreeMap;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
+use dtbuild_content::draft;
+use dtbuild_content::fingerprint::{Fingerprint, OwnFolder};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde::{Deserialize, Serialize};
 
@@ -55,6 +56,7 @@ pub struct BaseImage {
 /// failure.
 #[derive(Clone, Debug)]
 pub struct ConfigCache {
+    own: OwnFolder,
     folder: PathBuf,
 }
 
@@ -196,10 +198,11 @@ impl From<Config> for ImageConfig {
 }
 
 impl ConfigCache {
-    /// The cache in a folder, which is made when something is to be kept.
+    /// The cache of this `code` in a folder, which is made when something is to be kept.
     #[must_use]
-    pub fn new(folder: &Path) -> Self {
-        Self { folder: folder.join("configurations") }
+    pub fn new(folder: &Path, code: Fingerprint) -> Self {
+        let own = code.folder(folder);
+        Self { folder: own.file("configurations"), own }
     }
 
     /// The configurations of these images: those that were read before, else asked for in parallel.
@@ -241,11 +244,9 @@ impl ConfigCache {
 
     fn keep(&self, image: &BaseImage, config: Option<&ImageConfig>) -> std::io::Result<()> {
         let content = serde_json::to_string(&config)?;
-        std::fs::create_dir_all(&self.folder)?;
-        let mut draft = tempfile::NamedTempFile::new_in(&self.folder)?;
-        write!(draft, "{}\n{content}", blake3::hash(content.as_bytes()).to_hex())?;
-        draft.persist(self.path(image)).map_err(|error| error.error)?;
-        Ok(())
+        let checksum = blake3::hash(content.as_bytes()).to_hex();
+        self.own.make()?;
+        draft::replace(&self.path(image), &[checksum.as_bytes(), b"\n", content.as_bytes()])
     }
 
     fn path(&self, image: &BaseImage) -> PathBuf {
@@ -294,7 +295,7 @@ mod tests {
     #[test]
     fn what_is_kept_counts_until_it_is_damaged() {
         let folder = tempfile::tempdir().unwrap();
-        let cache = ConfigCache::new(folder.path());
+        let cache = ConfigCache::new(folder.path(), Fingerprint::of("the code under test"));
         let config = ImageConfig { onbuild: vec!["COPY a\n /".to_owned()], ..ImageConfig::default() };
         for kept in [None, Some(config)] {
             assert_eq!(cache.recall(&image()), None);
@@ -306,5 +307,7 @@ mod tests {
         }
         let other = BaseImage { platform: "linux/arm/v6".to_owned(), ..image() };
         assert_eq!(cache.recall(&other), None);
+        cache.keep(&image(), None).unwrap();
+        assert_eq!(ConfigCache::new(folder.path(), Fingerprint::of("other code")).recall(&image()), None);
     }
 }

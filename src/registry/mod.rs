@@ -12,7 +12,8 @@ use reqwest::{Method, StatusCode};
 use sha2::{Digest as _, Sha256};
 
 use crate::credentials;
-use crate::http::{Answer, is_loopback};
+use crate::http::Answer;
+use crate::loopback::is_loopback;
 use crate::reference::{Digest, Reference, Repository};
 
 pub mod artifact;

@@ -9,6 +9,7 @@ use crate::error::Code;
 
 use super::style::Palette;
 use super::text;
+use crate::inert;
 
 /// The JSON form's version: it changes when a reader of the last one would be misled.
 const VERSION: u32 = 1;
@@ -57,7 +58,7 @@ pub fn write_error_json(out: &mut impl Write, view: &ErrorView) -> io::Result<()
 fn write_labelled(out: &mut impl Write, label: &str, text: &str) -> io::Result<()> {
     let mut lines = text::lines(text);
     writeln!(out, "{label} {}", lines.next().unwrap_or_default())?;
-    lines.try_for_each(|line| writeln!(out, "    {line}"))
+    lines.try_for_each(|line| writeln!(out, "    {}", inert::line(&line)))
 }
 
 #[cfg(test)]
@@ -87,6 +88,19 @@ mod tests {
           caused by: permission denied
         hint: did you mean `context`?
         hint: run `dtbuild help config`
+        ");
+    }
+
+    #[test]
+    fn no_line_of_a_message_is_a_command_of_a_ci_system() {
+        let message = "cannot read `a`:\n::add-mask::x\n##vso[task.complete]".into();
+        let (causes, hint) = (Vec::new(), None);
+        let mut out = Vec::new();
+        write_error(&mut out, &ErrorView { message, causes, hint, ..failure() }, false).unwrap();
+        insta::assert_snapshot!(String::from_utf8(out).unwrap(), @r"
+        error: cannot read `a`:
+            | ::add-mask::x
+            ## vso[task.complete]
         ");
     }
 

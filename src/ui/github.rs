@@ -9,6 +9,7 @@ use std::io::Write;
 
 use crate::config::ImageName;
 use crate::events::Event;
+use crate::inert;
 
 use super::Renderer;
 use super::clock::Clock;
@@ -40,7 +41,7 @@ impl<W: Write> GitHub<W> {
     }
 
     fn write(&mut self, line: &str) {
-        let _ = writeln!(self.out, "{}", inert(line));
+        let _ = writeln!(self.out, "{}", inert::line(line));
     }
 
     fn open_group(&mut self, title: &str) {
@@ -148,18 +149,9 @@ fn escape_property(text: &str) -> String {
     escape_data(text).replace(':', "%3A").replace(',', "%2C")
 }
 
-/// A line that the runner does not take for a command: it looks for `::` at a line's start, and for the
-/// older `##[` anywhere in it.
-fn inert(line: &str) -> String {
-    let line = line.replace("##[", "## [");
-    if line.trim_start().starts_with("::") { format!("| {line}") } else { line }
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
-
-    use proptest::prelude::*;
 
     use super::*;
     use crate::ui::samples::{dockerfiles, run};
@@ -225,14 +217,5 @@ mod tests {
     fn what_commands_are_made_of_is_escaped() {
         assert_eq!(escape_data("100%\r\na:b,c"), "100%25%0D%0Aa:b,c");
         assert_eq!(escape_property("a:b,c%"), "a%3Ab%2Cc%25");
-    }
-
-    proptest! {
-        #[test]
-        fn no_line_of_a_log_is_a_command(line in "[ :#\\[a-z\t]{0,24}") {
-            let inert = inert(&line);
-            prop_assert!(!inert.trim().starts_with("::"));
-            prop_assert!(!inert.contains("##["));
-        }
     }
 }

@@ -98,7 +98,7 @@ mod tests {
         api    | [1/2] RUN make
         client |    0.8s  npm error code EUSAGE
         api    |    0.8s  ::set-output name=x::y
-        client |    1.6s  npm error ##[error]the lock file
+        client |    1.6s  npm error ## [error]the lock file
         api    | [1/2] RUN make (done in 1.6s)
         client | [build 2/4] RUN npm ci (FAILED in 2.4s)
         client | FAILED after 3.2s

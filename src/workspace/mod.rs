@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use bstr::{BStr, ByteSlice as _};
+use dtbuild_content::fingerprint::Fingerprint;
 
 use crate::config::{self, Config, Environment, EnvironmentName, ImageName, Lock};
 use crate::error::{Code, Error, Result};
@@ -13,13 +14,16 @@ mod files;
 pub use files::Files;
 pub(crate) use files::Folder;
 
-/// The place of a repository, and the registry that stands in for the one of its `build.toml`.
+/// The place of a repository, the registry that stands in for the one of its `build.toml`, and who may have been there
+/// before.
 #[derive(Clone, Debug)]
 pub struct Location {
     /// A folder of the repository.
     pub directory: PathBuf,
     /// The registry instead of `[project] registry`; an empty name counts as none.
     pub registry: Option<String>,
+    /// The code that earlier runs have to be of, for what they found out to count.
+    pub code: Fingerprint,
 }
 
 /// A repository with its `build.toml` and `build.lock`: what every command starts from.
@@ -40,7 +44,7 @@ impl Workspace {
     /// # Errors
     /// When there is no such repository or commit, or its `build.toml` is missing or wrong.
     pub fn at_commit(location: &Location, revision: &str) -> Result<Self> {
-        let repository = Repository::discover(&location.directory)?;
+        let repository = Repository::discover(&location.directory, location.code)?;
         let commit = if revision == "HEAD" { head(&repository)? } else { repository.resolve(revision)? };
         Self::load(repository, Files::Commit(commit), location)
     }
@@ -50,7 +54,7 @@ impl Workspace {
     /// # Errors
     /// When there is no repository, or its `build.toml` is missing or wrong.
     pub fn on_disk(location: &Location) -> Result<Self> {
-        Self::load(Repository::discover(&location.directory)?, Files::Disk, location)
+        Self::load(Repository::discover(&location.directory, location.code)?, Files::Disk, location)
     }
 
     fn load(repository: Repository, files: Files, location: &Location) -> Result<Self> {

@@ -12,6 +12,7 @@ use bstr::{BStr, BString, ByteSlice};
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 
 use crate::memo::Asking;
+use crate::path::join;
 use crate::tree::{Filter, Identified, Kind, Verdict};
 
 /// A text that is not a glob of the repository.
@@ -110,8 +111,7 @@ impl Globs {
         if path.is_empty() {
             return scope;
         }
-        let whole: BString =
-            if above.is_empty() { path.into() } else { bstr::join("/", [above, path]).into() };
+        let whole = join(above, path);
         let first = if above.is_empty() { 0 } else { above.len() + 1 };
         let ends = whole[first..].find_iter("/").map(|end| first + end).chain([whole.len()]);
         ends.fold(scope, |scope, end| self.enter(scope, whole[..end].as_bstr()))
@@ -200,7 +200,7 @@ impl Filter for GlobFilter {
         let scope = if self.place.is_empty() {
             self.globs.enter(*state, path)
         } else {
-            self.globs.enter(*state, bstr::join("/", [&*self.place, &**path]).as_bstr())
+            self.globs.enter(*state, join(self.place.as_bstr(), path).as_bstr())
         };
         let matched = scope == Scope::Taken;
         let included = matched == (self.purpose == Use::Include);

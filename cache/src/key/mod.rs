@@ -186,26 +186,10 @@ impl std::str::FromStr for ImageKey {
     type Err = ParseKeyError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        decode(text.as_bytes()).map(Self).ok_or_else(|| ParseKeyError(text.to_owned()))
+        let is_lower = !text.bytes().any(|byte| byte.is_ascii_uppercase());
+        let key = blake3::Hash::from_hex(text).ok().filter(|_| is_lower);
+        key.map(|key| Self(*key.as_bytes())).ok_or_else(|| ParseKeyError(text.to_owned()))
     }
-}
-
-/// The bytes that 64 lower-case hexadecimal digits stand for.
-fn decode(text: &[u8]) -> Option<[u8; 32]> {
-    let digit = |byte: u8| match byte {
-        b'0'..=b'9' => Some(byte - b'0'),
-        b'a'..=b'f' => Some(byte - b'a' + 10),
-        _ => None,
-    };
-    let mut key = [0; 32];
-    let (pairs, rest) = text.as_chunks::<2>();
-    if pairs.len() != key.len() || !rest.is_empty() {
-        return None;
-    }
-    for (byte, [high, low]) in key.iter_mut().zip(pairs) {
-        *byte = digit(*high)? << 4 | digit(*low)?;
-    }
-    Some(key)
 }
 
 impl Serialize for ImageKey {
@@ -216,20 +200,6 @@ impl Serialize for ImageKey {
 
 impl<'de> Deserialize<'de> for ImageKey {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Text;
-
-        impl serde::de::Visitor<'_> for Text {
-            type Value = ImageKey;
-
-            fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                formatter.write_str("a content key")
-            }
-
-            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<ImageKey, E> {
-                text.parse().map_err(E::custom)
-            }
-        }
-
-        deserializer.deserialize_str(Text)
+        crate::text::read(deserializer)
     }
 }

@@ -8,11 +8,12 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{self, Write as _};
+use std::io;
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 
 use super::Question;
+use crate::draft;
 
 const MAGIC: &[u8; 16] = b"dtbuild memo 1\n\0";
 
@@ -198,18 +199,5 @@ fn write_index(
     let count = (index.len() as u64).to_le_bytes();
     let mut pieces = vec![&MAGIC[..], &count, index.as_flattened(), kept];
     pieces.extend(answers.values().map(Vec::as_slice));
-    replace(path, &pieces)
-}
-
-/// Writes these pieces to a file in place of what is at `path`: readers see the one or the other, whole.
-pub(super) fn replace(path: &Path, pieces: &[&[u8]]) -> io::Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    fs::create_dir_all(folder)?;
-    let file = tempfile::NamedTempFile::new_in(folder)?;
-    let mut out = io::BufWriter::with_capacity(1 << 16, file.as_file());
-    pieces.iter().try_for_each(|piece| out.write_all(piece))?;
-    out.flush()?;
-    drop(out);
-    file.persist(path)?;
-    Ok(())
+    draft::replace(path, &pieces)
 }

@@ -1,7 +1,8 @@
 //! What was found out about content once, so that no later run finds it out again. Start with [`Memo`].
 //!
 //! A [`Question`] is the digest of everything that its answer depends on, so an answer can never be out of date:
-//! there is nothing to invalidate. The file can be deleted, damaged or replaced by another run at any time, which
+//! there is nothing to invalidate. What it cannot name is the code that computed the answer: a memo belongs to a
+//! [`Fingerprint`], and other code has another one. The file can be deleted, damaged or replaced by another run at any time, which
 //! costs time and nothing else: an answer that is not whole is none.
 
 mod file;
@@ -11,11 +12,16 @@ mod tests;
 
 use std::collections::{BTreeMap, HashSet};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use self::file::File;
 use self::recent::{Gathering, Recent};
+use crate::fingerprint::{Fingerprint, OwnFolder};
+
+/// The file with all answers, and the small one beside it with those that the last runs used.
+const ALL: &str = "memo";
+const RECENT: &str = "memo-recent";
 
 /// The most bytes that a file grows to. Beyond, only what was of use in this run is kept.
 const LIMIT: u64 = 64 * 1024 * 1024;
@@ -42,8 +48,7 @@ pub struct Asking {
 }
 
 impl Asking {
-    /// A question of the kind `context`: a text that no other kind of question has, with a version to raise when
-    /// the same pieces come to mean something else.
+    /// A question of the kind `context`: a text that no other kind of question has.
     #[must_use]
     pub fn new(context: &str) -> Self {
         Self { key: blake3::derive_key(context, &[]), pieces: Vec::new() }
@@ -66,6 +71,14 @@ impl Asking {
         self
     }
 
+    /// The answer depends on whether there are bytes, and on which.
+    pub fn on_option(&mut self, bytes: Option<impl AsRef<[u8]>>) -> &mut Self {
+        match bytes {
+            Some(bytes) => self.on_number(1).on(bytes.as_ref()),
+            None => self.on_number(0),
+        }
+    }
+
     /// Makes this the cheap beginning of many questions: what was taken in so far is not hashed again.
     pub fn settle(&mut self) {
         self.key = self.question().0;
@@ -82,7 +95,7 @@ impl Asking {
 /// The answers of earlier runs and of this one. It can be shared between threads.
 #[derive(Debug)]
 pub struct Memo {
-    path: PathBuf,
+    folder: OwnFolder,
     recent: Recent,
     file: OnceLock<Option<File>>,
     learned: Mutex<Learned>,
@@ -101,14 +114,13 @@ struct Learned {
 }
 
 impl Memo {
-    /// Opens the file at `path`, and the small one beside it with what the last runs used; without answers where
-    /// there are none.
+    /// Opens what `code` found out in the folder `parent`: without answers where it has not run yet.
     #[must_use]
-    pub fn open(path: impl Into<PathBuf>) -> Self {
-        let path = path.into();
-        let recent = Recent::open(&recent_path(&path));
+    pub fn open(parent: &Path, code: &Fingerprint) -> Self {
+        let folder = code.folder(parent);
+        let recent = Recent::open(&folder.file(RECENT));
         let learned = Learned { is_usual: true, is_saved: true, ..Learned::default() };
-        Self { path, recent, file: OnceLock::new(), learned: Mutex::new(learned) }
+        Self { folder, recent, file: OnceLock::new(), learned: Mutex::new(learned) }
     }
 
     /// The answer, if one is known.
@@ -139,11 +151,15 @@ impl Memo {
     /// When the file cannot be written; the one that is there is left as it is.
     pub fn save(&self) -> io::Result<()> {
         let mut learned = self.learned();
+        if learned.is_usual && learned.is_saved {
+            return Ok(());
+        }
+        self.folder.make()?;
         if !learned.is_usual {
             let gathered = self.gather(&learned);
             // Where more was used than there is room for, that is so in each run.
             if !gathered.is_all_of(&self.recent) {
-                gathered.write(&recent_path(&self.path))?;
+                gathered.write(&self.folder.file(RECENT))?;
             }
             learned.is_usual = true;
         }
@@ -177,8 +193,9 @@ impl Memo {
     }
 
     fn save_all(&self, learned: &Learned) -> io::Result<()> {
+        let path = self.folder.file(ALL);
         let all = self.file().filter(|file| file.size() < LIMIT);
-        let extended = all.map(|file| file::extend(&self.path, file, &learned.answers)).transpose()?;
+        let extended = all.map(|file| file::extend(&path, file, &learned.answers)).transpose()?;
         if extended.flatten().is_some() {
             return Ok(());
         }
@@ -187,22 +204,16 @@ impl Memo {
             let used: HashSet<&Question> = learned.used.iter().collect();
             answers.extend(file.answers()?.filter(|(question, _)| all.is_some() || used.contains(question)));
         }
-        file::write(&self.path, &answers)
+        file::write(&path, &answers)
     }
 
     /// The large file. Most runs have no use for it.
     fn file(&self) -> Option<&File> {
-        self.file.get_or_init(|| File::open(&self.path)).as_ref()
+        self.file.get_or_init(|| File::open(&self.folder.file(ALL))).as_ref()
     }
 
     fn learned(&self) -> MutexGuard<'_, Learned> {
         // An answer is inserted whole or not at all, so a panic elsewhere leaves nothing half done.
         self.learned.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn recent_path(path: &Path) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push("-recent");
-    name.into()
 }

@@ -9,7 +9,8 @@ use std::fs;
 use std::io::{self, Read as _};
 use std::path::Path;
 
-use super::{Question, file};
+use super::Question;
+use crate::draft;
 
 const MAGIC: &[u8; 16] = b"dtbuild recent1\n";
 
@@ -113,6 +114,6 @@ impl Gathering {
         }
         self.answers.values().for_each(|answer| bytes.extend_from_slice(answer));
         let digest = blake3::hash(&bytes);
-        file::replace(path, &[MAGIC, digest.as_bytes(), &bytes])
+        draft::replace(path, &[MAGIC, digest.as_bytes(), &bytes])
     }
 }

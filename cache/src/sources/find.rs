@@ -7,6 +7,7 @@ use bstr::{BStr, BString, ByteSlice};
 
 use super::pattern::{Component, Pattern};
 use super::{Reads, Source, Widening};
+use crate::path::join;
 use crate::tree::{self, ContentId, Error, Kind, Node, Tree};
 
 /// How many names links may put before a path.
@@ -90,7 +91,7 @@ impl<'a, T: Tree> Finder<'a, T> {
         search.reads.entered |= !matches!(component, Component::Name(_));
         let nodes = self.list(&way.folder, id)?;
         for node in nodes.iter().filter(|node| component.matches(node.name.as_bstr())) {
-            let path = join(&way.folder, &node.name);
+            let path = join(way.folder.as_bstr(), node.name.as_bstr());
             let inside = |way: Way| Way { folder: path.clone(), ..way };
             search.reads.entered |= node.kind != Kind::Folder;
             match (node.kind, &component) {
@@ -225,8 +226,4 @@ impl Search {
         }
         self.go(way, None);
     }
-}
-
-fn join(folder: &BString, name: &BString) -> BString {
-    if folder.is_empty() { name.clone() } else { bstr::join("/", [folder, name]).into() }
 }

@@ -8,16 +8,16 @@
 //! only if it is older than the file that holds the notes, which is git's rule. What is not trusted
 //! is hashed once more, which costs time and nothing else.
 //!
-//! The cache can be deleted, damaged or swapped at any time: what cannot be read whole is empty.
+//! An id is as right as the code that took it: the cache belongs to a [`Fingerprint`], as the memo does. It can be deleted, damaged or swapped at any time: what cannot be read whole is empty.
 
 mod file;
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::{File, Metadata};
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::ops::Range;
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -25,7 +25,12 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use bstr::{BStr, BString};
 
 use self::file::{Names, Note, Notes, OfFolder};
+use crate::draft;
+use crate::fingerprint::{Fingerprint, OwnFolder};
 use crate::tree::ContentId;
+
+/// The cache's file.
+const FILE: &str = "stat";
 
 /// A second in nanoseconds.
 const SECOND: i64 = 1_000_000_000;
@@ -130,7 +135,7 @@ pub enum Form {
 /// What the files of one working tree hashed to. It can be shared between threads.
 #[derive(Debug)]
 pub struct StatCache {
-    path: PathBuf,
+    folder: OwnFolder,
     hash_kind: gix_hash::Kind,
     /// What was read from the file, and when that was written.
     notes: Notes,
@@ -205,14 +210,14 @@ impl<'a> FolderNotes<'a> {
 }
 
 impl StatCache {
-    /// Reads the cache from the file `path`; empty if there is none, or none for ids of `hash_kind`.
+    /// Reads what `code` noted in the folder `parent`; empty if that is nothing, or nothing for ids of `hash_kind`.
     #[must_use]
-    pub fn load(path: impl Into<PathBuf>, hash_kind: gix_hash::Kind) -> Self {
-        let path = path.into();
-        let (notes, written) = read(&path, hash_kind).unwrap_or_default();
+    pub fn load(parent: &Path, code: &Fingerprint, hash_kind: gix_hash::Kind) -> Self {
+        let folder = code.folder(parent);
+        let (notes, written) = read(&folder.file(FILE), hash_kind).unwrap_or_default();
         let unused = |count| (0..count).map(|_| AtomicBool::new(false)).collect();
         let (used, used_names) = (unused(notes.len()), unused(notes.folders()));
-        Self { path, hash_kind, notes, written, used, used_names, fresh: Mutex::default() }
+        Self { folder, hash_kind, notes, written, used, used_names, fresh: Mutex::default() }
     }
 
     /// What is known of the folder at `path` of the working tree.
@@ -279,12 +284,8 @@ impl StatCache {
             all.entry(folder.as_ref()).or_default().notes.extend(notes);
         }
         let bytes = file::encode(&all, self.hash_kind).ok_or(io::ErrorKind::FileTooLarge)?;
-        let folder =
-            self.path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        std::fs::create_dir_all(folder)?;
-        let mut file = tempfile::NamedTempFile::new_in(folder)?;
-        file.write_all(&bytes)?;
-        file.persist(&self.path)?;
+        self.folder.make()?;
+        draft::replace(&self.folder.file(FILE), &[&bytes])?;
         fresh.changed = false;
         Ok(())
     }

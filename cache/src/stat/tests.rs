@@ -1,5 +1,6 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use proptest::collection::btree_map;
@@ -39,6 +40,10 @@ fn record(cache: &StatCache, path: impl AsRef<[u8]>, stat: Stat, id: ContentId) 
     cache.record(folder, name, Form::Bytes, stat, id);
 }
 
+fn code() -> Fingerprint {
+    Fingerprint::of("the code under test")
+}
+
 struct Place(tempfile::TempDir);
 
 impl Place {
@@ -46,12 +51,16 @@ impl Place {
         Self(tempfile::tempdir().unwrap())
     }
 
+    fn folder(&self) -> PathBuf {
+        self.0.path().join("new")
+    }
+
     fn file(&self) -> PathBuf {
-        self.0.path().join("new/stat")
+        code().folder(&self.folder()).file(FILE)
     }
 
     fn load(&self) -> StatCache {
-        StatCache::load(self.file(), SHA1)
+        StatCache::load(&self.folder(), &code(), SHA1)
     }
 }
 
@@ -139,7 +148,7 @@ fn damaged_or_foreign_file_is_an_empty_cache() {
     record(&cache, "b", stat, id(2));
     cache.save().unwrap();
     let whole = fs::read(place.file()).unwrap();
-    assert_eq!(look_up(&StatCache::load(place.file(), gix_hash::Kind::Sha256), "a", &stat), None);
+    assert_eq!(look_up(&StatCache::load(&place.folder(), &code(), gix_hash::Kind::Sha256), "a", &stat), None);
     for place_of_damage in 0..whole.len() {
         let mut damaged = whole.clone();
         damaged[place_of_damage] ^= 1;
@@ -244,6 +253,17 @@ fn pointer_is_not_taken_for_the_bytes() {
         assert_eq!(notes.lookup("model".into(), Form::Bytes, &stat), None);
         assert_eq!(notes.lookup("model".into(), Form::Pointer, &stat), Some(id(1)));
     }
+}
+
+#[test]
+fn notes_of_other_code_are_none() {
+    let place = Place::new();
+    let (cache, stat) = (place.load(), at_rest());
+    record(&cache, "a", stat, id(1));
+    cache.save().unwrap();
+    let other = StatCache::load(&place.folder(), &Fingerprint::of("other code"), SHA1);
+    assert_eq!(look_up(&other, "a", &stat), None);
+    assert_eq!(look_up(&place.load(), "a", &stat), Some(id(1)));
 }
 
 #[test]

@@ -47,6 +47,20 @@ pub enum Kind {
     Submodule,
 }
 
+impl Kind {
+    /// The number that stands for it where it is hashed; it never changes.
+    #[must_use]
+    pub const fn code(self) -> u8 {
+        match self {
+            Self::File => 1,
+            Self::Executable => 2,
+            Self::Symlink => 3,
+            Self::Folder => 4,
+            Self::Submodule => 5,
+        }
+    }
+}
+
 /// One name in a folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Node {

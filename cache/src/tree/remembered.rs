@@ -7,7 +7,7 @@ use super::filters::Everything;
 use super::{Both, ContentId, Filter, Node};
 use crate::memo::{Asking, Memo, Question};
 
-/// To be raised when the same filter comes to leave something else of the same folder.
+/// The kind of question.
 const CONTEXT: &str = "dtbuild filtered folder v1";
 
 /// A filter that says what it is, so that another run can tell whether it is the same.

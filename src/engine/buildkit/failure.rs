@@ -10,8 +10,8 @@ use super::progress::{Progress, fetches, is_numbered};
 use super::secrets::Secrets;
 use super::source::{line_of_base, line_of_step};
 use crate::engine::BuildFailure;
-use crate::engine::lines::printable;
 use crate::engine::transient::is_transient;
+use crate::inert;
 
 /// Characters of a message; the engine repeats a failed command, however long it is.
 const MESSAGE_LIMIT: usize = 600;
@@ -120,7 +120,7 @@ pub(super) fn explain(
         Some(line) => format!("{}:{line}", dockerfile.path),
         None => dockerfile.path.to_string(),
     };
-    let message: String = printable(&format!("{place}: {what}")).chars().take(MESSAGE_LIMIT).collect();
+    let message: String = inert::plain(&format!("{place}: {what}")).chars().take(MESSAGE_LIMIT).collect();
     BuildFailure {
         message: secrets.redact(message),
         step: step.map(|step| step.name.clone()),

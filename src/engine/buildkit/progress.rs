@@ -7,9 +7,10 @@ use bollard_buildkit_proto::moby::buildkit::v1::{StatusResponse, Vertex, VertexL
 use super::secrets::Secrets;
 use crate::config::ImageName;
 use crate::engine::StepCount;
-use crate::engine::lines::{Lines, printable};
+use crate::engine::lines::Lines;
 use crate::engine::telling::{NAME_LIMIT, Tail, Teller};
 use crate::events::{EventSink, StepState};
+use crate::inert;
 
 /// Follows one build.
 pub(super) struct Progress {
@@ -97,7 +98,7 @@ impl Progress {
     fn begin(&mut self, vertex: &Vertex) {
         let step = self.steps.entry(vertex.digest.clone()).or_default();
         if step.name.is_empty() {
-            step.name = printable(&vertex.name).chars().take(NAME_LIMIT).collect();
+            step.name = inert::plain(&vertex.name).chars().take(NAME_LIMIT).collect();
         }
         if vertex.started.is_some() && !vertex.cached && step.state.is_none() {
             self.change(&vertex.digest, StepState::Started);

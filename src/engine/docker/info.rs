@@ -4,6 +4,7 @@ use super::lost;
 use crate::engine::EngineError;
 use crate::engine::abilities::Abilities;
 use crate::engine::endpoint::Api;
+use crate::loopback::is_loopback;
 
 /// An engine's version and abilities.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -99,7 +100,7 @@ fn as_url(mirror: String) -> String {
         return mirror;
     }
     let host = mirror.split('/').next().unwrap_or_default();
-    format!("{}://{mirror}", if super::push::is_loopback(host) { "http" } else { "https" })
+    format!("{}://{mirror}", if is_loopback(host) { "http" } else { "https" })
 }
 
 impl std::fmt::Display for EngineInfo {

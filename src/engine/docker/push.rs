@@ -20,6 +20,7 @@ use crate::engine::EngineError;
 use crate::engine::endpoint::{Answer, Endpoint};
 use crate::engine::patience::Patience;
 use crate::events::{Event, EventSink};
+use crate::loopback::is_loopback;
 use crate::reference::{Digest, Reference};
 
 /// A longer line is not one of Docker's.
@@ -101,16 +102,6 @@ pub(super) async fn push(
     })?;
     follower.tell();
     follower.digest.ok_or_else(|| failed("the engine did not tell the digest".to_owned()))
-}
-
-/// Whether a registry is on this machine: `localhost:5000`, `127.0.0.1:5000`, `[::1]:5000`.
-pub(super) fn is_loopback(registry: &str) -> bool {
-    let host = match registry.rsplit_once(':') {
-        Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
-        _ => registry,
-    };
-    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<std::net::IpAddr>();
-    host == "localhost" || address.is_ok_and(|address| address.is_loopback())
 }
 
 /// The header that carries a login: URL-safe base64 of JSON, `{}` to push anonymously.
@@ -238,21 +229,6 @@ impl<'a> Follower<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn only_registries_of_this_machine_do_without_tls() {
-        for (registry, loopback) in [
-            ("localhost", true),
-            ("localhost:5000", true),
-            ("127.0.0.1:5000", true),
-            ("[::1]:5000", true),
-            ("localhost.example.com", false),
-            ("10.0.0.1:5000", false),
-            ("r.example", false),
-        ] {
-            assert_eq!(is_loopback(registry), loopback, "{registry}");
-        }
-    }
 
     #[test]
     fn an_answer_is_read_line_by_line() {

@@ -21,6 +21,7 @@ use self::ssh::Ssh;
 use self::tls::Tls;
 use super::EngineError;
 use super::patience::{Patience, SILENCE_LIMIT};
+use crate::loopback::is_loopback;
 
 mod client;
 mod exchange;
@@ -173,11 +174,6 @@ fn tcp(
     let name = address.rsplit_once(':').map_or(&*address, |(name, _)| name);
     let tls = Tls::read(folder, name.trim_matches(['[', ']']))?;
     Ok(Transport::Tls(address, tls))
-}
-
-fn is_loopback(address: &str) -> bool {
-    let host = address.rsplit_once(':').map_or(address, |(host, _)| host).trim_matches(['[', ']']);
-    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
 async fn tcp_stream(address: &str) -> std::io::Result<TcpStream> {

@@ -8,6 +8,7 @@ use bstr::{BStr, BString, ByteSlice as _};
 use dtbuild_content::globs::{GlobFilter, Globs};
 use dtbuild_content::ignore::{IgnoreError, Rules};
 use dtbuild_content::memo::Asking;
+use dtbuild_content::path::join;
 use dtbuild_content::snapshot::Snapshot;
 use dtbuild_content::sources::Selection;
 use dtbuild_content::tree::{Both, ContentId, Identified};
@@ -72,7 +73,7 @@ impl Inputs {
         reads: Reads,
     ) -> Result<Self> {
         let of_dockerfile = BString::from([image.dockerfile.as_slice(), b".dockerignore"].concat());
-        let of_context = join(&image.context, ".dockerignore");
+        let of_context = join(image.context.as_bstr(), ".dockerignore".into());
         let place = Place::main(image);
         let ignore_files = [of_dockerfile, of_context];
         let this = Self::over(repository, files, place, (&ignore_files, written), reads)?;
@@ -89,7 +90,7 @@ impl Inputs {
         written: &BTreeSet<PathBuf>,
         reads: Reads,
     ) -> Result<Self> {
-        let ignore_files = [join(&place.folder, ".dockerignore")];
+        let ignore_files = [join(place.folder.as_bstr(), ".dockerignore".into())];
         let this = Self::over(repository, files, place, (&ignore_files, written), reads)?;
         Ok(Self { ignore: image.ignore.clone(), ..this })
     }
@@ -354,9 +355,4 @@ fn no_folder(files: Files, place: &Place) -> ConfigError {
     let message = format!("{}, `{}`, is not a folder of {files}", place.what, place.folder);
     ConfigError::on_line(FILE_NAME, place.line, message)
         .hint("paths are from the repository's root; is the folder committed?")
-}
-
-/// A path below a folder of the repository; the empty folder is the root.
-pub(crate) fn join(folder: &BString, name: &str) -> BString {
-    if folder.is_empty() { name.into() } else { format!("{folder}/{name}").into() }
 }

@@ -20,7 +20,7 @@ use crate::workspace::Files;
 mod context;
 mod reads;
 
-pub(crate) use context::{Inputs, join, no_context};
+pub(crate) use context::{Inputs, no_context};
 
 use context::Place;
 use reads::Reads;

@@ -9,7 +9,10 @@ use dtbuild_content::memo::{Asking, Question};
 use dtbuild_content::tree::{ContentId, Kind};
 
 use crate::changed::{ChangedPath, below, of_path};
-use crate::config::{self, BuildOptions, Config, Image, ImageName, Lock, SecretSource};
+use crate::config::{
+    self, BasePolicy, BuildOptions, Config, Image, ImageName, Lock, NamedContext, NamedContexts, Network,
+    Provenance, SecretSource, SshAgent,
+};
 use crate::error::Result;
 use crate::gather::keys::Keys;
 use crate::gather::sources::Source;
@@ -18,15 +21,13 @@ use crate::git::CommitId;
 use crate::workspace::Files;
 use crate::workspace::Workspace;
 
-/// To be raised when a question or an answer comes to mean something else.
+/// The kinds of questions. That a question or an answer comes to mean something else needs no new name: the memo is of one
+/// version of the code.
 const OWN: &str = "dtbuild image of a commit v2";
 const WHOLE: &str = "dtbuild image of a commit with what it is built from v2";
 const FIELDS: &str = "dtbuild fields of a key v1";
 const DISK: &str = "dtbuild images of the disk as in a commit v1";
 const CHANGED: &str = "dtbuild changed inputs of an image of a commit v1";
-
-/// The code that computes keys.
-const CODE: &str = concat!(env!("CARGO_PKG_VERSION"), " ", env!("DTBUILD_CODE"));
 
 /// The questions about the images of a commit.
 pub(crate) struct Questions<'a> {
@@ -46,7 +47,7 @@ impl<'a> Questions<'a> {
             return Ok(None);
         }
         let mut common = Asking::new(OWN);
-        common.on(CODE.as_bytes()).on(machine_platform().as_bytes());
+        common.on(machine_platform().as_bytes());
         project(&workspace.config, &workspace.lock, &mut common);
         common.settle();
         Ok(Some(Self { workspace, commit, common, asked: RefCell::default() }))
@@ -111,7 +112,7 @@ impl<'a> Questions<'a> {
     pub(crate) fn reads_no_link(&self, name: &ImageName) -> Result<bool> {
         let Some(image) = self.workspace.config.images.get(name) else { return Ok(false) };
         let ignore = ignore_file(image);
-        let of_context = crate::gather::inputs::join(&image.context, ".dockerignore");
+        let of_context = dtbuild_content::path::join(image.context.as_bstr(), ".dockerignore".into());
         for path in [ignore.as_bstr(), of_context.as_bstr()] {
             if !matches!(self.entry(path)?, None | Some((Kind::File | Kind::Executable, _))) {
                 return Ok(false);
@@ -127,7 +128,7 @@ impl<'a> Questions<'a> {
 
 /// The question about the fields of a key.
 pub(crate) fn of_key(key: &ImageKey) -> Question {
-    Asking::new(FIELDS).on(CODE.as_bytes()).on(key.as_bytes()).question()
+    Asking::new(FIELDS).on(key.as_bytes()).question()
 }
 
 /// The question whether all that the images read of the disk is as in a commit. None where more counts than can be put
@@ -143,7 +144,7 @@ pub(crate) fn of_disk(
         return Ok(None);
     }
     let mut asking = Asking::new(DISK);
-    asking.on(CODE.as_bytes()).on(commit.to_string().as_bytes());
+    asking.on(commit.to_string().as_bytes());
     project(&workspace.config, &workspace.lock, &mut asking);
     for (name, source) in sources {
         let Some(keyed) = keys.get(name) else { return Ok(None) };
@@ -179,22 +180,27 @@ fn ignore_file(image: &Image) -> BString {
     [image.dockerfile.as_slice(), b".dockerignore"].concat().into()
 }
 
-/// What of the project any image's key can depend on.
+/// Adds what of the project any image's key can depend on. Each list says how long it is, and each choice which it is, so that
+/// no two projects add the same.
 fn project(config: &Config, lock: &Lock, asking: &mut Asking) {
     // Taken apart by name, so that a new field cannot be forgotten here.
     let Config { project: _, bases, records: _, written, builders: _, images, environments: _ } = config;
-    asking.on(format!("{bases:?}").as_bytes()).on(lock.to_string().as_bytes());
-    asking.on_number(written.len());
+    let bases = match bases {
+        BasePolicy::Resolve => 0,
+        BasePolicy::Name => 1,
+    };
+    asking.on_number(bases).on(lock.to_string().as_bytes()).on_number(written.len());
     for folder in written {
         asking.on(folder.as_os_str().as_encoded_bytes());
     }
     // Other images are meant by their names and repositories.
+    asking.on_number(images.len());
     for (name, image) in images {
         asking.on(name.as_str().as_bytes()).on(image.repository.as_str().as_bytes());
     }
 }
 
-/// What `build.toml` says of an image.
+/// Adds what `build.toml` says of an image, as [`project`] does.
 fn declared(image: &Image, asking: &mut Asking) {
     // Taken apart by name, so that a new field cannot be forgotten here. The lines are for messages alone.
     let Image {
@@ -214,9 +220,7 @@ fn declared(image: &Image, asking: &mut Asking) {
         context_line: _,
         dockerfile_line: _,
     } = image;
-    asking.on(context).on(dockerfile).on_number(usize::from(target.is_some()));
-    asking.on(target.as_deref().unwrap_or_default().as_bytes());
-    asking.on_number(args.len());
+    asking.on(context).on(dockerfile).on_option(target.as_ref()).on_number(args.len());
     for (name, value) in args {
         asking.on(name.as_bytes()).on(value.as_bytes());
     }
@@ -224,21 +228,42 @@ fn declared(image: &Image, asking: &mut Asking) {
     for platform in platforms {
         asking.on(platform.as_str().as_bytes());
     }
-    if let Some(globs) = ignore {
-        globs.identify(asking.on(b"ignore"));
+    for globs in [paths, ignore] {
+        asking.on_number(usize::from(globs.is_some()));
+        if let Some(globs) = globs {
+            globs.identify(asking);
+        }
     }
     asking.on_number(secrets.len());
-    for SecretSource { id, version, .. } in secrets {
-        asking.on(id.as_bytes()).on(format!("{version:?}").as_bytes());
+    for SecretSource { id, version, value: _ } in secrets {
+        asking.on(id.as_bytes()).on_option(version.as_ref());
     }
-    if *options != BuildOptions::default() {
-        asking.on(format!("{options:?}").as_bytes());
+    build_options(options, asking);
+    named_contexts(contexts, asking);
+    asking.on_number(match source {
+        config::Source::Commit => 0,
+        config::Source::Worktree => 1,
+    });
+}
+
+fn build_options(options: &BuildOptions, asking: &mut Asking) {
+    // Caches say where steps are looked for, which is part of no key.
+    let BuildOptions { ssh, network, cache_from: _, cache_to: _, provenance, sbom } = options;
+    asking.on_number(ssh.len());
+    for SshAgent { id, version } in ssh {
+        asking.on(id.as_bytes()).on_option(version.as_ref());
     }
-    if let Some(globs) = paths {
-        globs.identify(asking.on(b"paths"));
-    }
-    if !contexts.is_empty() || *source != config::Source::Commit {
-        asking.on(format!("{contexts:?} {source:?}").as_bytes());
+    asking
+        .on_option(network.map(Network::as_str))
+        .on_option(provenance.map(Provenance::as_str))
+        .on_option(sbom.as_ref());
+}
+
+fn named_contexts(contexts: &NamedContexts, asking: &mut Asking) {
+    asking.on_number(contexts.len());
+    // The origin is read from what is written, and from nothing else.
+    for (name, NamedContext { written, origin: _, line: _ }) in contexts {
+        asking.on(name.as_bytes()).on(written.as_bytes());
     }
 }
 

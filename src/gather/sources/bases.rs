@@ -192,7 +192,7 @@ impl<'a> Bases<'a> {
 
     /// Reads configurations that were not read yet.
     async fn read<'i>(&mut self, images: impl Iterator<Item = &'i BaseImage>) -> Result<()> {
-        let cache = ConfigCache::new(&cache_folder());
+        let cache = ConfigCache::new(&cache_folder(), self.workspace.repository.code());
         let mut asked = Vec::new();
         for image in images.filter(|image| !self.read.contains_key(*image)).cloned().collect::<BTreeSet<_>>()
         {

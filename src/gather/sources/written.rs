@@ -141,7 +141,7 @@ fn no_dockerfile(repository: &Repository, files: Files, image: &Image) -> Error 
     }
     let message = format!("the Dockerfile of `{}`, `{}`, is not in {files}", image.name, image.dockerfile);
     let error = ConfigError::on_line(config::FILE_NAME, image.dockerfile_line, message);
-    let inside = super::super::inputs::join(&image.context, &image.dockerfile.to_string());
+    let inside = dtbuild_content::path::join(image.context.as_ref(), image.dockerfile.as_ref());
     let hint = match files.read(repository, inside.as_ref()) {
         Ok(Some(_)) => format!("paths are from the repository's root: write `{inside}`"),
         _ => "write one, or name it with `dockerfile`; is it committed?".to_owned(),

@@ -27,7 +27,7 @@ impl Repository {
     ) -> Result<Self, GitError> {
         let (mut cloned, mut failure) = (false, None);
         for place in self.submodule_places(top, path)? {
-            match Self::at_git_folder(&place) {
+            match Self::at_git_folder(&place, self.code()) {
                 Ok(found) => {
                     cloned = true;
                     if found.has_commit(CommitId(commit)).is_ok_and(|found| found == Presence::Known) {

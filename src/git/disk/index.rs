@@ -153,6 +153,8 @@ mod tests {
     use std::path::Path;
     use std::process::Command;
 
+    use dtbuild_content::fingerprint::Fingerprint;
+
     use super::*;
 
     fn git(folder: &Path, arguments: &[&str]) {
@@ -166,7 +168,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let folder = folder.path();
         git(folder, &["init", "--quiet"]);
-        let index = || LazyIndex::of(&Repository::discover(folder).unwrap());
+        let index = || LazyIndex::of(&Repository::discover(folder, Fingerprint::of("tests")).unwrap());
         assert!(!index().get().unwrap().has_below("".into()), "there is no index yet");
         for (directory, name) in [("a", "x"), ("a.b", "x"), ("b", "x")] {
             fs::create_dir(folder.join(directory)).unwrap();

@@ -12,7 +12,7 @@ use super::walk::Walked;
 use crate::git::GitError;
 use crate::git::path::join;
 
-/// The domain of the memo's questions. Its number must be raised when equal files get another digest.
+/// The kind of question.
 const CONTEXT: &str = "dtbuild working tree v1";
 
 impl WorkingTree {
@@ -50,7 +50,7 @@ impl WorkingTree {
                 text.extend_from_slice(folder.name(file));
                 // No name holds a zero byte. Files without an id are not let in.
                 let id = file.id.get().map(|id| id.as_bytes()).unwrap_or_default();
-                text.extend([0, code(file.kind), u8::from(!id.is_empty())]);
+                text.extend([0, file.kind.code(), u8::from(!id.is_empty())]);
                 text.extend_from_slice(id);
             }
             for name in &folder.folders {
@@ -59,21 +59,10 @@ impl WorkingTree {
                     return Ok(None);
                 }
                 text.extend_from_slice(name);
-                text.extend([0, kind.map_or(0, code)]);
+                text.extend([0, kind.map_or(0, Kind::code)]);
             }
             asking.on(path).on_number(folder.files.len()).on(&text);
         }
         Ok(Some(asking.question()))
-    }
-}
-
-/// The number of a kind in the question.
-fn code(kind: Kind) -> u8 {
-    match kind {
-        Kind::File => 1,
-        Kind::Executable => 2,
-        Kind::Symlink => 3,
-        Kind::Folder => 4,
-        Kind::Submodule => 5,
     }
 }

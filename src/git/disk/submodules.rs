@@ -21,7 +21,8 @@ impl WorkingTree {
             if folder.join(".git").symlink_metadata().is_err() {
                 return Err(self.unopened(path));
             }
-            let opened = Repository::at(&folder)?.working_tree_in(BStr::new(""), shown.as_bstr())?;
+            let opened = Repository::at(&folder, self.repository.code())?
+                .working_tree_in(BStr::new(""), shown.as_bstr())?;
             opened.ok_or(GitError::Changed { path: shown })
         })
     }

@@ -25,13 +25,11 @@ use super::submodules::{Identified, Within};
 use super::system::{open, read_link, with_times_of_folders};
 use super::walk::{Walked, walk};
 use crate::git::lfs::Pointer;
+use crate::git::memory::FOLDER;
 use crate::git::objects::Objects;
 use crate::git::path::{join, rest, split};
 use crate::git::submodules::{Expanded, Submodules};
 use crate::git::{GitError, Repository};
-
-/// The path of the stat cache from the git folder of the work tree.
-const STATS: &str = "dtbuild/stat";
 
 /// A folder of the working tree.
 pub struct WorkingTree {
@@ -71,10 +69,11 @@ impl Repository {
             let place = self.root()?.join(submodule.to_path_lossy());
             if place.join(".git").symlink_metadata().is_ok() && index.get()?.submodule(submodule).is_some() {
                 let prefix = join(prefix, submodule);
-                return Self::at(&place)?.working_tree_in(rest(folder.as_bstr(), end), prefix.as_bstr());
+                return Self::at(&place, self.code())?
+                    .working_tree_in(rest(folder.as_bstr(), end), prefix.as_bstr());
             }
         }
-        let load = || StatCache::load(self.inner.git_dir().join(STATS), self.object_hash());
+        let load = || StatCache::load(&self.inner.git_dir().join(FOLDER), &self.code(), self.object_hash());
         let disk = DiskFolders {
             prefix: prefix.to_owned(),
             root,

@@ -9,6 +9,7 @@ use super::RecordError;
 use dtbuild_content::key::{ImageKey, SharedFields};
 
 use crate::config::{EnvironmentName, ImageName};
+use crate::inert;
 use crate::reference::Reference;
 
 mod newest;
@@ -281,8 +282,8 @@ impl Deployment {
 /// A reason may quote what a program printed: its length is bounded, and no character of it moves a cursor.
 fn tidy(outcome: &mut Outcome) {
     if let Outcome::Failed { reason } | Outcome::NotBuilt { reason } = outcome {
-        let wanted = |c: &char| !c.is_control() || *c == '\n' || *c == '\t';
-        *reason = reason.chars().filter(wanted).take(REASON_LIMIT).collect();
+        let lines: Vec<_> = reason.split('\n').map(inert::plain).collect();
+        *reason = lines.join("\n").chars().take(REASON_LIMIT).collect();
     }
 }
 

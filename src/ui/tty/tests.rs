@@ -41,7 +41,7 @@ fn images_under_way_show_their_step_and_last_line() {
     stage.play(&run()[..10]);
     insta::assert_snapshot!(stage.terminal.contents(), @r"
     staging at a1b2c3d: 2 to build, 1 kept
-    ⠋ client [build 2/4] RUN npm ci  npm error ##[error]the lock file   0.7s
+    ⠋ client [build 2/4] RUN npm ci  npm error ## [error]the lock file  0.7s
     ⠋ api    [1/2] RUN make  ::set-output name=x::y                     0.5s
     · db     kept
     ");

@@ -3,11 +3,11 @@
 use dtbuild::error::Failure as _;
 use dtbuild::git::{GitError, Repository};
 
-use crate::support::repo::TestRepo;
+use crate::support::repo::{TestRepo, code};
 
 /// One line per path that differs.
 fn changes(repo: &TestRepo) -> Vec<String> {
-    let opened = Repository::discover(repo.root()).unwrap();
+    let opened = Repository::discover(repo.root(), code()).unwrap();
     let changes = opened.changed_in_working_tree().unwrap();
     changes.iter().map(|change| format!("{} {}", change.status, change.path)).collect()
 }
@@ -102,7 +102,7 @@ fn moved_submodule_is_a_change() {
 #[test]
 fn bare_repository_has_no_working_tree() {
     let repo = TestRepo::new().file("a", "1").commit("first").cloned(&["--bare"]);
-    let error = Repository::discover(repo.root()).unwrap().changed_in_working_tree().unwrap_err();
+    let error = Repository::discover(repo.root(), code()).unwrap().changed_in_working_tree().unwrap_err();
     assert!(matches!(error, GitError::NoWorkTree { .. }));
 }
 
@@ -110,7 +110,7 @@ fn bare_repository_has_no_working_tree() {
 fn sparse_index_is_refused_with_the_way_out() {
     let repo = TestRepo::new().file("a/x", "1").file("b/x", "1").file("top", "1").commit("first");
     repo.git(["sparse-checkout", "set", "--cone", "--sparse-index", "a"]);
-    let opened = Repository::discover(repo.root()).unwrap();
+    let opened = Repository::discover(repo.root(), code()).unwrap();
     let error = opened.changed_in_working_tree().unwrap_err().advice();
     assert!(error.contains("--no-sparse-index"), "{error}");
 }

@@ -9,11 +9,11 @@ use dtbuild_content::snapshot::Snapshot;
 use dtbuild_content::tree::{Everything, Filter, Kind, Tree as _};
 
 use super::filters::{Only, Without};
-use crate::support::repo::TestRepo;
+use crate::support::repo::{TestRepo, code};
 
 /// What `ask` finds out about a folder of HEAD; none where there is no such folder.
 fn of_tree<T>(repo: &TestRepo, folder: &str, ask: impl FnOnce(&CommitTree<'_>) -> T) -> Option<T> {
-    let opened = Repository::discover(repo.root()).unwrap();
+    let opened = Repository::discover(repo.root(), code()).unwrap();
     let head = opened.resolve("HEAD").unwrap();
     opened.commit_tree(head, BStr::new(folder)).unwrap().as_ref().map(ask)
 }
@@ -31,7 +31,7 @@ fn refusal(repo: &TestRepo, folder: &str) -> String {
 }
 
 fn read_file(repo: &TestRepo, path: &str) -> Result<Option<Vec<u8>>, GitError> {
-    let opened = Repository::discover(repo.root()).unwrap();
+    let opened = Repository::discover(repo.root(), code()).unwrap();
     opened.read_file(opened.resolve("HEAD").unwrap(), BStr::new(path))
 }
 
@@ -48,7 +48,7 @@ fn folder_is_listed_as_git_has_it() {
         .file("app/sub/b", "3")
         .file("other", "4")
         .commit("first");
-    let opened = Repository::discover(repo.root()).unwrap();
+    let opened = Repository::discover(repo.root(), code()).unwrap();
     let tree = opened.commit_tree(opened.resolve("HEAD").unwrap(), BStr::new("./app/")).unwrap().unwrap();
     assert_eq!(tree.id().to_string(), repo.git(["rev-parse", "HEAD:app"]));
     let mut nodes = tree.list(BStr::new(""), None).unwrap();

@@ -8,7 +8,7 @@ use dtbuild::changed::{ChangeStatus, ChangedPath};
 use dtbuild::git::{GitError, Repository};
 use proptest::prelude::*;
 
-use crate::support::repo::TestRepo;
+use crate::support::repo::{TestRepo, code};
 
 /// What `git` says of the two revisions.
 fn expected(repo: &TestRepo, base: &str, head: &str) -> Vec<ChangedPath> {
@@ -26,7 +26,7 @@ fn expected(repo: &TestRepo, base: &str, head: &str) -> Vec<ChangedPath> {
 }
 
 fn found(repo: &TestRepo, base: &str, head: &str) -> Vec<ChangedPath> {
-    let opened = Repository::discover(repo.root()).unwrap();
+    let opened = Repository::discover(repo.root(), code()).unwrap();
     opened.changed_paths(opened.resolve(base).unwrap(), opened.resolve(head).unwrap()).unwrap()
 }
 
@@ -108,7 +108,7 @@ fn deep_trees_do_not_exhaust_the_stack() {
 fn missing_base_is_named() {
     let repo = TestRepo::new().file("a", "1").commit("first").file("a", "2").commit("second");
     let shallow = repo.cloned(&["--depth=1"]);
-    let opened = Repository::discover(shallow.root()).unwrap();
+    let opened = Repository::discover(shallow.root(), code()).unwrap();
     let base = repo.git(["rev-parse", "HEAD~1"]).parse().unwrap();
     let head = opened.head().unwrap().unwrap().commit;
     let error = opened.changed_paths(base, head).unwrap_err();
@@ -122,7 +122,7 @@ fn blobless_clones_diff_and_treeless_ones_say_what_is_missing() {
     let blobless = repo.cloned(&["--filter=blob:none", "--no-checkout"]);
     assert_eq!(found(&blobless, "HEAD~1", "HEAD").len(), 1);
     let treeless = repo.cloned(&["--filter=tree:0", "--no-checkout"]);
-    let opened = Repository::discover(treeless.root()).unwrap();
+    let opened = Repository::discover(treeless.root(), code()).unwrap();
     let (base, head) = (opened.resolve("HEAD~1").unwrap(), opened.resolve("HEAD").unwrap());
     let error = opened.changed_paths(base, head).unwrap_err();
     assert!(matches!(error, GitError::MissingObject { .. }), "{error:?}");

@@ -7,7 +7,7 @@ use dtbuild::git::Repository;
 use dtbuild_content::ignore::Rules;
 use proptest::prelude::*;
 
-use crate::support::repo::TestRepo;
+use crate::support::repo::{TestRepo, code};
 
 /// Paths of few names, so that rules meet them; a file has the executable bit or not.
 fn files() -> impl Strategy<Value = BTreeMap<String, (bool, u8)>> {
@@ -36,7 +36,7 @@ proptest! {
     fn commit_and_disk_agree(files in files(), untracked in files(), rules in rules()) {
         let rules = Rules::parse(rules.as_bytes()).unwrap();
         let repo = written(TestRepo::new(), &files).commit("first");
-        let opened = Repository::discover(repo.root()).unwrap();
+        let opened = Repository::discover(repo.root(), code()).unwrap();
         let commit = |revision| {
             let id = opened.resolve(revision).unwrap();
             let tree = opened.commit_tree(id, BStr::new("")).unwrap().unwrap();

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use dtbuild::git::{CommitId, FetchError, Repository};
 
-use crate::support::repo::TestRepo;
+use crate::support::repo::{TestRepo, code};
 
 /// Four commits, of which the last two change a file each.
 fn origin() -> TestRepo {
@@ -17,7 +17,7 @@ fn origin() -> TestRepo {
 }
 
 async fn changes_within(clone: &Path, base: &str, patience: Duration) -> Result<Vec<String>, FetchError> {
-    let opened = Repository::discover(clone).unwrap();
+    let opened = Repository::discover(clone, code()).unwrap();
     let (base, head): (CommitId, _) = (base.parse().unwrap(), opened.resolve("HEAD").unwrap());
     let changes = opened.fetched_changes(base, head, patience).await?;
     Ok(changes.into_iter().map(|change| change.path.to_string()).collect())

@@ -10,30 +10,30 @@ use dtbuild::git::{GitError, Repository};
 use dtbuild_content::snapshot::Snapshot;
 use dtbuild_content::tree::{ContentId, Filter, Kind};
 
-use crate::support::repo::TestRepo;
+use crate::support::repo::{TestRepo, code};
 
 /// The files of a build: what they are and hold; a link holds its text.
 pub(crate) type Sent = BTreeMap<BString, (Kind, Vec<u8>)>;
 
 pub(crate) fn commit_digest(repo: &TestRepo, filter: &impl Filter) -> ContentId {
-    let opened = Repository::discover(repo.root()).unwrap();
+    let opened = Repository::discover(repo.root(), code()).unwrap();
     let head = opened.resolve("HEAD").unwrap();
     opened.commit_tree(head, BStr::new("")).unwrap().unwrap().digest(filter).unwrap()
 }
 
 pub(crate) fn disk_digest(repo: &TestRepo, filter: &impl Filter) -> ContentId {
-    let opened = Repository::discover(repo.root()).unwrap();
+    let opened = Repository::discover(repo.root(), code()).unwrap();
     opened.working_tree(BStr::new("")).unwrap().unwrap().digest(filter).unwrap()
 }
 
 pub(crate) fn commit_snapshot(repo: &TestRepo, filter: &impl Filter) -> Result<Snapshot, GitError> {
-    let opened = Repository::discover(repo.root()).unwrap();
+    let opened = Repository::discover(repo.root(), code()).unwrap();
     let head = opened.resolve("HEAD").unwrap();
     opened.commit_tree(head, BStr::new("")).unwrap().unwrap().snapshot(filter)
 }
 
 pub(crate) fn disk_snapshot(repo: &TestRepo, filter: &impl Filter) -> Result<Snapshot, GitError> {
-    let opened = Repository::discover(repo.root()).unwrap();
+    let opened = Repository::discover(repo.root(), code()).unwrap();
     opened.working_tree(BStr::new("")).unwrap().unwrap().snapshot(filter)
 }
 
@@ -41,7 +41,7 @@ pub(crate) fn disk_snapshot(repo: &TestRepo, filter: &impl Filter) -> Result<Sna
 /// looks must find the same.
 pub(crate) fn until_noted<T: PartialEq + Debug>(repo: &TestRepo, look: impl Fn() -> T) -> T {
     let (found, begin) = (look(), Instant::now());
-    while !repo.path(".git/dtbuild/stat").exists() {
+    while !repo.found_out("stat").exists() {
         assert!(begin.elapsed() < Duration::from_secs(10), "nothing is ever noted");
         assert_eq!(look(), found);
     }

@@ -11,7 +11,7 @@ use super::filters::Without;
 use super::input_trees::{
     agree, commit_digest, commit_snapshot, disk_digest, disk_snapshot, sent, until_noted,
 };
-use crate::support::repo::TestRepo;
+use crate::support::repo::{TestRepo, code};
 
 fn oid(content: &[u8]) -> String {
     use std::fmt::Write as _;
@@ -81,7 +81,7 @@ fn what_was_committed_before_the_attribute_stays_as_it_is() {
 #[test]
 fn notes_of_earlier_runs_do_not_outlive_the_attribute() {
     let repo = sample().file("model.bin", CONTENT);
-    let stats = repo.root().join(".git/dtbuild/stat");
+    let stats = repo.found_out("stat");
     until_noted(&repo, || disk_digest(&repo, &Everything));
     let repo = repo.file(".gitattributes", "");
     let without = disk_digest(&repo, &Without(&[".gitattributes"]));
@@ -101,7 +101,7 @@ fn attributes_count_from_wherever_git_takes_them() {
         let repo =
             TestRepo::new().file("models/deep/a.bin", pointer(CONTENT)).file("a.txt", "1").commit("first");
         let repo = repo.file(file, "*.bin filter=lfs\n").file(kept, CONTENT);
-        let opened = dtbuild::git::Repository::discover(repo.root()).unwrap();
+        let opened = dtbuild::git::Repository::discover(repo.root(), code()).unwrap();
         let digest = |context: &str| {
             let tree = opened.working_tree(context.into()).unwrap().unwrap();
             tree.digest(&Without(&[".gitattributes"])).unwrap()
@@ -169,7 +169,7 @@ fn store_may_be_elsewhere_and_is_shared_by_linked_work_trees() {
     let place = tempfile::tempdir().unwrap();
     let linked = place.path().canonicalize().unwrap().join("linked");
     repo.git(["worktree", "add", "--quiet", "--detach", linked.to_str().unwrap()]);
-    let opened = dtbuild::git::Repository::discover(&linked).unwrap();
+    let opened = dtbuild::git::Repository::discover(&linked, code()).unwrap();
     let tree = opened.commit_tree(opened.resolve("HEAD").unwrap(), "".into()).unwrap().unwrap();
     let sent = sent(&tree.snapshot(&Everything).unwrap()).unwrap();
     assert_eq!(sent[&b"model.bin"[..]].1, CONTENT);

@@ -6,7 +6,7 @@ use dtbuild_content::tree::Everything;
 
 use super::input_trees::{agree, commit_digest, commit_snapshot, disk_digest, disk_snapshot};
 use crate::engine::fixture::{Files, build, docker, request, unique};
-use crate::support::repo::TestRepo;
+use crate::support::repo::{TestRepo, code};
 
 /// Names that an engine can be told, which are those in UTF-8.
 fn names() -> Vec<String> {
@@ -72,7 +72,7 @@ fn path_longer_than_a_disk_can_hold_is_in_the_commit_all_the_same() {
         entry = "040000 tree".to_owned();
     }
     let commit = repo.git(["commit-tree", &id, "-m", "deep"]);
-    let opened = Repository::discover(repo.root()).unwrap();
+    let opened = Repository::discover(repo.root(), code()).unwrap();
     let tree = opened.commit_tree(opened.resolve(&commit).unwrap(), "".into()).unwrap().unwrap();
     assert_eq!(tree.digest(&Everything).unwrap().to_string(), id);
     let snapshot = tree.snapshot(&Everything).unwrap();

@@ -4,10 +4,10 @@ use bstr::BStr;
 use dtbuild::error::Failure as _;
 use dtbuild::git::{CommitId, GitError, Head, MissingReason, Presence, Repository};
 
-use crate::support::repo::TestRepo;
+use crate::support::repo::{TestRepo, code};
 
 fn open(repo: &TestRepo) -> Repository {
-    Repository::discover(repo.root()).unwrap()
+    Repository::discover(repo.root(), code()).unwrap()
 }
 
 fn id(text: &str) -> CommitId {
@@ -17,14 +17,14 @@ fn id(text: &str) -> CommitId {
 #[test]
 fn folder_outside_of_any_repository_is_an_error() {
     let folder = tempfile::tempdir().unwrap();
-    let error = Repository::discover(folder.path()).err().unwrap();
+    let error = Repository::discover(folder.path(), code()).err().unwrap();
     assert!(matches!(error, GitError::NotARepository { .. }), "{error:?}");
 }
 
 #[test]
 fn missing_folder_is_an_error() {
     let folder = tempfile::tempdir().unwrap();
-    assert!(Repository::discover(&folder.path().join("none")).is_err());
+    assert!(Repository::discover(&folder.path().join("none"), code()).is_err());
 }
 
 #[test]
@@ -38,7 +38,7 @@ fn repository_without_commits_has_no_head() {
 #[test]
 fn sub_folder_finds_the_root_and_its_prefix() {
     let repo = TestRepo::new().file("containers/api/main.js", "").commit("first");
-    let opened = Repository::discover(&repo.path("containers/api")).unwrap();
+    let opened = Repository::discover(&repo.path("containers/api"), code()).unwrap();
     assert_eq!(opened.root().unwrap(), repo.root());
     let prefix = |folder: &str| opened.prefix(&repo.path(folder));
     assert_eq!(prefix("containers/api").unwrap(), "containers/api");
@@ -107,7 +107,7 @@ fn linked_work_tree_opens() {
     let place = tempfile::tempdir().unwrap();
     let linked = place.path().canonicalize().unwrap().join("linked");
     repo.git(["worktree", "add", "--quiet", "-b", "other", linked.to_str().unwrap()]);
-    let opened = Repository::discover(&linked).unwrap();
+    let opened = Repository::discover(&linked, code()).unwrap();
     assert_eq!(opened.root().unwrap(), linked);
     assert_eq!(opened.head().unwrap().unwrap().branch.unwrap(), "other");
 }
@@ -116,7 +116,7 @@ fn linked_work_tree_opens() {
 fn bare_repository_opens_and_its_work_tree_too() {
     let repo = TestRepo::new().file("a", "1").commit("first");
     let bare = repo.cloned(&["--bare"]);
-    let opened = Repository::discover(bare.root()).unwrap();
+    let opened = Repository::discover(bare.root(), code()).unwrap();
     assert_eq!(opened.resolve("main").unwrap(), id(&repo.head()));
     let error = opened.root().unwrap_err().advice();
     assert!(error.ends_with("has no work tree; make one with `git worktree add`"), "{error}");
@@ -124,7 +124,7 @@ fn bare_repository_opens_and_its_work_tree_too() {
     let place = tempfile::tempdir().unwrap();
     let linked = place.path().canonicalize().unwrap().join("linked");
     bare.git(["worktree", "add", "--quiet", linked.to_str().unwrap()]);
-    let opened = Repository::discover(&linked).unwrap();
+    let opened = Repository::discover(&linked, code()).unwrap();
     assert_eq!(opened.root().unwrap(), linked);
     assert_eq!(opened.head().unwrap().unwrap().commit, id(&repo.head()));
 }
@@ -138,14 +138,14 @@ fn sha256_repository_opens() {
 #[test]
 fn reftable_and_unknown_extensions_are_refused() {
     let repo = TestRepo::init(&["--ref-format=reftable"]).file("a", "1").commit("first");
-    let error = Repository::discover(repo.root()).err().unwrap().advice();
+    let error = Repository::discover(repo.root(), code()).err().unwrap().advice();
     assert!(error.contains("`reftable`") && error.contains("git refs migrate"), "{error}");
 
     let repo = TestRepo::new().file("a", "1").commit("first");
     repo.git(["config", "core.repositoryFormatVersion", "1"]);
-    assert!(Repository::discover(repo.root()).is_ok());
+    assert!(Repository::discover(repo.root(), code()).is_ok());
     repo.git(["config", "extensions.shinyThing", "true"]);
-    let error = Repository::discover(repo.root()).err().unwrap().advice();
+    let error = Repository::discover(repo.root(), code()).err().unwrap().advice();
     assert!(error.to_lowercase().contains("the extension `shinything`"), "{error}");
 }
 
@@ -156,7 +156,7 @@ fn repository_of_another_user_is_refused() {
     if std::os::unix::fs::chown(repo.root(), Some(12345), None).is_err() {
         return;
     }
-    let error = Repository::discover(repo.root()).err().unwrap();
+    let error = Repository::discover(repo.root(), code()).err().unwrap();
     assert!(matches!(error, GitError::ForeignOwner { .. }), "{error:?}");
 }
 
@@ -186,7 +186,7 @@ fn remote_url_has_no_credentials() {
 #[test]
 fn paths_are_bytes() {
     let repo = TestRepo::new().file(b"caf\xe9/a", "1").commit("first");
-    let opened = Repository::discover(&repo.path(b"caf\xe9")).unwrap();
+    let opened = Repository::discover(&repo.path(b"caf\xe9"), code()).unwrap();
     assert_eq!(opened.prefix(&repo.path(b"caf\xe9")).unwrap(), BStr::new(b"caf\xe9"));
 }
 

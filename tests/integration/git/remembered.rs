@@ -10,11 +10,11 @@ use dtbuild_content::tree::{ContentId, Identified};
 
 use super::input_trees::until_noted;
 use super::working_tree::{committed, on_disk, on_disk_with, sample};
-use crate::support::repo::TestRepo;
+use crate::support::repo::{TestRepo, code};
 
 /// Looks until what was found is noted: a file or folder that was changed a moment ago is not.
 fn noted(repo: &TestRepo) {
-    let notes = || fs::read(repo.root().join(".git/dtbuild/stat")).unwrap_or_default();
+    let notes = || fs::read(repo.found_out("stat")).unwrap_or_default();
     let begin = SystemTime::now();
     let mut known = (notes(), 0);
     // Once nothing is added, nothing is left to note.
@@ -59,7 +59,7 @@ fn folder_that_is_emptied_goes_where_git_has_nothing_in_it_also_when_it_was_note
 
 /// The digest as a preview takes it, with what earlier runs found out.
 fn remembered(repo: &TestRepo, filter: &impl Identified) -> ContentId {
-    let opened = Repository::discover(repo.root()).unwrap();
+    let opened = Repository::discover(repo.root(), code()).unwrap();
     let tree = opened.working_tree(BStr::new("")).unwrap().unwrap();
     tree.remembered_digest(filter).unwrap()
 }
@@ -90,7 +90,7 @@ fn digest_that_an_earlier_run_took_is_that_of_the_same_files_and_rules() {
 #[test]
 fn what_was_read_before_is_remembered_and_may_be_forgotten_at_any_time() {
     let repo = TestRepo::new().file("tracked", "1").commit("first").file("untracked", "2");
-    let stats = repo.root().join(".git/dtbuild/stat");
+    let stats = repo.found_out("stat");
     let first = until_noted(&repo, || on_disk(&repo));
     assert_eq!(on_disk(&repo), first, "from the notes");
     fs::write(&stats, "damaged").unwrap();

@@ -8,7 +8,7 @@ use dtbuild_content::tree::{Everything, Kind};
 use super::filters::Without;
 use super::input_trees::{agree, commit_digest, commit_snapshot, disk_digest, disk_snapshot, files, sent};
 use crate::support::dtbuild::{Dtbuild, project};
-use crate::support::repo::TestRepo;
+use crate::support::repo::{TestRepo, code};
 
 /// A library with another library in it.
 fn library() -> (TestRepo, TestRepo) {
@@ -162,7 +162,7 @@ fn linked_work_tree_finds_the_objects() {
     let place = tempfile::tempdir().unwrap();
     let linked = place.path().canonicalize().unwrap().join("linked");
     repo.git(["worktree", "add", "--quiet", "--detach", linked.to_str().unwrap()]);
-    let opened = dtbuild::git::Repository::discover(&linked).unwrap();
+    let opened = dtbuild::git::Repository::discover(&linked, code()).unwrap();
     let head = opened.resolve("HEAD").unwrap();
     let tree = opened.commit_tree(head, "".into()).unwrap().unwrap();
     assert_eq!(files(&sent(&tree.snapshot(&Everything).unwrap()).unwrap()), FILES);
@@ -171,7 +171,7 @@ fn linked_work_tree_finds_the_objects() {
 #[test]
 fn context_and_dockerfile_may_be_in_a_submodule() {
     let repo = sample();
-    let opened = dtbuild::git::Repository::discover(repo.root()).unwrap();
+    let opened = dtbuild::git::Repository::discover(repo.root(), code()).unwrap();
     let head = opened.resolve("HEAD").unwrap();
     for (folder, inside) in [("vendor/lib/inner", "deep.c"), ("vendor/lib", "lib.c"), ("vendor", "lib/lib.c")]
     {

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant, SystemTime};
 use dtbuild_content::tree::Everything;
 
 use super::input_trees::{disk_digest, disk_snapshot, until_noted};
-use crate::support::repo::TestRepo;
+use crate::support::repo::{TestRepo, code};
 
 const SIZE: usize = 100_000;
 
@@ -107,7 +107,7 @@ fn linked_work_tree_and_submodule_have_an_index_of_their_own() {
     let linked = place.path().canonicalize().unwrap().join("linked");
     origin.git(["worktree", "add", "--quiet", linked.to_str().unwrap()]);
     lie(&origin, "f", &content(b'2'));
-    let opened = dtbuild::git::Repository::discover(&linked).unwrap();
+    let opened = dtbuild::git::Repository::discover(&linked, code()).unwrap();
     let tree = opened.working_tree("".into()).unwrap().unwrap();
     let found = tree.digest(&Everything).unwrap().to_string();
     assert_eq!(found, origin.git(["rev-parse", "HEAD^{tree}"]));
@@ -216,7 +216,7 @@ fn index_is_read_once_large_files_are_more_to_read() {
     assert!(SIZE < size && size < 2 * SIZE, "{size}");
     lie(&repo, "a/f", &content(b'1'));
     let stored = lie(&repo, "b/f", &content(b'2'));
-    let opened = dtbuild::git::Repository::discover(repo.root()).unwrap();
+    let opened = dtbuild::git::Repository::discover(repo.root(), code()).unwrap();
     let found = ["a", "b"].map(|folder| {
         let tree = opened.working_tree(folder.into()).unwrap().unwrap();
         tree.snapshot(&Everything).unwrap().get("f".into()).unwrap().id.to_string()
@@ -229,7 +229,7 @@ fn git_is_asked_once() {
     let repo = sample();
     let stored = lie(&repo, "f", &content(b'2'));
     assert_eq!(until_noted(&repo, || taken_for(&repo, "f")), stored);
-    let opened = dtbuild::git::Repository::discover(repo.root()).unwrap();
+    let opened = dtbuild::git::Repository::discover(repo.root(), code()).unwrap();
     fs::write(index(&repo), "not an index").unwrap();
     let tree = opened.working_tree("".into()).unwrap().unwrap();
     assert_eq!(tree.snapshot(&Everything).unwrap().get("f".into()).unwrap().id.to_string(), stored);

@@ -12,7 +12,7 @@ use dtbuild_content::snapshot::Snapshot;
 use dtbuild_content::tree::{ContentId, Everything, Filter, Kind};
 
 use super::filters::{Only, Without};
-use crate::support::repo::TestRepo;
+use crate::support::repo::{TestRepo, code};
 
 /// All that a snapshot says of its files.
 pub(super) type Listing = Vec<(BString, Kind, ContentId, u64, Option<BString>)>;
@@ -27,7 +27,7 @@ fn paths(snapshot: &Snapshot) -> Vec<String> {
 }
 
 fn disk(repo: &TestRepo, folder: &str, filter: &impl Filter) -> Result<Snapshot, GitError> {
-    let opened = Repository::discover(repo.root()).unwrap();
+    let opened = Repository::discover(repo.root(), code()).unwrap();
     opened.working_tree(BStr::new(folder)).unwrap().unwrap().snapshot(filter)
 }
 
@@ -37,7 +37,7 @@ pub(super) fn on_disk(repo: &TestRepo) -> (ContentId, Listing) {
 }
 
 pub(super) fn on_disk_with(repo: &TestRepo, filter: &impl Filter) -> (ContentId, Listing) {
-    let opened = Repository::discover(repo.root()).unwrap();
+    let opened = Repository::discover(repo.root(), code()).unwrap();
     let tree = opened.working_tree(BStr::new("")).unwrap().unwrap();
     (tree.digest(filter).unwrap(), listing(&tree.snapshot(filter).unwrap()))
 }
@@ -47,7 +47,7 @@ pub(super) fn committed(repo: &TestRepo, revision: &str) -> (ContentId, Listing)
 }
 
 fn committed_with(repo: &TestRepo, revision: &str, filter: &impl Filter) -> (ContentId, Listing) {
-    let opened = Repository::discover(repo.root()).unwrap();
+    let opened = Repository::discover(repo.root(), code()).unwrap();
     let commit = opened.resolve(revision).unwrap();
     let tree = opened.commit_tree(commit, BStr::new("")).unwrap().unwrap();
     (tree.digest(filter).unwrap(), listing(&tree.snapshot(filter).unwrap()))
@@ -247,7 +247,7 @@ fn lfs_pointer_that_was_not_fetched_is_refused() {
 fn folder_may_be_a_link_that_stays_inside() {
     let repo = TestRepo::new().file("real/a", "1").link("app", "real").link("out", "/tmp").commit("first");
     assert_eq!(paths(&disk(&repo, "app", &Everything).unwrap()), ["a"]);
-    let opened = Repository::discover(repo.root()).unwrap();
+    let opened = Repository::discover(repo.root(), code()).unwrap();
     assert!(matches!(opened.working_tree(BStr::new("out")), Err(GitError::OutsideRepository { .. })));
     for missing in ["none", "real/a", "real/a/b"] {
         assert!(opened.working_tree(BStr::new(missing)).unwrap().is_none(), "{missing}");
@@ -340,7 +340,7 @@ fn exact_reads_learn_of_a_change_with_the_last_byte() {
 #[test]
 fn digest_and_snapshot_speak_of_the_same_files() {
     let repo = sample();
-    let opened = Repository::discover(repo.root()).unwrap();
+    let opened = Repository::discover(repo.root(), code()).unwrap();
     let tree = opened.working_tree(BStr::new("")).unwrap().unwrap();
     let before = committed(&repo, "HEAD");
     assert_eq!(tree.digest(&Everything).unwrap(), before.0);
@@ -355,7 +355,7 @@ fn linked_work_tree_has_its_own_index() {
     let place = tempfile::tempdir().unwrap();
     let linked = place.path().canonicalize().unwrap().join("linked");
     repo.git(["worktree", "add", "--quiet", linked.to_str().unwrap()]);
-    let opened = Repository::discover(&linked).unwrap();
+    let opened = Repository::discover(&linked, code()).unwrap();
     let tree = opened.working_tree(BStr::new("")).unwrap().unwrap();
     assert_eq!(tree.digest(&Everything).unwrap(), committed(&repo, "HEAD").0);
 }

@@ -14,7 +14,13 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use dtbuild_content::fingerprint::Fingerprint;
 use tempfile::TempDir;
+
+/// The fingerprint of the code under test, for what it finds out in one run and takes for granted in the next.
+pub(crate) fn code() -> Fingerprint {
+    Fingerprint::of("the code under test")
+}
 
 /// A repository in a folder of its own that is gone with the value.
 ///
@@ -100,6 +106,11 @@ impl TestRepo {
     /// The path of a file of the work tree.
     pub(crate) fn path(&self, path: impl AsRef<[u8]>) -> PathBuf {
         self.root.join(OsStr::from_bytes(path.as_ref()))
+    }
+
+    /// The file of this name in which the code under test keeps what it found out.
+    pub(crate) fn found_out(&self, name: &str) -> PathBuf {
+        code().folder(&self.path(".git/dtbuild")).file(name)
     }
 
     /// The root of the work tree; of a bare repository, the repository.

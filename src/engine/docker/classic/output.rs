@@ -5,11 +5,12 @@
 
 use crate::config::ImageName;
 use crate::engine::buildkit::line_of_instruction;
-use crate::engine::lines::{Lines, printable};
+use crate::engine::lines::Lines;
 use crate::engine::telling::{NAME_LIMIT, Tail, Teller};
 use crate::engine::transient::is_transient;
 use crate::engine::{BuildFailure, BuildRequest, StepCount};
 use crate::events::{EventSink, StepState};
+use crate::inert;
 
 /// Characters of a message; an inlined script can be in it.
 const MESSAGE_LIMIT: usize = 600;
@@ -77,7 +78,7 @@ impl Output {
         self.end_line();
         let step = self.step.clone();
         self.end_step(StepState::Failed);
-        let text = printable(&error.lines().collect::<Vec<_>>().join(" "));
+        let text = inert::plain(&error.lines().collect::<Vec<_>>().join(" ")).into_owned();
         let cause = cause(text.trim(), step.as_ref());
         let exit_code = cause.rsplit_once("exit status ").and_then(|(_, code)| code.trim().parse().ok());
         let line = step.as_ref().and_then(|step| {

@@ -3,6 +3,7 @@
 
 use std::io::{self, BufWriter, Write};
 
+use futures_util::future::LocalBoxFuture;
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::{Cli, Command, Global};
@@ -39,17 +40,18 @@ pub fn main(cli: &Cli) -> u8 {
 
 async fn dispatch(cli: &Cli) -> Result<u8> {
     let global = &cli.global;
-    match &cli.command {
-        None => run::run(global, &cli.run).await,
-        Some(Command::Plan(args)) => plan::plan(global, args).await,
-        Some(Command::Build(args)) => build::build(global, args).await,
-        Some(Command::Deploy(args)) => deploy::deploy(global, args).await,
-        Some(Command::Status(args)) => status::status(global, args).await,
-        Some(Command::Explain(args)) => explain::explain(global, args).await,
-        Some(Command::Inputs(args)) => inputs::inputs(global, args).await,
-        Some(Command::Lock(args)) => lock::lock(global, args).await,
-        Some(Command::Doctor(args)) => doctor::doctor(global, args).await,
-    }
+    let command: LocalBoxFuture<'_, Result<u8>> = match &cli.command {
+        None => Box::pin(run::run(global, &cli.run)),
+        Some(Command::Plan(args)) => Box::pin(plan::plan(global, args)),
+        Some(Command::Build(args)) => Box::pin(build::build(global, args)),
+        Some(Command::Deploy(args)) => Box::pin(deploy::deploy(global, args)),
+        Some(Command::Status(args)) => Box::pin(status::status(global, args)),
+        Some(Command::Explain(args)) => Box::pin(explain::explain(global, args)),
+        Some(Command::Inputs(args)) => Box::pin(inputs::inputs(global, args)),
+        Some(Command::Lock(args)) => Box::pin(lock::lock(global, args)),
+        Some(Command::Doctor(args)) => Box::pin(doctor::doctor(global, args)),
+    };
+    command.await
 }
 
 /// Follows what `work` tells, on a thread of its own, and cancels it at the first signal. The work is done on several
@@ -67,7 +69,7 @@ async fn workers<T>(
         clients.signals().cancel(observer.cancel.clone());
         work(observer).await
     };
-    let result = process::on_workers(run).await.unwrap_or_else(|error| Err(no_threads(&error)));
+    let result = process::on_workers(Box::pin(run)).await.unwrap_or_else(|error| Err(no_threads(&error)));
     follower.finish();
     result
 }

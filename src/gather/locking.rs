@@ -53,8 +53,8 @@ fn kept(renewal: &Renewal, old: &Lock) -> BTreeMap<String, Digest> {
 
 /// Checks that the names that are to be renewed are there.
 fn check(renewal: &Renewal, names: &BTreeSet<String>) -> Result<()> {
-    let Renewal::Named(named) = renewal else { return Ok(()) };
-    let Some(unknown) = named.iter().find(|name| !names.contains(*name)) else { return Ok(()) };
+    let Renewal::Named(asked) = renewal else { return Ok(()) };
+    let Some(unknown) = asked.iter().find(|name| !names.contains(*name)) else { return Ok(()) };
     let known: Vec<&str> = names.iter().map(String::as_str).collect();
     let message = format!("no Dockerfile names the base image `{unknown}`");
     Err(Error::new(Code::NotDeclared, message).hint(format!("they name: {}", known.join(", "))))

@@ -8,13 +8,12 @@ use time::format_description::well_known::Rfc3339;
 use super::Owner;
 use crate::config::EnvironmentName;
 use crate::error::{Code, Failure};
-use crate::registry::RegistryError;
 
 /// Why a record could not be read or written, or a lease not be had.
 #[derive(Debug, thiserror::Error)]
 pub enum RecordError {
     /// A later version of dtbuild wrote it.
-    #[error("`{place}` has version {found} and this dtbuild reads up to {known}; upgrade dtbuild")]
+    #[error("`{place}` has version {found} and this dtbuild reads up to {known}")]
     Newer {
         /// The file or the reference.
         place: String,
@@ -24,9 +23,7 @@ pub enum RecordError {
         known: u32,
     },
     /// It is not what dtbuild writes.
-    #[error(
-        "`{place}` is damaged: {reason}; restore it, or remove it, and the next run deploys as if it was the first"
-    )]
+    #[error("`{place}` is damaged: {reason}")]
     Damaged {
         /// The file or the reference.
         place: String,
@@ -34,10 +31,7 @@ pub enum RecordError {
         reason: String,
     },
     /// The folder of the records is none, or cannot be written to.
-    #[error(
-        "cannot keep records in `{folder}`: {source}; make it a folder that you may write to, or set another one \
-         as `[records] folder` in `build.toml`", folder = folder.display()
-    )]
+    #[error("cannot keep records in `{folder}`: {source}", folder = folder.display())]
     Unwritable {
         /// The folder.
         folder: PathBuf,
@@ -53,17 +47,14 @@ pub enum RecordError {
         source: std::io::Error,
     },
     /// Another run has written the record meanwhile.
-    #[error(
-        "`{place}` was changed by another run meanwhile and is left as that run wrote it; run dtbuild again"
-    )]
+    #[error("`{place}` was changed by another run meanwhile and is left as that run wrote it")]
     Conflict {
         /// The file or the reference.
         place: String,
     },
     /// Another run has the lease.
     #[error(
-        "`{environment}` is being deployed by {owner} since {since}; wait for it, its lease ends at {until} unless renewed",
-        since = show(*since), until = show(*until)
+        "`{environment}` is being deployed by {owner} since {since}", since = show(*since)
     )]
     LeaseHeld {
         /// The environment.
@@ -76,16 +67,14 @@ pub enum RecordError {
         until: OffsetDateTime,
     },
     /// The lease ended and is no longer this run's.
-    #[error(
-        "the lease on `{environment}` was lost to another run: nothing more is recorded; see what that run did"
-    )]
+    #[error("the lease on `{environment}` was lost to another run: nothing more is recorded")]
     LeaseLost {
         /// The environment.
         environment: EnvironmentName,
     },
-    /// The registry that keeps the records did not answer well.
-    #[error(transparent)]
-    Registry(#[from] RegistryError),
+    /// The server that keeps the records did not answer well.
+    #[error("{0}")]
+    Storage(Box<dyn Failure + Send + Sync>),
 }
 
 impl RecordError {
@@ -105,15 +94,28 @@ impl Failure for RecordError {
             Self::Conflict { .. } => Code::RecordConflict,
             Self::LeaseHeld { .. } => Code::LeaseHeld,
             Self::LeaseLost { .. } => Code::LeaseLost,
-            Self::Registry(error) => error.code(),
+            Self::Storage(error) => error.code(),
         }
     }
 
     fn hint(&self) -> Option<String> {
-        match self {
-            Self::Registry(error) => error.hint(),
-            _ => None,
-        }
+        let hint = match self {
+            Self::Storage(error) => return error.hint(),
+            Self::File { .. } => return None,
+            Self::LeaseHeld { until, .. } => {
+                return Some(format!("wait for it: its lease ends at {} unless it is renewed", show(*until)));
+            }
+            Self::Newer { .. } => "upgrade dtbuild",
+            Self::Damaged { .. } => {
+                "restore it, or remove it, and the next run deploys as if it was the first"
+            }
+            Self::Unwritable { .. } => {
+                "make it a folder that you may write to, or set another one as `[records] folder` in `build.toml`"
+            }
+            Self::Conflict { .. } => "run dtbuild again",
+            Self::LeaseLost { .. } => "see what that run did",
+        };
+        Some(hint.to_owned())
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Start with [`Record`]. [`Records`] reads and writes the records, and takes the leases. All of that is written
 //! once, over a thin [`Storage`] that keeps named documents and changes them by compare-and-swap: a [`Folder`], a
-//! repository of a registry ([`Artifacts`]), or [`Memory`] in tests. A further storage implements [`Storage`] and
+//! repository of a registry (`clients::RegistryStorage`), or [`Memory`] in tests. A further storage implements [`Storage`] and
 //! nothing else.
 //!
 //! An environment has two documents: its record under its name, and the lease under `_lease.` and its name.
@@ -13,7 +13,6 @@
 //! 3. [`Records::read`], [`Record::add`], [`Records::write`] with the revision that was read;
 //! 4. [`Records::release`].
 
-mod artifacts;
 mod document;
 mod error;
 mod folder;
@@ -22,7 +21,6 @@ mod memory;
 mod records;
 mod storage;
 
-pub use artifacts::Artifacts;
 pub use document::{DeployedImage, Deployment, Outcome, Record};
 pub use error::RecordError;
 pub use folder::Folder;

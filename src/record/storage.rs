@@ -117,31 +117,36 @@ impl Address {
     }
 
     /// The largest content that is read, in bytes.
-    pub(super) fn size_limit(&self) -> usize {
+    #[must_use]
+    pub fn size_limit(&self) -> usize {
         self.size_limit
     }
 }
 
 impl Revision {
     /// The revision that a storage names so.
-    pub(super) fn tagged(tag: String) -> Self {
+    #[must_use]
+    pub fn tagged(tag: String) -> Self {
         Self(Some(tag))
     }
 
     /// The revision of a document by its content, for storages that have no names for revisions.
-    pub(super) fn of(bytes: Option<&[u8]>) -> Self {
+    #[must_use]
+    pub fn of(bytes: Option<&[u8]>) -> Self {
         Self(bytes.map(|bytes| blake3::hash(bytes).to_hex().to_string()))
     }
 }
 
 impl Document {
     /// A document whose content tells its revision.
-    pub(super) fn of(content: Option<Vec<u8>>) -> Self {
+    #[must_use]
+    pub fn of(content: Option<Vec<u8>>) -> Self {
         Self { content, tag: None }
     }
 
     /// A document with the storage's own name for its revision.
-    pub(super) fn tagged(content: Vec<u8>, tag: String) -> Self {
+    #[must_use]
+    pub fn tagged(content: Vec<u8>, tag: String) -> Self {
         Self { content: Some(content), tag: Some(tag) }
     }
 

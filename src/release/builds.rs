@@ -67,7 +67,7 @@ impl Builds {
             cancel: observer.cancel.clone(),
             attempts: Attempts::default(),
         };
-        let outcomes = scheduler.run(self.jobs.clone()).await;
+        let outcomes = Box::pin(scheduler.run(self.jobs.clone())).await;
         if observer.cancel.is_cancelled() {
             return Err(interrupted());
         }

@@ -94,7 +94,8 @@ impl CdStep<'_> {
 
     async fn prepare_from(&self, stored: Stored) -> Result<Prepared> {
         let record = Some(&stored.record);
-        let gathered = gather::gather(self.clients, self.workspace, self.query, record, self.timings).await?;
+        let gathered = gather::gather(self.clients, self.workspace, self.query, record, self.timings);
+        let gathered = Box::pin(gathered).await?;
         let plan = Plan::decide(&gathered.facts)?;
         Ok(Prepared { stored, gathered, plan })
     }
@@ -117,7 +118,7 @@ impl CdStep<'_> {
         let store = self.clients.records(self.workspace)?;
         self.check_before_work(&store).await?;
         let mut lease = store.acquire(&self.environment()?.name, LEASE_LIFE).await?;
-        let result = self.under_lease(prepared, &store, &mut lease, observer).await;
+        let result = Box::pin(self.under_lease(prepared, &store, &mut lease, observer)).await;
         let released = store.release(lease).await;
         let release = result?;
         released?;
@@ -163,7 +164,7 @@ impl CdStep<'_> {
             observer,
             started,
         };
-        told.end(run.execute(prepared.stored, lease).await)
+        told.end(Box::pin(run.execute(prepared.stored, lease)).await)
     }
 
     /// Builds into the engine's store and stops: nothing is pushed, tagged or deployed.

@@ -19,15 +19,15 @@ pub(crate) struct Import {
 
 impl Import {
     /// The room that the file stands in.
-    pub(crate) fn from_room(&self) -> String {
+    pub(crate) fn room(&self) -> String {
         self.from.first().cloned().unwrap_or_else(|| "main".to_owned())
     }
 
     /// The room that is named; that of the file where another crate is.
-    pub(crate) fn to_room(&self) -> String {
+    pub(crate) fn named_room(&self) -> String {
         match self.to.first() {
             Some(room) if !self.external => room.clone(),
-            _ => self.from_room(),
+            _ => self.room(),
         }
     }
 

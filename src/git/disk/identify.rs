@@ -62,7 +62,7 @@ impl Unidentified {
     }
 
     /// The content id from git's index, noted; none where the index cannot be trusted.
-    fn from_index(&self, disk: &DiskFolders, index: &TrustedIndex<'_>) -> Option<ContentId> {
+    fn by_index(&self, disk: &DiskFolders, index: &TrustedIndex<'_>) -> Option<ContentId> {
         self.large()?;
         let place = disk.place(self.path.as_bstr());
         let id = index.id(place.as_bstr(), &self.file().stat, &self.folder.attributes)?;
@@ -111,7 +111,7 @@ pub(super) fn identify(
     let cores = thread::available_parallelism().map_or(1, usize::from);
     let threads = (cores * 4).max(8).min(files.len() / SHARE);
     let identify = |buffer: &RefCell<Vec<u8>>, file: &Unidentified| {
-        let known = index.as_ref().and_then(|index| file.from_index(disk, index));
+        let known = index.as_ref().and_then(|index| file.by_index(disk, index));
         known.map_or_else(|| file.identify(disk, hash, &mut buffer.borrow_mut()), Ok).map(drop)
     };
     parallel::map(files, threads, &RefCell::default(), RefCell::default, identify).into_iter().collect()

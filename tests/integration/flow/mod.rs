@@ -8,6 +8,7 @@ mod contexts;
 mod failures;
 pub(crate) mod gate;
 mod kills;
+mod library;
 mod local;
 mod parts;
 mod records;

@@ -6,9 +6,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use dtbuild::config::EnvironmentName;
+use dtbuild::error::Failure as _;
 use dtbuild::record::{
-    Address, Artifacts, Change, DeployedImage, Deployment, Document, Folder, Lease, Memory, Outcome, Put,
-    Record, RecordError, Records, Revision, Storage, hold,
+    Address, Change, DeployedImage, Deployment, Document, Folder, Lease, Memory, Outcome, Put, Record,
+    RecordError, Records, Revision, Storage, hold,
 };
 use dtbuild_content::key::ImageKey;
 use futures_util::FutureExt as _;
@@ -33,7 +34,7 @@ fn production() -> EnvironmentName {
 /// A storage of each kind, with nothing in it.
 fn storages() -> (TempDir, Vec<Arc<dyn Storage>>) {
     let folder = tempfile::tempdir().unwrap();
-    let artifacts = Artifacts::new(client(), fresh_repository(&address()));
+    let artifacts = dtbuild::clients::RegistryStorage::new(client(), fresh_repository(&address()));
     let storages: Vec<Arc<dyn Storage>> = vec![
         Arc::new(Memory::default()),
         Arc::new(Folder::new(folder.path().join("records"))),
@@ -298,5 +299,5 @@ async fn a_damaged_record_stops_the_run_and_is_left_as_it_is() {
     }
     std::fs::write(&path, "{\"version\": 2, \"anything\": []}").unwrap();
     let error = store.read(&staging()).await.unwrap_err();
-    assert!(error.to_string().ends_with("upgrade dtbuild"), "{error}");
+    assert_eq!(error.hint().unwrap(), "upgrade dtbuild");
 }

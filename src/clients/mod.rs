@@ -14,9 +14,13 @@ use crate::engine::AnyEngine;
 use crate::engine::endpoint::{Endpoint, Environment};
 use crate::error::{Code, Error, Kind, Result};
 use crate::process::Signals;
-use crate::record::{Artifacts, Folder, Record, Records, Storage};
+use crate::record::{Folder, Record, Records, Storage};
 use crate::registry::{Registry, Settings};
 use crate::workspace::Workspace;
+
+mod registry_storage;
+
+pub use registry_storage::RegistryStorage;
 
 /// How a run reaches what is outside of the repository.
 #[derive(Clone, Default)]
@@ -104,7 +108,7 @@ impl Clients {
         let storage: Arc<dyn Storage> = match &workspace.config.records {
             RecordStore::Folder(folder) => Arc::new(record_folder(workspace, folder)?),
             RecordStore::Registry(repository) => {
-                Arc::new(Artifacts::new(self.registry()?.clone(), repository.clone()))
+                Arc::new(RegistryStorage::new(self.registry()?.clone(), repository.clone()))
             }
         };
         Ok(Records::new(storage))

@@ -1,3 +1,6 @@
+//! The storage of records in a registry, between the two rooms that do not know each other. Start with
+//! [`RegistryStorage`].
+//!
 //! Documents in a registry: OCI artifacts in one repository, each under its name as the tag.
 //!
 //! Registries have no compare-and-swap: the last PUT of a tag wins. A document is changed only while the tag names
@@ -10,8 +13,7 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 
-use super::RecordError;
-use super::storage::{Address, Change, Document, Put, Revision, Storage};
+use crate::record::{Address, Change, Document, Put, RecordError, Revision, Storage};
 use crate::reference::{Reference, Repository};
 use crate::registry::{Kind, Registry, RegistryError};
 
@@ -20,12 +22,12 @@ const SETTLE: Duration = Duration::from_millis(400);
 
 /// Documents as artifacts in one repository of a registry.
 #[derive(Clone, Debug)]
-pub struct Artifacts {
+pub struct RegistryStorage {
     registry: Registry,
     repository: Repository,
 }
 
-impl Artifacts {
+impl RegistryStorage {
     /// The documents in this repository.
     #[must_use]
     pub fn new(registry: Registry, repository: Repository) -> Self {
@@ -39,12 +41,16 @@ impl Artifacts {
                 Kind::Name(error.to_string()),
             )
         };
-        Ok(self.repository.tagged(address.name()).map_err(invalid)?)
+        self.repository.tagged(address.name()).map_err(|error| failed(invalid(error)))
     }
 
     async fn pull(&self, address: &Address) -> Result<Document, RecordError> {
         let place = self.reference(address)?;
-        let found = self.registry.pull_artifact(&place, address.media_type(), address.size_limit()).await?;
+        let found = self
+            .registry
+            .pull_artifact(&place, address.media_type(), address.size_limit())
+            .await
+            .map_err(failed)?;
         Ok(match found {
             None => Document::of(None),
             Some(artifact) => Document::tagged(artifact.content, artifact.digest.to_string()),
@@ -58,21 +64,22 @@ impl Artifacts {
         if self.revision(&place).await? != *read {
             return Ok(Put::Changed);
         }
-        let written = self.registry.push_artifact(&place, address.media_type(), content).await?;
+        let written =
+            self.registry.push_artifact(&place, address.media_type(), content).await.map_err(failed)?;
         let written = Revision::tagged(written.to_string());
         let is_there = self.revision(&place).await? == written;
         Ok(if is_there { Put::Done(written) } else { Put::Changed })
     }
 
     async fn revision(&self, place: &Reference) -> Result<Revision, RecordError> {
-        let digest = self.registry.digest(place).await?;
+        let digest = self.registry.digest(place).await.map_err(failed)?;
         Ok(digest.map_or(Revision::of(None), |digest| Revision::tagged(digest.to_string())))
     }
 }
 
-impl Storage for Artifacts {
+impl Storage for RegistryStorage {
     fn check_writable(&self) -> BoxFuture<'_, Result<(), RecordError>> {
-        Box::pin(async { Ok(self.registry.check_push(&self.repository).await?) })
+        Box::pin(async { self.registry.check_push(&self.repository).await.map_err(failed) })
     }
 
     fn get<'a>(&'a self, address: &'a Address) -> BoxFuture<'a, Result<Document, RecordError>> {
@@ -90,7 +97,7 @@ impl Storage for Artifacts {
 
     fn list(&self) -> BoxFuture<'_, Result<Vec<String>, RecordError>> {
         Box::pin(async {
-            let mut names = self.registry.tags(&self.repository).await?;
+            let mut names = self.registry.tags(&self.repository).await.map_err(failed)?;
             names.sort();
             Ok(names)
         })
@@ -103,4 +110,8 @@ impl Storage for Artifacts {
     fn settle(&self) -> Option<Duration> {
         Some(SETTLE)
     }
+}
+
+fn failed(error: RegistryError) -> RecordError {
+    RecordError::Storage(Box::new(error))
 }

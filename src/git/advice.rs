@@ -2,7 +2,7 @@
 
 use bstr::{BStr, BString, ByteSlice as _};
 
-use super::GitError;
+use super::{GitError, SubmoduleMapping};
 use crate::error::{Code, Failure};
 
 /// The hint where git itself can say more.
@@ -15,6 +15,7 @@ impl Failure for GitError {
         match self {
             Self::NotARepository { .. } => Code::RepositoryMissing,
             Self::ForeignOwner { .. }
+            | Self::BareRepository { .. }
             | Self::UnsupportedFormat { .. }
             | Self::Open { .. }
             | Self::NoWorkTree { .. }
@@ -45,6 +46,9 @@ impl Failure for GitError {
             Self::ForeignOwner { path } => {
                 format!("if you trust it, `git config --global --add safe.directory {}`", path.display())
             }
+            Self::BareRepository { path, .. } => {
+                format!("if you trust it, name it: `GIT_DIR={} dtbuild ...`", path.display())
+            }
             Self::UnsupportedFormat { hint, .. } => (*hint).to_owned(),
             Self::Open { .. } | Self::BrokenIndex { .. } => STATUS.to_owned(),
             Self::NoWorkTree { .. } => "make one with `git worktree add`".to_owned(),
@@ -74,15 +78,7 @@ impl Failure for GitError {
             Self::Filtered { .. } => {
                 "build the disk with `source = \"worktree\"`, or leave it out with `.dockerignore`".to_owned()
             }
-            Self::Submodule { path, repository, commit, cloned } => {
-                let update =
-                    format!("run `{} submodule update --init {}`", git(repository), inside(path, repository));
-                let fetch = format!(
-                    ", or `git -C {path} fetch origin {commit}` for another commit than the one checked out"
-                );
-                let fetch = if *cloned { fetch } else { String::new() };
-                format!("{update}{fetch}, or leave it out with `.dockerignore`")
-            }
+            Self::Submodule { .. } => format!("{}, or leave it out with `.dockerignore`", self.submodule_way_out()?),
             Self::Unreadable { .. } => "make it readable, or leave it out with `.dockerignore`".to_owned(),
             Self::Changed { .. } => "build again when nothing writes to it".to_owned(),
             Self::SpecialFile { .. } => "leave it out with `.dockerignore`".to_owned(),
@@ -90,6 +86,26 @@ impl Failure for GitError {
             Self::Status { .. } => "does `git status` work? (a sparse index is made a full one by \
                  `git sparse-checkout reapply --no-sparse-index`)"
                 .to_owned(),
+        })
+    }
+}
+
+impl GitError {
+    /// How the commit of a submodule is brought to this machine, by means that git does not refuse.
+    fn submodule_way_out(&self) -> Option<String> {
+        let Self::Submodule { path, repository, commit, cloned, mapping } = self else { return None };
+        let (git, inside) = (git(repository), inside(path, repository));
+        let options = if *mapping == SubmoduleMapping::Skipped { "--init --checkout" } else { "--init" };
+        let update = format!("run `{git} submodule update {options} {inside}`");
+        let fetch = format!("`git -C {path} fetch origin {commit}`");
+        Some(match (mapping, cloned) {
+            (SubmoduleMapping::Missing, true) => format!("run {fetch}"),
+            (SubmoduleMapping::Missing, false) => format!(
+                "no `.gitmodules` gives its address, so that git cannot fetch it either: name it by \
+                 `{git} rm {inside}` and `{git} submodule add ADDRESS {inside}`, or commit its files instead of it"
+            ),
+            (_, true) => format!("{update}, or {fetch} for another commit than the one checked out"),
+            (_, false) => update,
         })
     }
 }

@@ -27,6 +27,18 @@ pub enum GitError {
         /// The folder.
         path: PathBuf,
     },
+    /// A bare repository that git would not take up by itself, or that may have come with a checkout.
+    #[error(
+        "`{}` is a bare repository{}, whose configuration could run programs",
+        path.display(),
+        checkout.as_ref().map(|checkout| format!(" inside the checkout `{}`", checkout.display())).unwrap_or_default()
+    )]
+    BareRepository {
+        /// The bare repository.
+        path: PathBuf,
+        /// The checkout that holds it.
+        checkout: Option<PathBuf>,
+    },
     /// The repository has a format that cannot be read.
     #[error("the repository `{}` uses {what}, which cannot be read", path.display())]
     UnsupportedFormat {
@@ -165,6 +177,8 @@ pub enum GitError {
         commit: ContentId,
         /// Whether the submodule's repository is on this machine, without the commit.
         cloned: bool,
+        /// What `.gitmodules` says of the submodule.
+        mapping: SubmoduleMapping,
     },
     /// A file or folder of the working tree cannot be read.
     #[error("failed to read `{}`", path.display())]
@@ -230,6 +244,17 @@ pub enum GitError {
         #[source]
         source: Cause,
     },
+}
+
+/// What `.gitmodules` says of a submodule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SubmoduleMapping {
+    /// The address to fetch it from.
+    Address,
+    /// An address, and that `git submodule update` is to leave the submodule alone.
+    Skipped,
+    /// Nothing, or no address: git cannot fetch the submodule.
+    Missing,
 }
 
 /// Why a commit is not in a clone.

@@ -4,8 +4,8 @@
 //! credentials. Objects come into the clone without a reference to them, and a shallow clone takes note that the history of
 //! the commit is missing; no reference, no setting and no other history changes.
 
-use std::ffi::OsString;
 use std::io;
+use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -107,11 +107,13 @@ impl Repository {
         options: &[&str],
         object: &str,
     ) -> Result<(), FetchError> {
-        let folder = self.root().unwrap_or_else(|_| self.inner.git_dir());
-        let mut repository = OsString::from("--git-dir=");
-        repository.push(self.inner.git_dir());
         let mut git = Command::new("git");
-        git.current_dir(folder).arg(repository);
+        // Git itself is to find the repository, and to refuse it where it is not to be trusted: it trusts one that is named.
+        let checkout = self.root.as_ref().filter(|root| root.join(".git").exists());
+        git.current_dir(checkout.map_or_else(|| self.inner.git_dir(), PathBuf::as_path));
+        if std::env::var_os("GIT_DIR").is_some() {
+            git.env("GIT_DIR", std::path::absolute(self.inner.git_dir()).map_err(FetchError::Program)?);
+        }
         // Maintenance after the fetch can take longer than the fetch.
         for setting in settings.iter().chain(&["gc.auto=0", "maintenance.auto=false"]) {
             git.args(["-c", setting]);

@@ -8,8 +8,11 @@ use std::collections::{BTreeMap, HashMap};
 use bstr::{BStr, BString, ByteSlice as _};
 use dtbuild_content::tree::{ContentId, Kind, Node, Tree};
 
-use super::GitError;
 use super::path::join;
+use super::{GitError, Repository, SubmoduleMapping};
+
+/// The file that names submodules.
+pub(super) const FILE: &str = ".gitmodules";
 
 /// The submodules of a tree by their path from its root; each is opened when it is first needed.
 pub(super) struct Submodules<T> {
@@ -92,5 +95,37 @@ impl<T: Tree> Tree for Expanded<'_, T> {
 
     fn link(&self, path: &BStr, node: &Node) -> Result<BString, Self::Error> {
         self.0.link(path, node)
+    }
+}
+
+/// The submodules that a `.gitmodules` file names.
+pub(super) struct Modules(gix::submodule::File);
+
+impl Modules {
+    /// Parses the file's text; the configuration of `repository` has the last word, as with git.
+    pub(super) fn parse(text: &[u8], repository: &Repository) -> Result<Self, gix::Error> {
+        let config = repository.inner.config_snapshot();
+        Ok(Self(gix::submodule::File::from_bytes(text, None, config.plumbing())?))
+    }
+
+    /// The name of the submodule at `path`.
+    pub(super) fn name(&self, path: &BStr) -> Option<BString> {
+        let name = self.0.name_by_path(path).map(ToOwned::to_owned);
+        // Git refuses names that lead out of the folder of submodules, too.
+        let inside = |name: &BString| name.split_str("/").all(|part| !matches!(part, b"" | b"." | b".."));
+        name.filter(inside)
+    }
+
+    /// What the file says of the submodule at `path`; nothing where there is no file.
+    pub(super) fn mapping(text: Option<&[u8]>, repository: &Repository, path: &BStr) -> SubmoduleMapping {
+        let modules = text.and_then(|text| Self::parse(text, repository).ok());
+        let found = modules.and_then(|modules| Some((modules.name(path)?, modules.0)));
+        match found {
+            Some((name, file)) if file.url(name.as_bstr()).is_ok() => match file.update(name.as_bstr()) {
+                Ok(Some(gix::submodule::config::Update::None)) => SubmoduleMapping::Skipped,
+                _ => SubmoduleMapping::Address,
+            },
+            _ => SubmoduleMapping::Missing,
+        }
     }
 }

@@ -9,10 +9,8 @@ use dtbuild_content::tree::{ContentId, Kind};
 use super::lookup;
 use crate::git::objects::broken;
 use crate::git::path::join;
+use crate::git::submodules::{FILE, Modules};
 use crate::git::{CommitId, GitError, Presence, Repository};
-
-/// The file that names submodules.
-const FILE: &str = ".gitmodules";
 
 impl Repository {
     /// The repository of the submodule at `path` of the tree `top`, which pins the submodule to `commit`.
@@ -27,7 +25,7 @@ impl Repository {
     ) -> Result<Self, GitError> {
         let (mut cloned, mut failure) = (false, None);
         for place in self.submodule_places(top, path)? {
-            match Self::at_git_folder(&place, self.code()) {
+            match Self::of_submodule(&place, self.code()) {
                 Ok(found) => {
                     cloned = true;
                     if found.has_commit(CommitId(commit)).is_ok_and(|found| found == Presence::Known) {
@@ -37,8 +35,13 @@ impl Repository {
                 Err(error) => failure = Some(error),
             }
         }
+        if let Some(failure) = failure {
+            return Err(failure);
+        }
+        let text = self.modules_file(top)?.map(|(_, text)| text);
+        let mapping = Modules::mapping(text.as_deref(), self, path);
         let (path, repository) = (join(prefix, path), prefix.to_owned());
-        Err(failure.unwrap_or(GitError::Submodule { path, repository, commit, cloned }))
+        Err(GitError::Submodule { path, repository, commit, cloned, mapping })
     }
 
     /// The existing folders in which the submodule's repository can be.
@@ -58,17 +61,18 @@ impl Repository {
 
     /// The name that `.gitmodules` of the tree `top` gives the submodule at `path`.
     fn submodule_name(&self, top: ContentId, path: &BStr) -> Result<Option<BString>, GitError> {
+        let Some((id, text)) = self.modules_file(top)? else { return Ok(None) };
+        let modules = Modules::parse(&text, self).map_err(|source| broken(&id, FILE.into(), source))?;
+        Ok(modules.name(path))
+    }
+
+    /// The id and the text of `.gitmodules` in the tree `top`.
+    fn modules_file(&self, top: ContentId) -> Result<Option<(ContentId, Vec<u8>)>, GitError> {
         let (objects, file, mut buffer) = (self.objects(), BStr::new(FILE), Vec::new());
         let Some((Kind::File | Kind::Executable, id)) = lookup::find_exact(objects, top, file)? else {
             return Ok(None);
         };
-        let text = objects.read(&id, gix::objs::Kind::Blob, file, &mut buffer)?;
-        let config = self.inner.config_snapshot();
-        let named = gix::submodule::File::from_bytes(text, None, config.plumbing())
-            .map_err(|source| broken(&id, file, source))?;
-        let name = named.name_by_path(path).map(ToOwned::to_owned);
-        // Git refuses names that lead out of the folder of submodules, too.
-        let inside = |name: &BString| name.split_str("/").all(|part| !matches!(part, b"" | b"." | b".."));
-        Ok(name.filter(inside))
+        objects.read(&id, gix::objs::Kind::Blob, file, &mut buffer)?;
+        Ok(Some((id, buffer)))
     }
 }

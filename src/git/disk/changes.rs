@@ -9,7 +9,7 @@ use bstr::{BStr, BString, ByteSlice as _};
 use dtbuild_content::stat::Stat;
 use dtbuild_content::tree::{ContentId, Kind};
 use gix::status::{Item, Submodule, UntrackedFiles};
-use rustix::fs::CWD;
+use rustix::fs::{Access, CWD, access};
 
 use super::content_id;
 use super::system::is_missing;
@@ -17,6 +17,7 @@ use crate::changed::{ChangeStatus, ChangedPath};
 use crate::git::commit::lookup;
 use crate::git::lfs::Pointer;
 use crate::git::objects::Objects;
+use crate::git::path::join;
 use crate::git::{GitError, Repository};
 
 impl Repository {
@@ -36,7 +37,12 @@ impl Repository {
         for path in self.candidates(head)? {
             let before = lookup::find_exact(objects, head, path.as_bstr())?;
             let place = root.join(path.to_path_lossy());
-            let after = OnDisk::at(&place).map_err(|source| GitError::Unreadable { path: place, source })?;
+            let after = match OnDisk::at(&place) {
+                Ok(after) => after,
+                // What git may not look at has not changed for git.
+                Err(error) if error.kind() == io::ErrorKind::PermissionDenied => continue,
+                Err(source) => return Err(GitError::Unreadable { path: place, source }),
+            };
             if let Some(status) = status(objects, before, after.as_ref()) {
                 changes.push(ChangedPath { path, status });
             }
@@ -44,8 +50,31 @@ impl Repository {
         Ok(changes)
     }
 
-    /// The paths at which HEAD, the index and the disk do not all agree.
+    /// The paths at which HEAD, the index and the disk do not all agree. Files and folders that cannot be read are passed by.
     fn candidates(&self, head: ContentId) -> Result<BTreeSet<BString>, GitError> {
+        self.candidates_among(head, UntrackedFiles::Files, &[]).or_else(|error| {
+            let (is_whole, readable) = readable(self.root()?, BStr::new(""));
+            if is_whole {
+                return Err(error);
+            }
+            if readable.is_empty() {
+                return Ok(BTreeSet::new());
+            }
+            let untracked = self.candidates_among(head, UntrackedFiles::Files, &readable)?;
+            // Deleted paths are not among the readable ones.
+            let tracked = self.candidates_among(head, UntrackedFiles::None, &[]).unwrap_or_default();
+            Ok(untracked.into_iter().chain(tracked).collect())
+        })
+    }
+
+    /// The [`candidates`](Self::candidates) at and below `places`, all if there are none.
+    fn candidates_among(
+        &self,
+        head: ContentId,
+        untracked: UntrackedFiles,
+        places: &[BString],
+    ) -> Result<BTreeSet<BString>, GitError> {
+        let pattern = |place: &BString| BString::from([b":(top,literal)", place.as_slice()].concat());
         let failed = |source: gix::Error| GitError::Status { source: source.into() };
         let submodules =
             Submodule::Given { ignore: gix::submodule::config::Ignore::Dirty, check_dirty: false };
@@ -54,11 +83,11 @@ impl Repository {
             .status(gix::progress::Discard)
             .map_err(failed)?
             .head_tree(head)
-            .untracked_files(UntrackedFiles::Files)
+            .untracked_files(untracked)
             .index_worktree_rewrites(None)
             .tree_index_track_renames(gix::status::tree_index::TrackRenames::Disabled)
             .index_worktree_submodules(submodules)
-            .into_iter(None)
+            .into_iter(places.iter().map(pattern))
             .map_err(failed)?;
         let mut paths = BTreeSet::new();
         for item in items {
@@ -73,6 +102,31 @@ impl Repository {
         }
         Ok(paths)
     }
+}
+
+/// Whether `folder` and all below can be read, and the paths that stand for what can be read; `path` is the folder's
+/// path from the root.
+fn readable(folder: &Path, path: &BStr) -> (bool, Vec<BString>) {
+    // A folder may be one to list, but not to enter.
+    let entries = folder.join(".").symlink_metadata().and_then(|_| folder.read_dir());
+    let Ok(entries) = entries else { return (false, Vec::new()) };
+    let (mut is_whole, mut paths) = (true, Vec::new());
+    for entry in entries.flatten().filter(|entry| entry.file_name() != ".git") {
+        let inside = join(path, entry.file_name().as_bytes().as_bstr());
+        if entry.file_type().is_ok_and(|found| found.is_dir()) {
+            let (whole, below) = readable(&entry.path(), inside.as_bstr());
+            is_whole &= whole;
+            paths.extend(below);
+        } else if access(entry.path(), Access::READ_OK).is_ok() {
+            paths.push(inside);
+        } else {
+            // A link that leads nowhere is none that may not be read.
+            let is_link = entry.file_type().is_ok_and(|found| found.is_symlink());
+            is_whole &= is_link;
+            paths.extend(is_link.then_some(inside));
+        }
+    }
+    if is_whole && !path.is_empty() { (true, vec![path.to_owned()]) } else { (is_whole, paths) }
 }
 
 /// A file, link or folder of the disk.

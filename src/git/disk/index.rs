@@ -128,7 +128,7 @@ pub(super) struct LazyIndex {
 
 impl LazyIndex {
     pub(super) fn of(repository: &Repository) -> Self {
-        let (path, hash) = (repository.inner.index_path(), repository.object_hash());
+        let (path, hash) = (repository.index.clone(), repository.object_hash());
         Self { path, hash, memory: Arc::clone(&repository.memory), read: OnceLock::new() }
     }
 

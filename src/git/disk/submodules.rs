@@ -4,12 +4,14 @@
 //! submodule with changed files has the id of the tree that a build gets.
 
 use std::cell::Ref;
+use std::fs;
 
 use bstr::{BStr, BString, ByteSlice as _};
 use dtbuild_content::tree::{ContentId, Filter, Kind, Node, Tree, Verdict};
 
 use super::WorkingTree;
 use crate::git::path::join;
+use crate::git::submodules::{FILE, Modules};
 use crate::git::{GitError, Repository};
 
 impl WorkingTree {
@@ -21,7 +23,7 @@ impl WorkingTree {
             if folder.join(".git").symlink_metadata().is_err() {
                 return Err(self.unopened(path));
             }
-            let opened = Repository::at(&folder, self.repository.code())?
+            let opened = Repository::of_submodule(&folder, self.repository.code())?
                 .working_tree_in(BStr::new(""), shown.as_bstr())?;
             opened.ok_or(GitError::Changed { path: shown })
         })
@@ -34,8 +36,10 @@ impl WorkingTree {
             Ok(None) => return GitError::Changed { path: self.disk.shown(path) },
             Err(error) => return error,
         };
+        let text = self.repository.root().ok().and_then(|root| fs::read(root.join(FILE)).ok());
+        let mapping = Modules::mapping(text.as_deref(), &self.repository, self.disk.place(path).as_bstr());
         let (path, repository) = (self.disk.shown(path), self.disk.prefix.clone());
-        GitError::Submodule { path, repository, commit, cloned: false }
+        GitError::Submodule { path, repository, commit, cloned: false, mapping }
     }
 
     /// The commit that the index pins the submodule at `path` to.

@@ -69,7 +69,7 @@ impl Repository {
             let place = self.root()?.join(submodule.to_path_lossy());
             if place.join(".git").symlink_metadata().is_ok() && index.get()?.submodule(submodule).is_some() {
                 let prefix = join(prefix, submodule);
-                return Self::at(&place, self.code())?
+                return Self::of_submodule(&place, self.code())?
                     .working_tree_in(rest(folder.as_bstr(), end), prefix.as_bstr());
             }
         }

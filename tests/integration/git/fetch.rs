@@ -172,3 +172,26 @@ async fn a_remote_that_takes_too_long_is_given_up() {
     assert_eq!(error.to_string(), "`git fetch` from `origin` was given up after 0 seconds");
     assert_eq!(changes(&clone, &base).await.unwrap(), ["d/a", "e/b"]);
 }
+
+#[tokio::test]
+async fn fetch_is_refused_where_git_refuses_the_repository() {
+    let repo = origin();
+    let clone = repo.cloned(&["--depth=1"]);
+    let second = repo.git(["rev-parse", "HEAD~2"]);
+    let mark = clone.path(".git/mark");
+    // The address is what the repository says; the program that serves it is, too.
+    clone.git(["config", "remote.origin.url", &format!("ext::touch {}", mark.display())]);
+    let error = changes(&clone, &second).await.unwrap_err().to_string();
+    assert!(error.contains("transport 'ext' not allowed"), "{error}");
+
+    let opened = Repository::discover(clone.root(), code()).unwrap();
+    clone.git(["config", "remote.origin.url", repo.root().to_str().unwrap()]);
+    clone.git(["config", "remote.origin.uploadpack", &format!("touch {}; git-upload-pack", mark.display())]);
+    // Somebody else's from one moment to the next: git looks for itself.
+    if std::os::unix::fs::chown(clone.path(".git"), Some(12345), None).is_ok() {
+        let (base, head) = (second.parse().unwrap(), opened.resolve("HEAD").unwrap());
+        let error = opened.fetched_changes(base, head, Duration::from_mins(10)).await.unwrap_err();
+        assert!(error.to_string().contains("dubious ownership"), "{error}");
+    }
+    assert!(!mark.exists());
+}

@@ -210,3 +210,38 @@ fn source_in_a_submodule_counts_by_the_commit_and_must_be_there() {
     let clone = repo.cloned(&[]);
     key(&dtbuild.at(clone.root()));
 }
+
+#[test]
+fn hint_for_a_submodule_that_is_not_here_is_one_that_git_can_carry_out() {
+    let inner = TestRepo::new().file("lib.c", "1").commit("inner");
+    let address = inner.root().display().to_string();
+    let embedded = TestRepo::new().file("a", "1");
+    embedded.git(["clone", "--quiet", &address, "emb"]);
+    let embedded = embedded.commit("a repository inside");
+    let errors = |clone: &TestRepo| {
+        let results = [commit_snapshot(clone, &Everything), disk_snapshot(clone, &Everything)];
+        results.map(|result| result.err().unwrap().advice())
+    };
+
+    let clone = embedded.cloned(&[]);
+    for error in errors(&clone) {
+        assert!(!error.contains("submodule update"), "{error}");
+        assert!(error.contains("by `git rm emb` and `git submodule add ADDRESS emb`"), "{error}");
+    }
+    clone.git(["rm", "--quiet", "emb"]);
+    clone.git(["submodule", "--quiet", "add", &address, "emb"]);
+    assert_eq!(files(&agree(&clone.commit("named"), &Everything)), [".gitmodules", "a", "emb/lib.c"]);
+
+    // A name without an address is none either.
+    let named = embedded.file(".gitmodules", "[submodule \"emb\"]\n\tpath = emb\n").commit("named");
+    for error in errors(&named.cloned(&[])) {
+        assert!(error.contains("`git submodule add ADDRESS emb`"), "{error}");
+    }
+    let text = format!("[submodule \"emb\"]\n\tpath = emb\n\turl = {address}\n\tupdate = none\n");
+    let skipped = named.file(".gitmodules", text).commit("left alone").cloned(&[]);
+    for error in errors(&skipped) {
+        assert!(error.contains("run `git submodule update --init --checkout emb`"), "{error}");
+    }
+    skipped.git(["submodule", "--quiet", "update", "--init", "--checkout", "emb"]);
+    assert_eq!(files(&agree(&skipped, &Everything)), [".gitmodules", "a", "emb/lib.c"]);
+}

@@ -96,6 +96,17 @@ impl Dtbuild {
         Ended { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
     }
 
+    /// Runs the program to its end, started by the program `through` with its arguments.
+    pub(crate) fn run_through(&self, through: &[&str], arguments: &[&str]) -> Ended {
+        let own = self.command(arguments);
+        let mut command = Command::new(through[0]);
+        command.args(&through[1..]).arg(own.get_program()).args(own.get_args()).current_dir(&self.folder);
+        command.env_clear().envs(own.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        let output = command.output().unwrap();
+        let text = |bytes| String::from_utf8(bytes).expect("it prints UTF-8 alone");
+        Ended { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
+    }
+
     /// Starts the program.
     pub(crate) fn start<S: AsRef<str>>(&self, arguments: impl IntoIterator<Item = S>) -> Child {
         self.command(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()

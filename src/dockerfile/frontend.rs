@@ -12,6 +12,9 @@ pub(super) enum Change {
     FlagEscapes,
     /// `TARGETOSVERSION` and `BUILDOSVERSION`.
     OsVersions,
+    /// Two faults of 1.11 and 1.12 are mended: a base image's ONBUILD was replayed again in the stages that stand on one that
+    /// stands on it, and no context took the place of a stage that stands on another.
+    Inheritance,
     /// `TARGETSTAGE`.
     TargetStage,
     /// A global ARG without a default leaves the value that the name has.
@@ -61,9 +64,10 @@ pub(super) struct Asked {
 }
 
 impl Change {
-    pub(super) const ALL: [Self; 16] = [
+    pub(super) const ALL: [Self; 17] = [
         Self::FlagEscapes,
         Self::OsVersions,
+        Self::Inheritance,
         Self::TargetStage,
         Self::BlankGlobals,
         Self::ListEnds,
@@ -84,7 +88,7 @@ impl Change {
     pub(super) fn version(self) -> u32 {
         match self {
             Self::FlagEscapes => 15,
-            Self::OsVersions => 13,
+            Self::OsVersions | Self::Inheritance => 13,
             Self::TargetStage | Self::BlankGlobals => 11,
             Self::ListEnds => 9,
             Self::ArgumentOrder | Self::GlobalErrors | Self::Check | Self::Pivot => 8,
@@ -102,6 +106,9 @@ impl Change {
         match self {
             Self::FlagEscapes => "they take a backslash for the escape character of flags",
             Self::OsVersions => "they do not know `TARGETOSVERSION` and `BUILDOSVERSION`",
+            Self::Inheritance => {
+                "1.11 and 1.12 replay ONBUILD once more, and use no context for a stage that stands on another"
+            }
             Self::TargetStage => "they do not know `TARGETSTAGE`",
             Self::BlankGlobals => "an ARG without a default before the first FROM empties the name",
             Self::ListEnds => "they leave out what follows a list in brackets",
@@ -134,6 +141,11 @@ impl Frontend {
     /// The versions before `change`.
     pub(super) fn before(change: Change) -> Self {
         Self(Some(change))
+    }
+
+    /// Whether these are 1.11 and 1.12, in which stages inherit too much.
+    pub(super) fn inherits_too_much(self) -> bool {
+        !self.has(Change::Inheritance) && self.has(Change::TargetStage)
     }
 
     /// Whether these versions read as they do since `change`.

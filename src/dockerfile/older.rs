@@ -8,9 +8,11 @@ use bstr::ByteSlice as _;
 use super::analysis::{Analysis, AnalysisError, Base, Dependency, Note, NoteKind, Options};
 use super::configs::{BaseConfig, Rest};
 use super::file::Dockerfile;
+use super::flags::Value;
 use super::frontend::{Asked, Change, Frontend};
+use super::heredoc::Heredoc;
 use super::inputs::{Inputs, Source};
-use super::instruction::{Instruction, Kind};
+use super::instruction::{Instruction, KEYWORDS, Kind};
 use super::reading::{add_line, read};
 
 /// What stands in a file that not every version reads alike, as far as its text tells.
@@ -66,10 +68,12 @@ impl Doubts {
             doubts.instruction(instruction);
         }
         doubts.text(&file.source);
+        doubts.add(Change::Inheritance, !options.contexts.is_empty());
         for trigger in options.bases.values().chain(options.built.values()).flat_map(|config| &config.onbuild)
         {
             let trigger = Instruction::replayed(trigger, 0, Frontend::default());
             doubts.instruction(&trigger);
+            doubts.add(Change::Inheritance, true);
             doubts.text(trigger.text.text.as_bytes());
         }
         doubts
@@ -83,11 +87,13 @@ impl Doubts {
 
     fn instruction(&mut self, instruction: &Instruction) {
         let expands = |text: &str| text.contains('$');
+        let ends = |heredoc: &Heredoc| KEYWORDS.contains(&heredoc.terminator.to_uppercase().as_str());
+        self.add(Change::Heredocs, instruction.heredocs().is_ok_and(|heredocs| heredocs.iter().any(ends)));
         match &instruction.kind {
             Kind::Arg(pairs) => {
                 self.add(Change::LastWins, true);
                 let sees = |(name, default): &(String, Option<String>)| {
-                    expands(name) || default.as_deref().is_some_and(expands)
+                    expands(name) || pairs.len() > 1 && default.as_deref().is_some_and(expands)
                 };
                 self.add(Change::ArgumentOrder, pairs.iter().any(sees));
             }
@@ -95,9 +101,14 @@ impl Doubts {
                 let text = &instruction.text.text;
                 self.add(Change::ListEnds, text.contains('[') && !instruction.json);
                 self.add(Change::Pivot, text.contains("/./"));
-                self.add(Change::GitAddresses, matches!(instruction.kind, Kind::Add(_)));
+                let may_be_git = text.contains(['@', '$']) || text.contains("://");
+                self.add(Change::GitAddresses, may_be_git && matches!(instruction.kind, Kind::Add(_)));
             }
-            Kind::Run => self.add(Change::MountVariables, instruction.flags.value("mount").is_some()),
+            Kind::Run => {
+                let mut mounts = instruction.flags.values("mount").map(Value::text);
+                let expands = mounts.any(|mount| mount.contains(['$', '"', '\'', '\\', '`']));
+                self.add(Change::MountVariables, expands);
+            }
             Kind::Onbuild(inner) => self.instruction(inner),
             _ => {}
         }
@@ -108,7 +119,6 @@ impl Doubts {
         self.add(Change::OsVersions, holds("OSVERSION"));
         self.add(Change::TargetStage, holds("TARGETSTAGE"));
         self.add(Change::ScanArguments, holds("BUILDKIT_SBOM_SCAN"));
-        self.add(Change::Heredocs, holds("<<"));
     }
 }
 

@@ -135,12 +135,22 @@ impl<'a> Graph<'a> {
         }
         let mut instructions: Vec<&Instruction> = match &footing.origin {
             Origin::Stage(base) if !self.stages[*base].replaced => {
-                self.file.stages[*base].instructions.iter().filter_map(replayed).collect()
+                let own = self.file.stages[*base].instructions.iter().filter_map(replayed);
+                let again = self.frontend.inherits_too_much().then(|| self.triggers_below(*base));
+                again.into_iter().flatten().chain(own).collect()
             }
             _ => footing.triggers.iter().collect(),
         };
         instructions.extend(&self.file.stages[number].instructions);
         instructions
+    }
+
+    /// What the image replays that stage `number` stands on, over whatever stages.
+    fn triggers_below(&self, number: usize) -> &[Instruction] {
+        match self.stages[number].origin {
+            Origin::Stage(base) => self.triggers_below(base),
+            _ => &self.stages[number].triggers,
+        }
     }
 
     /// What is known of the image that stage `number` stands on itself.
@@ -235,6 +245,7 @@ impl<'a> Graph<'a> {
         let context = stage.name.as_ref().and_then(|name| named(name, self.options));
         let replaced = context.is_some();
         let origin = match (context, self.names.get(image.as_str())) {
+            (Some(_), Some(number)) if self.frontend.inherits_too_much() => self.of_stage(*number),
             (Some(context), _) => context,
             (None, Some(number)) => self.of_stage(*number),
             (None, None) => outside(&image, self.options),

@@ -86,6 +86,17 @@ fn stages_that_older_frontends_stand_on_count_too() {
     assert_eq!(Setup::default().summary(text), "b c; before 1.11: a");
 }
 
+/// Faults of 1.11 and 1.12.
+#[test]
+fn what_two_versions_inherited_counts_too() {
+    let setup = Setup::default().base("node:onbuild", &[], &["COPY x$A /"]);
+    let text = "FROM node:onbuild AS a\nENV A=a\nFROM a\nCOPY b /";
+    assert_eq!(setup.summary(text), "b x; on: node:onbuild; before 1.13: xa");
+    let text =
+        "FROM scratch AS a\nCOPY a /\nFROM a AS b\nCOPY b /\nFROM scratch\nCOPY --from=b c /\nCOPY d /";
+    assert_eq!(Setup::default().contexts(&["b"]).summary(text), "d; from b: c; before 1.13: a");
+}
+
 /// The word of a stage is replaced where an older frontend would take an image for it.
 #[test]
 fn words_are_settled() {

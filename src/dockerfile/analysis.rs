@@ -81,6 +81,8 @@ pub struct Analysis {
     pub obscure: bool,
     /// What is fetched by ADD.
     pub remotes: Vec<Remote>,
+    /// What the engine has to allow.
+    pub entitlements: Vec<Entitlement>,
     /// What could not be known exactly, or counts as a whole, by line.
     pub notes: Vec<Note>,
     /// The images from elsewhere whose configuration, or more of it, would make this more exact.
@@ -91,6 +93,26 @@ pub struct Analysis {
     /// Where the names of images stand in the file.
     #[serde(skip)]
     pub(super) words: Vec<ImageWord>,
+}
+
+/// What a RUN needs beyond what every build may do.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Entitlement {
+    /// The line of the RUN.
+    pub line: usize,
+    /// What it needs.
+    pub kind: EntitlementKind,
+}
+
+/// What an engine allows or does not, by the names that BuildKit has for them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub enum EntitlementKind {
+    /// `RUN --network=host`.
+    #[serde(rename = "network.host")]
+    NetworkHost,
+    /// `RUN --security=insecure`.
+    #[serde(rename = "security.insecure")]
+    SecurityInsecure,
 }
 
 /// A stage that the target needs.
@@ -133,6 +155,9 @@ pub(super) struct ImageWord {
     pub name: String,
     /// The line of the instruction.
     pub line: usize,
+    /// Whether it names a stage to the newest frontend and something else to an older one, so that it is replaced by the
+    /// stage's name.
+    pub settled: bool,
 }
 
 /// What stands for the context `name` among the names that can be replaced. No image has such a name.
@@ -170,10 +195,12 @@ pub enum NoteKind {
     UnknownTriggers,
     /// A source from the network whose content nothing fixes.
     StaleRemote,
+    /// What older versions of the frontend read otherwise, so both count.
+    OlderFrontend,
 }
 
 impl NoteKind {
-    /// Whether more counts than what the file may in truth read.
+    /// Whether it cannot be told what the file reads.
     #[must_use]
     pub fn widens(self) -> bool {
         self.is_language() || matches!(self, Self::Unresolved)

@@ -39,7 +39,7 @@ pub(super) fn globals(
     let target = platform(options.platform, Some(&build))?;
     let last = file.stages.last().and_then(|stage| stage.name.as_deref());
     let stage = options.target.filter(|target| !target.is_empty()).or(last).unwrap_or("default");
-    let mut globals = Globals::new(&target, &build, stage, options.args);
+    let mut globals = Globals::new((&target, &build), stage, options.args, rules.frontend);
     for instruction in &file.globals {
         let Kind::Arg(pairs) = &instruction.kind else { continue };
         for (name, default) in pairs {

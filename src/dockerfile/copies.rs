@@ -5,6 +5,7 @@ use std::ops::Range;
 use super::analysis::{AnalysisError, NoteKind};
 use super::file::UNREADABLE;
 use super::flags::Value;
+use super::frontend::Change;
 use super::inputs::{Source, SourceKind};
 use super::instruction::Instruction;
 use super::mount::{Field, Fields};
@@ -53,7 +54,10 @@ impl Reading<'_> {
         let origin = from.map(|from| self.copied_from(instruction, from)).transpose()?;
         let kind = if instruction.flags.is_set("parents") { SourceKind::Parents } else { SourceKind::Copy };
         for word in sources {
-            let path = self.expand(word, scope, instruction.line)?;
+            let mut path = self.expand(word, scope, instruction.line)?;
+            if kind == SourceKind::Parents && self.has(Change::Pivot) {
+                path.value = divided(&path.value);
+            }
             if RemoteKind::of(&path.value).is_some() && path.unknown.is_none() {
                 return Err(AnalysisError::CopyUrl { line: instruction.line, url: path.value });
             }
@@ -77,6 +81,12 @@ impl Reading<'_> {
             let path = self.expand(word, scope, line)?;
             match RemoteKind::of(&path.value).filter(|_| path.unknown.is_none()) {
                 None => self.reads(instruction, (None, scope), path, SourceKind::Copy),
+                Some(RemoteKind::Git) if !self.has(Change::GitAddresses) => {
+                    // What begins with a scheme of the web is fetched, and what comes of it is no repository.
+                    if !path.value.starts_with("http") {
+                        self.reads(instruction, (None, scope), path, SourceKind::Copy);
+                    }
+                }
                 Some(kind) => self.fetches(Remote::new(path.value, kind, checksum.clone(), line)),
             }
         }
@@ -101,6 +111,12 @@ impl Reading<'_> {
                     let from = (origin.as_ref(), scope);
                     self.reads(instruction, from, mount.source, SourceKind::Mount);
                 }
+                (Some(kind), None) if !self.has(Change::MountVariables) => {
+                    return Err(AnalysisError::FromVariable {
+                        line: instruction.line,
+                        from: kind.to_owned(),
+                    });
+                }
                 (Some(kind), None) => {
                     self.obscure(instruction, &format!("mounts of the type `{kind}` are not known"));
                 }
@@ -116,18 +132,25 @@ impl Reading<'_> {
         scope: &Scope,
     ) -> Result<Mount, AnalysisError> {
         let mut mount = Mount::default();
+        let expanded = |this: &Self, value: &str| {
+            if this.has(Change::MountVariables) {
+                this.expand(value, scope, instruction.line)
+            } else {
+                Ok(Text::known(value))
+            }
+        };
         for field in fields.iter() {
             let value = field.value.as_deref().unwrap_or_default();
             match field.key.as_str() {
                 "from" => {}
                 "type" => {
-                    let kind = self.expand(value, scope, instruction.line)?;
+                    let kind = expanded(self, value)?;
                     self.needs(&kind, scope);
                     mount.kind = Some(kind.value.to_lowercase());
                     let unset = |name| format!("the type of its mount needs `{name}`, which is not known");
                     mount.obscure = mount.obscure.or(kind.unknown.map(unset));
                 }
-                "source" | "src" => mount.source = self.expand(value, scope, instruction.line)?,
+                "source" | "src" => mount.source = expanded(self, value)?,
                 other if OTHER_KEYS.contains(&other) => {}
                 other => mount.obscure = Some(format!("`{other}` is not a known key of a mount")),
             }
@@ -216,7 +239,11 @@ impl Reading<'_> {
     fn fetches(&mut self, remote: Remote) {
         if remote.checksum.is_none() {
             let url = &remote.url;
-            let text = format!("nothing fixes the content of `{url}`: give a `--checksum`, else it is stale");
+            let fix = match remote.kind {
+                RemoteKind::Http => "give a `--checksum`",
+                RemoteKind::Git => "name a full commit in its address, as `#COMMIT` or `?commit=COMMIT`",
+            };
+            let text = format!("nothing fixes the content of `{url}`: {fix}, else it is stale");
             self.note(remote.line, NoteKind::StaleRemote, text);
         }
         self.found.remotes.push(remote);
@@ -228,4 +255,17 @@ impl Reading<'_> {
         self.note(instruction.line, NoteKind::Unresolved, text);
         widen_all(&mut self.found, self.options);
     }
+}
+
+/// A source of `COPY --parents` as one pattern. What stands before `/./` is read as COPY reads it without the flag, so
+/// `**` is one name there.
+fn divided(source: &str) -> String {
+    let Some((above, below)) = source.split_once("/./") else { return source.to_owned() };
+    let mut pattern = String::with_capacity(source.len());
+    for c in above.chars() {
+        if !(c == '*' && pattern.ends_with('*')) {
+            pattern.push(c);
+        }
+    }
+    format!("{pattern}/{below}")
 }

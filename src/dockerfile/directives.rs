@@ -7,6 +7,7 @@
 use std::collections::BTreeSet;
 
 use super::error::ParseReason;
+use super::frontend::{Change, Frontend};
 
 const NAMES: [&str; 3] = ["syntax", "escape", "check"];
 
@@ -15,23 +16,23 @@ const NAMES: [&str; 3] = ["syntax", "escape", "check"];
 pub(crate) struct Directives {
     /// Escapes characters and continues lines.
     pub escape: char,
+    frontend: Frontend,
     seen: BTreeSet<String>,
     ended: bool,
 }
 
-impl Default for Directives {
-    fn default() -> Self {
-        Self { escape: '\\', seen: BTreeSet::new(), ended: false }
-    }
-}
-
 impl Directives {
+    pub(crate) fn new(frontend: Frontend) -> Self {
+        Self { escape: '\\', frontend, seen: BTreeSet::new(), ended: false }
+    }
+
     /// Takes note of `line`, whether it is a directive or ends them.
     pub(crate) fn read(&mut self, line: &str) -> Result<(), ParseReason> {
         if self.ended {
             return Ok(());
         }
-        let Some((name, value)) = directive(line, "#") else {
+        let known = |(name, _): &(String, &str)| name != "check" || self.frontend.has(Change::Check);
+        let Some((name, value)) = directive(line, "#").filter(known) else {
             self.ended = true;
             return Ok(());
         };
@@ -65,11 +66,12 @@ pub(crate) fn syntax(text: &str) -> Option<String> {
     })
 }
 
-/// Whether `reference` is the Dockerfile frontend itself, whose rules this module knows.
+/// Whether `reference` is the Dockerfile frontend itself, whose rules this module knows: by the name of its image, or the
+/// one that is within the engine.
 pub(crate) fn is_dockerfile_frontend(reference: &str) -> bool {
     let name = reference.strip_prefix("docker.io/").unwrap_or(reference);
     let name = name.split(['@', ':']).next().unwrap_or_default();
-    matches!(name, "docker/dockerfile" | "docker/dockerfile-upstream")
+    matches!(name, "docker/dockerfile" | "docker/dockerfile-upstream" | "dockerfile.v0")
 }
 
 fn directive<'a>(line: &'a str, marker: &str) -> Option<(String, &'a str)> {
@@ -109,7 +111,12 @@ mod tests {
 
     #[test]
     fn only_dockers_own_frontend_is_known() {
-        for known in ["docker/dockerfile", "docker/dockerfile:1.7-labs", "docker.io/docker/dockerfile:1"] {
+        for known in [
+            "docker/dockerfile",
+            "docker/dockerfile:1.7-labs",
+            "docker.io/docker/dockerfile:1",
+            "dockerfile.v0",
+        ] {
             assert!(is_dockerfile_frontend(known), "{known}");
         }
         for foreign in ["example.com/docker/dockerfile:1", "docker/dockerfiles", "me/dockerfile"] {

@@ -1,5 +1,6 @@
 //! Variables in words: `$name`, `${name}` and its modifiers, read by [`Lexer`].
 
+use super::frontend::Change;
 use super::pattern::{Greed, Pattern};
 use super::text::{ExpandError, MOST_NESTED, Text, Variable};
 use super::words::Lexer;
@@ -49,6 +50,7 @@ impl Lexer<'_> {
                 Variable::Unset if self.rules.keep_unset => Text::known(format!("${{{name}}}")),
                 value => plain(value, &name),
             }),
+            Some(modifier) if !self.has(modifier) => Err(ExpandError::Modifier(modifier.to_string())),
             Some('/') => self.replacement(&name),
             Some(modifier @ ('+' | '-' | '?' | '#' | '%')) => self.modified(name, modifier, false),
             Some(':') => match self.next() {
@@ -58,6 +60,17 @@ impl Lexer<'_> {
             },
             Some(other) => Err(ExpandError::Modifier(other.to_string())),
         }
+    }
+
+    /// Whether the frontend has a modifier that follows the name at once.
+    fn has(&self, modifier: char) -> bool {
+        let since = match modifier {
+            '#' | '%' | '/' => Change::Patterns,
+            '+' | '-' => Change::BareModifiers,
+            '?' => Change::LastWins,
+            _ => return true,
+        };
+        self.rules.frontend.has(since)
     }
 
     fn modified(&mut self, name: String, modifier: char, null_is_unset: bool) -> Result<Text, ExpandError> {

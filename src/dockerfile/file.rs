@@ -2,7 +2,8 @@
 
 use super::directives;
 use super::error::{ParseError, ParseReason};
-use super::instruction::{Instruction, Kind, Word};
+use super::frontend::Frontend;
+use super::instruction::{Instruction, Kind, Language, Word};
 use super::lines::Lines;
 
 /// A Dockerfile that was read.
@@ -33,6 +34,11 @@ impl Dockerfile {
     /// A file for another frontend than Docker's own (`# syntax=`) is read as far as it goes: if not at all,
     /// it has no stages, and [`Dockerfile::analyse`] answers with the whole context.
     pub fn parse(source: &[u8]) -> Result<Self, ParseError> {
+        Self::read_by(Frontend::default(), source)
+    }
+
+    /// Reads the bytes of a Dockerfile as some versions of the frontend do.
+    pub(super) fn read_by(frontend: Frontend, source: &[u8]) -> Result<Self, ParseError> {
         let text = readable(source);
         let syntax = directives::syntax(&text);
         let mut file = Self {
@@ -43,7 +49,7 @@ impl Dockerfile {
             stages: Vec::new(),
             unknown: Vec::new(),
         };
-        match file.read(&text) {
+        match file.read(&text, frontend) {
             Err(_) if file.is_foreign(None) => {
                 file.globals.clear();
                 file.stages.clear();
@@ -69,13 +75,14 @@ impl Dockerfile {
         given.or(self.syntax()).is_some_and(|syntax| !directives::is_dockerfile_frontend(syntax))
     }
 
-    fn read(&mut self, text: &str) -> Result<(), ParseError> {
-        let mut lines = Lines::new(text);
+    fn read(&mut self, text: &str, frontend: Frontend) -> Result<(), ParseError> {
+        let mut lines = Lines::new(text, frontend);
         let mut empty = true;
         while let Some(line) = lines.next_line()? {
             empty = false;
             self.escape = lines.directives.escape;
-            let instruction = Instruction::new(&line, self.escape).map_err(|reason| reason.at(line.first))?;
+            let language = Language { escape: self.escape, frontend };
+            let instruction = Instruction::new(&line, language).map_err(|reason| reason.at(line.first))?;
             let skipped = instruction.heredocs().and_then(|heredocs| lines.skip(&heredocs));
             skipped.map_err(|reason| reason.at(line.first))?;
             self.place(instruction)?;

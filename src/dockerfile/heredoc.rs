@@ -43,7 +43,7 @@ impl Heredoc {
         if !line.contains("<<") {
             return Ok(Vec::new());
         }
-        let rules = Rules { escape: '\\', raw_quotes: true, raw_escapes: true, keep_unset: true };
+        let rules = Rules { raw_quotes: true, raw_escapes: true, keep_unset: true, ..Rules::expanding('\\') };
         let words = split(line, rules, &mut |_| Variable::Unset).unwrap_or_default();
         words.iter().filter_map(|word| Self::of_word(word).transpose()).collect()
     }

@@ -27,6 +27,10 @@ pub struct Source {
     pub line: usize,
     /// The instruction, for messages.
     pub instruction: String,
+    /// The minor version of the frontend, such as 11 for 1.11, before which alone it is read; none where every version
+    /// reads it. It need not be there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub before: Option<u32>,
 }
 
 /// How wildcards in a source's path are read.
@@ -56,13 +60,15 @@ impl Inputs {
         all
     }
 
-    /// The paths that BuildKit asks a client for (`followpaths`), sorted; none when it asks for everything.
+    /// The paths that BuildKit's newest frontend asks a client for (`followpaths`), sorted; none when it asks for
+    /// everything.
     #[must_use]
     pub fn follow_paths(&self) -> Option<Vec<&str>> {
-        if self.whole || self.sources.iter().any(|source| source.path == ".") {
+        let sources = || self.sources.iter().filter(|source| source.before.is_none());
+        if self.whole || sources().any(|source| source.path == ".") {
             return None;
         }
-        let mut paths: Vec<&str> = self.sources.iter().map(|source| source.path.as_str()).collect();
+        let mut paths: Vec<&str> = sources().map(|source| source.path.as_str()).collect();
         paths.sort_unstable();
         paths.dedup();
         Some(paths)
@@ -72,7 +78,14 @@ impl Inputs {
 impl Source {
     pub(crate) fn new(path: &str, kind: SourceKind, instruction: &Instruction) -> Self {
         let excludes = instruction.flags.values("exclude").map(super::flags::Value::text).collect();
-        Self { path: clean(path), kind, excludes, line: instruction.line, instruction: instruction.excerpt() }
+        Self {
+            path: clean(path),
+            kind,
+            excludes,
+            line: instruction.line,
+            instruction: instruction.excerpt(),
+            before: None,
+        }
     }
 
     fn is_everything(&self) -> bool {

@@ -8,8 +8,9 @@ use std::ops::Range;
 
 use super::error::ParseReason;
 use super::flags::Flags;
+use super::frontend::{Change, Frontend};
 use super::heredoc::Heredoc;
-use super::lines::Line;
+use super::lines::{Line, Lines};
 use super::pairs::{self, is_space};
 
 /// One instruction.
@@ -27,6 +28,16 @@ pub(crate) struct Instruction {
     pub json: bool,
     /// The logical line that it stands in.
     pub text: Line,
+    frontend: Frontend,
+}
+
+/// How the text of instructions is read.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Language {
+    /// The file's escape character.
+    pub escape: char,
+    /// The versions of the frontend that read it.
+    pub frontend: Frontend,
 }
 
 /// What an instruction does, as far as the inputs depend on it.
@@ -85,8 +96,8 @@ pub(crate) const KEYWORDS: [&str; 18] = [
 
 impl Instruction {
     /// Reads the instruction on `line`.
-    pub(crate) fn new(line: &Line, escape: char) -> Result<Self, ParseReason> {
-        let instruction = Self::new_at(line, 0, escape);
+    pub(crate) fn new(line: &Line, language: Language) -> Result<Self, ParseReason> {
+        let instruction = Self::new_at(line, 0, language);
         match instruction.kind {
             Kind::Broken(reason) => Err(reason),
             _ => Ok(instruction),
@@ -94,12 +105,34 @@ impl Instruction {
     }
 
     /// Reads what the ONBUILD on `line` holds; what cannot be read is [`Kind::Broken`].
-    pub(crate) fn trigger(line: &Line, escape: char) -> Self {
-        let instruction = Self::new_at(line, 0, escape);
+    fn trigger(line: &Line, frontend: Frontend) -> Self {
+        let instruction = Self::new_at(line, 0, Language { escape: '\\', frontend });
         match instruction.kind {
             Kind::Onbuild(inner) => *inner,
             kind => Self { kind, ..instruction },
         }
+    }
+
+    /// Reads the instruction `text` that an image has replayed, on the line of the FROM that names the image. What cannot
+    /// be read is [`Kind::Broken`]: an error once the stage is reached.
+    pub(crate) fn replayed(text: &str, line: usize, frontend: Frontend) -> Self {
+        let text = format!("ONBUILD {text}");
+        // What follows the first line is the body of a heredoc.
+        let first = Lines::new(&text, frontend).next_line().ok().flatten().unwrap_or_default();
+        let trigger = Self::trigger(&first.detached(line), frontend);
+        if text.contains('\n') && !frontend.has(Change::Heredocs) {
+            return Self { kind: Kind::Broken(ParseReason::Trigger(trigger.keyword.clone())), ..trigger };
+        }
+        trigger
+    }
+
+    /// What an ARG declares: names, with their defaults.
+    pub(crate) fn declared(&self) -> impl Iterator<Item = &(String, Option<String>)> {
+        match &self.kind {
+            Kind::Arg(pairs) => pairs.as_slice(),
+            _ => &[],
+        }
+        .iter()
     }
 
     /// What an ONBUILD holds, as it is written, of an instruction that one holds.
@@ -109,22 +142,23 @@ impl Instruction {
         text[keyword..].trim().to_owned()
     }
 
-    fn new_at(line: &Line, start: usize, escape: char) -> Self {
+    fn new_at(line: &Line, start: usize, language: Language) -> Self {
         let end = line.text.trim_end().len().max(start);
         let rest = &line.text[start..end];
         let start = end - rest.trim_start().len();
         let keyword_end = line.text[start..end].find(is_space).map_or(end, |at| start + at);
         let keyword = line.text[start..keyword_end].to_uppercase();
+        let escape = if language.frontend.has(Change::FlagEscapes) { language.escape } else { '\\' };
         let (mut flags, at) = Flags::split(&line.text[..end], keyword_end, escape);
         let args = at + line.text[at..end].len() - line.text[at..end].trim_start().len()..end;
         let json = json(&line.text[args.clone()]).is_some_and(|list| list.is_ok());
-        let kind = Kind::new(&keyword, line, args, escape);
+        let kind = Kind::new(&keyword, line, args, language);
         let checked = kind.and_then(|kind| match kind {
             Kind::Unknown => Ok(kind),
             kind => flags.check(&keyword).map(|()| kind),
         });
         let kind = checked.unwrap_or_else(Kind::Broken);
-        Self { line: line.first, keyword, flags, kind, json, text: line.clone() }
+        Self { line: line.first, keyword, flags, kind, json, text: line.clone(), frontend: language.frontend }
     }
 
     /// The heredocs whose bodies follow the instruction.
@@ -134,7 +168,11 @@ impl Instruction {
             _ => self,
         };
         let reads = matches!(inner.keyword.as_str(), "ADD" | "COPY" | "RUN");
-        if reads && !inner.json { Heredoc::of_line(&self.text.text) } else { Ok(Vec::new()) }
+        if reads && !inner.json && self.frontend.has(Change::Heredocs) {
+            Heredoc::of_line(&self.text.text)
+        } else {
+            Ok(Vec::new())
+        }
     }
 
     /// The instruction as it is written, for messages: on one line, and not too long.
@@ -149,7 +187,8 @@ impl Instruction {
 }
 
 impl Kind {
-    fn new(keyword: &str, line: &Line, args: Range<usize>, escape: char) -> Result<Self, ParseReason> {
+    fn new(keyword: &str, line: &Line, args: Range<usize>, language: Language) -> Result<Self, ParseReason> {
+        let escape = language.escape;
         let text = &line.text[args.clone()];
         match keyword {
             "FROM" => Self::from(line, args),
@@ -158,10 +197,10 @@ impl Kind {
                 let pairs = pairs::assigned(keyword, text, escape)?;
                 Ok(if keyword == "ENV" { Self::Env(pairs) } else { Self::Other })
             }
-            "COPY" => Ok(Self::Copy(sources(keyword, text)?)),
-            "ADD" => Ok(Self::Add(sources(keyword, text)?)),
+            "COPY" => Ok(Self::Copy(sources(keyword, text, language.frontend)?)),
+            "ADD" => Ok(Self::Add(sources(keyword, text, language.frontend)?)),
             "RUN" => json(text).unwrap_or(Ok(Vec::new())).map(|_| Self::Run),
-            "ONBUILD" => Self::onbuild(line, args.start, escape),
+            "ONBUILD" => Self::onbuild(line, args.start, language),
             known if KEYWORDS.contains(&known) => Ok(Self::Other),
             _ => Ok(Self::Unknown),
         }
@@ -178,11 +217,11 @@ impl Kind {
         Ok(Self::From { image: image.clone(), name })
     }
 
-    fn onbuild(line: &Line, start: usize, escape: char) -> Result<Self, ParseReason> {
+    fn onbuild(line: &Line, start: usize, language: Language) -> Result<Self, ParseReason> {
         if line.text[start..].trim().is_empty() {
             return Err(ParseReason::arguments("ONBUILD", "an instruction"));
         }
-        let inner = Instruction::new_at(line, start, escape);
+        let inner = Instruction::new_at(line, start, language);
         match inner.keyword.as_str() {
             "ONBUILD" | "FROM" | "MAINTAINER" => Err(ParseReason::Trigger(inner.keyword)),
             _ => Ok(Self::Onbuild(Box::new(inner))),
@@ -191,8 +230,9 @@ impl Kind {
 }
 
 /// The sources of COPY or ADD: all words but the last, unless they are heredocs.
-fn sources(keyword: &str, text: &str) -> Result<Vec<String>, ParseReason> {
-    let mut words = match json(text) {
+fn sources(keyword: &str, text: &str, frontend: Frontend) -> Result<Vec<String>, ParseReason> {
+    let list = if frontend.has(Change::ListEnds) { text } else { first_list(text) };
+    let mut words = match json(list) {
         Some(list) => list?,
         None => words(text, 0..text.len()).into_iter().map(|word| word.text).collect(),
     };
@@ -200,11 +240,22 @@ fn sources(keyword: &str, text: &str) -> Result<Vec<String>, ParseReason> {
     let Some(destination) = destination else {
         return Err(ParseReason::arguments(keyword, "one source or more, and a destination"));
     };
-    if matches!(Heredoc::of_word(&destination), Ok(Some(_))) {
+    let is_heredoc =
+        |word: &String| frontend.has(Change::Heredocs) && matches!(Heredoc::of_word(word), Ok(Some(_)));
+    if is_heredoc(&destination) {
         return Err(ParseReason::HeredocDestination(keyword.to_owned()));
     }
-    words.retain(|word| !matches!(Heredoc::of_word(word), Ok(Some(_))));
+    words.retain(|word| !is_heredoc(word));
     Ok(words)
+}
+
+/// The JSON list that `text` begins with, or all of `text`.
+fn first_list(text: &str) -> &str {
+    let mut values = serde_json::Deserializer::from_str(text).into_iter::<Vec<serde_json::Value>>();
+    match values.next() {
+        Some(Ok(_)) => &text[..values.byte_offset()],
+        _ => text,
+    }
 }
 
 /// The strings of a JSON list; none if `text` is not one, an error if it holds something else.

@@ -7,6 +7,7 @@ use std::ops::Range;
 
 use super::directives::Directives;
 use super::error::{ParseError, ParseReason};
+use super::frontend::Frontend;
 use super::heredoc::Heredoc;
 
 /// One instruction's text on one line.
@@ -79,10 +80,10 @@ impl Line {
 }
 
 impl<'a> Lines<'a> {
-    pub(crate) fn new(text: &'a str) -> Self {
+    pub(crate) fn new(text: &'a str, frontend: Frontend) -> Self {
         // A byte order mark is no part of the first line, but of the file.
         let at = if text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
-        Self { text, at, number: 0, directives: Directives::default() }
+        Self { text, at, number: 0, directives: Directives::new(frontend) }
     }
 
     /// The line that was read last.
@@ -150,7 +151,7 @@ mod tests {
     use super::*;
 
     fn texts(text: &str) -> Vec<(usize, usize, String)> {
-        let mut lines = Lines::new(text);
+        let mut lines = Lines::new(text, Frontend::default());
         let mut found = Vec::new();
         while let Some(line) = lines.next_line().unwrap() {
             found.push((line.first, line.last, line.text));
@@ -181,7 +182,7 @@ mod tests {
     #[test]
     fn every_byte_knows_its_place() {
         let text = "# c\n  FROM al\\\n# no\npine \\\n AS x\n";
-        let line = Lines::new(text).next_line().unwrap().unwrap();
+        let line = Lines::new(text, Frontend::default()).next_line().unwrap().unwrap();
         assert_eq!(line.text, "FROM alpine  AS x");
         let parts: Vec<_> = line.source(5..11).into_iter().map(|range| &text[range]).collect();
         assert_eq!(parts, ["al", "pine"]);
@@ -189,9 +190,10 @@ mod tests {
 
     #[test]
     fn directives_are_checked_where_they_stand() {
-        let error = Lines::new("# escape=`\n# escape=`\nFROM a").next_line().unwrap_err();
+        let error =
+            Lines::new("# escape=`\n# escape=`\nFROM a", Frontend::default()).next_line().unwrap_err();
         assert_eq!((error.line, error.reason), (2, ParseReason::RepeatedDirective("escape".to_owned())));
-        let error = Lines::new("# escape=x\nFROM a").next_line().unwrap_err();
+        let error = Lines::new("# escape=x\nFROM a", Frontend::default()).next_line().unwrap_err();
         assert_eq!(
             error.to_string(),
             "line 1: the escape character cannot be `x`; it is a backslash or a backtick"

@@ -1,8 +1,8 @@
 //! Dockerfiles: what a build reads, which images it stands on, which arguments it takes. Start with
 //! [`Dockerfile`].
 //!
-//! The language is read as BuildKit's frontend 1.x reads it, from the bytes to the list of paths that it asks a
-//! client for. Data flows through the modules in this order:
+//! The language is read as BuildKit's frontend 1.x reads it, whatever x is, from the bytes to the list of paths that it
+//! asks a client for. Data flows through the modules in this order:
 //!
 //! | module | from | to |
 //! | --- | --- | --- |
@@ -13,6 +13,7 @@
 //! | `configs` | images elsewhere | what their variables and ONBUILD instructions add |
 //! | `stages` | stages and a target | the stages that are reached, and what they stand on |
 //! | `reading`, `variables`, `copies`, `inputs`, `remote` | all of these | an [`Analysis`] |
+//! | `frontend`, `older` | an [`Analysis`] per version of the frontend | one that holds for all |
 //! | `pin` | analyses and digests | the file with its images pinned |
 //!
 //! What cannot be known exactly is never guessed: it widens the inputs, up to the whole context, and a
@@ -27,11 +28,13 @@ mod error;
 mod expand;
 mod file;
 mod flags;
+mod frontend;
 mod heredoc;
 mod inputs;
 mod instruction;
 mod lines;
 mod mount;
+mod older;
 mod pairs;
 mod pattern;
 mod pin;
@@ -46,8 +49,8 @@ mod variables;
 mod words;
 
 pub use analysis::{
-    Analysis, AnalysisError, Base, Dependency, ImageNames, NamedContext, Note, NoteKind, Options,
-    ReachedStage, context_word,
+    Analysis, AnalysisError, Base, Dependency, Entitlement, EntitlementKind, ImageNames, NamedContext, Note,
+    NoteKind, Options, ReachedStage, context_word,
 };
 pub use configs::{BaseConfig, Configs, PlatformImage, Rest};
 pub use error::{ParseError, ParseReason};

@@ -13,6 +13,9 @@ use super::file::Dockerfile;
 /// The parts of a word, as offsets that can be ordered.
 type Place = Vec<(usize, usize)>;
 
+/// What a word stands for, and whether each is a stage that is settled.
+type Names<'a> = BTreeSet<(&'a str, bool)>;
+
 /// The outcome of pinning.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pinned {
@@ -55,10 +58,10 @@ impl Dockerfile {
         analyses: &[&Analysis],
         replacements: &BTreeMap<String, String>,
     ) -> Result<Pinned, PinError> {
-        let mut words: BTreeMap<(usize, Place), BTreeSet<&str>> = BTreeMap::new();
+        let mut words: BTreeMap<(usize, Place), Names<'_>> = BTreeMap::new();
         for word in analyses.iter().flat_map(|analysis| &analysis.words) {
             let place = word.place.iter().map(|part| (part.start, part.end)).collect();
-            words.entry((word.line, place)).or_default().insert(&word.name);
+            words.entry((word.line, place)).or_default().insert((&word.name, word.settled));
         }
         let mut edits = BTreeMap::new();
         let mut unpinned = Vec::new();
@@ -67,7 +70,7 @@ impl Dockerfile {
                 Decision::Keep => {}
                 Decision::Replace(reference) => edit(&place, reference, &mut edits),
                 Decision::Refuse(reason) => {
-                    let names = names.into_iter().map(str::to_owned).collect();
+                    let names = names.into_iter().map(|(name, _)| name.to_owned()).collect();
                     unpinned.push(Unpinned { line, names, reason: reason.to_owned() });
                 }
             }
@@ -102,17 +105,22 @@ enum Decision<'r> {
 }
 
 fn decide<'r>(
-    names: &BTreeSet<&str>,
+    names: &Names<'r>,
     place: &[(usize, usize)],
     replacements: &'r BTreeMap<String, String>,
 ) -> Result<Decision<'r>, PinError> {
-    let mut wanted: BTreeSet<Option<&String>> = BTreeSet::new();
-    for name in names {
-        let reference = replacements.get(*name);
+    let mut wanted: BTreeSet<Option<&str>> = BTreeSet::new();
+    // Stages that differ by platform stay words with variables.
+    let settled = names.iter().all(|(_, settled)| *settled);
+    for (name, is_stage) in names {
+        let reference = if *is_stage { Some(*name) } else { replacements.get(*name).map(String::as_str) };
         if let Some(reference) = reference.filter(|reference| !is_writable(reference)) {
-            return Err(PinError { name: (*name).to_owned(), reference: reference.clone() });
+            return Err(PinError { name: (*name).to_owned(), reference: reference.to_owned() });
         }
         wanted.insert(reference);
+    }
+    if settled && (wanted.len() > 1 || place.is_empty()) {
+        return Ok(Decision::Keep);
     }
     Ok(match (wanted.len(), wanted.pop_first().flatten()) {
         (1, None) => Decision::Keep,

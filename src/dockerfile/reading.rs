@@ -6,15 +6,16 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use super::analysis::{
-    Analysis, AnalysisError, Base, Dependency, ImageWord, NamedContext, Note, NoteKind, Options,
-    ReachedStage, context_word,
+    Analysis, AnalysisError, Base, Dependency, Entitlement, EntitlementKind, ImageWord, NamedContext, Note,
+    NoteKind, Options, ReachedStage, context_word,
 };
 use super::arguments::{globals, is_proxy};
 use super::file::Dockerfile;
+use super::frontend::{Change, Frontend};
 use super::inputs::Inputs;
 use super::instruction::{Instruction, KEYWORDS, Kind};
 use super::scope::{Globals, Scope};
-use super::stages::{Graph, Origin};
+use super::stages::{Graph, Origin, familiar};
 use super::text::{Rules, Variable};
 
 /// The pass, and what it found so far.
@@ -29,24 +30,18 @@ pub(super) struct Reading<'a> {
     pub(super) scopes: BTreeMap<usize, Scope>,
 }
 
-impl Dockerfile {
-    /// Finds out what a build reads, on which images it stands, and which arguments it takes.
-    pub fn analyse(&self, options: &Options<'_>) -> Result<Analysis, AnalysisError> {
-        let mut analysis = read(self, options)?;
-        analysis.notes.sort_by_key(|note| (note.line, note.kind));
-        analysis.notes.dedup();
-        Ok(analysis)
-    }
-}
-
-/// Analyses `file`.
-pub(super) fn read(file: &Dockerfile, options: &Options<'_>) -> Result<Analysis, AnalysisError> {
+/// Analyses `file` as some versions of the frontend read it.
+pub(super) fn read(
+    file: &Dockerfile,
+    options: &Options<'_>,
+    frontend: Frontend,
+) -> Result<Analysis, AnalysisError> {
     let syntax = options.args.get("BUILDKIT_SYNTAX").map(String::as_str);
     if !file.is_foreign(syntax) {
-        return Reading::new(file, options)?.read_all();
+        return Reading::new(file, options, frontend)?.read_all();
     }
     // Another frontend may take what is an error here, and may read anything.
-    let known = if file.stages.is_empty() { None } else { Reading::new(file, options).ok() };
+    let known = if file.stages.is_empty() { None } else { Reading::new(file, options, frontend).ok() };
     let mut found = known.and_then(|reading| reading.read_all().ok()).unwrap_or_default();
     widen_all(&mut found, options);
     found.config = None;
@@ -57,10 +52,17 @@ pub(super) fn read(file: &Dockerfile, options: &Options<'_>) -> Result<Analysis,
 }
 
 impl<'a> Reading<'a> {
-    fn new(file: &'a Dockerfile, options: &'a Options<'a>) -> Result<Self, AnalysisError> {
-        let rules = Rules::expanding(file.escape);
+    fn new(
+        file: &'a Dockerfile,
+        options: &'a Options<'a>,
+        frontend: Frontend,
+    ) -> Result<Self, AnalysisError> {
+        let newest = Rules::expanding(file.escape);
+        let rules = Rules { frontend, ..newest };
+        let older = frontend != Frontend::default();
+        let pinned = older.then(|| globals(file, options, newest)).transpose()?;
         let globals = globals(file, options, rules)?;
-        let graph = Rc::new(Graph::new(file, options, &globals)?);
+        let graph = Rc::new(Graph::new(file, options, (&globals, pinned.as_ref()), frontend)?);
         let found = Analysis::default();
         Ok(Self { file, options, rules, found, graph, globals, scopes: BTreeMap::new() })
     }
@@ -71,7 +73,10 @@ impl<'a> Reading<'a> {
         if let Some(name) = stage.name.as_ref().filter(|_| footing.replaced) {
             return Err(AnalysisError::ReplacedTarget { line: stage.from.line, stage: name.clone() });
         }
-        let reached = self.graph.reach(target)?;
+        let mut reached = self.graph.reach(target)?;
+        if let Some(named) = self.epoch() {
+            reached.extend(self.graph.reach(named)?);
+        }
         for number in &reached {
             self.stage(*number)?;
         }
@@ -87,6 +92,35 @@ impl<'a> Reading<'a> {
         Ok(self.found)
     }
 
+    /// Whether the frontend reads as it does since `change`.
+    pub(super) fn has(&self, change: Change) -> bool {
+        self.rules.frontend.has(change)
+    }
+
+    /// Notes what the image's time is taken from, where `SOURCE_DATE_EPOCH` names that and is no number; the stage, if it
+    /// names one. Frontends since 1.24 know this.
+    fn epoch(&mut self) -> Option<usize> {
+        const NAME: &str = "SOURCE_DATE_EPOCH";
+        let name = self.options.args.get(NAME).or(self.globals.get(NAME)).cloned()?;
+        let declares = |instruction: &&Instruction| instruction.declared().any(|(own, _)| own == NAME);
+        let line = self.file.globals.iter().find(declares).map_or(0, |instruction| instruction.line);
+        if name.is_empty() || name.parse::<i64>().is_ok() {
+            return None;
+        }
+        if name == "context" {
+            self.found.inputs.whole = true;
+            let text = format!("`{NAME}` names the context, so the whole context counts");
+            self.note(line, NoteKind::WholeContext, text);
+        } else if let Some((name, context)) = self.options.contexts.get_key_value(familiar(&name)) {
+            use_context(&mut self.found, name, context);
+            let text = format!("`{NAME}` names the context `{name}`, so all of it counts");
+            self.note(line, NoteKind::WholeContext, text);
+        } else {
+            return self.graph.named(&name);
+        }
+        None
+    }
+
     fn stage(&mut self, number: usize) -> Result<(), AnalysisError> {
         let stage = &self.file.stages[number];
         let footing = self.graph.stage(number).clone();
@@ -99,6 +133,9 @@ impl<'a> Reading<'a> {
         }
         if !footing.replaced {
             let place = stage.from.text.source(stage.image.place.clone());
+            if let Some(name) = footing.settled {
+                self.found.words.push(ImageWord { place: place.clone(), name, line, settled: true });
+            }
             self.uses_image(&footing.origin, line, place, footing.platform.as_deref());
         }
         self.stands_on(number, line);
@@ -123,7 +160,10 @@ impl<'a> Reading<'a> {
             Kind::Env(pairs) => self.variables(instruction, pairs, scope),
             Kind::Copy(sources) => self.copy(instruction, sources, scope),
             Kind::Add(sources) => self.add(instruction, sources, scope),
-            Kind::Run => self.mounts(instruction, scope),
+            Kind::Run => {
+                self.needs_allowed(instruction);
+                self.mounts(instruction, scope)
+            }
             Kind::Broken(reason) => {
                 Err(AnalysisError::Replayed { line: instruction.line, reason: reason.clone() })
             }
@@ -168,7 +208,7 @@ impl<'a> Reading<'a> {
                 written
             }
         };
-        let word = ImageWord { place, name: name.clone(), line };
+        let word = ImageWord { place, name: name.clone(), line, settled: false };
         // An ONBUILD is replayed more than once, and stands in the file once.
         if !self.found.words.contains(&word) {
             self.found.words.push(word);
@@ -191,6 +231,18 @@ impl<'a> Reading<'a> {
                 self.found.unread.insert(image.clone());
             }
         }
+    }
+
+    /// Notes what a RUN needs that an engine may not allow.
+    fn needs_allowed(&mut self, instruction: &Instruction) {
+        let is =
+            |flag: &str, value: &str| instruction.flags.value(flag).is_some_and(|own| own.text() == value);
+        let needs = [
+            (is("network", "host"), EntitlementKind::NetworkHost),
+            (is("security", "insecure"), EntitlementKind::SecurityInsecure),
+        ];
+        let needed = needs.into_iter().filter_map(|(needed, kind)| needed.then_some(kind));
+        self.found.entitlements.extend(needed.map(|kind| Entitlement { line: instruction.line, kind }));
     }
 
     fn unknown_flags(&mut self, instruction: &Instruction) {
@@ -220,26 +272,31 @@ pub(super) fn widen_all(found: &mut Analysis, options: &Options<'_>) {
     found.inputs.whole = true;
     found.obscure = true;
     for (name, context) in options.contexts {
-        match context {
-            NamedContext::Files => found.contexts.entry(name.clone()).or_default().whole = true,
-            NamedContext::Image(image) => {
-                if !found.dependencies.iter().any(|known| known.name == *image) {
-                    found.dependencies.push(Dependency { name: image.clone(), lines: Vec::new() });
-                }
-            }
-            NamedContext::External(name) => {
-                if !found.bases.iter().any(|known| known.name == *name) {
-                    found.bases.push(Base { name: name.clone(), platform: None, lines: Vec::new() });
-                }
-            }
-        }
+        use_context(found, name, context);
     }
     let given = options.args.keys().filter(|name| !is_proxy(name));
     found.declared_args.extend(given.cloned());
     found.undeclared_args.clear();
 }
 
-fn add_line(lines: &mut Vec<usize>, line: usize) {
+/// All of a context counts.
+fn use_context(found: &mut Analysis, name: &str, context: &NamedContext) {
+    match context {
+        NamedContext::Files => found.contexts.entry(name.to_owned()).or_default().whole = true,
+        NamedContext::Image(image) => {
+            if !found.dependencies.iter().any(|known| known.name == *image) {
+                found.dependencies.push(Dependency { name: image.clone(), lines: Vec::new() });
+            }
+        }
+        NamedContext::External(name) => {
+            if !found.bases.iter().any(|known| known.name == *name) {
+                found.bases.push(Base { name: name.clone(), platform: None, lines: Vec::new() });
+            }
+        }
+    }
+}
+
+pub(super) fn add_line(lines: &mut Vec<usize>, line: usize) {
     if !lines.contains(&line) {
         lines.push(line);
     }

@@ -71,17 +71,25 @@ fn is_scp_style(source: &str) -> bool {
     !user.is_empty() && user.chars().all(user_char) && !host.is_empty() && host.chars().all(host_char)
 }
 
-/// The commit that a repository's address names, in full.
+/// As short as git itself makes a commit's id.
+const SHORTEST: usize = 7;
+
+/// The commit that a repository's address names, in full, or by what is checked.
 fn commit(url: &str) -> Option<String> {
     let (address, fragment) = url.split_once('#').unwrap_or((url, ""));
     let query = address.split_once('?').map_or("", |(_, query)| query);
-    let queried = query.split('&').find_map(|pair| match pair.split_once('=') {
-        Some(("checksum" | "commit" | "ref", value)) => Some(value),
-        _ => None,
-    });
-    let reference = queried.unwrap_or_else(|| fragment.split(':').next().unwrap_or_default());
-    let full = matches!(reference.len(), 40 | 64) && reference.bytes().all(|b| b.is_ascii_hexdigit());
-    full.then(|| reference.to_owned())
+    let queried = |wanted: &[&str]| {
+        let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+        pairs.find_map(|(name, value)| wanted.contains(&name).then_some(value))
+    };
+    let is_hex = |text: &&str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_hexdigit());
+    // BuildKit checks the commit against these, which may be short as with git.
+    let checked = queried(&["checksum", "commit"]).filter(is_hex).filter(|text| text.len() >= SHORTEST);
+    let named = || {
+        let reference = queried(&["ref"]).or_else(|| fragment.split(':').next());
+        reference.filter(is_hex).filter(|text| matches!(text.len(), 40 | 64))
+    };
+    checked.or_else(named).map(str::to_owned)
 }
 
 #[cfg(test)]
@@ -120,6 +128,15 @@ mod tests {
         assert_eq!(checksum(format!("https://x/a.git#{sha}"), None), Some(sha.clone()));
         assert_eq!(checksum(format!("https://x/a.git#{sha}:sub"), None), Some(sha.clone()));
         assert_eq!(checksum(format!("https://x/a.git?branch=m&commit={sha}"), None), Some(sha.clone()));
+        assert_eq!(checksum(format!("https://x/a.git?ref=main&checksum={sha}"), None), Some(sha.clone()));
+        assert_eq!(checksum(format!("https://x/a.git?ref={sha}#main"), None), Some(sha.clone()));
+        assert_eq!(
+            checksum("https://x/a.git?tag=v1&checksum=0f0f0f0".to_owned(), None),
+            Some("0f0f0f0".to_owned())
+        );
+        assert_eq!(checksum("https://x/a.git?checksum=0f".to_owned(), None), None);
+        assert_eq!(checksum("https://x/a.git?commit=main".to_owned(), None), None);
+        assert_eq!(checksum("https://x/a.git?tag=v1".to_owned(), None), None);
         assert_eq!(checksum("https://x/a.git#main".to_owned(), None), None);
         assert_eq!(checksum("https://x/a.git#main".to_owned(), Some("abc")), Some("abc".to_owned()));
     }

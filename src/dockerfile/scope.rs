@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::configs::{BaseConfig, PlatformImage, Rest};
+use super::frontend::{Change, Frontend};
 use super::text::{ExpandError, Rules, Text, Variable};
 use super::words::expand;
 use crate::platform::Platform;
@@ -16,6 +17,8 @@ pub(crate) struct Globals {
     values: BTreeMap<String, String>,
     /// Per name, the given arguments that its value comes from.
     sources: BTreeMap<String, BTreeSet<String>>,
+    /// Names that are empty outside of stages, and say nothing within them.
+    blank: BTreeSet<String>,
 }
 
 /// The variables of a stage.
@@ -34,8 +37,18 @@ pub(crate) type Given = BTreeMap<String, String>;
 
 impl Globals {
     /// The platform arguments, unless they are given.
-    pub(crate) fn new(target: &Platform, build: &Platform, stage: &str, given: &Given) -> Self {
+    pub(crate) fn new(
+        (target, build): (&Platform, &Platform),
+        stage: &str,
+        given: &Given,
+        frontend: Frontend,
+    ) -> Self {
         let mut globals = Self::default();
+        let known = |name: &str| match name {
+            "TARGETSTAGE" => frontend.has(Change::TargetStage),
+            "BUILDOSVERSION" | "TARGETOSVERSION" => frontend.has(Change::OsVersions),
+            _ => true,
+        };
         let defaults = [
             ("BUILDPLATFORM", build.to_string()),
             ("BUILDOS", build.os.clone()),
@@ -49,7 +62,7 @@ impl Globals {
             ("TARGETVARIANT", target.variant.clone()),
             ("TARGETSTAGE", stage.to_owned()),
         ];
-        for (name, default) in defaults {
+        for (name, default) in defaults.into_iter().filter(|(name, _)| known(name)) {
             globals.set(name, given.get(name).cloned().unwrap_or(default), given, BTreeSet::new());
         }
         globals
@@ -66,8 +79,14 @@ impl Globals {
         if let Some(value) = given.get(name) {
             self.set(name, value.clone(), given, BTreeSet::new());
         } else if let Some(default) = default {
-            let (value, sources) = self.expand(default, rules)?;
+            let (value, sources) = match self.expand(default, rules) {
+                Err(_) if !rules.frontend.has(Change::GlobalErrors) => Default::default(),
+                expanded => expanded?,
+            };
             self.set(name, value, given, sources);
+        } else if !rules.frontend.has(Change::BlankGlobals) {
+            self.set(name, String::new(), given, BTreeSet::new());
+            self.blank.insert(name.to_owned());
         }
         Ok(())
     }
@@ -82,9 +101,9 @@ impl Globals {
         Ok((text.value, sources))
     }
 
-    /// The value of `name`.
+    /// The value of `name`, for an ARG within a stage.
     pub(crate) fn get(&self, name: &str) -> Option<&String> {
-        self.values.get(name)
+        self.values.get(name).filter(|_| !self.blank.contains(name))
     }
 
     /// The given arguments that the value of `name` comes from.
@@ -97,6 +116,7 @@ impl Globals {
             sources.insert(name.to_owned());
         }
         self.values.insert(name.to_owned(), value);
+        self.blank.remove(name);
         self.sources.insert(name.to_owned(), sources);
     }
 }
@@ -145,6 +165,21 @@ impl Scope {
     pub(crate) fn set(&mut self, name: &str, value: Text) {
         let known = value.unknown.is_none().then_some(value.value);
         self.values.insert(name.to_owned(), known);
+    }
+
+    /// Sets `name` for the rest of the stage, unless it is set already.
+    pub(crate) fn set_first(&mut self, name: &str, value: Text) {
+        if self.values.contains_key(name) {
+            return;
+        }
+        let unsure = self.rest != Rest::Nothing;
+        let known = value.unknown.is_none().then_some(value.value);
+        self.values.insert(name.to_owned(), known.filter(|_| !unsure));
+    }
+
+    /// Without the arguments: what an image of the stage keeps.
+    pub(crate) fn without_arguments(self) -> Self {
+        Self { values: self.env.clone(), ..self }
     }
 
     /// Sets `name` for the rest of the stage, and in the image.

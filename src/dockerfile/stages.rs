@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::analysis::{AnalysisError, NamedContext, Options};
 use super::configs::{BaseConfig, PlatformImage};
 use super::file::{Dockerfile, Stage};
+use super::frontend::Frontend;
 use super::instruction::{Instruction, Kind};
-use super::lines::Lines;
 use super::mount::Fields;
 use super::scope::Globals;
 use super::text::Rules;
@@ -36,6 +36,7 @@ pub(super) enum Origin {
 pub(super) struct Graph<'a> {
     file: &'a Dockerfile,
     options: &'a Options<'a>,
+    frontend: Frontend,
     names: BTreeMap<&'a str, usize>,
     stages: Vec<Footing>,
 }
@@ -50,6 +51,8 @@ pub(super) struct Footing {
     pub args: BTreeSet<String>,
     /// Whether a named context takes the place of the stage.
     pub replaced: bool,
+    /// The stage's name that the word of the image is, where older frontends may read something else.
+    pub settled: Option<String>,
     /// The image that the stage stands on itself.
     pub image: Option<PlatformImage>,
     /// The ONBUILD instructions that this image brings along.
@@ -57,12 +60,15 @@ pub(super) struct Footing {
 }
 
 impl<'a> Graph<'a> {
+    /// Finds out what each stage stands on. To an older frontend, the globals of the newest come along: the names of
+    /// images are pinned to what they are to that.
     pub(super) fn new(
         file: &'a Dockerfile,
         options: &'a Options<'a>,
-        globals: &Globals,
+        globals: (&Globals, Option<&Globals>),
+        frontend: Frontend,
     ) -> Result<Self, AnalysisError> {
-        let mut graph = Self { file, options, names: BTreeMap::new(), stages: Vec::new() };
+        let mut graph = Self { file, options, frontend, names: BTreeMap::new(), stages: Vec::new() };
         for (number, stage) in file.stages.iter().enumerate() {
             let footing = graph.footing(stage, globals)?;
             graph.stages.push(footing);
@@ -78,15 +84,16 @@ impl<'a> Graph<'a> {
         &self.stages[number]
     }
 
+    /// The number of the stage of this name.
+    pub(super) fn named(&self, name: &str) -> Option<usize> {
+        self.names.get(name.to_lowercase().as_str()).copied()
+    }
+
     /// The number of the stage that is to be built.
     pub(super) fn target(&self) -> Result<usize, AnalysisError> {
         match self.options.target.filter(|target| !target.is_empty()) {
             None => Ok(self.stages.len() - 1),
-            Some(target) => self
-                .names
-                .get(target.to_lowercase().as_str())
-                .copied()
-                .ok_or_else(|| unknown_target(target, self.file)),
+            Some(target) => self.named(target).ok_or_else(|| unknown_target(target, self.file)),
         }
     }
 
@@ -128,12 +135,22 @@ impl<'a> Graph<'a> {
         }
         let mut instructions: Vec<&Instruction> = match &footing.origin {
             Origin::Stage(base) if !self.stages[*base].replaced => {
-                self.file.stages[*base].instructions.iter().filter_map(replayed).collect()
+                let own = self.file.stages[*base].instructions.iter().filter_map(replayed);
+                let again = self.frontend.inherits_too_much().then(|| self.triggers_below(*base));
+                again.into_iter().flatten().chain(own).collect()
             }
             _ => footing.triggers.iter().collect(),
         };
         instructions.extend(&self.file.stages[number].instructions);
         instructions
+    }
+
+    /// What the image replays that stage `number` stands on, over whatever stages.
+    fn triggers_below(&self, number: usize) -> &[Instruction] {
+        match self.stages[number].origin {
+            Origin::Stage(base) => self.triggers_below(base),
+            _ => &self.stages[number].triggers,
+        }
     }
 
     /// What is known of the image that stage `number` stands on itself.
@@ -162,8 +179,8 @@ impl<'a> Graph<'a> {
 
     /// What a mount's `from` names: BuildKit knows no numbers here.
     pub(super) fn mounted_from(&self, from: &str) -> Origin {
-        match self.names.get(from.to_lowercase().as_str()) {
-            Some(number) => self.of_stage(*number),
+        match self.named(from) {
+            Some(number) => self.of_stage(number),
             None => outside(from, self.options),
         }
     }
@@ -190,11 +207,26 @@ impl<'a> Graph<'a> {
         }
     }
 
-    fn footing(&self, stage: &Stage, globals: &Globals) -> Result<Footing, AnalysisError> {
+    fn footing(
+        &self,
+        stage: &Stage,
+        (globals, newest): (&Globals, Option<&Globals>),
+    ) -> Result<Footing, AnalysisError> {
         let line = stage.from.line;
-        let rules = Rules::expanding(self.file.escape);
+        let newest_rules = Rules::expanding(self.file.escape);
+        let rules = Rules { frontend: self.frontend, ..newest_rules };
         let failed = |reason| AnalysisError::Expand { line, reason };
-        let (image, mut args) = globals.expand(&stage.image.text, rules).map_err(failed)?;
+        let mut read = globals.expand(&stage.image.text, rules).map_err(failed);
+        let mut settled = None;
+        if let Some(newest) = newest {
+            let meant = newest.expand(&stage.image.text, newest_rules).map_err(failed)?;
+            let is_stage = |name: &str| self.names.contains_key(name);
+            if !read.as_ref().is_ok_and(|(name, _)| *name == meant.0 || is_stage(name)) {
+                settled = Some(meant.0.clone()).filter(|name| is_stage(name));
+                read = Ok(meant);
+            }
+        }
+        let (image, mut args) = read?;
         if image.is_empty() {
             return Err(AnalysisError::BlankImage { line, word: stage.image.text.clone() });
         }
@@ -213,6 +245,7 @@ impl<'a> Graph<'a> {
         let context = stage.name.as_ref().and_then(|name| named(name, self.options));
         let replaced = context.is_some();
         let origin = match (context, self.names.get(image.as_str())) {
+            (Some(_), Some(number)) if self.frontend.inherits_too_much() => self.of_stage(*number),
             (Some(context), _) => context,
             (None, Some(number)) => self.of_stage(*number),
             (None, None) => outside(&image, self.options),
@@ -225,8 +258,9 @@ impl<'a> Graph<'a> {
             Origin::Stage(_) | Origin::Scratch | Origin::Context(_) => None,
         };
         let known = config(self.options, &origin, image.as_ref());
-        let triggers = known.map(|config| triggers(config, line)).unwrap_or_default();
-        Ok(Footing { origin, platform, args, replaced, image, triggers })
+        let trigger = |text: &String| Instruction::replayed(text, line, self.frontend);
+        let triggers = known.map(|config| config.onbuild.iter().map(trigger).collect()).unwrap_or_default();
+        Ok(Footing { origin, platform, args, replaced, settled, image, triggers })
     }
 
     /// The normal form of the platform that a stage asks for, or of the one that is built for.
@@ -273,18 +307,6 @@ fn config<'a>(
         Origin::Image(..) => options.built.get(image?),
         Origin::Stage(_) | Origin::Scratch | Origin::Context(_) => None,
     }
-}
-
-/// The instructions that an image has replayed, on the line of the FROM that names it. What cannot be read is
-/// an error once the stage is reached.
-fn triggers(config: &BaseConfig, line: usize) -> Vec<Instruction> {
-    let read = |text: &String| {
-        let text = format!("ONBUILD {text}");
-        // What follows the first line is the body of a heredoc.
-        let first = Lines::new(&text).next_line().ok().flatten().unwrap_or_default();
-        Instruction::trigger(&first.detached(line), '\\')
-    };
-    config.onbuild.iter().map(read).collect()
 }
 
 /// What a name that no stage has stands for.

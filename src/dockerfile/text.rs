@@ -3,6 +3,8 @@
 //! A name that only an image from elsewhere could have set is [`Variable::Unknown`], and makes the text that
 //! needs it unknown: never empty, as a shell would have it, because that would be a guess at the inputs.
 
+use super::frontend::Frontend;
+
 /// How a word is to be read.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Rules {
@@ -14,12 +16,15 @@ pub(crate) struct Rules {
     pub raw_escapes: bool,
     /// Keeps variables that are not set as they are written.
     pub keep_unset: bool,
+    /// The modifiers that there are.
+    pub frontend: Frontend,
 }
 
 impl Rules {
     /// The rules for the words of instructions.
     pub(crate) fn expanding(escape: char) -> Self {
-        Self { escape, raw_quotes: false, raw_escapes: false, keep_unset: false }
+        let frontend = Frontend::default();
+        Self { escape, raw_quotes: false, raw_escapes: false, keep_unset: false, frontend }
     }
 }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::analysis::AnalysisError;
 use super::arguments::is_predefined;
 use super::configs::Rest;
+use super::frontend::Change;
 use super::instruction::{Instruction, Kind};
 use super::reading::Reading;
 use super::scope::Scope;
@@ -18,12 +19,22 @@ impl Reading<'_> {
         pairs: &[(String, Option<String>)],
         scope: &mut Scope,
     ) -> Result<(), AnalysisError> {
+        let frontend = self.rules.frontend;
+        let before = (!frontend.has(Change::ArgumentOrder)).then(|| scope.clone());
         for (name, default) in pairs {
+            let expanded;
+            let name = match &before {
+                Some(before) => {
+                    expanded = self.expand(name, before, instruction.line)?.value;
+                    &expanded
+                }
+                None => name,
+            };
             let value = if let Some(given) = self.options.args.get(name) {
                 self.found.declared_args.insert(name.clone());
                 Text::known(given)
             } else if let Some(default) = default {
-                self.expand(default, scope, instruction.line)?
+                self.expand(default, before.as_ref().unwrap_or(scope), instruction.line)?
             } else if let Some(global) = self.globals.get(name) {
                 self.found.declared_args.extend(self.globals.sources(name));
                 Text::known(global)
@@ -31,9 +42,11 @@ impl Reading<'_> {
                 continue;
             };
             // BuildKit keeps these two for itself.
-            if !matches!(name.as_str(), "BUILDKIT_SBOM_SCAN_CONTEXT" | "BUILDKIT_SBOM_SCAN_STAGE") {
-                scope.set(name, value);
+            let own = matches!(name.as_str(), "BUILDKIT_SBOM_SCAN_CONTEXT" | "BUILDKIT_SBOM_SCAN_STAGE");
+            if own && frontend.has(Change::ScanArguments) {
+                continue;
             }
+            if frontend.has(Change::LastWins) { scope.set(name, value) } else { scope.set_first(name, value) }
         }
         Ok(())
     }
@@ -67,7 +80,8 @@ impl Reading<'_> {
         match (&footing.origin, self.graph.config(number), &footing.image) {
             (Origin::Scratch, ..) => Scope::default(),
             (Origin::Stage(base), ..) => {
-                self.scopes.get(base).cloned().unwrap_or_else(|| Scope::unknown(Rest::Anything))
+                let scope = self.scopes.get(base).cloned().unwrap_or_else(|| Scope::unknown(Rest::Anything));
+                if self.rules.frontend.has(Change::LastWins) { scope } else { scope.without_arguments() }
             }
             (_, Some(config), _) => Scope::of_image(config),
             (Origin::External(_), None, Some(image)) => Scope::unknown(Rest::Of(image.clone())),

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::changed::ChangedPath;
+use crate::dockerfile::RemoteKind;
 use crate::plan::Reason;
 
 use super::text;
@@ -27,10 +28,15 @@ pub fn words(reason: &Reason) -> String {
         }
         Reason::DependencyChanged { image } => format!("built from `{image}`, which changed"),
         Reason::StaleRemote { file, line, url } => format!(
-            "{}:{line} adds `{}`, which nothing fixes, so it is built at every run; \
-             add `--checksum=sha256:...`, or a commit to a repository's address",
+            "{}:{line} adds `{}`, which nothing fixes, so it is built at every run; {}",
             text::name(file),
-            text::name(url)
+            text::name(url),
+            match RemoteKind::of(url) {
+                Some(RemoteKind::Git) => {
+                    "name a full commit in its address, as `#COMMIT` or `?commit=COMMIT`"
+                }
+                _ => "add `--checksum=sha256:...`",
+            }
         ),
         Reason::InputsChanged => "its inputs changed; which paths, only the base commit could tell".into(),
         Reason::SchemaChanged => "this version of dtbuild computes keys in another way".into(),
@@ -145,7 +151,7 @@ mod tests {
         base image `node:22` changed from sha256:000000000000 to sha256:111111111111
         secret `npm` was declared, dropped or given another version
         built from `base`, which changed
-        api/Dockerfile:3 adds `https://a.example/b`, which nothing fixes, so it is built at every run; add `--checksum=sha256:...`, or a commit to a repository's address
+        api/Dockerfile:3 adds `https://a.example/b`, which nothing fixes, so it is built at every run; add `--checksum=sha256:...`
         its inputs changed; which paths, only the base commit could tell
         this version of dtbuild computes keys in another way
         not deployed yet

@@ -8,7 +8,7 @@ fn variables_expand_in_sources() {
         ("FROM scratch\nARG D=d\nCOPY $D /", "d"),
         ("FROM scratch\nENV D=d\nCOPY ${D}/x /", "d/x"),
         ("FROM scratch\nENV D d e\nCOPY \"$D\" /", "d e"),
-        ("FROM scratch\nARG A=a B=$A-b\nCOPY $B /", "a-b"),
+        ("FROM scratch\nARG A=a B=$A-b\nCOPY $B /", "a-b; before 1.8: -b"),
         ("FROM scratch\nENV A=a\nENV A=b B=$A\nCOPY $A $B /", "a b"),
         ("FROM scratch\nENV A=a A=b\nCOPY $A /", "b"),
         ("FROM scratch\nARG A=a\nENV A=b\nCOPY $A /", "b"),
@@ -27,7 +27,7 @@ fn variables_expand_in_sources() {
         ("FROM scratch\nARG TARGETARCH\nCOPY a$TARGETARCH /", "aamd64"),
         ("FROM scratch\nARG TARGETOS TARGETARCH\nCOPY $TARGETOS/$TARGETARCH /", "linux/amd64"),
         ("FROM scratch\nARG TARGETPLATFORM\nCOPY $TARGETPLATFORM /", "linux/amd64"),
-        ("FROM scratch AS last\nARG TARGETSTAGE\nCOPY $TARGETSTAGE /", "last"),
+        ("FROM scratch AS last\nARG TARGETSTAGE\nCOPY x$TARGETSTAGE /", "xlast; before 1.11: x"),
         ("FROM scratch\nENV E=\nCOPY x$E /", "x"),
         ("FROM scratch\nCOPY \\$A '$B' /", "$A $B"),
     ]);

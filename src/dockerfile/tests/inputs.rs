@@ -111,7 +111,7 @@ fn bind_mounts_read_their_source() {
         ("FROM scratch\nRUN --mount='\"source=a,b\",target=/a' x", "a,b"),
         ("FROM scratch\nRUN --mount=TYPE=BIND,Source=a,target=/a x", "a"),
         ("FROM scratch\nRUN --mount=source=a,source=b,target=/a x", "b"),
-        ("FROM scratch\nARG D=d\nRUN --mount=source=$D/e,target=/a x", "d/e"),
+        ("FROM scratch\nARG D=d\nRUN --mount=source=$D/e,target=/a x", "d/e; before 1.3: $D/e"),
         ("FROM scratch\nARG T=cache\nRUN --mount=type=$T,target=/a x", ""),
         ("FROM scratch\nRUN --mount=type=bind,from=,source=a,target=/a x", "a"),
         ("FROM scratch\nRUN --mount=type=cache,from=scratch,target=/a x", ""),
@@ -125,7 +125,10 @@ fn addresses_are_fetched_and_not_read() {
         ("FROM scratch\nADD https://a.example/b.tgz /", "fetches: https://a.example/b.tgz"),
         ("FROM scratch\nADD a https://a.example/b /", "a; fetches: https://a.example/b"),
         ("FROM scratch\nADD https://a.example/b.git#v1 /", "fetches: https://a.example/b.git#v1"),
-        ("FROM scratch\nADD git@a.example:b.git /", "fetches: git@a.example:b.git"),
+        (
+            "FROM scratch\nADD git@a.example:b.git /",
+            "fetches: git@a.example:b.git; before 1.6: git@a.example:b.git",
+        ),
         ("FROM scratch\nARG V=2\nADD https://a.example/b-${V}.tgz /", "fetches: https://a.example/b-2.tgz"),
         ("FROM scratch\nADD github.com/a/b /", "github.com/a/b"),
     ]);

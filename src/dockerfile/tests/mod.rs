@@ -14,6 +14,7 @@ mod errors;
 mod expansion;
 mod inputs;
 mod notes;
+mod older;
 mod pins;
 mod properties;
 mod stages;
@@ -99,8 +100,8 @@ impl Setup {
         self.try_analyse(&file).unwrap_or_else(|error| panic!("{error}: {text:?}"))
     }
 
-    /// `paths, or all; on: bases; after: dependencies; from <context>: paths; fetches: addresses`, what is
-    /// empty left out; a `?` marks what is wider than the file.
+    /// `paths, or all; on: bases; after: dependencies; from <context>: paths; fetches: addresses; before 1.<minor>: path`,
+    /// what is empty left out; a `?` marks what is wider than the file.
     fn summary(&self, text: &str) -> String {
         let found = self.analyse(text);
         let widened = if found.notes.iter().any(|note| note.kind.widens()) { "?" } else { "" };
@@ -116,6 +117,10 @@ impl Setup {
         parts.push(part("after", &after.join(" ")));
         parts.extend(found.contexts.iter().map(|(name, inputs)| format!("from {name}: {}", paths(inputs))));
         parts.push(part("fetches", &fetched.join(" ")));
+        for source in &found.inputs.sources {
+            let before = |version| format!("before 1.{version}: {}", source.path);
+            parts.extend(source.before.filter(|_| !found.inputs.whole).map(before));
+        }
         parts.retain(|part| !part.is_empty());
         parts.join("; ")
     }
@@ -135,7 +140,8 @@ fn paths(inputs: &Inputs) -> String {
     if inputs.whole {
         return "all".to_owned();
     }
-    let mut paths: Vec<&str> = inputs.sources.iter().map(|source| source.path.as_str()).collect();
+    let every = inputs.sources.iter().filter(|source| source.before.is_none());
+    let mut paths: Vec<&str> = every.map(|source| source.path.as_str()).collect();
     paths.sort_unstable();
     paths.dedup();
     paths.join(" ")

@@ -48,6 +48,13 @@ const NOTES: &[(&str, usize, NoteKind, &str)] = &[
         "nothing fixes the content of `https://a.example/b`: give a `--checksum`, else it is stale",
     ),
     (
+        "FROM scratch\nADD https://a.example/b.git#main /",
+        2,
+        NoteKind::StaleRemote,
+        "nothing fixes the content of `https://a.example/b.git#main`: name a full commit in its address, as `#COMMIT` or \
+         `?commit=COMMIT`, else it is stale",
+    ),
+    (
         "FROM scratch\nRUN --mount=type=new,target=/x y",
         2,
         NoteKind::Unresolved,

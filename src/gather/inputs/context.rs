@@ -213,7 +213,7 @@ impl Inputs {
             return Ok(());
         }
         let context = if self.context.is_empty() { ".".into() } else { self.context.clone() };
-        if let Some(source) = selection.missing().next().and_then(|index| self.reads.source(index)) {
+        if let Some(source) = selection.missing().find_map(|index| self.reads.required(index)) {
             let at = self.reads.place(source);
             let message = format!("{at}: not in the context `{context}` of {files}");
             let hint = match files {
@@ -227,7 +227,7 @@ impl Inputs {
         let Some((file, text)) = &self.ignore_file else { return Ok(()) };
         for (index, mut paths) in selection.plain() {
             let Some(path) = paths.find(|path| self.rules.takes_all(path)) else { continue };
-            let Some(source) = self.reads.source(index) else { continue };
+            let Some(source) = self.reads.required(index) else { continue };
             let line = self.rules.line(text, path).map(|line| format!(":{line}")).unwrap_or_default();
             let message = format!("{}: `{path}` is excluded by {file}{line}", self.reads.place(source));
             let hint = format!("add `!{path}` to {file}, or do not copy it");

@@ -70,8 +70,9 @@ impl Reads {
         self.sources.iter().map(|source| source.path.as_str()).collect()
     }
 
-    pub(crate) fn source(&self, index: usize) -> Option<&Source> {
-        self.sources.get(index)
+    /// A source that has to be there: one that no more than older frontends read need not.
+    pub(crate) fn required(&self, index: usize) -> Option<&Source> {
+        self.sources.get(index).filter(|source| source.before.is_none())
     }
 
     /// The line of a source, and what it says: `api/Dockerfile:7: COPY src`.

@@ -35,6 +35,8 @@ struct Given {
     /// Whether Docker 28 is needed.
     #[serde(default)]
     newer: bool,
+    /// What the frontend of Docker 20.10 asks the main context for, where that is not what the newest asks for.
+    older: Option<BTreeSet<String>>,
     /// Why engines do not read it, where dtbuild does and says so in the file of expectations.
     only_here: Option<String>,
     /// Why engines ask for the whole context, where no more than the paths alters the image.
@@ -81,9 +83,9 @@ impl Fixture {
     }
 
     /// What an engine is expected to ask for; nothing of a file that is refused.
-    fn expected(&self) -> Asked {
+    fn expected(&self, newest: bool) -> Asked {
         let Ok(analysis) = self.analysis() else { return Asked::new() };
-        let reads = |inputs: &Inputs| inputs.whole || !inputs.sources.is_empty();
+        let reads = |inputs: &Inputs| inputs.follow_paths().is_none_or(|paths| !paths.is_empty());
         let paths = |inputs: &Inputs| {
             Some(inputs.follow_paths()?.into_iter().map(str::to_owned).collect::<BTreeSet<_>>())
         };
@@ -94,6 +96,11 @@ impl Fixture {
             .filter(|(_, inputs)| reads(inputs))
             .map(|(name, inputs)| (name, paths(inputs)))
             .collect();
+        if let Some(older) = self.given.older.as_ref().filter(|_| !newest) {
+            let counts = |path: &String| analysis.inputs.sources.iter().any(|source| source.path == *path);
+            assert!(older.iter().all(counts), "{}: what 20.10 reads is no input", self.name);
+            asked.insert("context".to_owned(), Some(older.clone()));
+        }
         if self.given.asks_for_all.is_some() {
             let named = asked.insert("context".to_owned(), None);
             assert!(matches!(named, Some(Some(_))), "{} is no exception", self.name);
@@ -113,8 +120,8 @@ impl Fixture {
     }
 
     /// The difference between what the engine at `socket` asks for and what is expected; none if there is none.
-    async fn difference(&self, socket: &Path) -> Option<String> {
-        let expected = self.expected();
+    async fn difference(&self, socket: &Path, newest: bool) -> Option<String> {
+        let expected = self.expected(newest);
         let (found, ended) = asked(socket, &self.text, self.attributes(), expected.len()).await;
         let refused = self.analysis().err();
         let alike = match (&refused, &ended) {
@@ -179,11 +186,16 @@ fn shown(analysis: Result<Analysis, String>) -> String {
             .follow_paths()
             .map_or_else(everything, |paths| paths.iter().map(|path| format!("`{path}`")).collect())
     };
+    let older = analysis.inputs.sources.iter().filter_map(|source| {
+        let version = source.before?;
+        Some(format!("`{}` (before 1.{version})", source.path))
+    });
     line("stages", analysis.stages.iter().map(stage).collect());
     line("bases", analysis.bases.iter().map(base).collect());
     line("args", analysis.declared_args.iter().cloned().collect());
     line("undeclared", analysis.undeclared_args.iter().cloned().collect());
     line("context", paths(&analysis.inputs));
+    line("older", older.collect());
     for (name, inputs) in &analysis.contexts {
         line(&format!("context `{name}`"), paths(inputs));
     }
@@ -201,8 +213,9 @@ async fn compare(engine: &str, newest: bool) -> usize {
     let readable = |fixture: &Fixture| fixture.given.only_here.is_none() && (newest || !fixture.given.newer);
     let (readable, left): (Vec<_>, Vec<_>) = fixtures.iter().partition(|fixture| readable(fixture));
     let mut differences = Vec::new();
-    let mut open = futures_util::stream::iter(readable.iter().map(|fixture| fixture.difference(&socket)))
-        .buffer_unordered(AT_A_TIME);
+    let mut open =
+        futures_util::stream::iter(readable.iter().map(|fixture| fixture.difference(&socket, newest)))
+            .buffer_unordered(AT_A_TIME);
     while let Some(difference) = open.next().await {
         differences.extend(difference.inspect(|text| println!("{text}")));
     }

@@ -46,9 +46,20 @@ impl Client {
     }
 
     fn build(&self, case: &Case, ignore: Option<&str>) -> Result<BTreeSet<BString>, String> {
-        let folder = tempfile::tempdir().unwrap();
-        let (context, arrived) = (folder.path().join("context"), folder.path().join("arrived"));
+        let place = tempfile::tempdir().unwrap();
+        let context = place.path().join("context");
         case.write(&context);
+        self.build_from(&context, ignore)
+    }
+
+    /// The files and folders that arrive in a build of a folder.
+    pub(super) fn build_from(
+        &self,
+        context: &Path,
+        ignore: Option<&str>,
+    ) -> Result<BTreeSet<BString>, String> {
+        let folder = tempfile::tempdir().unwrap();
+        let arrived = folder.path().join("arrived");
         let dockerfile = folder.path().join("Dockerfile");
         std::fs::write(&dockerfile, "FROM scratch\nCOPY . /\n").unwrap();
         if let Some(ignore) = ignore {
@@ -61,7 +72,7 @@ impl Client {
             .arg(output)
             .arg("--file")
             .arg(&dockerfile)
-            .arg(&context)
+            .arg(context)
             .env("DOCKER_HOST", &self.engine)
             .env("DOCKER_BUILDKIT", "1")
             .env("DOCKER_CONFIG", folder.path())

@@ -20,6 +20,7 @@ use dtbuild_content::ignore::{Reason, Rules};
 use self::client::Client;
 use self::generate::{Case, Generator};
 use crate::oracle::number;
+use crate::support::dtbuild::{Dtbuild, project};
 
 mod client;
 mod generate;
@@ -105,4 +106,26 @@ fn ignore_file_beside_the_dockerfile_comes_first() {
     let case = Case::new("a", &["a", "b"]);
     let own = client.arrives_beside("b", &case).expect("it builds");
     assert_eq!(own, BTreeSet::from(["a".into(), ".dockerignore".into()]));
+}
+
+/// The rules are those of the file that the link leads to, to both clients and their frontends, of a commit and of the
+/// disk; a link to nowhere is no rules.
+#[test]
+fn ignore_file_that_is_a_link_is_what_it_leads_to() {
+    for (target, ignored) in [("rules/ignore", true), ("nowhere", false)] {
+        let repo = project()
+            .file("app/rules/ignore", "greeting.txt\n")
+            .link("app/.dockerignore", target)
+            .commit("x");
+        for client in [Client::docker(), Client::buildx()] {
+            let arrived = client.build_from(&repo.path("app"), None).expect("it builds");
+            assert!(arrived.contains(&BString::from("Dockerfile")), "{client}");
+            assert_eq!(!arrived.contains(&BString::from("greeting.txt")), ignored, "{client}, {target}");
+        }
+        let dtbuild = Dtbuild::new(&repo);
+        for files in [&["inputs", "app"][..], &["inputs", "app", "--disk"]] {
+            let listed = dtbuild.run(files).succeeds();
+            assert_eq!(!listed.stdout.contains("greeting.txt"), ignored, "{target}: {}", listed.stdout);
+        }
+    }
 }

@@ -27,6 +27,8 @@ pub(super) struct Case {
     pub(super) ignore_beside: bool,
     /// Whether the Dockerfile is a file of the context.
     pub(super) dockerfile_inside: bool,
+    /// The lines before the first stage.
+    pub(super) globals: Vec<String>,
     /// The stages, the last of them the target unless another one is.
     pub(super) stages: Vec<Stage>,
     /// The target's number.
@@ -47,6 +49,8 @@ pub(super) struct Stage {
 pub(super) enum Base {
     Scratch,
     Image,
+    /// The same, with a variable in its name.
+    Tagged,
     Stage(usize),
 }
 
@@ -57,6 +61,8 @@ pub(super) enum Instruction {
     Argument { name: String, default: Option<String> },
     /// `ENV`.
     Variable { name: String, value: String },
+    /// A line as it is written.
+    Line(&'static str),
     /// `COPY` or `ADD` out of the context.
     Copy { keyword: &'static str, flags: Vec<String>, sources: Vec<String>, folder: bool },
     /// `COPY --from=` another stage.
@@ -66,6 +72,12 @@ pub(super) enum Instruction {
     /// `RUN` with bind mounts; one without a source is the whole context.
     Run { mounts: Vec<(Option<String>, bool)> },
 }
+
+/// The line that declares the argument that holds the name of the target.
+pub(super) const TARGET: &str = "ARG TARGETSTAGE";
+
+/// An argument of all of a build.
+pub(super) const EPOCH: &str = "SOURCE_DATE_EPOCH";
 
 /// The base image, which the program of `RUN` is from as well: one that `./dev engine up` makes.
 const BASE: &str = "busybox:1.36";
@@ -80,13 +92,32 @@ impl Case {
         format!("{}s{number}", self.name)
     }
 
-    /// The Dockerfile, where the context is the folder `folder` of the build's: empty or ending in a slash.
-    pub(super) fn dockerfile(&self, folder: &str) -> String {
+    /// Whether a build together with other cases cannot tell what this one is.
+    pub(super) fn stands_alone(&self) -> bool {
+        let names_target =
+            |instruction: &Instruction| matches!(instruction, Instruction::Line(line) if *line == TARGET);
+        self.arguments.contains_key(EPOCH)
+            || self.stages.iter().flat_map(|stage| &stage.instructions).any(names_target)
+    }
+
+    /// The Dockerfile of a build whose context this is.
+    pub(super) fn dockerfile(&self) -> String {
+        self.globals() + &self.stages("")
+    }
+
+    /// The lines before the first stage.
+    pub(super) fn globals(&self) -> String {
+        self.globals.iter().map(|line| line.replace('@', &self.name) + "\n").collect()
+    }
+
+    /// The stages, where the context is the folder `folder` of the build's: empty or ending in a slash.
+    pub(super) fn stages(&self, folder: &str) -> String {
         let mut text = String::new();
         for (number, stage) in self.stages.iter().enumerate() {
             let base = match stage.base {
                 Base::Scratch => "scratch".to_owned(),
                 Base::Image => BASE.to_owned(),
+                Base::Tagged => "busybox:${B@}".to_owned(),
                 Base::Stage(stage) => self.stage_name(stage),
             };
             writeln!(text, "FROM {base} AS {}", self.stage_name(number)).unwrap();
@@ -104,6 +135,11 @@ impl Case {
             Instruction::Argument { name, default: None } => format!("ARG {name}@"),
             Instruction::Argument { name, default: Some(default) } => format!("ARG {name}@=\"{default}\""),
             Instruction::Variable { name, value } => format!("ENV {name}@=\"{value}\""),
+            // Among others, the target is another one.
+            Instruction::Line(line) if *line == TARGET && !folder.is_empty() => {
+                format!("{line}={}", self.target_name())
+            }
+            Instruction::Line(line) => (*line).to_owned(),
             Instruction::Copy { keyword, flags: given, sources, folder: into } => {
                 let slash = if *into { "/" } else { "" };
                 let words: Vec<String> = sources
@@ -151,7 +187,7 @@ impl Case {
     pub(super) fn files(&self) -> BTreeMap<String, Leaf> {
         let mut files: BTreeMap<String, Leaf> =
             self.tree.iter().map(|(path, leaf)| (format!("{}/{path}", self.name), leaf.clone())).collect();
-        files.insert(self.dockerfile_path(), (Kind::File, self.dockerfile("")));
+        files.insert(self.dockerfile_path(), (Kind::File, self.dockerfile()));
         if let Some(text) = self.ignore_text() {
             let beside = format!("{}.dockerignore", self.dockerfile_path());
             let path = if self.ignore_beside { beside } else { format!("{}/.dockerignore", self.name) };
@@ -167,7 +203,10 @@ impl Case {
 
     /// The build arguments as the Dockerfile names them.
     pub(super) fn named_arguments(&self) -> BTreeMap<String, String> {
-        let named = |(name, value): (&String, &String)| (format!("{name}{}", self.name), value.clone());
+        let named = |(name, value): (&String, &String)| {
+            let own = if name == EPOCH { name.clone() } else { format!("{name}{}", self.name) };
+            (own, value.clone())
+        };
         self.arguments.iter().map(named).collect()
     }
 

@@ -81,7 +81,7 @@ fn state(case: &Case) -> BTreeMap<String, Leaf> {
 fn nothing_is_again_what_it_was() {
     let mut random = Random(3);
     let case = loop {
-        let mut generator = Generator { random: &mut random, features: Features::default() };
+        let mut generator = Generator { random: &mut random, features: Features::default(), blank: false };
         let case = generator.case("k0");
         if case.tree.len() > 5 {
             break case;

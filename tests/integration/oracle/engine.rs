@@ -10,7 +10,7 @@ use dtbuild::error::Failure as _;
 use dtbuild::events::{Event, StepState};
 use dtbuild_content::tree::Kind;
 
-use super::case::{Case, Leaf};
+use super::case::{Case, EPOCH, Leaf};
 use super::context::sent;
 use super::generate::Features;
 use crate::engine::fixture::{Files, build, docker, request};
@@ -60,6 +60,7 @@ impl Oracle {
             link: reads("COPY --link a /b/").await,
             exclude: reads("COPY --exclude=c a /b/").await,
             parents: reads("COPY --parents a /b/").await,
+            target_stage: reads("ARG TARGETSTAGE\nENV X=${TARGETSTAGE:?unknown}\nCOPY a /b/").await,
         }
     }
 
@@ -99,7 +100,7 @@ impl Oracle {
         let files = files_of(case, "", Files::default());
         // Under a name of its own: the engine keeps the files that it was sent last for a name, and the next
         // build of many sends what has changed.
-        let mut request = request("oracle-alone", &case.dockerfile(""), &files);
+        let mut request = request("oracle-alone", &case.dockerfile(), &files);
         request.args = case.named_arguments();
         request.options.network = Some(Network::None);
         request.target = case.target.map(|_| case.target_name());
@@ -125,15 +126,19 @@ impl Oracle {
 /// One build of many cases: its context, Dockerfile and arguments.
 fn together(cases: &[&Case]) -> (Files, String, BTreeMap<String, String>) {
     let mut files = Files::default();
-    let (mut stages, mut last) = (String::new(), "FROM busybox:1.36\nRUN".to_owned());
+    let (mut globals, mut stages) = (String::new(), String::new());
+    let mut last = "FROM busybox:1.36\nRUN".to_owned();
     for case in cases {
         let folder = format!("{}/", case.name);
-        stages.push_str(&case.dockerfile(&folder));
+        globals.push_str(&case.globals());
+        stages.push_str(&case.stages(&folder));
         write!(last, " --mount=from={0},target=/c/{0}", case.target_name()).unwrap();
         files = files_of(case, &folder, files);
     }
-    let arguments = cases.iter().flat_map(|case| case.named_arguments()).collect();
-    (files, format!("{stages}{last} [\"/bin/busybox\", \"true\"]\n"), arguments)
+    let mut arguments: BTreeMap<String, String> =
+        cases.iter().flat_map(|case| case.named_arguments()).collect();
+    arguments.remove(EPOCH);
+    (files, format!("{globals}{stages}{last} [\"/bin/busybox\", \"true\"]\n"), arguments)
 }
 
 /// The files that are sent to a build of the case, below `folder`, besides `files`.

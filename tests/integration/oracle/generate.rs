@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use dtbuild_content::tree::Kind;
 
-use super::case::{Base, Case, Instruction, Leaf, Stage};
+use super::case::{Base, Case, EPOCH, Instruction, Leaf, Stage, TARGET};
 use super::random::Random;
 
 /// Folders and files have different names, else most cases would copy one over the other, which no engine does.
@@ -21,12 +21,15 @@ pub(super) struct Features {
     pub(super) link: bool,
     pub(super) exclude: bool,
     pub(super) parents: bool,
+    pub(super) target_stage: bool,
 }
 
 /// Makes cases.
 pub(super) struct Generator<'a> {
     pub(super) random: &'a mut Random,
     pub(super) features: Features,
+    /// Whether the cases begin with a blank ARG of a platform: one build of many has it for all of them.
+    pub(super) blank: bool,
 }
 
 /// A path of one to three names, mostly plain ones.
@@ -107,6 +110,7 @@ impl Generator<'_> {
             salt: String::new(),
             tree: BTreeMap::new(),
             ignore: Vec::new(),
+            globals: self.blank.then(|| "ARG TARGETARCH".to_owned()).into_iter().collect(),
             ignore_beside: self.random.chance(40),
             dockerfile_inside: self.random.chance(40),
             stages: Vec::new(),
@@ -137,9 +141,14 @@ impl Generator<'_> {
         for number in 0..count {
             let base = match self.random.below(10) {
                 0..3 if number > 0 => Base::Stage(self.random.below(number)),
+                9 if self.random.chance(40) => {
+                    case.globals.push("ARG B@=1.36".into());
+                    Base::Tagged
+                }
                 9 => Base::Image,
                 _ => Base::Scratch,
             };
+            case.globals.dedup();
             let mut stage = Stage { base, instructions: Vec::new() };
             if number > 0 && self.random.chance(60) {
                 stage.instructions.push(Instruction::CopyStage { stage: self.random.below(number) });
@@ -170,6 +179,14 @@ impl Generator<'_> {
             stage.instructions.push(instruction);
             variable = Some(self.random.of(&["$V@", "${V@}", "${V@:-a}", "./${V@}"]).to_owned());
         }
+        // What frontends read in different ways; to the newest, what older ones read is needless.
+        let newest = self.features.target_stage;
+        if self.random.chance(if newest { 1 } else { 12 }) && !(newest && self.random.chance(50)) {
+            variable = Some(self.doubtful(stage, case));
+        }
+        if self.random.chance(1) {
+            case.arguments.insert(EPOCH.into(), "1".into());
+        }
         for _ in 0..=self.random.below(2) {
             let instruction = match self.random.below(100) {
                 0..12 => self.run(case),
@@ -177,6 +194,52 @@ impl Generator<'_> {
                 _ => self.copy(case, variable.take()),
             };
             stage.instructions.push(instruction);
+        }
+    }
+
+    /// Adds what is read in different ways; the source that depends on it.
+    fn doubtful(&mut self, stage: &mut Stage, case: &mut Case) -> String {
+        let name = case.name.clone();
+        let mut put = |path: String| {
+            case.put(&path, (Kind::File, format!("file of {path}")));
+        };
+        let line = |text| Instruction::Line(text);
+        let mut add = |instruction| stage.instructions.push(instruction);
+        match self.random.below(4) {
+            0 => {
+                for platform in ["amd64", "arm64"] {
+                    put(format!("p/{platform}/f"));
+                }
+                add(line("ARG TARGETARCH"));
+                "p/${TARGETARCH}".into()
+            }
+            1 => {
+                for number in 0..3 {
+                    put(format!("t/{name}s{number}/f"));
+                }
+                add(line(TARGET));
+                "t/${TARGETSTAGE}".into()
+            }
+            2 => {
+                let path = escaped(&case.any_path(self.random));
+                case.globals.push(format!("ARG G@=\"{path}\""));
+                if self.random.chance(40) {
+                    case.globals.push("ARG G@".into());
+                }
+                if self.random.chance(30) {
+                    add(Instruction::Variable {
+                        name: "G".into(),
+                        value: escaped(&case.any_path(self.random)),
+                    });
+                }
+                add(Instruction::Argument { name: "G".into(), default: None });
+                "$G@".into()
+            }
+            _ => {
+                case.arguments.insert("M".into(), escaped(&case.any_path(self.random)));
+                add(line("ARG M@=\"a\" N@=\"$M@\""));
+                "$N@".into()
+            }
         }
     }
 

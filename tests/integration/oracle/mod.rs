@@ -75,7 +75,8 @@ async fn oracle_finds_no_missed_rebuild() {
     let (mut rounds, mut chains) = (0, Vec::new());
     while tally.all < wanted && start.elapsed() < limit {
         if rounds % CHANGES == 0 {
-            let mut generator = Generator { random: &mut random, features };
+            let blank = random.chance(30);
+            let mut generator = Generator { random: &mut random, features, blank };
             chains = trial.draw(&mut generator, &mut tally).await;
         }
         rounds += 1;
@@ -100,7 +101,7 @@ async fn oracle_finds_no_missed_rebuild() {
 async fn missed_rebuild_is_told_as_a_minimal_case() {
     let trial = Trial::new().await;
     let mut random = Random(7);
-    let mut generator = Generator { random: &mut random, features: Features::default() };
+    let mut generator = Generator { random: &mut random, features: Features::default(), blank: false };
     let (case, mutation) = loop {
         let case = generator.case("k0");
         if seems_broken(&case) || case.stages.len() < 2 {
@@ -205,7 +206,8 @@ impl Trial {
         for (place, ((chain, change, key), outcome)) in open.into_iter().zip(outcomes).enumerate() {
             let (differs, built) = (key != chain.key, outcome.failure.is_none());
             let mut seen = outcome.ran || !built;
-            if seen != differs || place == sample {
+            let untold = !seen && change.after.stands_alone();
+            if seen != differs || place == sample || untold {
                 tally.alone += 1;
                 let start = Instant::now();
                 seen = self.seen_alone(&chain.case, &change.after).await;

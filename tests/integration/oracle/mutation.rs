@@ -4,7 +4,7 @@ use std::fmt;
 
 use dtbuild_content::tree::Kind;
 
-use super::case::{Case, Leaf};
+use super::case::{Case, EPOCH, Leaf};
 use super::generate::path;
 use super::random::Random;
 
@@ -48,9 +48,11 @@ enum Choice {
     Used,
     Unused,
     Undeclared,
+    Global,
+    Epoch,
 }
 
-const CHOICES: [(usize, Choice); 15] = [
+const CHOICES: [(usize, Choice); 17] = [
     (12, Choice::Content),
     (10, Choice::SameSize),
     (9, Choice::Mode),
@@ -66,6 +68,8 @@ const CHOICES: [(usize, Choice); 15] = [
     (4, Choice::Used),
     (1, Choice::Unused),
     (2, Choice::Undeclared),
+    (3, Choice::Global),
+    (1, Choice::Epoch),
 ];
 
 impl Mutation {
@@ -127,6 +131,14 @@ impl Mutation {
                 Self::Argument { name: "V", value }
             }
             Choice::Unused => Self::Argument { name: "W", value: Some("2".into()) },
+            Choice::Global if case.globals.iter().any(|line| line.starts_with("ARG G@")) => {
+                let value = (!random.chance(20)).then(|| case.any_path(random).replace('[', "[[]"));
+                Self::Argument { name: "G", value }
+            }
+            Choice::Epoch if case.arguments.contains_key(EPOCH) => {
+                Self::Argument { name: EPOCH, value: Some((2 + random.below(1000)).to_string()) }
+            }
+            Choice::Global | Choice::Epoch => return None,
             Choice::Undeclared => Self::Argument { name: "U", value: Some("2".into()) },
         })
     }
@@ -193,6 +205,8 @@ impl Mutation {
             Self::Ignored { .. } => "new line in .dockerignore",
             Self::Unignored { .. } => "line gone from .dockerignore",
             Self::Argument { name: "U", .. } => "undeclared argument",
+            Self::Argument { name: "G", .. } => "global argument",
+            Self::Argument { name: EPOCH, .. } => "SOURCE_DATE_EPOCH",
             Self::Argument { .. } => "declared argument",
         }
     }

@@ -36,7 +36,10 @@ fn smaller(case: &Case) -> Vec<Case> {
         let mut smaller = case.clone();
         change(&mut smaller);
         let builds = |instruction: &Instruction| {
-            !matches!(instruction, Instruction::Argument { .. } | Instruction::Variable { .. })
+            !matches!(
+                instruction,
+                Instruction::Argument { .. } | Instruction::Variable { .. } | Instruction::Line(_)
+            )
         };
         let whole = smaller.stages.iter().all(|stage| stage.instructions.iter().any(builds));
         if whole && !smaller.stages.is_empty() && !smaller.tree.is_empty() {
@@ -66,6 +69,9 @@ fn smaller(case: &Case) -> Vec<Case> {
                 with(&|case| case.stages[number].instructions[index] = simpler.clone());
             }
         }
+    }
+    for line in 0..case.globals.len() {
+        with(&|case| drop(case.globals.remove(line)));
     }
     for name in case.arguments.keys() {
         with(&|case| drop(case.arguments.remove(name)));

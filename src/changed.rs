@@ -3,20 +3,22 @@
 use std::fmt;
 
 use bstr::{BStr, BString, ByteSlice as _};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// A path that differs between base and head.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 pub struct ChangedPath {
     /// The path from the repository's root.
     #[serde(serialize_with = "lossy")]
+    #[schemars(with = "String")]
     pub path: BString,
     /// What happened to it.
     pub status: ChangeStatus,
 }
 
 /// What happened to a path; a rename is a deletion and an addition.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum ChangeStatus {
     /// It is new.

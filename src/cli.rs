@@ -2,14 +2,15 @@
 
 use std::path::PathBuf;
 
+use clap::builder::PossibleValue;
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
-use clap::{ArgMatches, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use clap::{ArgMatches, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 use dtbuild_content::fingerprint::Fingerprint;
 
 use crate::config::{EnvironmentName, ImageName};
 use crate::engine::{Archive, ArchiveKind, SILENCE_LIMIT};
-use crate::ui::ProgressMode;
+use crate::ui::{Format, ProgressMode};
 
 /// Builds, pushes and deploys only the container images that a commit really changed.
 #[derive(Debug, Parser)]
@@ -110,6 +111,32 @@ pub struct Global {
     /// The code that earlier runs have to be of, for what they found out to count.
     #[arg(skip = Fingerprint::of(""))]
     pub code: Fingerprint,
+}
+
+impl Global {
+    /// The format of the result.
+    #[must_use]
+    pub fn format(&self) -> Format {
+        if self.json { Format::Json } else { Format::Text }
+    }
+}
+
+/// The names are those of buildx.
+impl ValueEnum for ProgressMode {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[Self::Auto, Self::Tty, Self::Plain, Self::RawJson, Self::Quiet]
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        let (name, help) = match self {
+            Self::Auto => ("auto", "Bars on a terminal, else plain lines"),
+            Self::Tty => ("tty", "Bars: one line per image, redrawn"),
+            Self::Plain => ("plain", "Lines, one after the other: for CI"),
+            Self::RawJson => ("rawjson", "One JSON object per line and event: for programs"),
+            Self::Quiet => ("quiet", "Failures only"),
+        };
+        Some(PossibleValue::new(name).help(help))
+    }
 }
 
 /// What to plan for.

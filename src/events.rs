@@ -3,6 +3,7 @@
 //! Renderers and the run's report read the same events. In JSON (`--progress rawjson`) every event is one
 //! line, `{"event": "...", ...}`; durations are in milliseconds.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use tokio::sync::mpsc;
 
@@ -13,7 +14,7 @@ use crate::plan::Decision;
 use crate::reference::{Digest, Reference};
 
 /// Something that happened in a run.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(tag = "event", rename_all = "kebab-case")]
 pub enum Event {
     /// The plan is decided and its execution begins.
@@ -150,7 +151,7 @@ pub enum Event {
 }
 
 /// An image as the run's first event shows it.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct ImageOutline {
     /// Which image.
     pub image: ImageName,
@@ -161,7 +162,7 @@ pub struct ImageOutline {
 }
 
 /// What became of a step.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum StepState {
     /// It runs.
@@ -175,7 +176,7 @@ pub enum StepState {
 }
 
 /// What became of an image.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(tag = "outcome", rename_all = "kebab-case")]
 pub enum ImageOutcome {
     /// It was built.
@@ -202,7 +203,7 @@ pub enum ImageOutcome {
 }
 
 /// The steps of a build.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct StepCount {
     /// All steps.
     pub total: usize,
@@ -211,7 +212,7 @@ pub struct StepCount {
 }
 
 /// What a failed build tells its author.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct BuildFailure {
     /// One line: what failed and why.
     pub message: String,

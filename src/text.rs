@@ -1,6 +1,6 @@
 //! Types that are texts to everybody else: JSON and TOML have them as strings. Start with [`as_text`].
 
-/// Gives types serde's traits by their `FromStr` and `Display`.
+/// Gives types the traits of serde by their `FromStr` and `Display`, and the JSON Schema of a string.
 macro_rules! as_text {
     ($($name:ty),+) => {$(
         impl serde::Serialize for $name {
@@ -12,6 +12,20 @@ macro_rules! as_text {
         impl<'de> serde::Deserialize<'de> for $name {
             fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 dtbuild_content::text::read(deserializer)
+            }
+        }
+
+        impl schemars::JsonSchema for $name {
+            fn inline_schema() -> bool {
+                true
+            }
+
+            fn schema_name() -> std::borrow::Cow<'static, str> {
+                stringify!($name).into()
+            }
+
+            fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                String::json_schema(generator)
             }
         }
     )+};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{options, plan, print_release, workers};
+use super::{options, plan, workers};
 use crate::cli::{BuildArgs, Global};
 use crate::clients::{self, Clients};
 use crate::engine::Archive;
@@ -59,6 +59,6 @@ pub(super) fn show(global: &Global, plan: &Plan) -> Result<u8> {
         outcome: "built",
         images: &images,
     };
-    print_release(global, &view)?;
+    ui::print(&view, global.format())?;
     Ok(0)
 }

@@ -1,14 +1,13 @@
 //! `dtbuild explain`: why an image is built, and which images a file is an input of.
 
-use super::{options, print};
+use super::options;
 use crate::cli::{ExplainArgs, Global};
 use crate::clients::Clients;
 use crate::config::ImageName;
 use crate::error::{Error, Kind, Result};
 use crate::gather::{self, Query, ReleaseOptions};
-use crate::ui::explain::{
-    Cause, ImageView, PathView, write_image, write_image_json, write_path, write_path_json,
-};
+use crate::ui;
+use crate::ui::explain::{Cause, ImageView, PathView};
 use crate::workspace::Workspace;
 
 /// Runs `dtbuild explain`.
@@ -43,19 +42,13 @@ async fn of_image(
         dependents: explanation.dependents,
         notes: explanation.notes,
     };
-    print(
-        |out, styled| {
-            if global.json { write_image_json(out, &view) } else { write_image(out, &view, styled) }
-        },
-    )?;
+    ui::print(&view, global.format())?;
     Ok(0)
 }
 
 async fn of_path(global: &Global, clients: &Clients, workspace: &Workspace, path: &str) -> Result<u8> {
     let gather::Readers { path, exists, images } = gather::readers(clients, workspace, path).await?;
     let view = PathView { path: path.to_string(), files: workspace.files.to_string(), exists, images };
-    print(
-        |out, styled| if global.json { write_path_json(out, &view) } else { write_path(out, &view, styled) },
-    )?;
+    ui::print(&view, global.format())?;
     Ok(0)
 }

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use super::{options, print};
+use super::options;
 use crate::cli::{Global, InputsArgs};
 use crate::error::Result;
 use crate::gather::{self, Part};
-use crate::ui::inputs::{ContextView, InputsView, write_inputs, write_inputs_json};
+use crate::ui;
+use crate::ui::inputs::{ContextView, InputsView};
 
 /// Runs `dtbuild inputs`.
 pub(super) async fn inputs(global: &Global, args: &InputsArgs) -> Result<u8> {
@@ -25,10 +26,6 @@ pub(super) async fn inputs(global: &Global, args: &InputsArgs) -> Result<u8> {
         contexts: inputs.parts(&workspace)?.into_iter().map(context).collect(),
         notes: inputs.notes(),
     };
-    print(
-        |out, styled| {
-            if global.json { write_inputs_json(out, &view) } else { write_inputs(out, &view, styled) }
-        },
-    )?;
+    ui::print(&view, global.format())?;
     Ok(0)
 }

@@ -3,11 +3,13 @@
 use std::io::Write as _;
 use std::path::Path;
 
-use super::{options, print};
+use super::options;
 use crate::cli::{Global, LockArgs};
 use crate::config::{Lock, lock};
 use crate::error::{Code, Error, Result};
 use crate::gather::{self, Renewal};
+use crate::ui;
+use crate::ui::lock::LockView;
 use crate::workspace::Workspace;
 
 /// The exit code of `--check` when the lock is not what the registries serve.
@@ -23,13 +25,16 @@ pub(super) async fn lock(global: &Global, args: &LockArgs) -> Result<u8> {
         Some(names) => Renewal::Named(names.clone()),
     };
     let new = gather::relock(&options::asking(false), &workspace, &renewal).await?;
-    let (moved, completed) = (new.moved_since(&workspace.lock), new.completed_since(&workspace.lock));
-    let told = || moved.iter().chain(completed.iter().filter(|_| !args.check));
-    print(|out, _| told().try_for_each(|line| writeln!(out, "{line}")))?;
-    match (told().next(), args.check) {
-        (None, _) => Ok(0),
-        (Some(_), true) => Ok(MOVED),
-        (Some(_), false) => write(workspace.repository.root()?, &new).map(|()| 0),
+    let mut changes = new.moved_since(&workspace.lock);
+    if !args.check {
+        changes.extend(new.completed_since(&workspace.lock));
+    }
+    let view = LockView(changes);
+    ui::print(&view, global.format())?;
+    match (view.0.is_empty(), args.check) {
+        (true, _) => Ok(0),
+        (false, true) => Ok(MOVED),
+        (false, false) => write(workspace.repository.root()?, &new).map(|()| 0),
     }
 }
 

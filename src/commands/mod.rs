@@ -1,7 +1,7 @@
 //! The commands: one file each. They introduce the clients to the core, and turn every error into an
 //! [`Error`](crate::error::Error) with an exit code. Start with [`main`].
 
-use std::io::{self, BufWriter, Write};
+use std::io;
 
 use futures_util::future::LocalBoxFuture;
 use tokio_util::sync::CancellationToken;
@@ -11,7 +11,7 @@ use crate::clients::Clients;
 use crate::error::{Code, Error, Result};
 use crate::process;
 use crate::release::Observer;
-use crate::ui::{self, wants_colour};
+use crate::ui;
 use crate::workspace::Workspace;
 
 mod build;
@@ -32,7 +32,7 @@ pub fn main(cli: &Cli) -> u8 {
     match ended.unwrap_or_else(|error| Err(no_threads(&error))) {
         Ok(code) => code,
         Err(error) => {
-            report(&error, cli.global.json);
+            ui::error::report(&error, cli.global.format());
             error.exit_code()
         }
     }
@@ -76,44 +76,4 @@ async fn workers<T>(
 
 fn no_threads(error: &io::Error) -> Error {
     Error::new(Code::System, format!("cannot start threads: {error}"))
-}
-
-/// Tells the user what went wrong: on stderr for people, on stdout for programs.
-fn report(error: &Error, json: bool) {
-    let view = ui::error::ErrorView {
-        code: error.code,
-        message: error.message.clone(),
-        causes: error.causes.clone(),
-        hint: error.hint.clone(),
-    };
-    // There is nowhere left to report a stream that is closed.
-    let _ = if json {
-        ui::error::write_error_json(&mut io::stdout().lock(), &view)
-    } else {
-        ui::error::write_error(&mut io::stderr().lock(), &view, wants_colour(&io::stderr()))
-    };
-}
-
-/// Writes a result to stdout. A reader that went away, such as `head`, has what it wanted.
-fn print(write: impl FnOnce(&mut BufWriter<io::StdoutLock<'static>>, bool) -> io::Result<()>) -> Result<()> {
-    let styled = wants_colour(&io::stdout());
-    // Of its own accord stdout writes line by line.
-    let mut out = BufWriter::with_capacity(1 << 14, io::stdout().lock());
-    match write(&mut out, styled).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(Error::new(Code::OutputUnwritable, format!("cannot write the result: {error}")))
-        }
-        _ => Ok(()),
-    }
-}
-
-/// Prints the references of a release, and nothing else.
-fn print_release(global: &Global, view: &ui::release::ReleaseView<'_>) -> Result<()> {
-    print(|out, _| {
-        if global.json {
-            ui::release::write_release_json(out, view)
-        } else {
-            ui::release::write_release(out, view)
-        }
-    })
 }

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::{options, print};
+use super::options;
 use crate::cli::{Global, PlanArgs, Selection};
 use crate::error::Result;
 use crate::gather::{self, Detail, Query};
@@ -47,13 +47,7 @@ pub(super) async fn preview(
 
 /// Prints a plan and returns the exit code that it means.
 pub(super) fn show(global: &Global, plan: &Plan, detailed_exitcode: bool) -> Result<u8> {
-    print(|out, styled| {
-        if global.json {
-            ui::plan::write_plan_json(out, plan)
-        } else {
-            ui::plan::write_plan(out, plan, styled)
-        }
-    })?;
+    ui::print(plan, global.format())?;
     let something = plan.builds().next().is_some();
     Ok(if detailed_exitcode && something { SOMETHING_TO_BUILD } else { 0 })
 }

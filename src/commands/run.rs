@@ -1,6 +1,6 @@
 //! The CD step: plan, build, push, tag, deploy, record.
 
-use super::{build, options, plan, print_release, workers};
+use super::{build, options, plan, workers};
 use crate::cli::{Global, RunArgs};
 use crate::deploy::Release;
 use crate::error::Result;
@@ -54,6 +54,6 @@ pub(super) fn show(global: &Global, release: &Release, deploying: Deploying) -> 
         outcome: if matches!(deploying, Deploying::No(_)) { "pushed" } else { "deployed" },
         images: &release.images,
     };
-    print_release(global, &view)?;
+    ui::print(&view, global.format())?;
     Ok(0)
 }

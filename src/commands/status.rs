@@ -2,13 +2,13 @@
 
 use time::OffsetDateTime;
 
-use super::{options, print};
+use super::options;
 use crate::cli::{Global, StatusArgs};
 use crate::config::Environment;
 use crate::error::Result;
 use crate::record::{Outcome, Record};
 use crate::ui;
-use crate::ui::status::StatusView;
+use crate::ui::status::{EnvironmentView, StatusView};
 use crate::workspace::Workspace;
 
 /// Runs `dtbuild status`.
@@ -26,17 +26,11 @@ pub(super) async fn status(global: &Global, args: &StatusArgs) -> Result<u8> {
         views.push(view(environment, &stored.record));
     }
     let now = OffsetDateTime::now_utc().unix_timestamp();
-    print(|out, styled| {
-        if global.json {
-            ui::status::write_status_json(out, &views)
-        } else {
-            ui::status::write_status(out, &views, now, styled)
-        }
-    })?;
+    ui::print(&StatusView { environments: views, now }, global.format())?;
     Ok(0)
 }
 
-fn view(environment: &Environment, record: &Record) -> StatusView {
+fn view(environment: &Environment, record: &Record) -> EnvironmentView {
     let (current, last) = (record.current(), record.last());
     let pending = last.filter(|last| current.is_none_or(|current| current.id != last.id)).map(|last| {
         let commit =
@@ -48,7 +42,7 @@ fn view(environment: &Environment, record: &Record) -> StatusView {
         }
     });
     let images = current.into_iter().flat_map(|current| &current.images);
-    StatusView {
+    EnvironmentView {
         environment: environment.name.clone(),
         branch: environment.branch.clone(),
         tag: environment.tag.clone(),

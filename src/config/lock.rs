@@ -126,37 +126,6 @@ impl Lock {
         Ok(Self { platforms, bases })
     }
 
-    /// The base images whose digests are others than in `old`, a line each.
-    #[must_use]
-    pub fn moved_since(&self, old: &Self) -> Vec<String> {
-        let names: BTreeSet<&String> = old.bases.keys().chain(self.bases.keys()).collect();
-        let digest = |lock: &Self, name: &String| lock.bases.get(name).map(|base| base.digest.clone());
-        let change = |name: &String| match (digest(old, name), digest(self, name)) {
-            (None, Some(digest)) => Some(format!("{name}  added    {digest}")),
-            (Some(_), None) => Some(format!("{name}  dropped")),
-            (Some(old), Some(new)) if old != new => Some(format!("{name}  moved    {old} -> {new}")),
-            _ => None,
-        };
-        names.into_iter().filter_map(change).collect()
-    }
-
-    /// The further differences from `old`, a line each: what is known of base images that did not move.
-    #[must_use]
-    pub fn completed_since(&self, old: &Self) -> Vec<String> {
-        let mut lines = Vec::new();
-        if old.platforms != self.platforms {
-            let platforms: Vec<&str> = self.platforms.iter().map(String::as_str).collect();
-            lines.push(format!("read for  {}", platforms.join(", ")));
-        }
-        for (name, base) in &self.bases {
-            let same = old.bases.get(name).filter(|old| old.digest == base.digest);
-            if same.is_some_and(|old| old.configs != base.configs) {
-                lines.push(format!("{name}  read     its ONBUILD instructions and variables"));
-            }
-        }
-        lines
-    }
-
     /// What is fixed of the configuration of the base image `name` for a platform, if its digest is this one.
     #[must_use]
     pub fn config(&self, name: &str, digest: &Digest, platform: &str) -> Option<&LockedConfig> {

@@ -12,6 +12,7 @@ mod contexts;
 mod error;
 pub mod file;
 pub mod lock;
+mod lock_change;
 pub mod name;
 mod options;
 #[cfg(test)]
@@ -24,6 +25,7 @@ pub use error::ConfigError;
 pub(crate) use error::nearest;
 
 pub use lock::Lock;
+pub use lock_change::LockChange;
 pub use name::{EnvironmentName, ImageName, NameError};
 pub use options::{BuildOptions, CacheEntry, Network, Provenance, SshAgent};
 

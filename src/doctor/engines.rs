@@ -107,6 +107,7 @@ impl Looked<'_> {
         let description = self.described.as_ref().ok();
         let list = |items: &[&str]| items.iter().map(|item| (*item).to_owned()).collect();
         let abilities = description.map(|description| description.abilities);
+        let features = abilities.iter().flat_map(|abilities| abilities.features);
         EngineReport {
             builder: self.builder.map(|builder| builder.name.clone()),
             address: self.address.clone(),
@@ -115,7 +116,7 @@ impl Looked<'_> {
             version: description.and_then(|description| description.version.clone()),
             store: description.and_then(|description| description.store.clone()),
             platforms: description.map(|description| description.platforms.clone()).unwrap_or_default(),
-            features: abilities.map(|abilities| abilities.features.to_vec()).unwrap_or_default(),
+            features: features.map(|feature| feature.name()).collect(),
             cache_from: abilities.map(|abilities| list(abilities.cache_imports)).unwrap_or_default(),
             cache_to: abilities.map(|abilities| list(abilities.cache_exports)).unwrap_or_default(),
         }

@@ -12,7 +12,7 @@ use crate::credentials;
 use crate::error::{Error, Kind};
 use crate::git::Repository;
 use crate::reference::Repository as ImageRepository;
-use crate::ui::doctor::{EngineReport, Finding};
+use crate::ui::doctor::{DoctorView, Finding};
 use crate::workspace::{Location, Workspace};
 
 mod engines;
@@ -20,17 +20,9 @@ mod engines;
 /// A tag that nobody has: the registry's answer is what counts.
 const PROBE: &str = "dtbuild-doctor";
 
-/// All that was looked at.
-pub(crate) struct Report {
-    /// The findings, in the order in which they are told.
-    pub(crate) findings: Vec<Finding>,
-    /// The engines: the machine's own, then the declared builders.
-    pub(crate) engines: Vec<EngineReport>,
-}
-
 /// Looks at git, the repository, `build.toml`, the engines and the registries. Where the clients are offline, nobody is
 /// asked.
-pub(crate) async fn look(clients: &Clients, location: &Location) -> Report {
+pub(crate) async fn look(clients: &Clients, location: &Location) -> DoctorView {
     let mut findings = Vec::new();
     let in_repository = repository(location, &mut findings);
     let workspace = if in_repository { declared(location, &mut findings) } else { None };
@@ -38,7 +30,7 @@ pub(crate) async fn look(clients: &Clients, location: &Location) -> Report {
     if let Some(workspace) = &workspace {
         registries(clients, &workspace.config, &mut findings).await;
     }
-    Report { findings, engines }
+    DoctorView { findings, engines }
 }
 
 /// What an error says, as a finding.

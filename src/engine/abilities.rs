@@ -3,8 +3,6 @@
 //! Engines drop silently what they cannot do: an image comes out that is not what was asked for. So what a build
 //! [needs](Needs) is held against what its engine can, before anything is built.
 
-use serde::Serialize;
-
 use super::{ArchiveKind, BuildRequest, EngineError, Output};
 use crate::config::{BuildOptions, Image, ImageName, Network};
 
@@ -22,8 +20,7 @@ pub(crate) struct Abilities {
 }
 
 /// What not all engines have.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Feature {
     /// Secrets and ssh agents for steps.
     Secrets,
@@ -33,6 +30,18 @@ pub(crate) enum Feature {
     Indexes,
     /// Images in files as OCI layouts.
     Layouts,
+}
+
+impl Feature {
+    /// The name of the feature for programs.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Secrets => "secrets",
+            Self::Isolation => "isolation",
+            Self::Indexes => "indexes",
+            Self::Layouts => "layouts",
+        }
+    }
 }
 
 /// What a build asks of its engine that not every engine has.

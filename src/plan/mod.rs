@@ -2,6 +2,7 @@
 //!
 //! `--dry-run`, `explain`, the executor, the JSON output and the tests read the same [`Plan`].
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use dtbuild_content::key::{ImageKey, SharedFields};
@@ -24,7 +25,7 @@ pub use reader::{Reader, Unread};
 pub use reason::Reason;
 
 /// What a run is going to do.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Plan {
     /// Where the release is to go; none for a local build.
     pub environment: Option<EnvironmentName>,
@@ -41,7 +42,7 @@ pub struct Plan {
 }
 
 /// The commit that the head is compared with.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(tag = "state", rename_all = "kebab-case")]
 pub enum Base {
     /// Nothing was deployed yet, or nothing is to be compared with.
@@ -61,7 +62,7 @@ pub enum Base {
 }
 
 /// What is built.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum Head {
     /// A commit.
@@ -77,7 +78,7 @@ pub enum Head {
 }
 
 /// What is done with one image, and why.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct PlannedImage {
     /// Which image.
     pub name: ImageName,
@@ -102,7 +103,7 @@ pub struct PlannedImage {
 }
 
 /// What is done with an image.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Decision {
     /// Its key is not in the cache: it is built.
@@ -114,7 +115,7 @@ pub enum Decision {
 }
 
 /// Whether the environment is deployed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(tag = "decision", rename_all = "kebab-case")]
 pub enum DeployDecision {
     /// It is.
@@ -125,6 +126,7 @@ pub enum DeployDecision {
     /// It is not: the environment runs all of this already, or nobody asked.
     Nothing {
         /// Why.
+        #[schemars(with = "String")]
         reason: NoDeploy,
     },
 }

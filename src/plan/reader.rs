@@ -1,9 +1,10 @@
 //! What reads a file, or why nothing does.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// What makes a file an input of an image.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum Reader {
     /// An instruction of the Dockerfile.
@@ -30,7 +31,7 @@ pub enum Reader {
 }
 
 /// Why a file is no input of an image.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(tag = "why", rename_all = "kebab-case")]
 pub enum Unread {
     /// It is not in the image's context.

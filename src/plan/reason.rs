@@ -1,12 +1,13 @@
 //! Why an image is built, reused or kept.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::changed::ChangedPath;
 use crate::config::ImageName;
 
 /// One cause of a decision.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(tag = "reason", rename_all = "kebab-case")]
 pub enum Reason {
     /// An input changed.

@@ -1,18 +1,19 @@
-//! What `dtbuild doctor` found. Start with [`Finding`].
+//! The view of what `dtbuild doctor` found. Start with [`DoctorView`], a list of [`Finding`]s.
 
 use std::io::{self, Write};
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::style::Palette;
 use super::text;
-use crate::engine::Feature;
+use super::view::View;
 
-/// The JSON form's version: it changes when a reader of the last one would be misled.
+/// The version of the JSON: it changes when a reader of the last one would be misled.
 const VERSION: u32 = 1;
 
 /// One thing that was looked at.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Finding {
     /// What it is about: `engine`, `git`, `registry`, ...
     pub about: &'static str,
@@ -25,7 +26,7 @@ pub struct Finding {
 }
 
 /// Whether a thing will do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum State {
     /// It will.
@@ -37,36 +38,57 @@ pub enum State {
 }
 
 /// An engine that was looked at: the machine's own, or one of `[[builders]]`.
-#[derive(Clone, Debug, Serialize)]
-pub(crate) struct EngineReport {
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct EngineReport {
     /// The builder's name; none for the machine's own engine.
-    pub(crate) builder: Option<String>,
+    pub builder: Option<String>,
     /// Where it is.
-    pub(crate) address: String,
+    pub address: String,
     /// Whether it will do.
-    pub(crate) state: State,
+    pub state: State,
     /// `docker`, `podman` or `buildkitd`; none where it does not answer.
-    pub(crate) engine: Option<String>,
+    pub engine: Option<String>,
     /// Its version.
-    pub(crate) version: Option<String>,
+    pub version: Option<String>,
     /// What keeps its images: a graph driver's name, or `containerd`.
-    pub(crate) store: Option<String>,
+    pub store: Option<String>,
     /// What it builds for.
-    pub(crate) platforms: Vec<String>,
-    /// What it has that not all engines have.
-    pub(crate) features: Vec<Feature>,
+    pub platforms: Vec<String>,
+    /// What it has that not all engines have: `secrets`, `isolation`, `indexes`, `layouts`.
+    pub features: Vec<&'static str>,
     /// The kinds of cache that it finds steps in.
-    pub(crate) cache_from: Vec<String>,
+    pub cache_from: Vec<String>,
     /// The kinds of cache that it brings steps to.
-    pub(crate) cache_to: Vec<String>,
+    pub cache_to: Vec<String>,
 }
 
-#[derive(Serialize)]
-struct Json<'a> {
+/// What was found, and the engines that were looked at.
+pub struct DoctorView {
+    /// What was found, in the order in which it was looked at.
+    pub findings: Vec<Finding>,
+    /// The engines; told in JSON alone, as the findings have what people need of them.
+    pub engines: Vec<EngineReport>,
+}
+
+/// What was found, as JSON.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Doctor")]
+pub struct DoctorJson<'a> {
+    /// The version of this format.
     version: u32,
+    /// Whether something will not work.
     broken: bool,
     findings: &'a [Finding],
+    /// The engines that were looked at.
     engines: &'a [EngineReport],
+}
+
+impl DoctorView {
+    /// Whether something will not work.
+    #[must_use]
+    pub fn is_broken(&self) -> bool {
+        self.findings.iter().any(|finding| finding.state == State::Broken)
+    }
 }
 
 impl Finding {
@@ -89,9 +111,21 @@ impl Finding {
     }
 }
 
-/// Writes one line per finding, what to do below it, and the outcome.
-pub fn write_findings(out: &mut impl Write, findings: &[Finding], styled: bool) -> io::Result<()> {
-    let palette = Palette::new(styled);
+/// As text: one line per finding, what to do below it, and the outcome.
+impl View for DoctorView {
+    type Json<'v> = DoctorJson<'v>;
+
+    fn text(&self, out: &mut dyn Write, palette: Palette) -> io::Result<()> {
+        write_findings(out, &self.findings, palette)
+    }
+
+    fn json(&self) -> DoctorJson<'_> {
+        let Self { findings, engines } = self;
+        DoctorJson { version: VERSION, broken: self.is_broken(), findings, engines }
+    }
+}
+
+fn write_findings(out: &mut dyn Write, findings: &[Finding], palette: Palette) -> io::Result<()> {
     let width = findings.iter().map(|finding| finding.about.len()).max().unwrap_or_default();
     for finding in findings {
         let mark = match finding.state {
@@ -112,20 +146,11 @@ pub fn write_findings(out: &mut impl Write, findings: &[Finding], styled: bool) 
     }
 }
 
-/// Writes the findings and the engines as one JSON object.
-pub(crate) fn write_findings_json(
-    out: &mut impl Write,
-    findings: &[Finding],
-    engines: &[EngineReport],
-) -> io::Result<()> {
-    let broken = findings.iter().any(|finding| finding.state == State::Broken);
-    serde_json::to_writer_pretty(&mut *out, &Json { version: VERSION, broken, findings, engines })?;
-    writeln!(out)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ui::schemas::assert_valid;
+    use crate::ui::view::{json_of, shown};
 
     fn findings() -> Vec<Finding> {
         vec![
@@ -144,16 +169,18 @@ mod tests {
             version: Some("28.5.2".to_owned()),
             store: Some("overlay2".to_owned()),
             platforms: vec!["linux/amd64".to_owned()],
-            features: vec![Feature::Secrets, Feature::Isolation],
+            features: vec!["secrets", "isolation"],
             cache_from: vec!["registry".to_owned()],
             cache_to: Vec::new(),
         }
     }
 
+    fn view() -> DoctorView {
+        DoctorView { findings: findings(), engines: vec![engine()] }
+    }
+
     #[test]
     fn findings_are_lines_with_what_to_do() {
-        let mut out = Vec::new();
-        write_findings(&mut out, &findings(), false).unwrap();
         let expected = "\
 ok      engine      docker 28.5.2 (overlay2)
 note    git         the clone is shallow
@@ -163,14 +190,13 @@ broken  build.toml  there is no build.toml
 
 1 thing will not work
 ";
-        assert_eq!(String::from_utf8(out).unwrap(), expected);
+        assert_eq!(shown(&view(), false), expected);
     }
 
     #[test]
     fn json_has_the_same() {
-        let mut out = Vec::new();
-        write_findings_json(&mut out, &findings(), &[engine()]).unwrap();
-        let json: serde_json::Value = serde_json::from_slice(&out).unwrap();
+        let json: serde_json::Value = serde_json::from_str(&json_of(&view())).unwrap();
+        assert_valid("doctor", &json);
         assert_eq!((&json["version"], &json["broken"]), (&1.into(), &true.into()));
         assert_eq!(json["findings"][1]["state"], "note");
         assert_eq!(json["findings"][0]["fix"], serde_json::Value::Null);

@@ -1,61 +1,76 @@
-//! A failure of dtbuild itself, shown. Start with [`ErrorView`]; what fails inside a run is told by its
-//! events.
+//! The view of an [`Error`], which ends the program; [`report`] shows one. The events of a run tell what fails inside the run.
 
 use std::io::{self, Write};
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::error::Code;
-
-use super::style::Palette;
-use super::text;
+use crate::error::{Code, Error};
 use crate::inert;
 
-/// The JSON form's version: it changes when a reader of the last one would be misled.
+use super::style::{Palette, wants_colour};
+use super::text;
+use super::view::{self, Format, View};
+
+/// The version of the JSON: it changes when a reader of the last one would be misled.
 const VERSION: u32 = 1;
 
-/// What failed, why, and what to do.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct ErrorView {
-    /// The name of the failure for programs.
-    pub code: Code,
-    /// What failed.
-    pub message: String,
-    /// Why, the nearest cause first.
-    pub causes: Vec<String>,
-    /// What to do.
-    pub hint: Option<String>,
-}
-
-#[derive(Serialize)]
-struct Json<'a> {
+/// A failure as JSON, in place of the result.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Failure")]
+pub struct FailureJson<'a> {
+    /// The version of this format.
     version: u32,
-    error: &'a ErrorView,
+    error: ErrorJson<'a>,
 }
 
-/// Writes a failure for people.
-pub fn write_error(out: &mut impl Write, view: &ErrorView, styled: bool) -> io::Result<()> {
-    let palette = Palette::new(styled);
-    write_labelled(out, &palette.bad("error:").to_string(), &view.message)?;
-    for cause in &view.causes {
-        write_labelled(out, &format!("  {}", palette.dim("caused by:")), cause)?;
-    }
-    match &view.hint {
-        Some(hint) => {
-            hint.lines().try_for_each(|line| write_labelled(out, &palette.calm("hint:").to_string(), line))
+/// What failed, why, and what to do.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Error")]
+struct ErrorJson<'a> {
+    /// The name of the failure, which keeps its meaning.
+    code: Code,
+    /// What failed and why, for people.
+    message: &'a str,
+    /// The texts of the errors below, nearest first.
+    causes: &'a [String],
+    /// What to do.
+    hint: Option<&'a str>,
+}
+
+/// Tells the user what went wrong: on stderr for people, on stdout for programs.
+pub fn report(error: &Error, format: Format) {
+    let stderr = Palette::new(wants_colour(&io::stderr()));
+    // There is nowhere left to report a stream that is closed.
+    let _ = match format {
+        Format::Text => view::write(&mut io::stderr().lock(), error, format, stderr),
+        Format::Json => view::write(&mut io::stdout().lock(), error, format, Palette::new(false)),
+    };
+}
+
+impl View for Error {
+    type Json<'v> = FailureJson<'v>;
+
+    const ON_ONE_LINE: bool = true;
+
+    fn text(&self, out: &mut dyn Write, palette: Palette) -> io::Result<()> {
+        write_labelled(out, &palette.bad("error:").to_string(), &self.message)?;
+        for cause in &self.causes {
+            write_labelled(out, &format!("  {}", palette.dim("caused by:")), cause)?;
         }
-        None => Ok(()),
+        let mut hints = self.hint.iter().flat_map(|hint| hint.lines());
+        hints.try_for_each(|line| write_labelled(out, &palette.calm("hint:").to_string(), line))
     }
-}
 
-/// Writes a failure for programs: one JSON object on one line.
-pub fn write_error_json(out: &mut impl Write, view: &ErrorView) -> io::Result<()> {
-    serde_json::to_writer(&mut *out, &Json { version: VERSION, error: view })?;
-    writeln!(out)
+    fn json(&self) -> FailureJson<'_> {
+        let Self { code, message, causes, hint } = self;
+        let error = ErrorJson { code: *code, message, causes, hint: hint.as_deref() };
+        FailureJson { version: VERSION, error }
+    }
 }
 
 /// The first line behind the label, the others indented.
-fn write_labelled(out: &mut impl Write, label: &str, text: &str) -> io::Result<()> {
+fn write_labelled(out: &mut dyn Write, label: &str, text: &str) -> io::Result<()> {
     let mut lines = text::lines(text);
     writeln!(out, "{label} {}", lines.next().unwrap_or_default())?;
     lines.try_for_each(|line| writeln!(out, "    {}", inert::line(&line)))
@@ -64,9 +79,11 @@ fn write_labelled(out: &mut impl Write, label: &str, text: &str) -> io::Result<(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ui::schemas::assert_valid;
+    use crate::ui::view::{json_of, shown};
 
-    fn failure() -> ErrorView {
-        ErrorView {
+    fn failure() -> Error {
+        Error {
             code: Code::ConfigInvalid,
             message: "cannot read `build.toml`:\nline 3, column 1: unknown key `contxt`".into(),
             causes: vec!["permission \u{1b}[2Jdenied".into()],
@@ -74,15 +91,9 @@ mod tests {
         }
     }
 
-    fn shown(styled: bool) -> String {
-        let mut out = Vec::new();
-        write_error(&mut out, &failure(), styled).unwrap();
-        String::from_utf8(out).unwrap()
-    }
-
     #[test]
     fn a_failure_says_what_why_and_what_to_do() {
-        insta::assert_snapshot!(shown(false), @r"
+        insta::assert_snapshot!(shown(&failure(), false), @r"
         error: cannot read `build.toml`:
             line 3, column 1: unknown key `contxt`
           caused by: permission denied
@@ -95,9 +106,7 @@ mod tests {
     fn no_line_of_a_message_is_a_command_of_a_ci_system() {
         let message = "cannot read `a`:\n::add-mask::x\n##vso[task.complete]".into();
         let (causes, hint) = (Vec::new(), None);
-        let mut out = Vec::new();
-        write_error(&mut out, &ErrorView { message, causes, hint, ..failure() }, false).unwrap();
-        insta::assert_snapshot!(String::from_utf8(out).unwrap(), @r"
+        insta::assert_snapshot!(shown(&Error { message, causes, hint, ..failure() }, false), @r"
         error: cannot read `a`:
             | ::add-mask::x
             ## vso[task.complete]
@@ -106,15 +115,14 @@ mod tests {
 
     #[test]
     fn colours_change_no_words() {
-        assert_ne!(shown(true), shown(false));
-        assert_eq!(console::strip_ansi_codes(&shown(true)), shown(false));
+        assert_ne!(shown(&failure(), true), shown(&failure(), false));
+        assert_eq!(console::strip_ansi_codes(&shown(&failure(), true)), shown(&failure(), false));
     }
 
     #[test]
     fn json_holds_the_same() {
-        let mut out = Vec::new();
-        write_error_json(&mut out, &failure()).unwrap();
-        let json: serde_json::Value = serde_json::from_slice(&out).unwrap();
+        let json: serde_json::Value = serde_json::from_str(&json_of(&failure())).unwrap();
+        assert_valid("error", &json);
         assert_eq!(json["error"]["code"], "config-invalid");
         assert_eq!(json["error"]["causes"].as_array().unwrap().len(), 1);
         assert_eq!(json["version"], 1);

@@ -1,4 +1,4 @@
-//! The files that an image's key covers. Start with [`write_inputs`]; programs read [`write_inputs_json`].
+//! The view of the files that an image's key covers. Start with [`InputsView`].
 
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -6,14 +6,16 @@ use std::sync::Arc;
 use bstr::BString;
 use dtbuild_content::snapshot::SnapshotEntry;
 use dtbuild_content::tree::Kind;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::config::ImageName;
 
 use super::style::Palette;
 use super::text;
+use super::view::View;
 
-/// The JSON form's version: it changes when a reader of the last one would be misled.
+/// The version of the JSON: it changes when a reader of the last one would be misled.
 const VERSION: u32 = 1;
 
 /// The inputs of an image.
@@ -42,37 +44,56 @@ pub struct ContextView {
     pub entries: Arc<[SnapshotEntry]>,
 }
 
-#[derive(Serialize)]
-struct Json<'a> {
+/// The inputs of an image as JSON.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Inputs")]
+pub struct InputsJson<'a> {
+    /// The version of this format.
     version: u32,
     image: &'a ImageName,
+    /// Where the files are: a commit, or the working tree.
     files: &'a str,
     #[serde(flatten)]
     main: Option<ContextJson<'a>>,
+    /// The named contexts.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     contexts: Vec<ContextJson<'a>>,
+    /// The bytes of all inputs together.
     bytes: u64,
     inputs: Vec<Input<'a>>,
+    /// What is not exact.
     notes: &'a [String],
 }
 
-#[derive(Serialize)]
+/// What is read of a context.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Context")]
 struct ContextJson<'a> {
+    /// The name; the main context has none.
     #[serde(skip_serializing_if = "Option::is_none")]
     name: Option<&'a str>,
+    /// The folder of the context.
     context: String,
+    /// Whether all of the context counts.
     whole: bool,
+    /// The digest of what is read, as it enters the key.
     digest: &'a str,
 }
 
-#[derive(Serialize)]
+/// A file, a link, a submodule, or a folder in which nothing is left.
+#[derive(Serialize, JsonSchema)]
 struct Input<'a> {
+    /// The path from the repository's root; that of a folder ends with `/`.
     path: String,
+    /// The named context that the path is in.
     #[serde(skip_serializing_if = "Option::is_none")]
     context: Option<&'a str>,
+    /// `file`, `executable`, `link`, `folder` or `submodule`.
     kind: &'static str,
     bytes: u64,
+    /// The id of the content; empty for a folder.
     id: String,
+    /// What a link names.
     #[serde(skip_serializing_if = "Option::is_none")]
     link: Option<String>,
 }
@@ -119,27 +140,54 @@ impl ContextView {
     }
 }
 
-/// Writes the inputs for people: a line per file, the total, what is not exact.
-pub fn write_inputs(out: &mut impl Write, view: &InputsView<'_>, styled: bool) -> io::Result<()> {
-    let palette = Palette::new(styled);
-    for context in &view.contexts {
-        let all = if context.whole { ", the whole context" } else { "" };
-        let heading = match &context.name {
-            None => format!("{}: the inputs in {}{all}", view.image, view.files),
-            Some(name) => format!("from the context `{}`{all}", text::name(name)),
-        };
-        writeln!(out, "{}", palette.bold(heading))?;
-        context.inputs().try_for_each(|entry| write_input(out, context, entry, palette))?;
+/// As text: a line per file, what is not exact, the total.
+impl View for InputsView<'_> {
+    type Json<'v>
+        = InputsJson<'v>
+    where
+        Self: 'v;
+
+    fn text(&self, out: &mut dyn Write, palette: Palette) -> io::Result<()> {
+        for context in &self.contexts {
+            let all = if context.whole { ", the whole context" } else { "" };
+            let heading = match &context.name {
+                None => format!("{}: the inputs in {}{all}", self.image, self.files),
+                Some(name) => format!("from the context `{}`{all}", text::name(name)),
+            };
+            writeln!(out, "{}", palette.bold(heading))?;
+            context.inputs().try_for_each(|entry| write_input(out, context, entry, palette))?;
+        }
+        for note in &self.notes {
+            writeln!(out, "note: {}", text::one_line(note))?;
+        }
+        let total = format!("{}, {}", text::count(self.inputs().count(), "input"), text::bytes(self.bytes()));
+        writeln!(out, "{}", palette.bold(total))
     }
-    for note in &view.notes {
-        writeln!(out, "note: {}", text::one_line(note))?;
+
+    fn json(&self) -> InputsJson<'_> {
+        let inputs = self.inputs().map(|(context, entry)| Input {
+            path: context.path(entry),
+            context: context.name.as_deref(),
+            kind: kind(entry.kind),
+            bytes: entry.size,
+            id: if entry.kind == Kind::Folder { String::new() } else { entry.id.to_string() },
+            link: entry.link.as_ref().map(ToString::to_string),
+        });
+        InputsJson {
+            version: VERSION,
+            image: self.image,
+            files: &self.files,
+            main: self.contexts.first().map(ContextView::json),
+            contexts: self.contexts.iter().skip(1).map(ContextView::json).collect(),
+            bytes: self.bytes(),
+            inputs: inputs.collect(),
+            notes: &self.notes,
+        }
     }
-    let total = format!("{}, {}", text::count(view.inputs().count(), "input"), text::bytes(view.bytes()));
-    writeln!(out, "{}", palette.bold(total))
 }
 
 fn write_input(
-    out: &mut impl Write,
+    out: &mut dyn Write,
     context: &ContextView,
     entry: &SnapshotEntry,
     palette: Palette,
@@ -150,30 +198,6 @@ fn write_input(
     let link = link.unwrap_or_default();
     let (kind, size) = (kind(entry.kind), text::bytes(entry.size));
     writeln!(out, "  {kind:<10}  {size:>8}  {:<12}  {path}{link}", palette.dim(id))
-}
-
-/// Writes the inputs for programs: one JSON object.
-pub fn write_inputs_json(out: &mut impl Write, view: &InputsView<'_>) -> io::Result<()> {
-    let inputs = view.inputs().map(|(context, entry)| Input {
-        path: context.path(entry),
-        context: context.name.as_deref(),
-        kind: kind(entry.kind),
-        bytes: entry.size,
-        id: if entry.kind == Kind::Folder { String::new() } else { entry.id.to_string() },
-        link: entry.link.as_ref().map(ToString::to_string),
-    });
-    let json = Json {
-        version: VERSION,
-        image: view.image,
-        files: &view.files,
-        main: view.contexts.first().map(ContextView::json),
-        contexts: view.contexts.iter().skip(1).map(ContextView::json).collect(),
-        bytes: view.bytes(),
-        inputs: inputs.collect(),
-        notes: &view.notes,
-    };
-    serde_json::to_writer_pretty(&mut *out, &json)?;
-    writeln!(out)
 }
 
 fn kind(kind: Kind) -> &'static str {

@@ -1,8 +1,9 @@
-//! Progress for programs: every event is one line of JSON. Start with [`RawJson`]; `docs/events.md`
+//! The renderer for programs: every event is one line of JSON. Start with [`RawJson`]; `docs/events.md`
 //! documents every line.
 
 use std::io::Write;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::events::Event;
@@ -19,8 +20,11 @@ pub(super) struct RawJson<W> {
     clock: Clock,
 }
 
-#[derive(Serialize)]
-struct Line<'a> {
+/// One line: what happened, and when.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Event")]
+pub(super) struct Line<'a> {
+    /// The version of this format.
     version: u32,
     /// Milliseconds since the run's start.
     time: u64,
@@ -57,6 +61,7 @@ mod tests {
 
     use super::*;
     use crate::ui::samples::{run, trouble};
+    use crate::ui::schemas::assert_valid;
 
     fn lines(events: &[Event]) -> Vec<Value> {
         let mut out = Vec::new();
@@ -70,9 +75,11 @@ mod tests {
 
     #[test]
     fn every_event_is_a_line_that_parses() {
-        let lines = lines(&run());
-        assert_eq!(lines.len(), run().len());
+        let events: Vec<Event> = run().into_iter().chain(trouble()).collect();
+        let lines = lines(&events);
+        assert_eq!(lines.len(), events.len());
         for (number, line) in lines.iter().enumerate() {
+            assert_valid("event", line);
             assert_eq!(line["version"], 1);
             assert_eq!(line["time"], number * 10);
         }

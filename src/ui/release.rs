@@ -1,15 +1,19 @@
-//! A release, shown: the references of a run's images on stdout, nothing else, so that another program
-//! can take them from there. Start with [`ReleaseView`].
+//! The view of a release: the references of its images and nothing else, so that another program can take them from
+//! stdout. Start with [`ReleaseView`].
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::config::{EnvironmentName, ImageName};
 use crate::reference::Reference;
 
-/// The JSON form's version: it changes when a reader of the last one would be misled.
+use super::style::Palette;
+use super::view::View;
+
+/// The version of the JSON: it changes when a reader of the last one would be misled.
 const VERSION: u32 = 1;
 
 /// What a run made.
@@ -19,38 +23,54 @@ pub struct ReleaseView<'a> {
     pub environment: Option<&'a EnvironmentName>,
     /// The commit it was made from; none for the working tree.
     pub commit: Option<&'a str>,
-    /// What became of it, such as `deployed`, `pushed` or `nothing-to-do`.
+    /// What became of it: `deployed`, `pushed` or `built`.
     pub outcome: &'a str,
     /// The images with their references.
     pub images: &'a BTreeMap<ImageName, Reference>,
 }
 
-#[derive(Serialize)]
-struct Json<'a> {
+/// A release as JSON.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Release")]
+pub struct ReleaseJson<'a> {
+    /// The version of this format.
     version: u32,
+    /// Where it went; null for a local build.
     environment: Option<&'a EnvironmentName>,
+    /// The commit it was made from; null for the working tree.
     commit: Option<&'a str>,
+    /// What became of it: `deployed`, `pushed` or `built`.
     outcome: &'a str,
+    /// The references of the images, by name.
     images: &'a BTreeMap<ImageName, Reference>,
 }
 
-/// Writes one line per image: its name and its reference.
-pub fn write_release(out: &mut impl Write, release: &ReleaseView<'_>) -> io::Result<()> {
-    let width = release.images.keys().map(|name| name.as_str().len()).max().unwrap_or_default();
-    release.images.iter().try_for_each(|(name, reference)| writeln!(out, "{name:<width$}  {reference}"))
-}
+/// As text: one line per image with its name and its reference.
+impl View for ReleaseView<'_> {
+    type Json<'v>
+        = ReleaseJson<'v>
+    where
+        Self: 'v;
 
-/// Writes the release as one JSON object on one line.
-pub fn write_release_json(out: &mut impl Write, release: &ReleaseView<'_>) -> io::Result<()> {
-    let ReleaseView { environment, commit, outcome, images } = *release;
-    serde_json::to_writer(&mut *out, &Json { version: VERSION, environment, commit, outcome, images })?;
-    writeln!(out)
+    const ON_ONE_LINE: bool = true;
+
+    fn text(&self, out: &mut dyn Write, _: Palette) -> io::Result<()> {
+        let width = self.images.keys().map(|name| name.as_str().len()).max().unwrap_or_default();
+        self.images.iter().try_for_each(|(name, reference)| writeln!(out, "{name:<width$}  {reference}"))
+    }
+
+    fn json(&self) -> ReleaseJson<'_> {
+        let Self { environment, commit, outcome, images } = *self;
+        ReleaseJson { version: VERSION, environment, commit, outcome, images }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::ui::samples::image;
+    use crate::ui::schemas::assert_valid;
+    use crate::ui::view::{json_of, shown};
 
     fn images() -> BTreeMap<ImageName, Reference> {
         let digest = "0f".repeat(32);
@@ -63,9 +83,7 @@ mod tests {
     fn references_stand_alone() {
         let images = images();
         let release = ReleaseView { environment: None, commit: None, outcome: "pushed", images: &images };
-        let mut out = Vec::new();
-        write_release(&mut out, &release).unwrap();
-        insta::assert_snapshot!(String::from_utf8(out).unwrap(), @r"
+        insta::assert_snapshot!(shown(&release, false), @r"
         api     registry.example.com/datatube/api@sha256:0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f
         client  registry.example.com/datatube/client@sha256:0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f
         ");
@@ -81,8 +99,7 @@ mod tests {
             outcome: "deployed",
             images: &images,
         };
-        let mut out = Vec::new();
-        write_release_json(&mut out, &release).unwrap();
-        insta::assert_snapshot!(String::from_utf8(out).unwrap(), @r#"{"version":1,"environment":"staging","commit":"a1b2","outcome":"deployed","images":{"api":"registry.example.com/datatube/api@sha256:0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f","client":"registry.example.com/datatube/client@sha256:0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f"}}"#);
+        assert_valid("release", &serde_json::from_str(&json_of(&release)).unwrap());
+        insta::assert_snapshot!(json_of(&release), @r#"{"version":1,"environment":"staging","commit":"a1b2","outcome":"deployed","images":{"api":"registry.example.com/datatube/api@sha256:0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f","client":"registry.example.com/datatube/client@sha256:0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f"}}"#);
     }
 }

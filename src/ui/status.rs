@@ -1,9 +1,10 @@
-//! What the environments run, shown. Start with [`StatusView`], which a command fills from the records.
+//! The view of the environments and what they run. Start with [`StatusView`], which is filled from the records.
 
 use std::io::{self, Write};
 
 use console::Alignment;
 use dtbuild_content::key::ImageKey;
+use schemars::JsonSchema;
 use serde::Serialize;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -13,13 +14,22 @@ use crate::reference::Reference;
 
 use super::style::Palette;
 use super::text;
+use super::view::View;
 
-/// The JSON form's version: it changes when a reader of the last one would be misled.
+/// The version of the JSON: it changes when a reader of the last one would be misled.
 const VERSION: u32 = 1;
+
+/// What the environments run.
+pub struct StatusView {
+    /// The environments, in the order in which they are shown.
+    pub environments: Vec<EnvironmentView>,
+    /// The present, in seconds since 1970.
+    pub now: i64,
+}
 
 /// One environment.
 #[derive(Clone, Debug)]
-pub struct StatusView {
+pub struct EnvironmentView {
     /// Its name.
     pub environment: EnvironmentName,
     /// The branch that it follows.
@@ -38,34 +48,60 @@ pub struct StatusView {
     pub pending: Option<String>,
 }
 
-#[derive(Serialize)]
-struct Json<'a> {
+/// What the environments run, as JSON.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Status")]
+pub struct StatusJson<'a> {
+    /// The version of this format.
     version: u32,
     environments: Vec<EnvironmentJson<'a>>,
 }
 
-#[derive(Serialize)]
+/// One environment.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Environment")]
 struct EnvironmentJson<'a> {
     environment: &'a EnvironmentName,
+    /// The branch that it follows.
     branch: Option<&'a str>,
+    /// The tag that names what it runs.
     tag: &'a str,
+    /// The commit that it runs; null when nothing was deployed yet, or a working tree was.
     commit: Option<&'a str>,
+    /// The time at which its last deployment ended, in RFC 3339; null when there was none.
     finished: Option<String>,
+    /// How the last deployment ended, such as `succeeded` or `failed: exit code 2`.
     outcome: Option<&'a str>,
+    /// What it runs.
     images: Vec<ImageJson<'a>>,
+    /// What is not done, such as a run that was cut short.
     pending: Option<&'a str>,
 }
 
-#[derive(Serialize)]
+/// An image that an environment runs.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Image")]
 struct ImageJson<'a> {
     image: &'a ImageName,
     reference: &'a Reference,
     key: &'a ImageKey,
 }
 
-/// Writes a table of the environments, their images below them. `now` is in seconds since 1970.
-pub fn write_status(out: &mut impl Write, views: &[StatusView], now: i64, styled: bool) -> io::Result<()> {
-    let palette = Palette::new(styled);
+/// As text: a table of the environments, with their images below them.
+impl View for StatusView {
+    type Json<'v> = StatusJson<'v>;
+
+    fn text(&self, out: &mut dyn Write, palette: Palette) -> io::Result<()> {
+        write_table(out, &self.environments, self.now, palette)
+    }
+
+    fn json(&self) -> StatusJson<'_> {
+        let environments = self.environments.iter().map(environment_json).collect();
+        StatusJson { version: VERSION, environments }
+    }
+}
+
+fn write_table(out: &mut dyn Write, views: &[EnvironmentView], now: i64, palette: Palette) -> io::Result<()> {
     if views.is_empty() {
         return writeln!(out, "no environments are declared in build.toml");
     }
@@ -88,14 +124,7 @@ pub fn write_status(out: &mut impl Write, views: &[StatusView], now: i64, styled
     Ok(())
 }
 
-/// Writes the environments as one JSON object; times are in RFC 3339.
-pub fn write_status_json(out: &mut impl Write, views: &[StatusView]) -> io::Result<()> {
-    let environments = views.iter().map(environment_json).collect();
-    serde_json::to_writer_pretty(&mut *out, &Json { version: VERSION, environments })?;
-    writeln!(out)
-}
-
-fn environment_json(view: &StatusView) -> EnvironmentJson<'_> {
+fn environment_json(view: &EnvironmentView) -> EnvironmentJson<'_> {
     EnvironmentJson {
         environment: &view.environment,
         branch: view.branch.as_deref(),
@@ -116,7 +145,7 @@ fn rfc3339(seconds: i64) -> Option<String> {
     OffsetDateTime::from_unix_timestamp(seconds).ok()?.format(&Rfc3339).ok()
 }
 
-fn row(view: &StatusView, now: i64) -> [String; 6] {
+fn row(view: &EnvironmentView, now: i64) -> [String; 6] {
     let nothing = || "-".to_owned();
     let runs = match (&view.commit, view.finished) {
         (Some(commit), _) => text::short_commit(commit).into_owned(),
@@ -157,13 +186,15 @@ fn version(reference: &Reference) -> String {
 mod tests {
     use super::*;
     use crate::ui::samples::{image, key};
+    use crate::ui::schemas::assert_valid;
+    use crate::ui::view::{json_of, shown};
 
     const NOW: i64 = 1_800_000_000;
 
-    fn views() -> Vec<StatusView> {
+    fn view() -> StatusView {
         let pinned =
             |name: &str| format!("registry.example.com/{name}@sha256:{}", "0f".repeat(32)).parse().unwrap();
-        let staging = StatusView {
+        let staging = EnvironmentView {
             environment: "staging".parse().unwrap(),
             branch: Some("staging".into()),
             tag: "staging".into(),
@@ -173,7 +204,7 @@ mod tests {
             images: ["client", "db"].map(|name| (image(name), pinned(name), key(0xab))).into(),
             pending: Some("a run for 9f8e7d6 was cut short".into()),
         };
-        let production = StatusView {
+        let production = EnvironmentView {
             environment: "production".parse().unwrap(),
             branch: Some("master".into()),
             tag: "production".into(),
@@ -183,14 +214,12 @@ mod tests {
             images: Vec::new(),
             pending: None,
         };
-        vec![staging, production]
+        StatusView { environments: vec![staging, production], now: NOW }
     }
 
     #[test]
     fn environments_are_a_table() {
-        let mut out = Vec::new();
-        write_status(&mut out, &views(), NOW, false).unwrap();
-        insta::assert_snapshot!(String::from_utf8(out).unwrap(), @r"
+        insta::assert_snapshot!(shown(&view(), false), @r"
         ENVIRONMENT  RUNS         SINCE        OUTCOME    TAG         BRANCH
         staging      a1b2c3d      3 hours ago  succeeded  staging     staging
           client  sha256:0f0f0f0f0f0f  key abababababab
@@ -202,9 +231,8 @@ mod tests {
 
     #[test]
     fn json_has_times_in_full() {
-        let mut out = Vec::new();
-        write_status_json(&mut out, &views()).unwrap();
-        let json: serde_json::Value = serde_json::from_slice(&out).unwrap();
+        let json: serde_json::Value = serde_json::from_str(&json_of(&view())).unwrap();
+        assert_valid("status", &json);
         assert_eq!(json["version"], 1);
         assert_eq!(json["environments"][0]["finished"], "2027-01-15T05:00:00Z");
         assert_eq!(json["environments"][0]["images"][0]["image"], "client");

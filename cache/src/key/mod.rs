@@ -10,6 +10,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 mod shared;
@@ -30,9 +31,10 @@ pub const CONTEXT: &str = "dtbuild image key v1";
 ///
 /// Not here, on purpose: times, umask, owner, the environment's name, the commit, the path of the
 /// checkout, the machine, and the values of secrets.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct KeyFields {
     /// The version of this struct's meaning and encoding: [`SCHEMA`].
+    #[schemars(description = "The version of the meaning and the encoding of these fields.")]
     pub schema: u32,
     /// BLAKE3 (hex) of the Dockerfile's bytes, its `# syntax=` line included.
     pub dockerfile: String,
@@ -195,6 +197,20 @@ impl std::str::FromStr for ImageKey {
 impl Serialize for ImageKey {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&blake3::Hash::from_bytes(self.0).to_hex())
+    }
+}
+
+impl JsonSchema for ImageKey {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "ImageKey".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({ "type": "string", "pattern": "^[0-9a-f]{64}$" })
     }
 }
 

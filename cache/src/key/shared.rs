@@ -1,8 +1,10 @@
 //! The fields of a key, for those who hold many and look into few: a plan of two hundred images names the cause of one.
 //! Start with [`SharedFields`].
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::{RawValue, to_raw_value};
 
@@ -61,6 +63,16 @@ impl Serialize for SharedFields {
             }
             Held::Recorded(text) => text.serialize(serializer),
         }
+    }
+}
+
+impl JsonSchema for SharedFields {
+    fn schema_name() -> Cow<'static, str> {
+        KeyFields::schema_name()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        KeyFields::json_schema(generator)
     }
 }
 

@@ -1,8 +1,8 @@
-//! A plan, shown: what would be built and why. Start with [`write_plan`]; programs read
-//! [`write_plan_json`], which `docs/plan.md` documents.
+//! The view of a [`Plan`]: the images that would be built, and why. `docs/plan.md` documents the JSON.
 
 use std::io::{self, Write};
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::config::EnvironmentName;
@@ -12,23 +12,38 @@ use super::lines::counts;
 use super::reason::words;
 use super::style::Palette;
 use super::text;
+use super::view::View;
 
 /// How many changed paths are named: the cause is among the first, the rest is a number.
 const PATHS: usize = 5;
 
-/// The JSON form's version: it changes when a reader of the last one would be misled.
+/// The version of the JSON: it changes when a reader of the last one would be misled.
 const VERSION: u32 = 1;
 
-#[derive(Serialize)]
-struct Versioned<'a> {
+/// A plan as JSON.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Plan")]
+pub struct PlanJson<'a> {
+    /// The version of this format.
     version: u32,
     #[serde(flatten)]
     plan: &'a Plan,
 }
 
-/// Writes `plan` for people: a heading, a line per image, the deployment, a summary.
-pub fn write_plan(out: &mut impl Write, plan: &Plan, styled: bool) -> io::Result<()> {
-    let palette = Palette::new(styled);
+/// As text: a heading, a line per image, the deployment, a summary.
+impl View for Plan {
+    type Json<'v> = PlanJson<'v>;
+
+    fn text(&self, out: &mut dyn Write, palette: Palette) -> io::Result<()> {
+        write_plan(out, self, palette)
+    }
+
+    fn json(&self) -> PlanJson<'_> {
+        PlanJson { version: VERSION, plan: self }
+    }
+}
+
+fn write_plan(out: &mut dyn Write, plan: &Plan, palette: Palette) -> io::Result<()> {
     writeln!(out, "{}", palette.bold(heading(plan)))?;
     if let Base::Missing { commit, reason } = &plan.base {
         let commit = text::short_commit(commit);
@@ -49,13 +64,7 @@ pub fn write_plan(out: &mut impl Write, plan: &Plan, styled: bool) -> io::Result
     writeln!(out, "{}", palette.bold(summary(plan)))
 }
 
-/// Writes `plan` for programs: one JSON object.
-pub fn write_plan_json(out: &mut impl Write, plan: &Plan) -> io::Result<()> {
-    serde_json::to_writer_pretty(&mut *out, &Versioned { version: VERSION, plan })?;
-    writeln!(out)
-}
-
-fn write_image(out: &mut impl Write, image: &PlannedImage, width: usize, palette: Palette) -> io::Result<()> {
+fn write_image(out: &mut dyn Write, image: &PlannedImage, width: usize, palette: Palette) -> io::Result<()> {
     let decision = match image.decision {
         Decision::Build => palette.busy("build"),
         Decision::Reuse => palette.calm("reuse"),
@@ -72,7 +81,7 @@ fn write_image(out: &mut impl Write, image: &PlannedImage, width: usize, palette
 }
 
 /// The first phrase on the line that was begun, the others below it.
-fn write_phrases(out: &mut impl Write, phrases: &[String], indent: usize) -> io::Result<()> {
+fn write_phrases(out: &mut dyn Write, phrases: &[String], indent: usize) -> io::Result<()> {
     let Some((first, others)) = phrases.split_first() else { return writeln!(out) };
     writeln!(out, "  {first}")?;
     others.iter().try_for_each(|phrase| writeln!(out, "{:indent$}{phrase}", ""))

@@ -3,6 +3,8 @@
 use super::*;
 use crate::plan::NoDeploy;
 use crate::ui::samples::{changed, image, planned};
+use crate::ui::schemas::assert_valid;
+use crate::ui::view::{self, json_of};
 
 const OLD: &str = "9f8e7d6c5b4a39281706f5e4d3c2b1a099887766";
 const NEW: &str = "a1b2c3d4e5f60718293a4b5c6d7e8f9001122334";
@@ -25,9 +27,7 @@ fn deploy(reasons: Vec<Reason>) -> DeployDecision {
 }
 
 fn shown(plan: &Plan) -> String {
-    let mut out = Vec::new();
-    write_plan(&mut out, plan, false).unwrap();
-    String::from_utf8(out).unwrap()
+    view::shown(plan, false)
 }
 
 #[test]
@@ -131,9 +131,9 @@ fn a_path_cannot_write_to_the_terminal() {
 #[test]
 fn json_is_the_plan_with_a_version() {
     let images = vec![planned("client", Decision::Build, vec![Reason::PathChanged(changed("a"))])];
-    let mut out = Vec::new();
-    write_plan_json(&mut out, &plan(known(), images, nothing(NoDeploy::NoDeploy))).unwrap();
-    let json: serde_json::Value = serde_json::from_slice(&out).unwrap();
+    let printed = json_of(&plan(known(), images, nothing(NoDeploy::NoDeploy)));
+    let json: serde_json::Value = serde_json::from_str(&printed).unwrap();
+    assert_valid("plan", &json);
     assert_eq!(json["version"], 1);
     assert_eq!(json["base"]["commit"], OLD);
     assert_eq!(json["images"][0]["reasons"][0]["path"], "a");

@@ -11,5 +11,6 @@ mod keys;
 mod lock;
 mod plan;
 mod remembered;
+mod schemas;
 mod stack;
 mod standing;

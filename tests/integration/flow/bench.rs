@@ -11,6 +11,7 @@ use tempfile::TempDir;
 
 use super::running::Running;
 use crate::support::repo::TestRepo;
+use crate::support::schema::assert_valid;
 
 /// Where `dtbuild` is run, and what it needs around it. Each has names of its own at the registry.
 pub(crate) struct Bench {
@@ -256,7 +257,12 @@ impl Ran {
 
     /// The events of a run with `--progress rawjson`.
     pub(crate) fn events(&self) -> Vec<Value> {
-        self.stderr.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
+        let events: Vec<Value> =
+            self.stderr.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+        for event in &events {
+            assert_valid("event", event);
+        }
+        events
     }
 
     /// The events of one kind.

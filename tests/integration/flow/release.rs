@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::bench::{Bench, text};
+use crate::support::schema::assert_valid;
 
 #[test]
 fn a_first_run_does_all_and_a_second_has_nothing_to_do() {
@@ -11,6 +12,7 @@ fn a_first_run_does_all_and_a_second_has_nothing_to_do() {
     assert_eq!(first.images("image-started"), ["api", "site"]);
     assert_eq!(first.images("push-finished"), ["api", "site"]);
     let release = first.json();
+    assert_valid("release", &release);
     let api = text(&release["images"]["api"]);
     assert_eq!(api.split_once('@').unwrap().1, bench.digest("api", "staging").unwrap());
     assert_eq!(Bench::file_in(api, "/upper"), "REGIONS\n");

@@ -4,3 +4,4 @@ pub(crate) mod base;
 pub(crate) mod dtbuild;
 pub(crate) mod registry;
 pub(crate) mod repo;
+pub(crate) mod schema;

@@ -21,7 +21,6 @@ mod validate;
 pub use builders::Builder;
 pub use contexts::{ContextOrigin, NamedContext, NamedContexts};
 pub use error::ConfigError;
-pub(crate) use error::nearest;
 
 pub use lock::Lock;
 pub use name::{EnvironmentName, ImageName, NameError};

@@ -27,6 +27,8 @@
 //! | `parallel` | work shared out over the machine's cores | core |
 //! | [`error`] | kinds of failure and their exit codes | |
 //! | [`reference`](mod@reference) | names of things in registries | core |
+//! | `random` | ids that nobody else has | |
+//! | `suggestion` | the known word that somebody meant | core |
 //! | `text` | types that are strings to everybody else | core |
 //!
 //! Start with [`plan::Plan`], which everything before it prepares and everything after it carries out.
@@ -53,10 +55,12 @@ mod parallel;
 pub mod plan;
 mod platform;
 pub mod process;
+mod random;
 pub mod record;
 pub mod reference;
 pub mod registry;
 pub mod release;
+mod suggestion;
 mod text;
 pub mod ui;
 pub mod workspace;

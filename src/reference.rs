@@ -165,6 +165,12 @@ impl Reference {
 }
 
 impl Digest {
+    /// The digest of bytes with this SHA-256.
+    #[must_use]
+    pub fn of_sha256(hash: [u8; 32]) -> Self {
+        Self(format!("sha256:{}", hex::encode(hash)).into())
+    }
+
     /// The text, `sha256:...`.
     #[must_use]
     pub fn as_str(&self) -> &str {

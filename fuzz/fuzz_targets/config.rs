@@ -10,8 +10,15 @@ use libfuzzer_sys::fuzz_target;
 #[expect(dead_code, unused_imports, reason = "the target uses a part of the module")]
 #[path = "../../src/config/mod.rs"]
 mod config;
+#[expect(dead_code, unused_imports, reason = "the target uses a part of the module")]
+#[path = "../../src/dockerfile/mod.rs"]
+mod dockerfile;
 #[path = "../../src/reference.rs"]
 mod reference;
+#[path = "../../src/suggestion.rs"]
+mod suggestion;
+#[path = "../../src/text.rs"]
+mod text;
 
 use config::{Config, ConfigError, Lock};
 

@@ -12,6 +12,8 @@ use libfuzzer_sys::fuzz_target;
 #[expect(dead_code, unused_imports, reason = "the target uses a part of the module")]
 #[path = "../../src/dockerfile/mod.rs"]
 mod dockerfile;
+#[path = "../../src/suggestion.rs"]
+mod suggestion;
 
 use dockerfile::{
     Analysis, BaseConfig, Configs, Dockerfile, NamedContext, Options, PlatformImage, Rest,

@@ -3,6 +3,8 @@
 use std::io::Write as _;
 use std::path::Path;
 
+use dtbuild_content::draft::Draft;
+
 use super::options;
 use crate::cli::{Global, LockArgs};
 use crate::config::{Lock, lock};
@@ -42,10 +44,9 @@ pub(super) async fn lock(global: &Global, args: &LockArgs) -> Result<u8> {
 fn write(root: &Path, new: &Lock) -> Result<()> {
     let path = root.join(lock::FILE_NAME);
     let attempt = || {
-        let mut file = tempfile::NamedTempFile::new_in(root)?;
-        file.write_all(new.to_string().as_bytes())?;
-        file.persist(&path).map_err(|error| error.error)?;
-        Ok::<_, std::io::Error>(())
+        let mut draft = Draft::shared(root)?;
+        draft.write_all(new.to_string().as_bytes())?;
+        draft.keep(&path)
     };
     attempt().map_err(|error| {
         Error::new(Code::OutputUnwritable, format!("cannot write {}: {error}", path.display()))

@@ -5,11 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use bstr::BString;
 use toml::Spanned;
 
-use super::error::{ConfigError, nearest};
+use super::error::ConfigError;
 use super::name::ImageName;
 use super::validate::{Result, Validator};
 use crate::dockerfile::{Remote, RemoteKind, familiar};
 use crate::reference::{Digest, Reference};
+use crate::suggestion::nearest;
 
 /// The named contexts of an image, by the names that its Dockerfile has for them.
 pub type NamedContexts = BTreeMap<String, NamedContext>;

@@ -5,6 +5,7 @@ use std::fmt;
 use bstr::ByteSlice;
 
 use crate::error::{Code, Failure};
+use crate::suggestion::nearest;
 
 /// An error in a configuration file: one message, the place, and a hint.
 #[derive(Debug)]
@@ -79,16 +80,6 @@ fn meant(message: &str) -> Option<&str> {
     let (unknown, expected) = message.split_once(", expected ")?;
     let unknown = unknown.strip_prefix("unknown ")?.split('`').nth(1)?;
     nearest(unknown, expected.split('`').skip(1).step_by(2))
-}
-
-/// The candidate that is most like `word`, if any is like it at all.
-pub(crate) fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    const ALIKE: f64 = 0.75;
-    candidates
-        .map(|candidate| (strsim::jaro_winkler(word, candidate), candidate))
-        .filter(|(likeness, _)| *likeness >= ALIKE)
-        .max_by(|a, b| a.0.total_cmp(&b.0))
-        .map(|(_, candidate)| candidate)
 }
 
 impl fmt::Display for ConfigError {

@@ -22,7 +22,6 @@ mod validate;
 pub use builders::Builder;
 pub use contexts::{ContextOrigin, NamedContext, NamedContexts};
 pub use error::ConfigError;
-pub(crate) use error::nearest;
 
 pub use lock::Lock;
 pub use lock_change::LockChange;

@@ -6,10 +6,11 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
-use super::error::{ConfigError, nearest};
+use super::error::ConfigError;
 use super::file::{ImageTable, SbomValue};
 use super::validate::{Result, Validator};
 use crate::reference::Repository;
+use crate::suggestion::nearest;
 
 /// The caches that BuildKit has.
 const CACHES: [&str; 6] = ["registry", "inline", "local", "gha", "s3", "azblob"];

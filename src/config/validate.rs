@@ -7,13 +7,14 @@ use bstr::BString;
 use dtbuild_content::globs::Globs;
 use toml::Spanned;
 
-use super::error::{ConfigError, Lines, nearest};
+use super::error::{ConfigError, Lines};
 use super::file::{DeployTable, EnvironmentTable, File, ImageTable, RecordsTable, SecretTable, StoreKind};
 use super::{
     Config, Deploy, Environment, EnvironmentName, Image, ImageName, Platform, RecordStore, SecretSource,
     SecretValue, Trigger,
 };
 use crate::reference::{Repository, check_tag};
+use crate::suggestion::nearest;
 
 /// What is known of `build.toml` besides what it declares.
 pub(super) struct Validator<'a> {

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 
+use dtbuild_content::draft;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tempfile::TempDir;
@@ -90,10 +90,7 @@ impl Release {
                 documents.push(("variables.json", self.to_playbook_variables()));
             }
             for (name, document) in documents {
-                // Made with mode 0600, whatever the umask.
-                let mut file = tempfile::NamedTempFile::new_in(folder.path())?;
-                file.write_all(&serde_json::to_vec_pretty(&document)?)?;
-                file.persist(folder.path().join(name)).map_err(|error| error.error)?;
+                draft::replace(&folder.path().join(name), &[&serde_json::to_vec_pretty(&document)?])?;
             }
             Ok(ReleaseFiles(folder))
         };

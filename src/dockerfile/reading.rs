@@ -17,6 +17,7 @@ use super::instruction::{Instruction, KEYWORDS, Kind};
 use super::scope::{Globals, Scope};
 use super::stages::{Graph, Origin, familiar};
 use super::text::{Rules, Variable};
+use crate::suggestion::nearest;
 
 /// The pass, and what it found so far.
 pub(super) struct Reading<'a> {
@@ -255,7 +256,7 @@ impl<'a> Reading<'a> {
 
     fn unknown_instruction(&mut self, instruction: &Instruction) {
         let keyword = &instruction.keyword;
-        let similar = KEYWORDS.iter().find(|known| strsim::damerau_levenshtein(known, keyword) == 1);
+        let similar = nearest(keyword, KEYWORDS.into_iter());
         let hint = similar.map(|known| format!("; did you mean `{known}`?")).unwrap_or_default();
         let text = format!("`{}`: the instruction is not known{hint}", instruction.excerpt());
         self.note(instruction.line, NoteKind::UnknownInstruction, text);

@@ -14,6 +14,7 @@ use super::mount::Fields;
 use super::scope::Globals;
 use super::text::Rules;
 use crate::platform::Platform;
+use crate::suggestion::nearest;
 
 /// Where a stage or a file comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -275,16 +276,12 @@ impl<'a> Graph<'a> {
 fn unknown_target(target: &str, file: &Dockerfile) -> AnalysisError {
     let lower = target.to_lowercase();
     let names: Vec<&str> = file.stage_names().collect();
-    let similar = names
-        .iter()
-        .map(|name| (strsim::damerau_levenshtein(name, &lower), name))
-        .filter(|(distance, name)| *distance <= name.len().max(lower.len()) / 3)
-        .min();
+    let similar = nearest(&lower, names.iter().copied());
     let listed = match names.as_slice() {
         [] => "no stage of the file has a name; add one with `FROM <image> AS <name>`".to_owned(),
         names => format!("the stages are `{}`", names.join("`, `")),
     };
-    let hint = similar.map_or(listed.clone(), |(_, name)| format!("did you mean `{name}`? {listed}"));
+    let hint = similar.map_or(listed.clone(), |name| format!("did you mean `{name}`? {listed}"));
     AnalysisError::UnknownTarget { target: target.to_owned(), hint }
 }
 

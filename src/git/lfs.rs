@@ -4,7 +4,6 @@
 //! fetched; the pointer names the content by its SHA-256. Formats are those of `docs/spec.md` and
 //! `docs/man/git-lfs-config.adoc` of `github.com/git-lfs/git-lfs`; no `git-lfs` program is run.
 
-use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::PathBuf;
@@ -58,21 +57,13 @@ impl Pointer {
 
     /// The pointer to the content of `size` bytes that `hasher` was given.
     pub(super) fn to(hasher: Sha256, size: u64) -> Self {
-        Self { oid: hexadecimal(hasher), size, extended: false }
+        Self { oid: hex::encode(hasher.finalize()), size, extended: false }
     }
 
     /// The text that git stores.
     pub(super) fn text(&self) -> String {
         format!("{VERSION}\noid sha256:{}\nsize {}\n", self.oid, self.size)
     }
-}
-
-fn hexadecimal(hasher: Sha256) -> String {
-    hasher.finalize().iter().fold(String::new(), |mut text, byte| {
-        // Writing to a string does not fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 /// The folder of the contents that were fetched.
@@ -135,7 +126,7 @@ impl StoredReader {
     fn finish(&mut self) -> io::Result<()> {
         let Some(hasher) = self.hasher.take() else { return Ok(()) };
         let grown = self.file.read(&mut [0])? > 0;
-        if grown || hexadecimal(hasher) != self.pointer.oid { Err(self.damaged()) } else { Ok(()) }
+        if grown || hex::encode(hasher.finalize()) != self.pointer.oid { Err(self.damaged()) } else { Ok(()) }
     }
 
     fn damaged(&self) -> io::Error {

@@ -32,6 +32,11 @@ pub struct Repository {
 pub(super) const FILE_LIMIT: u64 = 16 * 1024 * 1024;
 
 impl Repository {
+    /// The fingerprint of the code whose earlier answers count.
+    pub(crate) fn code(&self) -> Fingerprint {
+        self.memory.code
+    }
+
     /// The root of the work tree: absolute, without symbolic links.
     ///
     /// # Errors

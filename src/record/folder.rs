@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use dtbuild_content::draft::Draft;
 use futures_util::future::BoxFuture;
 
 use super::storage::{Address, Change, Document, Put, Revision, Storage};
@@ -49,7 +50,7 @@ impl Folder {
         let attempt = || {
             self.make()?;
             // Mode bits do not tell: root passes them by, and a read-only disk does not show in them.
-            tempfile::NamedTempFile::new_in(&self.root)?.write_all(b"writable")
+            Draft::private(&self.root)?.write_all(b"writable")
         };
         attempt().map_err(|source| self.unwritable(source))
     }
@@ -93,11 +94,9 @@ impl Folder {
     /// Replaces a file as a whole, and lasts: the bytes and then the name are on the disk before it returns.
     fn replace(&self, path: &Path, bytes: &[u8]) -> Result<(), RecordError> {
         let replaced = || {
-            let mut draft = tempfile::NamedTempFile::new_in(&self.root)?;
+            let mut draft = Draft::private(&self.root)?;
             draft.write_all(bytes)?;
-            draft.as_file().sync_all()?;
-            draft.persist(path).map_err(|error| error.error)?;
-            File::open(&self.root)?.sync_all()
+            draft.keep_durably(path)
         };
         replaced().map_err(|source| file_error("write", path, source))
     }

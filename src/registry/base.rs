@@ -4,10 +4,10 @@
 //! name stands for several platforms: it covers them all, and asking for it does not count as a pull.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use dtbuild_content::draft;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
@@ -134,12 +134,7 @@ impl BaseCache {
     }
 
     fn write(&self, file: &CacheFile) -> std::io::Result<()> {
-        let folder = self.path.parent().unwrap_or(Path::new("."));
-        std::fs::create_dir_all(folder)?;
-        let mut draft = tempfile::NamedTempFile::new_in(folder)?;
-        draft.write_all(&serde_json::to_vec_pretty(file)?)?;
-        draft.persist(&self.path).map_err(|error| error.error)?;
-        Ok(())
+        draft::replace(&self.path, &[&serde_json::to_vec_pretty(file)?])
     }
 }
 
@@ -161,7 +156,7 @@ mod tests {
     use super::*;
 
     fn entry(age: time::Duration, now: OffsetDateTime) -> Entry {
-        Entry { digest: super::super::digest_of(b"x").unwrap(), at: now - age }
+        Entry { digest: super::super::digest_of(b"x"), at: now - age }
     }
 
     #[test]
@@ -182,7 +177,7 @@ mod tests {
     #[tokio::test]
     async fn a_pinned_name_answers_itself() {
         let registry = Registry::new(super::super::Settings::default()).unwrap();
-        let digest = super::super::digest_of(b"x").unwrap();
+        let digest = super::super::digest_of(b"x");
         for name in [format!("debian@{digest}"), format!("debian:12@{digest}")] {
             assert_eq!(registry.resolve_base(&name, &[]).await.unwrap(), digest);
         }

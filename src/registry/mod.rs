@@ -96,12 +96,6 @@ impl Registry {
 }
 
 /// The digest of bytes, as registries name them.
-pub(crate) fn digest_of(bytes: &[u8]) -> Result<Digest, Kind> {
-    let hex = Sha256::digest(bytes).iter().fold(String::from("sha256:"), |mut text, byte| {
-        for nibble in [byte >> 4, byte & 15] {
-            text.push(char::from_digit(nibble.into(), 16).unwrap_or('0'));
-        }
-        text
-    });
-    hex.parse().map_err(|error: crate::reference::ReferenceError| Kind::Name(error.to_string()))
+pub(crate) fn digest_of(bytes: &[u8]) -> Digest {
+    Digest::of_sha256(Sha256::digest(bytes).into())
 }

@@ -8,6 +8,7 @@ use dtbuild_content::fingerprint::Fingerprint;
 use crate::config::{self, Config, Environment, EnvironmentName, ImageName, Lock};
 use crate::error::{Code, Error, Result};
 use crate::git::{CommitId, Repository};
+use crate::suggestion::nearest;
 
 mod files;
 
@@ -112,7 +113,7 @@ impl Workspace {
     fn unknown<'a>(what: &str, name: &str, known: impl Iterator<Item = &'a str>) -> Error {
         let known: Vec<&str> = known.collect();
         let error = Error::new(Code::NotDeclared, format!("build.toml declares no {what} `{name}`"));
-        match config::nearest(name, known.iter().copied()) {
+        match nearest(name, known.iter().copied()) {
             Some(meant) => error.hint(format!("did you mean `{meant}`?")),
             None => error.hint(format!("it declares: {}", known.join(", "))),
         }

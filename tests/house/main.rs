@@ -29,7 +29,7 @@ const ROOMS: &[&[&str]] = &[
     &["plan"],
     &["config"],
     &["dockerfile", "changed", "reference"],
-    &["inert", "loopback", "parallel", "platform", "text"],
+    &["inert", "loopback", "parallel", "platform", "random", "suggestion", "text"],
     &["error"],
 ];
 
@@ -37,7 +37,19 @@ const ROOMS: &[&[&str]] = &[
 const EDGES: &[&str] = &["deploy", "engine", "git", "record", "registry"];
 
 /// Rooms that never touch the outside: values and pure functions.
-const CORE: &[&str] = &["plan", "config", "dockerfile", "events", "changed", "reference", "text", "error"];
+const CORE: &[&str] = &[
+    "plan",
+    "config",
+    "dockerfile",
+    "events",
+    "changed",
+    "reference",
+    "text",
+    "inert",
+    "loopback",
+    "suggestion",
+    "error",
+];
 
 fn floor(room: &str) -> usize {
     let found = ROOMS.iter().position(|floor| floor.contains(&room));

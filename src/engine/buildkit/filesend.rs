@@ -2,20 +2,19 @@
 //!
 //! The file takes its place when all of it is there, so that a build that fails leaves what was there before.
 
-use std::fs::{File, Permissions};
+use std::fs::File;
 use std::io;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
 
 use bollard_buildkit_proto::moby::filesync::v1::{BytesMessage, file_send_server};
-use tempfile::NamedTempFile;
+use dtbuild_content::draft::{Draft, folder_of};
 use tokio::io::AsyncWriteExt;
 use tokio_stream::Empty;
 use tonic::{Request, Response, Status, Streaming};
 
 /// A file that is not whole yet; dropped, it is gone.
-pub(in crate::engine) struct PendingFile(NamedTempFile);
+pub(in crate::engine) struct PendingFile(Draft);
 
 /// Takes the bytes of one file. Its clones are the same.
 #[derive(Clone, Debug)]
@@ -24,23 +23,17 @@ pub(in crate::engine) struct FileReceiver(Arc<File>);
 impl PendingFile {
     /// Prepares to put a file at `path`.
     pub(in crate::engine) fn open(path: &Path) -> io::Result<Self> {
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-        // As any file that the user makes there: the process's umask takes its part.
-        let mut builder = tempfile::Builder::new();
-        let file = builder.prefix(".dtbuild-").permissions(Permissions::from_mode(0o666));
-        Ok(Self(file.tempfile_in(folder.unwrap_or(Path::new(".")))?))
+        Draft::shared(folder_of(path)).map(Self)
     }
 
     /// What takes its bytes.
     pub(in crate::engine) fn receiver(&self) -> io::Result<FileReceiver> {
-        Ok(FileReceiver(Arc::new(self.0.as_file().try_clone()?)))
+        Ok(FileReceiver(Arc::new(self.0.file().try_clone()?)))
     }
 
     /// Puts what came at `path`.
     pub(in crate::engine) fn keep(self, path: &Path) -> io::Result<()> {
-        self.0.as_file().sync_all()?;
-        self.0.persist(path)?;
-        Ok(())
+        self.0.keep_durably(path)
     }
 }
 

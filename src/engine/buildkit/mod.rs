@@ -5,7 +5,6 @@
 //! to the future of [`BuildKit::build`]: dropping it hangs up, and BuildKit cancels what nobody waits for. The second is
 //! shared ([`sessions`]).
 
-use std::hash::{BuildHasher, RandomState};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,6 +28,7 @@ use super::endpoint::Endpoint;
 use super::patience::{Patience, Silence};
 use super::{Archive, BuildRequest, Built, EngineError, Output};
 use crate::events::EventSink;
+use crate::random;
 use crate::reference::Digest;
 
 mod auth;
@@ -103,7 +103,7 @@ impl BuildKit {
         let locals = offer(request, &session.folders);
 
         let mut progress = Progress::new(request.image.clone(), events.clone(), secrets.clone());
-        let names = (&*unique_id(), &*session.id, &locals);
+        let names = (&*random::id(), &*session.id, &locals);
         let asked = solve::solve_request(request, exporter, names, &caches);
         let answer = run(control, asked, &mut progress, self.endpoint.patience()).await;
         progress.finish();
@@ -271,13 +271,6 @@ fn built(answer: &SolveResponse, exporter: Exporter, progress: &Progress) -> Res
     Ok(Built { pushed: Some(pushed), steps })
 }
 
-/// An id that no other build on the engine has.
-fn unique_id() -> String {
-    // Each `RandomState` has keys of its own from the system's source of randomness.
-    let random = || RandomState::new().hash_one(std::process::id());
-    format!("{:016x}{:016x}", random(), random())
-}
-
 #[cfg(test)]
 mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -304,10 +297,5 @@ mod tests {
         assert!(matches!(error, EngineError::Unsupported { .. }), "{error}");
         assert!(error.to_string().contains("not supported by podman 4.3.1"), "{error}");
         assert!(server.await.unwrap().starts_with("POST /grpc HTTP/1.1"));
-    }
-
-    #[test]
-    fn ids_are_unique() {
-        assert_ne!(unique_id(), unique_id());
     }
 }

@@ -21,9 +21,10 @@ use super::folder::CONTEXT;
 use super::folders::Folders;
 use super::health::Health;
 use super::sessions::Terms;
-use super::{transport, unique_id};
+use super::transport;
 use crate::engine::EngineError;
 use crate::engine::endpoint::{Endpoint, Task};
+use crate::random;
 
 /// The methods that the engine may call; it compares without regard to case.
 const METHODS: [&str; 6] = [
@@ -55,7 +56,7 @@ impl Session {
     /// The engine updates its copy of a folder that has the same name and was sent by a session for the same context,
     /// rather than taking all of it again.
     pub(super) async fn open(endpoint: &Endpoint, terms: Terms) -> Result<Option<Self>, EngineError> {
-        let id = unique_id();
+        let id = random::id();
         let mut headers = vec![
             ("X-Docker-Expose-Session-Uuid", id.clone()),
             ("X-Docker-Expose-Session-Name", "dtbuild".to_owned()),

@@ -143,8 +143,7 @@ impl Environment {
 
 /// The folder of a context: the SHA-256 of its name.
 pub(super) fn folder_of(context: &str) -> String {
-    let digest = Sha256::digest(context.as_bytes());
-    digest.iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
+    hex::encode(Sha256::digest(context.as_bytes()))
 }
 
 /// A file of docker's; none where there is none.

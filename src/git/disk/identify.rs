@@ -3,7 +3,6 @@
 
 use std::cell::RefCell;
 use std::sync::Arc;
-use std::thread;
 
 use bstr::{BString, ByteSlice as _};
 use dtbuild_content::stat::{Form, Stat};
@@ -108,8 +107,7 @@ pub(super) fn identify(
     let hash = repository.object_hash();
     let index = TrustedIndex::of(repository, disk, files.iter().filter_map(Unidentified::large).sum());
     // More threads than cores: most of the time goes into waiting for the disk.
-    let cores = thread::available_parallelism().map_or(1, usize::from);
-    let threads = (cores * 4).max(8).min(files.len() / SHARE);
+    let threads = (parallel::cores() * 4).max(8).min(files.len() / SHARE);
     let identify = |buffer: &RefCell<Vec<u8>>, file: &Unidentified| {
         let known = index.as_ref().and_then(|index| file.by_index(disk, index));
         known.map_or_else(|| file.identify(disk, hash, &mut buffer.borrow_mut()), Ok).map(drop)

@@ -1,10 +1,7 @@
 //! The walk over the folders of a working tree that a filter lets in, by several threads where there are many. Start with
 //! [`walk`].
 
-use std::num::NonZero;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
-use std::thread;
+use std::sync::Arc;
 
 use bstr::{BString, ByteSlice as _};
 use dtbuild_content::tree::{Filter, Kind, Verdict};
@@ -14,6 +11,7 @@ use super::folders::DiskFolders;
 use super::identify::Unidentified;
 use crate::git::GitError;
 use crate::git::path::join;
+use crate::parallel;
 
 /// The number of folders that one thread reads before others take part: fewer are read before another thread has started.
 const SHARE: usize = 256;
@@ -34,35 +32,15 @@ type Waiting<S> = (BString, S);
 
 /// Reads all folders that `filter` lets in.
 pub(super) fn walk<F: Filter>(disk: &DiskFolders, filter: &F) -> Result<Walked, GitError> {
+    let root = vec![(BString::default(), filter.root())];
+    let read = |next, open: &mut _, found: &mut _| read(disk, filter, next, open, found);
     let mut found = Walked::default();
-    let mut open = vec![(BString::default(), filter.root())];
-    let threads = thread::available_parallelism().map_or(1, NonZero::get);
-    for number in 0.. {
-        if number == SHARE && threads > 1 {
-            break;
-        }
-        let Some(next) = open.pop() else { return Ok(found) };
-        read(disk, filter, next, &mut open, &mut found)?;
+    for Walked { unidentified, submodules, folders } in parallel::explore(root, SHARE, read)? {
+        found.unidentified.extend(unidentified);
+        found.submodules.extend(submodules);
+        found.folders.extend(folders);
     }
-    let queue = Queue::new(open, threads);
-    let work = || {
-        let _end = End(&queue);
-        queue.work(|next, open, found| read(disk, filter, next, open, found))
-    };
-    thread::scope(|scope| {
-        let others: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
-        let mut all = vec![work()];
-        for other in others {
-            all.push(other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
-        }
-        for part in all {
-            let Walked { unidentified, submodules, folders } = part?;
-            found.unidentified.extend(unidentified);
-            found.submodules.extend(submodules);
-            found.folders.extend(folders);
-        }
-        Ok(found)
-    })
+    Ok(found)
 }
 
 /// Reads one folder; the folders in it are added to `open`.
@@ -94,73 +72,4 @@ fn read<F: Filter>(
     }
     found.folders.push((path, folder));
     Ok(())
-}
-
-/// The folders that threads have found and none has read yet.
-struct Queue<S> {
-    state: Mutex<QueueState<S>>,
-    more: Condvar,
-    threads: usize,
-    /// The number of threads that wait.
-    idle: AtomicUsize,
-}
-
-struct QueueState<S> {
-    waiting: Vec<Waiting<S>>,
-    ended: bool,
-}
-
-impl<S> Queue<S> {
-    fn new(waiting: Vec<Waiting<S>>, threads: usize) -> Self {
-        let state = Mutex::new(QueueState { waiting, ended: false });
-        Self { state, more: Condvar::new(), threads, idle: AtomicUsize::new(0) }
-    }
-
-    /// One thread's part: reads folders until none is left, or until one cannot be read.
-    fn work(
-        &self,
-        read: impl Fn(Waiting<S>, &mut Vec<Waiting<S>>, &mut Walked) -> Result<(), GitError>,
-    ) -> Result<Walked, GitError> {
-        let (mut found, mut open) = (Walked::default(), Vec::new());
-        while let Some(next) = open.pop().or_else(|| self.take()) {
-            read(next, &mut open, &mut found)?;
-            if open.len() > 1 && self.idle.load(Ordering::Relaxed) > 0 {
-                // The folders that were found first have most below them.
-                let half = open.len() / 2;
-                self.state.lock().unwrap_or_else(PoisonError::into_inner).waiting.extend(open.drain(..half));
-                self.more.notify_all();
-            }
-        }
-        Ok(found)
-    }
-
-    /// A folder that another thread found; none once all threads wait for one.
-    fn take(&self) -> Option<Waiting<S>> {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let idle = self.idle.fetch_add(1, Ordering::Relaxed) + 1;
-        if idle == self.threads && state.waiting.is_empty() {
-            state.ended = true;
-            self.more.notify_all();
-        }
-        loop {
-            if state.ended {
-                return None;
-            }
-            if let Some(next) = state.waiting.pop() {
-                self.idle.fetch_sub(1, Ordering::Relaxed);
-                return Some(next);
-            }
-            state = self.more.wait(state).unwrap_or_else(PoisonError::into_inner);
-        }
-    }
-}
-
-/// Ends all threads when one ends: nothing is left, or it failed.
-struct End<'a, S>(&'a Queue<S>);
-
-impl<S> Drop for End<'_, S> {
-    fn drop(&mut self) {
-        self.0.state.lock().unwrap_or_else(PoisonError::into_inner).ended = true;
-        self.0.more.notify_all();
-    }
 }

@@ -9,8 +9,8 @@ use super::RecordError;
 use dtbuild_content::key::{ImageKey, SharedFields};
 
 use crate::config::{EnvironmentName, ImageName};
-use crate::inert;
 use crate::reference::Reference;
+use crate::{inert, random};
 
 mod newest;
 #[cfg(test)]
@@ -114,7 +114,7 @@ impl Deployment {
         let (date, time) = (at.date(), at.time());
         let (year, month, day) = (date.year(), u8::from(date.month()), date.day());
         let (hour, minute, second) = (time.hour(), time.minute(), time.second());
-        let unique = super::lease::token();
+        let unique = random::id();
         format!("{year:04}{month:02}{day:02}T{hour:02}{minute:02}{second:02}Z-{}", &unique[..8])
     }
 }

@@ -1,13 +1,13 @@
 //! The lease as it is stored, and its owner: [`LeaseDocument`].
 
 use std::fmt;
-use std::hash::{BuildHasher, Hasher, RandomState};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use crate::config::EnvironmentName;
+use crate::random;
 use crate::record::RecordError;
 use crate::record::storage::Address;
 
@@ -50,7 +50,7 @@ impl LeaseDocument {
     pub(super) fn new(environment: EnvironmentName, life: Duration) -> Self {
         let now = OffsetDateTime::now_utc();
         let owner = Owner::this_process();
-        Self { version: VERSION, environment, token: token(), owner, since: now, until: now + life }
+        Self { version: VERSION, environment, token: random::id(), owner, since: now, until: now + life }
     }
 
     /// The address of the lease on an environment. No environment's name begins with `_`, so that no record is
@@ -132,18 +132,6 @@ fn kernel() -> Option<String> {
     Some(format!("{} {}", boot.trim(), namespace.display()))
 }
 
-/// A text that no other run has: 32 hexadecimal digits. It must be unique, not secret.
-pub(in crate::record) fn token() -> String {
-    let mut hasher = blake3::Hasher::new();
-    // The standard library seeds these from the system's randomness.
-    for _ in 0..2 {
-        hasher.update(&RandomState::new().build_hasher().finish().to_le_bytes());
-    }
-    hasher.update(&std::process::id().to_le_bytes());
-    hasher.update(&OffsetDateTime::now_utc().unix_timestamp_nanos().to_le_bytes());
-    hasher.finalize().to_hex()[..32].to_owned()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -176,10 +164,5 @@ mod tests {
             "`staging` is being deployed by process 42 on `ci-7` since 1970-01-01T00:00:00Z; wait for it, its \
              lease ends at 1970-01-01T00:01:00Z unless renewed"
         );
-    }
-
-    #[test]
-    fn tokens_differ() {
-        assert_ne!(token(), token());
     }
 }

@@ -23,7 +23,6 @@ use document::LeaseDocument;
 mod document;
 
 pub use document::Owner;
-pub(super) use document::token;
 
 /// The right to deploy to an environment. Dropping it gives it back.
 pub struct Lease {

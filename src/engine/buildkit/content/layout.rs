@@ -3,13 +3,12 @@
 //! Blobs lie in `blobs/sha256` under their digests; `index.json` names caches by tags.
 //! <https://github.com/opencontainers/image-spec/blob/main/image-layout.md>
 
-use std::fs::{File, Permissions};
+use std::fs::File;
 use std::io::{self, Write as _};
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
+use dtbuild_content::draft::Draft;
 use serde_json::{Value, json};
-use tempfile::NamedTempFile;
 
 use crate::reference::Digest;
 
@@ -40,10 +39,10 @@ impl Layout {
     }
 
     /// A file that can become a blob.
-    pub(super) fn pending(&self) -> io::Result<NamedTempFile> {
+    pub(super) fn pending(&self) -> io::Result<Draft> {
         let ingest = self.folder.join("ingest");
         std::fs::create_dir_all(&ingest)?;
-        draft(&ingest)
+        Draft::shared(&ingest)
     }
 
     /// The digest that the index has for `tag`; none where there is no index, or no such tag.
@@ -86,16 +85,10 @@ impl Layout {
 
     /// Puts a file in its place as a whole.
     fn replace(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
-        let mut file = draft(&self.folder)?;
+        let mut file = Draft::shared(&self.folder)?;
         file.write_all(bytes)?;
-        file.persist(self.folder.join(name))?;
-        Ok(())
+        file.keep(&self.folder.join(name))
     }
-}
-
-/// A new file. As any that the user makes there: the process's umask takes its part.
-fn draft(folder: &Path) -> io::Result<NamedTempFile> {
-    tempfile::Builder::new().permissions(Permissions::from_mode(0o666)).tempfile_in(folder)
 }
 
 #[cfg(test)]

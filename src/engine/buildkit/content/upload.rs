@@ -1,10 +1,9 @@
 //! A blob that the engine brings to a cache. Start with [`answers`].
 
-use std::fmt::Write as _;
 use std::io;
 
+use dtbuild_content::draft::Draft;
 use sha2::{Digest as _, Sha256};
-use tempfile::NamedTempFile;
 use tokio::io::AsyncWriteExt as _;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
@@ -37,21 +36,21 @@ pub(super) fn answers(
 /// What has come of a blob.
 struct Upload {
     layout: Layout,
-    draft: Option<Draft>,
+    pending: Option<Pending>,
     offset: i64,
     total: i64,
     expected: Option<Digest>,
 }
 
-struct Draft {
-    named: NamedTempFile,
+struct Pending {
+    draft: Draft,
     file: tokio::fs::File,
     hasher: Sha256,
 }
 
 impl Upload {
     fn new(layout: Layout) -> Self {
-        Self { layout, draft: None, offset: 0, total: 0, expected: None }
+        Self { layout, pending: None, offset: 0, total: 0, expected: None }
     }
 
     async fn take(&mut self, message: WriteRequest) -> Result<WriteResponse, Status> {
@@ -78,36 +77,31 @@ impl Upload {
             let (expected, got) = (self.offset, message.offset);
             return Err(Status::out_of_range(format!("expected bytes from {expected} on, not from {got}")));
         }
-        let draft = self.draft().map_err(|error| unwritable(&error))?;
-        draft.hasher.update(&message.data);
-        draft.file.write_all(&message.data).await.map_err(|error| unwritable(&error))?;
+        let pending = self.pending().map_err(|error| unwritable(&error))?;
+        pending.hasher.update(&message.data);
+        pending.file.write_all(&message.data).await.map_err(|error| unwritable(&error))?;
         self.offset += i64::try_from(message.data.len()).unwrap_or_default();
         Ok(())
     }
 
-    fn draft(&mut self) -> io::Result<&mut Draft> {
-        match &mut self.draft {
-            Some(draft) => Ok(draft),
+    fn pending(&mut self) -> io::Result<&mut Pending> {
+        match &mut self.pending {
+            Some(pending) => Ok(pending),
             none => {
-                let named = self.layout.pending()?;
-                let file = tokio::fs::File::from_std(named.as_file().try_clone()?);
-                Ok(none.insert(Draft { named, file, hasher: Sha256::new() }))
+                let draft = self.layout.pending()?;
+                let file = tokio::fs::File::from_std(draft.file().try_clone()?);
+                Ok(none.insert(Pending { draft, file, hasher: Sha256::new() }))
             }
         }
     }
 
     /// Ends the blob: it takes its place when it is what it should be.
     async fn commit(&mut self) -> Result<Digest, Status> {
-        self.draft().map_err(|error| unwritable(&error))?;
-        let Some(Draft { named, mut file, hasher }) = self.draft.take() else {
+        self.pending().map_err(|error| unwritable(&error))?;
+        let Some(Pending { draft, mut file, hasher }) = self.pending.take() else {
             return Err(Status::internal("nothing was written"));
         };
-        let mut text = String::from("sha256:");
-        for byte in hasher.finalize() {
-            // Writing into a text cannot fail.
-            let _ = write!(text, "{byte:02x}");
-        }
-        let actual = digest(&text)?;
+        let actual = Digest::of_sha256(hasher.finalize().into());
         if self.total > 0 && self.total != self.offset {
             let (total, offset) = (self.total, self.offset);
             return Err(Status::failed_precondition(format!("{offset} bytes came of {total}")));
@@ -116,7 +110,7 @@ impl Upload {
             return Err(Status::failed_precondition(format!("what came is {actual}, not {expected}")));
         }
         file.flush().await.map_err(|error| unwritable(&error))?;
-        named.persist(self.layout.blob(&actual)).map_err(|error| unwritable(&error.error))?;
+        draft.keep(&self.layout.blob(&actual)).map_err(|error| unwritable(&error))?;
         Ok(actual)
     }
 }

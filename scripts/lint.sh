@@ -28,6 +28,7 @@ check_if_installed() {
 
 check "formatting" cargo fmt --all --check
 check "clippy" cargo clippy --workspace --all-targets --locked -- -D warnings
+check "the order of the rooms" cargo test --quiet --locked --test house
 mapfile -t scripts < <(git ls-files -co --exclude-standard dev .ci/run 'scripts/*.sh' | grep -v -e scripts/engine/ -e scripts/demo/)
 # Those of the folders engine/ and demo/ are checked where they are sourced (-a).
 check_if_installed shellcheck "shell scripts" shellcheck -ax "${scripts[@]}"

@@ -2,36 +2,38 @@
 //!
 //! # The map
 //!
-//! In the order in which data flows; dependencies run one way, from `main` to `commands` to `execute`, and the
-//! edges are introduced to the core by `commands` alone.
+//! The rooms from the top floor down. Imports run downwards alone, and `tests/house` checks it. CONTRIBUTING.md says
+//! where to add what.
 //!
-//! | | what it is for | |
-//! | --- | --- | --- |
-//! | [`cli`] | the command line, as clap reads it | |
-//! | [`commands`] | one file per command: gather, decide, act | |
-//! | [`config`] | `build.toml` and `build.lock`, validated | core |
-//! | [`git`] | commits, diffs, trees, the working tree | edge |
-//! | [`dockerfile`] | what a Dockerfile reads and is built from | core, pure |
-//! | [`dtbuild_content`] | `.dockerignore`, input trees, content keys | core |
-//! | [`registry`] | digests, tags, artifacts, base images | edge |
-//! | [`plan`] | build, reuse or keep, and why | core, pure |
-//! | [`execute`] | the scheduler and its events | |
-//! | [`engine`] | BuildKit, behind a trait | edge |
-//! | [`deploy`] | a command or a playbook gets the release | edge |
-//! | [`record`] | what environments run; the lease | edge |
-//! | [`ui`] | all that is printed: progress on stderr, results on stdout | |
-//! | `credentials` | what `docker login` stored, for registries and engines | edge |
-//! | `process` | a program run with all that it starts | |
-//! | `inert` | text from outside, for terminals and CI systems | core |
-//! | `loopback` | which addresses are this machine's own | core |
-//! | `parallel` | work shared out over the machine's cores | core |
-//! | [`error`] | kinds of failure and their exit codes | |
-//! | [`reference`](mod@reference) | names of things in registries | core |
-//! | `random` | ids that nobody else has | |
-//! | `suggestion` | the known word that somebody meant | core |
-//! | `text` | types that are strings to everybody else | core |
+//! | room | what it holds |
+//! | --- | --- |
+//! | [`commands`] | one file per command: options, one call into the rooms below, one view |
+//! | [`cli`] | the command line, as clap reads it |
+//! | `doctor` | what a run needs, looked at before it is needed |
+//! | [`ui`] | views of results on stdout, renderers of events on stderr |
+//! | [`release`] | acting: the steps from a plan to the record |
+//! | [`gather`] | finding out: base, changed paths, Dockerfiles, keys, hits |
+//! | [`execute`] | the scheduler of builds and pushes |
+//! | [`clients`] | the registry, the engine and the records of a run, each made when it is first asked for |
+//! | [`workspace`] | a repository with its `build.toml` and `build.lock`, at a commit or on the disk |
+//! | [`git`] | edge: commits, diffs, trees, the working tree |
+//! | [`engine`] | edge: BuildKit and Docker's API, behind a trait |
+//! | [`registry`] | edge: digests, tags, artifacts, base images |
+//! | [`record`] | edge: what environments run, the lease, and the storages of both |
+//! | [`deploy`] | edge: the triggers that bring a release to its environment |
+//! | `http`, `credentials` | one HTTP client, and what `docker login` stored |
+//! | [`process`] | what a process has: runtime, signals, child programs, timings |
+//! | [`events`] | what a run tells while it goes |
+//! | [`plan`] | core, pure: build, reuse or keep, and why |
+//! | [`config`] | core, pure: `build.toml` and `build.lock`, validated |
+//! | [`dockerfile`] | core, pure: what a Dockerfile reads and is built from |
+//! | [`changed`], [`reference`](mod@reference) | core: changed paths; names of things in registries |
+//! | `inert`, `loopback`, `parallel`, `platform`, `random`, `suggestion`, `text` | small things of which there is one each |
+//! | [`error`] | failures with their codes, hints and exit codes |
+//! | [`dtbuild_content`] | the crate below all rooms: `.dockerignore`, input trees, content keys, the memo |
 //!
-//! Start with [`plan::Plan`], which everything before it prepares and everything after it carries out.
+//! Data flows from [`gather::gather`] through [`plan::Plan::decide`] to [`release::CdStep`]. Start with [`plan::Plan`], which
+//! everything before it prepares and everything after it carries out.
 
 pub mod changed;
 pub mod cli;

@@ -1,4 +1,4 @@
-//! The time since a run's start. Start with [`Clock`]; tests hold its hands.
+//! The time since the start of a run: [`Clock`]. Tests have clocks that they set themselves.
 
 use std::fmt;
 use std::sync::Arc;

@@ -15,9 +15,9 @@ const VERSION: u32 = 1;
 /// One thing that was looked at.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Finding {
-    /// What it is about: `engine`, `git`, `registry`, ...
+    /// The subject: `engine`, `git`, `registry`, ...
     pub about: &'static str,
-    /// Whether it will do.
+    /// The state.
     pub state: State,
     /// What was found; never a secret.
     pub found: String,
@@ -25,13 +25,13 @@ pub struct Finding {
     pub fix: Option<String>,
 }
 
-/// Whether a thing will do.
+/// The state of what was looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum State {
-    /// It will.
+    /// It works.
     Good,
-    /// It will, and its user is to know something of it.
+    /// It works, and the user should know something about it.
     Note,
     /// Something that the project needs will not work.
     Broken,
@@ -42,19 +42,19 @@ pub enum State {
 pub struct EngineReport {
     /// The builder's name; none for the machine's own engine.
     pub builder: Option<String>,
-    /// Where it is.
+    /// The address.
     pub address: String,
-    /// Whether it will do.
+    /// The state.
     pub state: State,
     /// `docker`, `podman` or `buildkitd`; none where it does not answer.
     pub engine: Option<String>,
     /// Its version.
     pub version: Option<String>,
-    /// What keeps its images: a graph driver's name, or `containerd`.
+    /// The store of its images: the name of a graph driver, or `containerd`.
     pub store: Option<String>,
-    /// What it builds for.
+    /// The platforms that it builds for.
     pub platforms: Vec<String>,
-    /// What it has that not all engines have: `secrets`, `isolation`, `indexes`, `layouts`.
+    /// The features that not all engines have: `secrets`, `isolation`, `indexes`, `layouts`.
     pub features: Vec<&'static str>,
     /// The kinds of cache that it finds steps in.
     pub cache_from: Vec<String>,
@@ -76,7 +76,7 @@ pub struct DoctorView {
 pub struct DoctorJson<'a> {
     /// The version of this format.
     version: u32,
-    /// Whether something will not work.
+    /// True where something will not work.
     broken: bool,
     findings: &'a [Finding],
     /// The engines that were looked at.
@@ -84,7 +84,7 @@ pub struct DoctorJson<'a> {
 }
 
 impl DoctorView {
-    /// Whether something will not work.
+    /// Tells whether something will not work.
     #[must_use]
     pub fn is_broken(&self) -> bool {
         self.findings.iter().any(|finding| finding.state == State::Broken)
@@ -92,19 +92,19 @@ impl DoctorView {
 }
 
 impl Finding {
-    /// What is as it should be.
+    /// The finding that something is as it should be.
     #[must_use]
     pub fn good(about: &'static str, found: impl Into<String>) -> Self {
         Self { about, state: State::Good, found: found.into(), fix: None }
     }
 
-    /// What works, and is to be known.
+    /// The finding that something works, with what the user should know.
     #[must_use]
     pub fn note(about: &'static str, found: impl Into<String>, fix: impl Into<String>) -> Self {
         Self { about, state: State::Note, found: found.into(), fix: Some(fix.into()) }
     }
 
-    /// What will not work. Many messages say what to do in themselves.
+    /// The finding that something will not work. Some messages say themselves what to do.
     #[must_use]
     pub fn broken(about: &'static str, found: impl Into<String>, fix: Option<String>) -> Self {
         Self { about, state: State::Broken, found: found.into(), fix }

@@ -1,5 +1,5 @@
-//! What failed, where, and what to do: the same report in every kind of progress but JSON.
-//! Start with [`Failure`].
+//! The report of a failed image or deployment: what failed, where, its last lines, and what to do. Start with [`Failure`];
+//! every renderer but that of raw JSON shows it.
 
 use std::io::{self, Write};
 
@@ -23,7 +23,7 @@ pub(super) enum Failure {
         details: Option<BuildFailure>,
         /// The image's Dockerfile from the repository's root, where it is known.
         dockerfile: Option<String>,
-        /// Whether it was built from the working tree, on the machine of who reads this.
+        /// Whether the image was built from the working tree, on the machine of the reader.
         local: bool,
     },
     /// The deployment failed.

@@ -1,7 +1,7 @@
-//! Plain lines as GitHub Actions folds and marks them. Start with [`GitHub`].
+//! The renderer for GitHub Actions: plain lines, in groups that fold, and annotations. Start with [`GitHub`].
 //!
-//! An image's lines are held back until it is done, because groups cannot interleave; they are then one
-//! group that folds. A failed step becomes an annotation of the Dockerfile's line. Commands and their
+//! The lines of an image are held back until the image is done, because groups cannot interleave; they are then one
+//! group. A failed step becomes an annotation of the Dockerfile's line. Commands and their
 //! escaping: <https://docs.github.com/actions/reference/workflow-commands-for-github-actions>.
 
 use std::collections::BTreeMap;

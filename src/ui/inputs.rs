@@ -20,23 +20,23 @@ const VERSION: u32 = 1;
 
 /// The inputs of an image.
 pub struct InputsView<'a> {
-    /// Which image.
+    /// The image.
     pub image: &'a ImageName,
-    /// Where the files are: a commit, or the working tree.
+    /// The source of the files: a commit, or the working tree.
     pub files: String,
-    /// What is read of each context, the main one first.
+    /// The contexts with what is read of each, the main one first.
     pub contexts: Vec<ContextView>,
-    /// What is not exact.
+    /// Notes on inputs that are not exact.
     pub notes: Vec<String>,
 }
 
-/// What is read of a context.
+/// A context, and what is read of it.
 pub struct ContextView {
-    /// Its name; none for the main one.
+    /// The name; the main context has none.
     pub name: Option<String>,
-    /// Its folder.
+    /// The folder of the context.
     pub folder: BString,
-    /// Whether all of it counts.
+    /// All of the context counts.
     pub whole: bool,
     /// The digest of what is read, as it enters the key.
     pub digest: String,
@@ -51,7 +51,7 @@ pub struct InputsJson<'a> {
     /// The version of this format.
     version: u32,
     image: &'a ImageName,
-    /// Where the files are: a commit, or the working tree.
+    /// The source of the files: a commit, or the working tree.
     files: &'a str,
     #[serde(flatten)]
     main: Option<ContextJson<'a>>,
@@ -61,11 +61,11 @@ pub struct InputsJson<'a> {
     /// The bytes of all inputs together.
     bytes: u64,
     inputs: Vec<Input<'a>>,
-    /// What is not exact.
+    /// Notes on inputs that are not exact.
     notes: &'a [String],
 }
 
-/// What is read of a context.
+/// A context, and what is read of it.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "Context")]
 struct ContextJson<'a> {
@@ -74,7 +74,7 @@ struct ContextJson<'a> {
     name: Option<&'a str>,
     /// The folder of the context.
     context: String,
-    /// Whether all of the context counts.
+    /// All of the context counts.
     whole: bool,
     /// The digest of what is read, as it enters the key.
     digest: &'a str,
@@ -93,13 +93,13 @@ struct Input<'a> {
     bytes: u64,
     /// The id of the content; empty for a folder.
     id: String,
-    /// What a link names.
+    /// The target of a link.
     #[serde(skip_serializing_if = "Option::is_none")]
     link: Option<String>,
 }
 
 impl InputsView<'_> {
-    /// What has a content, with its context.
+    /// The entries that have a content, with their contexts.
     fn inputs(&self) -> impl Iterator<Item = (&ContextView, &SnapshotEntry)> {
         self.contexts.iter().flat_map(|context| context.inputs().map(move |entry| (context, entry)))
     }
@@ -110,7 +110,7 @@ impl InputsView<'_> {
 }
 
 impl ContextView {
-    /// What has a content: all but the folders, and folders in which nothing is left.
+    /// The entries that have a content: all but the folders, and folders in which nothing is left.
     fn inputs(&self) -> impl Iterator<Item = &SnapshotEntry> {
         let next = self.entries.iter().skip(1).map(Some).chain([None]);
         let is_above = |entry: &SnapshotEntry, next: Option<&SnapshotEntry>| {

@@ -1,5 +1,5 @@
-//! Events as lines of text: what [`Plain`](super::plain::Plain) and [`GitHub`](super::github::GitHub)
-//! have in common. Start with [`Lines::of`].
+//! Events as lines of text, for the renderers [`Plain`](super::plain::Plain) and [`GitHub`](super::github::GitHub).
+//! Start with [`Lines::of`].
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use super::text;
 /// How often a push says how far it is: a line now and then shows that it is not stuck.
 const PUSH_INTERVAL: Duration = Duration::from_secs(10);
 
-/// What a line is about.
+/// The subject of a line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Subject {
     Run,

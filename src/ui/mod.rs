@@ -1,7 +1,7 @@
 //! All that dtbuild prints: progress on stderr, results on stdout.
 //!
 //! Each result has a [`View`], in a module of its own: [`plan`], [`explain`], [`inputs`], [`lock`], [`release`], [`status`],
-//! [`doctor`] and [`error`]. [`print`] prints any of them in a [`Format`]. For progress, start with [`progress`], which makes the [`Renderer`] that
+//! [`doctor`] and [`error`]. [`print`] prints any of them in a [`Format`]. For progress, start with [`Renderer`], which
 //! follows the events of a run. Text that comes from builds, paths or registries loses its control characters on the
 //! way.
 
@@ -72,27 +72,27 @@ pub enum ProgressMode {
     Quiet,
 }
 
-/// Where progress goes, and what about it events do not tell.
+/// The stream for progress, and what a renderer needs besides the events.
 pub struct Streams {
-    /// Where progress is written to.
+    /// The stream that progress is written to.
     pub progress: Box<dyn Write + Send>,
-    /// What surrounds the stream.
+    /// The surroundings of the stream.
     pub surroundings: Surroundings,
-    /// Where the images' Dockerfiles are: failures name them.
+    /// The paths of the images' Dockerfiles, which failures name.
     pub dockerfiles: Dockerfiles,
 }
 
-/// What decides between bars and lines.
+/// The facts that decide between bars and lines.
 #[expect(clippy::struct_excessive_bools, reason = "independent facts, not a state")]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Surroundings {
-    /// Whether the stream is a terminal that can move its cursor.
+    /// The stream is a terminal that can move its cursor.
     pub terminal: bool,
-    /// Whether `CI` is set.
+    /// `CI` is set.
     pub ci: bool,
-    /// Whether GitHub Actions runs this.
+    /// GitHub Actions runs the program.
     pub github: bool,
-    /// Whether the stream gets colours.
+    /// The stream gets colours.
     pub styled: bool,
 }
 
@@ -114,7 +114,7 @@ impl Streams {
 }
 
 impl Surroundings {
-    /// What surrounds `stream` in this process.
+    /// The surroundings of `stream` in this process.
     #[must_use]
     pub fn of(stream: &impl IsTerminal) -> Self {
         let set = |variable: &str| {
@@ -131,7 +131,7 @@ impl Surroundings {
 }
 
 impl ProgressMode {
-    /// What `Auto` stands for in these surroundings. Bars need a terminal, whoever asks for them.
+    /// The mode that `Auto` stands for in these surroundings. Bars need a terminal, also where they are asked for.
     fn resolve(self, surroundings: Surroundings) -> Self {
         match self {
             Self::Auto if surroundings.terminal && !surroundings.ci => Self::Tty,

@@ -1,4 +1,4 @@
-//! Progress as lines, one after the other, each with the image in front. Start with [`Plain`].
+//! The renderer for logs: lines, one after the other, each with the image in front. Start with [`Plain`].
 
 use std::io::Write;
 

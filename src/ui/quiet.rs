@@ -1,4 +1,4 @@
-//! No progress: failures only. Start with [`Quiet`].
+//! The renderer that shows failures only. Start with [`Quiet`].
 
 use std::io::Write;
 

@@ -1,4 +1,4 @@
-//! Why an image is built, reused or kept, in words. Start with [`words`].
+//! The reasons of a plan in words: why an image is built, reused or kept. Start with [`words`].
 
 use std::fmt;
 

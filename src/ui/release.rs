@@ -16,14 +16,14 @@ use super::view::View;
 /// The version of the JSON: it changes when a reader of the last one would be misled.
 const VERSION: u32 = 1;
 
-/// What a run made.
+/// The images that a run made.
 #[derive(Clone, Copy, Debug)]
 pub struct ReleaseView<'a> {
-    /// Where it went; none for a local build.
+    /// The environment; none for a local build.
     pub environment: Option<&'a EnvironmentName>,
-    /// The commit it was made from; none for the working tree.
+    /// The commit that they were made from; none for the working tree.
     pub commit: Option<&'a str>,
-    /// What became of it: `deployed`, `pushed` or `built`.
+    /// The outcome: `deployed`, `pushed` or `built`.
     pub outcome: &'a str,
     /// The images with their references.
     pub images: &'a BTreeMap<ImageName, Reference>,
@@ -35,11 +35,11 @@ pub struct ReleaseView<'a> {
 pub struct ReleaseJson<'a> {
     /// The version of this format.
     version: u32,
-    /// Where it went; null for a local build.
+    /// The environment; null for a local build.
     environment: Option<&'a EnvironmentName>,
-    /// The commit it was made from; null for the working tree.
+    /// The commit that they were made from; null for the working tree.
     commit: Option<&'a str>,
-    /// What became of it: `deployed`, `pushed` or `built`.
+    /// The outcome: `deployed`, `pushed` or `built`.
     outcome: &'a str,
     /// The references of the images, by name.
     images: &'a BTreeMap<ImageName, Reference>,

@@ -1,4 +1,4 @@
-//! Values that the tests of this folder share.
+//! Sample values for the tests of this folder.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! Colours and marks. Start with [`Palette`]: it knows whether its stream wants them.
+//! Colours. Start with [`Palette`], which leaves text as it is where the stream takes no colours.
 
 use std::fmt;
 use std::io::IsTerminal;
@@ -47,7 +47,7 @@ impl Palette {
     }
 }
 
-/// Whether a stream gets colours: a terminal does, unless `NO_COLOR` is set or `TERM` is `dumb`;
+/// Tells whether a stream gets colours: a terminal does, unless `NO_COLOR` is set or `TERM` is `dumb`;
 /// `CLICOLOR_FORCE` gives them to a file or a pipe as well.
 #[must_use]
 pub fn wants_colour(stream: &impl IsTerminal) -> bool {
@@ -56,7 +56,7 @@ pub fn wants_colour(stream: &impl IsTerminal) -> bool {
     decide_colour(stream.is_terminal(), is_dumb(), set("NO_COLOR"), set("CLICOLOR_FORCE"))
 }
 
-/// Whether the terminal says that it cannot move its cursor.
+/// Tells whether the terminal cannot move its cursor.
 pub(super) fn is_dumb() -> bool {
     std::env::var_os("TERM").is_some_and(|term| term == "dumb")
 }

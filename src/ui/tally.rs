@@ -1,5 +1,5 @@
-//! What has become of a run so far. Start with [`Tally`], which follows the events and keeps what a
-//! renderer needs at the end: the counts and the failures.
+//! The counts and the failures of a run so far, which a renderer shows at the end. Start with [`Tally`], which follows the
+//! events.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -10,7 +10,7 @@ use crate::events::{Event, ImageOutcome};
 use super::failure::{Failure, LOG_LINES};
 use super::text;
 
-/// Where each image's Dockerfile is, from the repository's root.
+/// The path of each image's Dockerfile, from the repository's root.
 pub type Dockerfiles = BTreeMap<ImageName, String>;
 
 /// The state of a run, as its events tell it.
@@ -94,7 +94,7 @@ impl Tally {
         }
     }
 
-    /// What failed, in the order in which it did.
+    /// The failures, in the order in which they happened.
     pub(super) fn failures(&self) -> &[Failure] {
         &self.failures
     }

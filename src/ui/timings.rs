@@ -1,4 +1,4 @@
-//! Where the time of a run went: `--timings`. Start with [`write_timings`].
+//! The phases of a run with the time that each took, for `--timings`. Start with [`write_timings`].
 
 use std::fs;
 use std::io::{self, Write};

@@ -1,4 +1,4 @@
-//! Results as they are printed. Start with [`View`], which every result implements; [`print`] writes any view to stdout.
+//! The views of results. Start with [`View`], which every result implements; [`print`] writes any view to stdout.
 //!
 //! Another format is one more variant of [`Format`], one more method of [`View`] and one more arm in [`write`]; the
 //! compiler then names every view that has to say something in that format.
@@ -29,7 +29,7 @@ pub trait View {
     where
         Self: 'v;
 
-    /// Whether the JSON object is written on one line, and not indented.
+    /// True for a JSON object that is written on one line, and not indented.
     const ON_ONE_LINE: bool = false;
 
     /// Writes the result for people.

@@ -20,7 +20,7 @@ pub struct PathView {
     pub path: String,
     /// The files among which it was looked for: those of a commit, or of the working tree.
     pub files: String,
-    /// Whether it is there.
+    /// The file is there.
     pub exists: bool,
     /// What reads the file, or why nothing does, per image.
     pub images: BTreeMap<ImageName, Result<Vec<Reader>, Unread>>,
@@ -36,7 +36,7 @@ pub struct PathJson<'a> {
     path: &'a str,
     /// The files among which it was looked for: those of a commit, or of the working tree.
     files: &'a str,
-    /// Whether the file is there.
+    /// The file is there.
     exists: bool,
     images: BTreeMap<&'a ImageName, UseJson<'a>>,
 }
@@ -45,7 +45,7 @@ pub struct PathJson<'a> {
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "Use")]
 struct UseJson<'a> {
-    /// Whether the file is an input of the image.
+    /// The file is an input of the image.
     input: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     read_by: Option<&'a [Reader]>,

@@ -1,4 +1,4 @@
-//! Plans as they are shown.
+//! Plans in both formats.
 
 use super::*;
 use crate::plan::NoDeploy;

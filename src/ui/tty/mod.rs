@@ -1,5 +1,5 @@
-//! Progress on a terminal: one line per image, redrawn; failures above them when they happen.
-//! Start with [`Tty`]; [`Row`] is one line.
+//! The renderer for terminals: one line per image, redrawn; failures above them when they happen. Start with [`Tty`];
+//! [`Row`] is one line.
 //!
 //! Where the images are more than the terminal has lines, only those under way have a line: what is done
 //! moves above, what waits is a number. The cursor is never hidden, so an interrupted run leaves a

@@ -1,4 +1,4 @@
-//! One line of the terminal, redrawn: a name, what it does, for how long. Start with [`Row`].
+//! The line of one image on a terminal: its name, its current step, the time of that step. Start with [`Row`].
 
 use std::fmt;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! What a terminal shows at chosen moments of a run.
+//! The lines of a terminal at chosen moments of a run.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -181,7 +181,7 @@ impl Generator<'_> {
         }
         // What frontends read in different ways; to the newest, what older ones read is needless.
         let newest = self.features.target_stage;
-        if self.random.chance(if newest { 1 } else { 12 }) && !(newest && self.random.chance(75)) {
+        if self.random.chance(if newest { 1 } else { 12 }) && !(newest && self.random.chance(88)) {
             variable = Some(self.doubtful(stage, case));
         }
         if self.random.chance(1) {

@@ -366,3 +366,21 @@ fn a_file_is_explained() {
     assert_eq!(project.run(&["explain", "--path", "../x"]).code, Some(2));
     assert_eq!(project.run(&["explain"]).code, Some(2));
 }
+
+#[test]
+fn what_an_older_frontend_reads_is_an_input() {
+    let text = "ARG TARGETARCH\nFROM scratch\nARG TARGETARCH\nCOPY bin/${TARGETARCH} /\n";
+    let files = [("api/bin/amd64/app", "1"), ("api/bin/arm64/app", "1")];
+    let other = |repo: TestRepo| repo.file("api/bin/arm64/app", "2");
+    let mut any = Project::new(text, &files);
+    assert_eq!(any.altered(other), ["api"]);
+    let said = any.run(&["inputs", "api"]);
+    let note = "api/Dockerfile:4: `COPY bin/${TARGETARCH} /` reads `bin` to frontends before 1.11: ";
+    assert!(said.errors.contains(note) || said.out.contains(note), "{}{}", said.out, said.errors);
+    // A version that the file names settles it.
+    let mut named = Project::new(&format!("# syntax=docker/dockerfile:1.11\n{text}"), &files);
+    assert_eq!(named.altered(other), [""; 0]);
+    // What no more than older ones read need not be there, and counts once it is.
+    let mut missing = Project::new("FROM scratch\nARG A=a B=$A\nCOPY x$B /\n", &[("api/xa", "1")]);
+    assert_eq!(missing.altered(|repo| repo.file("api/x", "1")), ["api"]);
+}

@@ -181,7 +181,7 @@ impl Generator<'_> {
         }
         // What frontends read in different ways; to the newest, what older ones read is needless.
         let newest = self.features.target_stage;
-        if self.random.chance(if newest { 1 } else { 12 }) && !(newest && self.random.chance(50)) {
+        if self.random.chance(if newest { 1 } else { 12 }) && !(newest && self.random.chance(88)) {
             variable = Some(self.doubtful(stage, case));
         }
         if self.random.chance(1) {
@@ -236,9 +236,11 @@ impl Generator<'_> {
                 "$G@".into()
             }
             _ => {
-                case.arguments.insert("M".into(), escaped(&case.any_path(self.random)));
+                let path = escaped(&case.any_path(self.random));
+                let (folder, name) = path.rsplit_once('/').unwrap_or((".", &path));
+                case.arguments.insert("M".into(), name.into());
                 add(line("ARG M@=\"a\" N@=\"$M@\""));
-                "$N@".into()
+                format!("{folder}/$N@")
             }
         }
     }

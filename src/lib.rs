@@ -21,6 +21,7 @@
 //! | [`record`] | what environments run; the lease | edge |
 //! | [`ui`] | all that is printed: progress on stderr, results on stdout | |
 //! | `credentials` | what `docker login` stored, for registries and engines | edge |
+//! | `docker_config` | docker's `config.json`, as docker reads it | core |
 //! | `process` | a program run with all that it starts | |
 //! | `inert` | text from outside, for terminals and CI systems | core |
 //! | `loopback` | which addresses are this machine's own | core |
@@ -40,6 +41,7 @@ pub mod commands;
 pub mod config;
 mod credentials;
 pub mod deploy;
+mod docker_config;
 pub mod dockerfile;
 mod doctor;
 pub mod engine;

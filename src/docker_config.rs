@@ -3,6 +3,7 @@
 //! <https://github.com/docker/cli/blob/master/cli/config/configfile/file.go> and its `credentials/file_store.go` have the
 //! rules. Go's JSON takes keys in any case, ignores what follows the first value, and has `null` for nothing.
 
+use std::collections::BTreeMap;
 use std::io::{self, ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 
@@ -20,6 +21,15 @@ const HUB_KEYS: [&str; 4] = [DOCKER_HUB, "docker.io", "index.docker.io", "regist
 
 /// The largest file, in bytes. More is not a configuration of docker's.
 const FILE_LIMIT: u64 = 1 << 20;
+
+/// The variables that docker hands to builds from `proxies`, each with its name in the file.
+const PROXIES: [(&str, &str); 5] = [
+    ("HTTP_PROXY", "httpProxy"),
+    ("HTTPS_PROXY", "httpsProxy"),
+    ("NO_PROXY", "noProxy"),
+    ("FTP_PROXY", "ftpProxy"),
+    ("ALL_PROXY", "allProxy"),
+];
 
 /// What `config.json` says. Its `Debug` would be the secrets, so there is none.
 #[derive(Clone, Default)]
@@ -104,6 +114,19 @@ impl DockerConfig {
             }
         }
         Ok(None)
+    }
+
+    /// The proxies of builds on the engine at `engine`, as build arguments in capitals and in small letters.
+    pub(crate) fn proxies(&self, engine: &str) -> BTreeMap<String, String> {
+        let Some(all) = object(&self.0, "proxies") else { return BTreeMap::new() };
+        let Some(proxies) = all.get(engine).or_else(|| all.get("default")).and_then(Value::as_object) else {
+            return BTreeMap::new();
+        };
+        let known = PROXIES.into_iter().filter_map(|(name, field)| Some((name, text(proxies, field)?)));
+        let both = |(name, value): (&str, &str)| {
+            [name.to_owned(), name.to_lowercase()].map(|name| (name, value.to_owned()))
+        };
+        known.flat_map(both).collect()
     }
 }
 
@@ -243,5 +266,20 @@ mod tests {
         }
         assert!(auth(r#"{"AUTHS":{"r.example":{"auth":"dTpw"}}} trailing"#, "r.example").unwrap().is_some());
         assert!(DockerConfig::parse(b"{").is_err() && DockerConfig::parse(b"[]").is_err());
+    }
+
+    #[test]
+    fn proxies_are_those_of_the_engine_or_the_default_ones() {
+        let text = r#"{"proxies":{"default":{"httpProxy":"http://p:1","noProxy":"localhost","ftpProxy":""},
+            "tcp://b:1":{"allProxy":"socks5://s"}}}"#;
+        let config = DockerConfig::parse(text.as_bytes()).unwrap();
+        let told = |engine: &str| {
+            let proxies = config.proxies(engine);
+            proxies.into_iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(" ")
+        };
+        let default = "HTTP_PROXY=http://p:1 NO_PROXY=localhost http_proxy=http://p:1 no_proxy=localhost";
+        assert_eq!(told("unix:///var/run/docker.sock"), default);
+        assert_eq!(told("tcp://b:1"), "ALL_PROXY=socks5://s all_proxy=socks5://s");
+        assert!(DockerConfig::default().proxies("any").is_empty());
     }
 }

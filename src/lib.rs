@@ -21,7 +21,7 @@
 //! | [`registry`] | edge: digests, tags, artifacts, base images |
 //! | [`record`] | edge: what environments run, the lease, and the storages of both |
 //! | [`deploy`] | edge: the triggers that bring a release to its environment |
-//! | `http`, `credentials` | one HTTP client, and what `docker login` stored |
+//! | `http`, `credentials`, `docker_config` | one HTTP client; what `docker login` stored; docker's `config.json` |
 //! | [`process`] | what a process has: runtime, signals, child programs, timings |
 //! | [`events`] | what a run tells while it goes |
 //! | [`plan`] | core, pure: build, reuse or keep, and why |
@@ -42,6 +42,7 @@ pub mod commands;
 pub mod config;
 mod credentials;
 pub mod deploy;
+mod docker_config;
 pub mod dockerfile;
 mod doctor;
 pub mod engine;

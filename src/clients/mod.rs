@@ -27,7 +27,7 @@ pub use registry_storage::RegistryStorage;
 pub struct Options {
     /// Whether neither registries, engines nor git's remote are asked.
     pub offline: bool,
-    /// How long an engine may say nothing before it is given up; the engine's own limit where none is given.
+    /// How long an engine, or a registry, may say nothing before it is given up; their own limits where none is given.
     pub silence_limit: Option<Duration>,
     /// What ends a question that takes long.
     pub signals: Signals,
@@ -70,7 +70,8 @@ impl Clients {
         if let Some(registry) = self.registry.get() {
             return Ok(registry);
         }
-        let registry = Registry::new(Settings::from_env())?;
+        let silence_limit = self.options.silence_limit;
+        let registry = Registry::new(Settings { silence_limit, ..Settings::from_env() })?;
         Ok(self.registry.get_or_init(|| registry))
     }
 

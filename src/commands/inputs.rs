@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use super::options;
 use crate::cli::{Global, InputsArgs};
+use crate::clients::Clients;
+use crate::engine::proxies;
 use crate::error::Result;
 use crate::gather::{self, Part};
 use crate::ui;
@@ -24,7 +26,7 @@ pub(super) async fn inputs(global: &Global, args: &InputsArgs) -> Result<u8> {
         image: &args.image,
         files: inputs.files().to_string(),
         contexts: inputs.parts(&workspace)?.into_iter().map(context).collect(),
-        notes: inputs.notes(),
+        notes: inputs.notes().into_iter().chain(proxies::note(&Clients::engine_name())).collect(),
     };
     ui::print(&view, global.format())?;
     Ok(0)

@@ -159,7 +159,7 @@ async fn registries(clients: &Clients, config: &Config, findings: &mut Vec<Findi
 async fn login(host: &str) -> Finding {
     let source = credentials::docker_folder().and_then(|folder| credentials::source(&folder, host));
     let found = credentials::stored_login(host).await;
-    let found = found.map_err(|error| Error::new(Kind::Environment, error.to_string()));
+    let found = found.map_err(|error| Error::new(Kind::Environment, error.to_string()).hint(error.hint));
     match (found, source) {
         (Err(error), _) => failed("credentials", &error),
         (Ok(Some(_)), Some(source)) => Finding::good("credentials", format!("for {host}: from {source}")),

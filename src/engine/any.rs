@@ -4,6 +4,7 @@ use super::abilities::Abilities;
 use super::buildkitd::Buildkitd;
 use super::docker::{Docker, EngineInfo, Store};
 use super::endpoint::{Endpoint, Protocol};
+use super::proxies::{proxies, with_proxies};
 use super::{BuildRequest, Built, Engine, EngineError};
 use crate::config::ImageName;
 use crate::events::EventSink;
@@ -42,6 +43,13 @@ impl AnyEngine {
             Protocol::Docker => Self::Docker(Box::new(Docker::at(endpoint).await?)),
             Protocol::BuildKit => Self::Buildkitd(Buildkitd::connect(endpoint).await?),
         })
+    }
+
+    fn endpoint(&self) -> &Endpoint {
+        match self {
+            Self::Docker(docker) => docker.endpoint(),
+            Self::Buildkitd(buildkitd) => buildkitd.endpoint(),
+        }
     }
 
     /// What the engine is and can do.
@@ -84,7 +92,8 @@ macro_rules! each {
 
 impl Engine for AnyEngine {
     async fn build(&self, request: &BuildRequest, events: &EventSink) -> Result<Built, EngineError> {
-        each!(self, engine => engine.build(request, events).await)
+        let request = with_proxies(request, proxies(&self.endpoint().to_string()));
+        each!(self, engine => engine.build(&request, events).await)
     }
 
     async fn push(

@@ -36,6 +36,11 @@ impl Buildkitd {
         Ok(Self { buildkit: BuildKit::new(endpoint), version })
     }
 
+    /// Where it is.
+    pub(super) fn endpoint(&self) -> &Endpoint {
+        self.buildkit.endpoint()
+    }
+
     /// What it is, and what its workers build for.
     pub(super) async fn describe(&self) -> Result<Description, EngineError> {
         let lost = || EngineError::Lost("it does not speak BuildKit any more".to_owned());

@@ -28,6 +28,7 @@ pub mod endpoint;
 pub(crate) mod fake;
 mod lines;
 mod patience;
+pub(crate) mod proxies;
 mod refusal;
 mod telling;
 mod transient;

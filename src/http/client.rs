@@ -1,12 +1,16 @@
 //! The [`Client`]: requests sent, redirections followed, answers read within their bounds.
 
+use std::collections::HashMap;
 use std::mem;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use reqwest::header::{AUTHORIZATION, HeaderMap, LOCATION};
 use reqwest::{Method, Response, Url};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::error::innermost;
+use super::patience::{Patience, Silence, Wait};
 use super::{Answer, HttpError, PlainHosts, Problem, Request, SMALL_ANSWER, authority, retry, tls};
 use crate::loopback::is_loopback;
 
@@ -19,6 +23,16 @@ const REQUEST_LIMIT: Duration = Duration::from_secs(30);
 /// How many redirections are followed.
 const REDIRECTIONS: usize = 5;
 
+/// How many connections a server gets, whatever is asked of it.
+const CONNECTIONS: usize = 32;
+
+/// How many requests are under way to a server. Fewer: where an answer is read before its connection can be used again,
+/// the next request makes another one.
+const SEATS: usize = 28;
+
+/// How long a connection takes from the end of an answer until it can be used again.
+const RETURN: Duration = Duration::from_millis(2);
+
 /// The connections to all servers.
 #[derive(Debug)]
 pub(crate) struct Client {
@@ -27,7 +41,16 @@ pub(crate) struct Client {
     /// For this machine, which no proxy can reach.
     local: reqwest::Client,
     plain: PlainHosts,
+    patience: Patience,
+    seats: Seats,
 }
+
+/// The requests that may be under way, counted per server.
+#[derive(Debug, Default)]
+struct Seats(Mutex<HashMap<String, Arc<Semaphore>>>);
+
+/// A request's right to be under way, given back when its connection can be used again.
+struct Seat(Option<OwnedSemaphorePermit>);
 
 /// One request on its way: what a redirection changes of it.
 struct Hop<'a> {
@@ -38,20 +61,28 @@ struct Hop<'a> {
 }
 
 impl Client {
-    /// A client that speaks without TLS to `plain` alone; the reason where TLS cannot be set up on this machine.
-    pub(crate) fn new(plain: PlainHosts) -> Result<Self, String> {
+    /// A client that speaks without TLS to `plain` alone, and gives a server up that says nothing for `silence_limit`.
+    /// The reason where TLS cannot be set up on this machine.
+    pub(crate) fn new(plain: PlainHosts, silence_limit: Option<Duration>) -> Result<Self, String> {
         let tls = tls::config().map_err(|error| error.to_string())?;
         let build = |local: bool| {
             let builder = reqwest::Client::builder()
                 .user_agent(concat!("dtbuild/", env!("CARGO_PKG_VERSION")))
                 .connect_timeout(CONNECT_LIMIT)
                 .timeout(REQUEST_LIMIT)
+                .pool_max_idle_per_host(CONNECTIONS)
                 .tls_backend_preconfigured(tls.clone())
                 .redirect(reqwest::redirect::Policy::none());
             let builder = if local { builder.no_proxy() } else { builder };
             builder.build().map_err(|error| innermost(&error).0)
         };
-        Ok(Self { remote: build(false)?, local: build(true)?, plain })
+        Ok(Self {
+            remote: build(false)?,
+            local: build(true)?,
+            plain,
+            patience: Patience::new(silence_limit),
+            seats: Seats::default(),
+        })
     }
 
     /// The hosts that may be spoken to without TLS.
@@ -61,25 +92,30 @@ impl Client {
 
     /// Sends a request. It gets two more chances when the failure may pass and nothing can be done twice.
     pub(crate) async fn send(&self, request: &Request) -> Result<Answer, HttpError> {
+        let peer = authority(&request.url);
+        let _seat = Seat(self.seats.take(&peer).await);
+        let mut wait = self.patience.begin(&peer).map_err(|silence| silent(peer, false, silence))?;
         for usual in retry::PAUSES {
-            let result = self.attempt(request).await;
+            let result = self.attempt(request, &mut wait).await;
             match retry::pause(request, &result, usual) {
-                Some(pause) => tokio::time::sleep(pause).await,
+                Some(pause) => wait.pause(pause).await,
                 None => return result,
             }
         }
-        self.attempt(request).await
+        self.attempt(request, &mut wait).await
     }
 
     /// Sends a request once, to wherever it is sent on.
-    async fn attempt(&self, request: &Request) -> Result<Answer, HttpError> {
+    async fn attempt(&self, request: &Request, wait: &mut Wait<'_>) -> Result<Answer, HttpError> {
         let mut hop =
             Hop { request, url: request.url.clone(), headers: request.headers.clone(), redirected: false };
         for _ in 0..=REDIRECTIONS {
-            let response = self.exchange(&hop).await?;
+            let sent = wait.hear(&authority(&hop.url), self.exchange(&hop)).await;
+            let response = sent.map_err(|silence| hop.silent(silence))??;
+            wait.heard();
             match hop.next(&response, &self.plain)? {
                 Some(next) => hop = next,
-                None => return hop.read(response).await,
+                None => return hop.read(response, wait).await,
             }
         }
         Err(hop.failed(Problem::Redirected, "too many redirections"))
@@ -94,6 +130,30 @@ impl Client {
             None => request,
         };
         request.send().await.map_err(|error| hop.broken(error))
+    }
+}
+
+impl Seats {
+    /// Waits until one more request may be under way to `peer`.
+    async fn take(&self, peer: &str) -> Option<OwnedSemaphorePermit> {
+        let seats = {
+            let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(all.entry(peer.to_owned()).or_insert_with(|| Arc::new(Semaphore::new(SEATS))))
+        };
+        // It is never closed.
+        seats.acquire_owned().await.ok()
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        let seat = self.0.take();
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(async move {
+                tokio::time::sleep(RETURN).await;
+                drop(seat);
+            });
+        }
     }
 }
 
@@ -125,12 +185,15 @@ impl<'a> Hop<'a> {
     }
 
     /// Reads an answer to its bound.
-    async fn read(self, mut response: Response) -> Result<Answer, HttpError> {
+    async fn read(self, mut response: Response, wait: &mut Wait<'_>) -> Result<Answer, HttpError> {
         let status = response.status();
         let failed = status.as_u16() >= 400;
         let limit = if failed { SMALL_ANSWER } else { self.request.limit };
-        let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(|error| self.broken(error))? {
+        let (mut body, peer) = (Vec::new(), authority(&self.url));
+        loop {
+            let chunk = wait.hear(&peer, response.chunk()).await.map_err(|silence| self.silent(silence))?;
+            let Some(chunk) = chunk.map_err(|error| self.broken(error))? else { break };
+            wait.heard();
             if body.len() + chunk.len() > limit {
                 if failed {
                     break;
@@ -146,8 +209,17 @@ impl<'a> Hop<'a> {
         HttpError::from_transport(authority(&self.url), self.redirected, error)
     }
 
+    fn silent(&self, silence: Silence) -> HttpError {
+        silent(authority(&self.url), self.redirected, silence)
+    }
+
     fn failed(&self, problem: Problem, reason: &str) -> HttpError {
         let (peer, reason) = (authority(&self.url), reason.to_owned());
         HttpError { peer, redirected: self.redirected, problem, reason }
     }
+}
+
+fn silent(peer: String, redirected: bool, Silence(limit): Silence) -> HttpError {
+    let reason = format!("nothing was heard of it for {} seconds", limit.as_secs());
+    HttpError { peer, redirected, problem: Problem::Silent, reason }
 }

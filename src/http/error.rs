@@ -28,6 +28,8 @@ pub(crate) enum Problem {
     NotTls,
     /// The answer took too long.
     TimedOut,
+    /// The server said nothing for as long as `--silence-limit` says.
+    Silent,
     /// The answer is larger than was asked for.
     TooLarge,
     /// The answer leads elsewhere, too often or to where nobody should go.

@@ -11,6 +11,7 @@ use reqwest::{Method, StatusCode, Url};
 mod address;
 mod client;
 mod error;
+mod patience;
 mod retry;
 mod tls;
 

@@ -2,18 +2,35 @@
 //!
 //! By the OCI's guidance for artifacts
 //! (<https://github.com/opencontainers/image-spec/blob/main/manifest.md#guidelines-for-artifact-usage>):
-//! a manifest with an `artifactType`, the empty config and one layer. A registry from before that guidance
-//! that refuses such a manifest gets the older form, in which the config's media type says what it is.
+//! a manifest with an `artifactType`, the empty config and one layer. A registry that takes only the media types that it
+//! knows (GitLab's, and those from before that guidance) gets an image with one layer, whose type an annotation says.
+//! Artifacts that say their type by the config's media type, which dtbuild wrote once, are read.
+
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 use super::manifest::{Manifest, OCI_MANIFEST};
+use super::quirks::Quirk;
+use super::transport::Hidden;
 use super::{Digest, Kind, Reference, Registry, RegistryError, digest_of};
 use crate::http::legible;
 
 /// The config of an artifact that needs none, and its only content.
 const EMPTY_TYPE: &str = "application/vnd.oci.empty.v1+json";
 const EMPTY: &[u8] = b"{}";
+
+/// The config of an artifact that looks like an image, in the media types that every registry takes.
+const IMAGE_TYPE: &str = "application/vnd.oci.image.config.v1+json";
+const IMAGE: &[u8] =
+    br#"{"architecture":"unknown","os":"unknown","config":{},"rootfs":{"type":"layers","diff_ids":[]}}"#;
+const LAYER_TYPE: &str = "application/vnd.oci.image.layer.v1.tar";
+
+/// The annotation that says the type of such an artifact.
+const ANNOTATION: &str = "org.dtbuild.artifact-type";
+
+/// The statuses of a registry that does not take a manifest for what is in it.
+const REFUSALS: [u16; 4] = [400, 406, 415, 422];
 
 /// A document that a registry keeps under a tag.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +50,17 @@ struct ArtifactManifest {
     artifact_type: Option<String>,
     config: Descriptor,
     layers: Vec<Descriptor>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    annotations: BTreeMap<String, String>,
+}
+
+/// How an artifact says what it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    /// By the manifest's `artifactType`.
+    Artifact,
+    /// By an annotation of what is an image otherwise.
+    Image,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -54,17 +82,20 @@ impl Registry {
         let pushed = async {
             let repository = reference.repository();
             let host = self.host(repository)?;
-            self.push_blob(&host, repository, EMPTY).await?;
             self.push_blob(&host, repository, content).await?;
-            let manifest = manifest_of(artifact_type, content, true)?;
-            match self.put_manifest(&host, reference, &manifest).await {
-                Err(Kind::Rejected { status: 400 | 415, .. }) => {
-                    let older = manifest_of(artifact_type, content, false)?;
-                    self.put_manifest(&host, reference, &older).await?;
-                    Ok(older.digest)
+            if !self.0.quirks.has(&host, Quirk::NoArtifacts) {
+                self.push_blob(&host, repository, EMPTY).await?;
+                let manifest = manifest_of(artifact_type, content, Form::Artifact)?;
+                match self.put_manifest(&host, reference, &manifest).await {
+                    Err(Kind::Rejected { status, .. }) if REFUSALS.contains(&status) => {}
+                    done => return done.map(|()| manifest.digest),
                 }
-                done => done.map(|()| manifest.digest),
             }
+            self.push_blob(&host, repository, IMAGE).await?;
+            let manifest = manifest_of(artifact_type, content, Form::Image)?;
+            self.put_manifest(&host, reference, &manifest).await?;
+            self.0.quirks.note(&host, Quirk::NoArtifacts);
+            Ok(manifest.digest)
         };
         pushed.await.map_err(|kind: Kind| kind.during(format!("write `{reference}`")))
     }
@@ -78,7 +109,9 @@ impl Registry {
     ) -> Result<Option<Artifact>, RegistryError> {
         let found = async {
             let host = self.host(reference.repository())?;
-            let Some(manifest) = self.manifest(&host, reference).await? else { return Ok(None) };
+            let Some(manifest) = self.manifest(&host, reference, Hidden::IsMissing).await? else {
+                return Ok(None);
+            };
             let invalid = |reason: String| Kind::invalid(&host.name, reason);
             let layer = only_layer(&manifest.bytes, artifact_type).map_err(invalid)?;
             if layer.size > limit as u64 {
@@ -96,17 +129,23 @@ impl Registry {
     }
 }
 
-fn manifest_of(artifact_type: &str, content: &[u8], typed: bool) -> Result<Manifest, Kind> {
+fn manifest_of(artifact_type: &str, content: &[u8], form: Form) -> Result<Manifest, Kind> {
     let describe = |media_type: &str, bytes: &[u8]| -> Result<Descriptor, Kind> {
         let (digest, size) = (digest_of(bytes), bytes.len() as u64);
         Ok(Descriptor { media_type: media_type.to_owned(), digest, size })
     };
+    let (config, layer) = match form {
+        Form::Artifact => (describe(EMPTY_TYPE, EMPTY)?, artifact_type),
+        Form::Image => (describe(IMAGE_TYPE, IMAGE)?, LAYER_TYPE),
+    };
+    let annotation = (form == Form::Image).then(|| (ANNOTATION.to_owned(), artifact_type.to_owned()));
     let manifest = ArtifactManifest {
         schema_version: 2,
         media_type: Some(OCI_MANIFEST.to_owned()),
-        artifact_type: typed.then(|| artifact_type.to_owned()),
-        config: describe(if typed { EMPTY_TYPE } else { artifact_type }, EMPTY)?,
-        layers: vec![describe(artifact_type, content)?],
+        artifact_type: (form == Form::Artifact).then(|| artifact_type.to_owned()),
+        config,
+        layers: vec![describe(layer, content)?],
+        annotations: annotation.into_iter().collect(),
     };
     let bytes = serde_json::to_vec(&manifest).map_err(|error| Kind::Name(error.to_string()))?;
     Ok(Manifest { digest: digest_of(&bytes), media_type: OCI_MANIFEST.to_owned(), bytes })
@@ -116,7 +155,8 @@ fn manifest_of(artifact_type: &str, content: &[u8], typed: bool) -> Result<Manif
 fn only_layer(manifest: &[u8], artifact_type: &str) -> Result<Descriptor, String> {
     let manifest: ArtifactManifest = serde_json::from_slice(manifest)
         .map_err(|_| "what the tag names is no artifact, but perhaps an image".to_owned())?;
-    let stated = manifest.artifact_type.as_deref().unwrap_or(&manifest.config.media_type);
+    let annotated = manifest.annotations.get(ANNOTATION);
+    let stated = manifest.artifact_type.as_ref().or(annotated).unwrap_or(&manifest.config.media_type);
     if stated != artifact_type {
         let stated = legible(stated, 100);
         return Err(format!("what the tag names is of type `{stated}`, not `{artifact_type}`"));
@@ -135,17 +175,23 @@ mod tests {
     const TYPE: &str = "application/vnd.example.v1+json";
 
     #[test]
-    fn both_forms_are_read() {
-        for typed in [true, false] {
-            let manifest = manifest_of(TYPE, b"[]", typed).unwrap();
-            let layer = only_layer(&manifest.bytes, TYPE).unwrap();
+    fn every_form_is_read() {
+        let older = format!(
+            r#"{{"schemaVersion":2,"config":{{"mediaType":"{TYPE}","digest":"{0}","size":2}},
+                "layers":[{{"mediaType":"{TYPE}","digest":"{1}","size":2}}]}}"#,
+            digest_of(EMPTY),
+            digest_of(b"[]"),
+        );
+        let forms = [Form::Artifact, Form::Image].map(|form| manifest_of(TYPE, b"[]", form).unwrap().bytes);
+        for manifest in forms.into_iter().chain([older.into_bytes()]) {
+            let layer = only_layer(&manifest, TYPE).unwrap();
             assert_eq!((layer.digest, layer.size), (digest_of(b"[]"), 2));
         }
     }
 
     #[test]
     fn an_artifact_of_another_type_is_refused() {
-        let manifest = manifest_of("application/vnd.other", b"[]", true).unwrap();
+        let manifest = manifest_of("application/vnd.other", b"[]", Form::Artifact).unwrap();
         let error = only_layer(&manifest.bytes, TYPE).unwrap_err();
         assert!(error.contains("`application/vnd.other`"), "{error}");
     }

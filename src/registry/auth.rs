@@ -12,6 +12,7 @@ use std::time::Instant;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use http_auth::parser::ChallengeParser;
 use reqwest::Url;
 use reqwest::header::{AUTHORIZATION, HeaderValue};
 
@@ -46,7 +47,7 @@ pub(super) enum Challenge {
 /// The logins of docker's configuration, read once per registry.
 pub(super) struct Logins {
     folder: Option<PathBuf>,
-    known: PerKey<String, Option<Login>>,
+    known: PerKey<String, Result<Option<Login>, LoginError>>,
 }
 
 /// The grants and challenges that registries have given in this run.
@@ -74,9 +75,13 @@ impl Logins {
             let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
             known.entry(host.name.clone()).or_default().clone()
         };
-        let found = cell.get_or_try_init(|| credentials::login(folder, &host.name)).await;
-        let failed = |error: LoginError| Kind::Credentials { host: error.host, reason: error.reason };
-        Ok(found.map_err(failed)?.clone())
+        // A helper that failed is not run again for every request.
+        let found = cell.get_or_init(|| credentials::login(folder, &host.name)).await;
+        found.clone().map_err(|error| Kind::Credentials {
+            host: error.host,
+            reason: error.reason,
+            hint: error.hint,
+        })
     }
 }
 
@@ -129,7 +134,8 @@ impl Challenge {
     pub(super) fn parse<'a>(headers: impl Iterator<Item = &'a str>) -> Option<Self> {
         let mut basic = None;
         for header in headers {
-            for challenge in http_auth::parse_challenges(header).unwrap_or_default() {
+            // What comes after a challenge that nobody can read is left out.
+            for challenge in ChallengeParser::new(header).map_while(Result::ok) {
                 let parameter = |name: &str| {
                     let found = challenge.params.iter().find(|(key, _)| key.eq_ignore_ascii_case(name));
                     found.map(|(_, value)| value.to_unescaped())

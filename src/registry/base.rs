@@ -12,8 +12,11 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
-use super::host::{Host, is_docker_hub};
-use super::{Digest, Kind, PARALLEL, Registry, RegistryError, manifest};
+use super::host::Host;
+use super::manifest;
+use super::transport::Hidden;
+use super::{Digest, Kind, PARALLEL, Registry, RegistryError};
+use crate::docker_config::is_docker_hub;
 use crate::reference::{Reference, Repository};
 
 /// How long an answer counts.
@@ -64,13 +67,15 @@ impl Registry {
             for mirror in mirrors {
                 let host = Host::mirror(mirror, self.0.client.plain())?;
                 // A mirror that fails is passed over: the registry itself has the last word.
-                if let Ok(Some(digest)) = self.manifest_digest(&host, repository.path(), &version).await {
+                if let Ok(Some(digest)) =
+                    self.manifest_digest(&host, repository.path(), &version, Hidden::IsRefused).await
+                {
                     return Ok(digest);
                 }
             }
         }
         let host = self.host(repository)?;
-        let found = self.manifest_digest(&host, repository.path(), &version).await?;
+        let found = self.manifest_digest(&host, repository.path(), &version, Hidden::IsRefused).await?;
         found.ok_or_else(|| Kind::NotFound { name: reference.to_string() })
     }
 }

@@ -3,6 +3,7 @@
 use reqwest::Url;
 use reqwest::header::LOCATION;
 
+use super::transport::Reply;
 use super::{
     Call, Digest, Host, Kind, Method, Registry, RegistryError, Repository, Scope, StatusCode, digest_of,
 };
@@ -32,10 +33,7 @@ impl Registry {
     ) -> Result<Option<Vec<u8>>, Kind> {
         let mut get = call(host, repository, digest.as_str(), Method::GET);
         get.limit = limit;
-        let answer = self.0.send(&get).await?;
-        if answer.status == StatusCode::NOT_FOUND {
-            return Ok(None);
-        }
+        let Some(answer) = self.0.send(&get).await? else { return Ok(None) };
         if digest_of(&answer.body) != *digest {
             let reason = format!("the blob `{digest}` has another content");
             return Err(Kind::invalid(&host.name, reason));
@@ -65,7 +63,8 @@ impl Registry {
     ) -> Result<Digest, Kind> {
         let digest = digest_of(bytes);
         let head = call(host, repository, digest.as_str(), Method::HEAD);
-        if self.0.send(&head).await?.status != StatusCode::NOT_FOUND {
+        // Who is refused to look may be let in to push: the upload tells.
+        if let Reply::Answer(_) = self.0.ask(&head).await? {
             return Ok(digest);
         }
         let start = upload(host, repository);
@@ -73,8 +72,9 @@ impl Registry {
         url.query_pairs_mut().append_pair("digest", digest.as_str());
         let body = Some(("application/octet-stream", bytes.to_owned()));
         let put = Call { url, body, method: Method::PUT, ..start };
-        if self.0.send(&put).await?.status != StatusCode::CREATED {
-            let reason = "an upload that it did not finish".to_owned();
+        let done = self.0.send(&put).await?.map(|answer| answer.status);
+        if done != Some(StatusCode::CREATED) {
+            let reason = "an upload that it did not finish";
             return Err(Kind::invalid(&host.name, reason));
         }
         Ok(digest)
@@ -82,10 +82,8 @@ impl Registry {
 
     /// Begins an upload; the address to send the bytes to.
     async fn start_upload(&self, start: &Call<'_>, repository: &Repository) -> Result<Url, Kind> {
-        let started = self.0.send(start).await?;
-        if started.status == StatusCode::NOT_FOUND {
-            return Err(Kind::NotFound { name: repository.to_string() });
-        }
+        let missing = || Kind::NotFound { name: repository.to_string() };
+        let started = self.0.send(start).await?.ok_or_else(missing)?;
         let invalid = |reason: &str| Kind::invalid(&start.host.name, reason);
         let location = started.headers.get(LOCATION).and_then(|value| value.to_str().ok());
         let url = location.and_then(|location| started.url.join(location).ok());

@@ -13,8 +13,10 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use serde::{Deserialize, Serialize};
 
 use super::base::normalize;
-use super::host::{Host, is_docker_hub};
+use super::host::Host;
+use super::transport::Hidden;
 use super::{Digest, Kind, PARALLEL, Registry, RegistryError};
+use crate::docker_config::is_docker_hub;
 use crate::platform;
 use crate::reference::Repository;
 
@@ -144,7 +146,7 @@ impl Registry {
         let invalid = |what: &str| Kind::invalid(&host.name, what);
         let missing = |digest: &Digest| Kind::NotFound { name: repository.pinned(digest).to_string() };
         let fetch = async |digest: &Digest| {
-            let manifest = self.manifest(host, &repository.pinned(digest)).await?;
+            let manifest = self.manifest(host, &repository.pinned(digest), Hidden::IsRefused).await?;
             manifest.ok_or_else(|| missing(digest))
         };
         let mut manifest = fetch(&image.digest).await?;

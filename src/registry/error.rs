@@ -79,6 +79,16 @@ pub enum Kind {
         /// What it said.
         reason: String,
     },
+    /// The registry does not let a tag be moved.
+    #[error("`{host}` does not let the tag `{tag}` be moved: {reason}")]
+    Immutable {
+        /// The registry.
+        host: String,
+        /// The tag.
+        tag: String,
+        /// What it said.
+        reason: String,
+    },
     /// The answer breaks the protocol, is too large, or is not what its digest says.
     #[error("{peer} gave an invalid answer: {reason}")]
     Invalid {
@@ -92,8 +102,10 @@ pub enum Kind {
     Credentials {
         /// The registry.
         host: String,
-        /// What went wrong, and what to do.
+        /// What went wrong.
         reason: String,
+        /// What to do.
+        hint: String,
     },
     /// The name or address cannot be asked for at all.
     #[error("{0}")]
@@ -156,6 +168,7 @@ impl Failure for RegistryError {
             Kind::RateLimited { .. } => Code::RegistryRateLimited,
             Kind::Server { .. }
             | Kind::Rejected { .. }
+            | Kind::Immutable { .. }
             | Kind::Invalid { .. }
             | Kind::Name(_)
             | Kind::Setup(_) => Code::RegistryFailed,
@@ -193,15 +206,36 @@ impl Kind {
                 Role::Registry => "see the registry's own log".to_owned(),
                 _ => "see that server's own log".to_owned(),
             },
+            Self::Immutable { tag, .. } => format!(
+                "an environment's tag moves at every deployment: except `{tag}` from the registry's rule for \
+                 immutable tags, and leave those that begin with `key-` under it (docs/compatibility.md says how)"
+            ),
             Self::Invalid { .. } => "is it an image registry?".to_owned(),
             Self::Setup(_) => "are the system's certificates installed (`ca-certificates`)?".to_owned(),
-            Self::Rejected { .. } | Self::Credentials { .. } | Self::Name(_) => return None,
+            Self::Credentials { hint, .. } => hint.clone(),
+            Self::Rejected { .. } | Self::Name(_) => return None,
         })
     }
 
     /// The error of an action, given as it follows "failed to".
     pub(super) fn during(self, action: impl Into<String>) -> RegistryError {
         RegistryError::new(action.into(), self)
+    }
+
+    /// The failure to put a manifest under a tag, where the words of the registry mean that the tag cannot be moved.
+    /// There is no code for it: Amazon ECR, Harbor, Quay, Google's and Nexus have words of their own.
+    pub(super) fn of_tag(self, tag: &str) -> Self {
+        let (host, reason) = match self {
+            Self::Rejected { ref peer, ref reason, .. } => (peer.registry.to_string(), reason),
+            Self::Denied { ref host, ref reason } => (host.clone(), reason),
+            other => return other,
+        };
+        let words = reason.to_lowercase();
+        let immutable = ["immutab", "cannot be overwritten", "not allow updating"];
+        if immutable.iter().any(|said| words.contains(said)) {
+            return Self::Immutable { host, tag: tag.to_owned(), reason: reason.clone() };
+        }
+        self
     }
 
     /// An answer of the registry itself that breaks the protocol.
@@ -211,10 +245,10 @@ impl Kind {
 
     /// A request to `asked`, a part of the answer of a registry, that got no answer.
     pub(super) fn from_http(asked: Peer, error: HttpError) -> Self {
+        let transient = error.is_transient();
         let redirected = error.redirected && *error.peer != *asked.registry;
         let peer =
             if redirected { Peer { role: Role::RedirectTarget(error.peer.into()), ..asked } } else { asked };
-        let transient = matches!(error.problem, Problem::Refused | Problem::TimedOut | Problem::Broken);
         let reason = error.reason;
         let hint = match (error.problem, &peer.role) {
             (Problem::TooLarge | Problem::Redirected, _) => return Self::Invalid { peer, reason },
@@ -223,6 +257,7 @@ impl Kind {
             (Problem::Certificate, _) => "add the authority of its certificate to the system's",
             (Problem::NotTls, _) => "does it speak plain HTTP? then name it as an insecure registry",
             (Problem::TimedOut, _) => "is the network up, and is there a proxy to go through?",
+            (Problem::Silent, _) => "is the network up? `--silence-limit` sets how long is waited",
             (Problem::Broken, Role::Registry) => "is its name right, and is the registry running?",
             (Problem::Broken, _) => "is its name right, and is it running?",
         };
@@ -259,8 +294,8 @@ impl fmt::Display for Peer {
         let registry = &self.registry;
         match &self.role {
             Role::Registry => write!(formatter, "`{registry}`"),
-            Role::TokenServer(host) => write!(formatter, "`{host}`, the token server of `{registry}`"),
-            Role::RedirectTarget(host) => write!(formatter, "`{host}`, to which `{registry}` redirects"),
+            Role::TokenServer(host) => write!(formatter, "the token server `{host}` of `{registry}`"),
+            Role::RedirectTarget(host) => write!(formatter, "the redirect target `{host}` of `{registry}`"),
         }
     }
 }
@@ -290,14 +325,14 @@ mod tests {
         let kind = Kind::from_http(Peer::registry("r.example"), failure("s3.example"));
         assert_eq!(
             kind.to_string(),
-            "cannot reach `s3.example`, to which `r.example` redirects: Connection refused"
+            "cannot reach the redirect target `s3.example` of `r.example`: Connection refused"
         );
         assert_eq!(kind.hint().unwrap(), "is that server running?");
         let tokens = Peer { role: Role::TokenServer("auth.example".into()), ..Peer::registry("r.example") };
         let kind = Kind::from_status(tokens, StatusCode::BAD_GATEWAY, None, None);
         assert_eq!(
             kind.to_string(),
-            "`auth.example`, the token server of `r.example` failed with status 502: Bad Gateway"
+            "the token server `auth.example` of `r.example` failed with status 502: Bad Gateway"
         );
     }
 

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use reqwest::Url;
 
 use super::error::Kind;
+use crate::docker_config::is_docker_hub;
 use crate::http::{PlainHosts, authority};
 
 /// A registry, or a mirror of one.
@@ -71,11 +72,6 @@ impl Host {
         address.set_path(&format!("/v2/{tail}"));
         address
     }
-}
-
-/// Whether a registry's name means Docker Hub.
-pub(super) fn is_docker_hub(name: &str) -> bool {
-    matches!(name, "docker.io" | "index.docker.io" | "registry-1.docker.io")
 }
 
 #[cfg(test)]

@@ -1,5 +1,9 @@
 //! Manifests and tags: read, written and named again byte for byte, so that a digest stays what it is.
 
+use serde::Deserialize;
+
+use super::quirks::Quirk;
+use super::transport::{Hidden, Refusal, Reply};
 use super::{
     Answer, Call, Digest, Host, Kind, Method, Reference, Registry, RegistryError, Scope, StatusCode,
     digest_of,
@@ -11,6 +15,9 @@ const MANIFEST_LIMIT: usize = 4 * 1024 * 1024;
 
 /// The media type of an image's manifest by the OCI.
 pub(super) const OCI_MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
+
+/// The media type of an image's index by the OCI.
+const OCI_INDEX: &str = "application/vnd.oci.image.index.v1+json";
 
 /// The manifests that dtbuild understands. All in one header: some registries read only the first.
 const ACCEPT: &str = "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, \
@@ -34,17 +41,20 @@ impl Registry {
             let target = repository.tagged(tag).map_err(|error| Kind::Name(error.to_string()))?;
             let host = self.host(repository)?;
             let missing = || Kind::NotFound { name: source.to_string() };
-            if let Some(there) = self.manifest_digest(&host, repository.path(), tag).await? {
+            let digest = async |version: &str| {
+                self.manifest_digest(&host, repository.path(), version, Hidden::IsRefused).await
+            };
+            if let Some(there) = digest(tag).await? {
                 let wanted = match source.digest() {
                     Some(digest) => Some(digest.clone()),
-                    None => self.manifest_digest(&host, repository.path(), &version(source)).await?,
+                    None => digest(&version(source)).await?,
                 };
                 // A tag of the wanted digest proves that the manifest is there, too.
                 if wanted.ok_or_else(missing)? == there {
                     return Ok(there);
                 }
             }
-            let manifest = self.manifest(&host, source).await?.ok_or_else(missing)?;
+            let manifest = self.manifest(&host, source, Hidden::IsRefused).await?.ok_or_else(missing)?;
             self.put_manifest(&host, &target, &manifest).await?;
             Ok(manifest.digest)
         };
@@ -57,19 +67,28 @@ impl Registry {
         host: &Host,
         path: &str,
         version: &str,
+        hidden: Hidden,
     ) -> Result<Option<Digest>, Kind> {
-        let answer = self.0.send(&call(host, path, version, Method::HEAD)).await?;
-        if answer.status == StatusCode::NOT_FOUND {
-            return Ok(None);
+        let got = async || Ok(self.get(host, path, version, hidden).await?.map(|manifest| manifest.digest));
+        if self.0.quirks.has(host, Quirk::NoHead) {
+            return got().await;
         }
-        let pinned: Option<Digest> = version.parse().ok();
-        let digest = match stated_digest(&answer) {
-            Some(digest) => digest,
-            None => match self.get(host, path, version).await? {
-                Some(manifest) => manifest.digest,
-                None => return Ok(None),
-            },
+        let answer = match self.0.ask(&call(host, path, version, Method::HEAD)).await? {
+            Reply::Answer(answer) => answer,
+            Reply::Missing => return Ok(None),
+            Reply::Refused(Refusal { kind, may_hide: false }) => return Err(kind),
+            // HEAD alone may be refused, which GET tells; and of HEAD, nobody says why.
+            Reply::Refused(_) | Reply::Failed(Kind::Rejected { .. }) => {
+                let found = got().await?;
+                if found.is_some() {
+                    self.0.quirks.note(host, Quirk::NoHead);
+                }
+                return Ok(found);
+            }
+            Reply::Failed(kind) => return Err(kind),
         };
+        let Some(digest) = stated_digest(&answer) else { return got().await };
+        let pinned: Option<Digest> = version.parse().ok();
         if pinned.is_some_and(|pinned| pinned != digest) {
             return Err(mismatch(host, &digest));
         }
@@ -81,15 +100,20 @@ impl Registry {
         &self,
         host: &Host,
         reference: &Reference,
+        hidden: Hidden,
     ) -> Result<Option<Manifest>, Kind> {
-        self.get(host, reference.repository().path(), &version(reference)).await
+        self.get(host, reference.repository().path(), &version(reference), hidden).await
     }
 
-    async fn get(&self, host: &Host, path: &str, version: &str) -> Result<Option<Manifest>, Kind> {
-        let answer = self.0.send(&call(host, path, version, Method::GET)).await?;
-        if answer.status == StatusCode::NOT_FOUND {
-            return Ok(None);
-        }
+    async fn get(
+        &self,
+        host: &Host,
+        path: &str,
+        version: &str,
+        hidden: Hidden,
+    ) -> Result<Option<Manifest>, Kind> {
+        let get = call(host, path, version, Method::GET);
+        let Some(answer) = self.0.look(&get, hidden).await? else { return Ok(None) };
         let digest = digest_of(&answer.body);
         let asked: Option<Digest> = version.parse().ok();
         if let Some(expected) = asked.or_else(|| stated_digest(&answer))
@@ -97,13 +121,8 @@ impl Registry {
         {
             return Err(mismatch(host, &digest));
         }
-        let media_type = answer.headers.get("content-type").and_then(|value| value.to_str().ok());
-        let media_type = media_type.and_then(|text| text.split(';').next()).unwrap_or_default().trim();
-        if !ACCEPT.split(", ").any(|known| known == media_type) {
-            let reason = format!("a manifest of type `{}`", legible(media_type, 100));
-            return Err(Kind::invalid(&host.name, reason));
-        }
-        Ok(Some(Manifest { digest, media_type: media_type.to_owned(), bytes: answer.body }))
+        let media_type = media_type(&answer).map_err(|reason| Kind::invalid(&host.name, reason))?;
+        Ok(Some(Manifest { digest, media_type, bytes: answer.body }))
     }
 
     /// Puts a manifest under a tag, and checks that the registry has it under the digest that it must have.
@@ -113,16 +132,28 @@ impl Registry {
         target: &Reference,
         manifest: &Manifest,
     ) -> Result<(), Kind> {
-        let mut put = call(host, target.repository().path(), &version(target), Method::PUT);
+        let (path, version) = (target.repository().path(), version(target));
+        let mut put = call(host, path, &version, Method::PUT);
         put.scope.push = true;
         put.body = Some((&manifest.media_type, manifest.bytes.clone()));
-        let answer = self.0.send(&put).await?;
-        if answer.status == StatusCode::NOT_FOUND {
-            return Err(Kind::NotFound { name: target.repository().to_string() });
-        }
-        match stated_digest(&answer) {
-            Some(digest) if digest != manifest.digest => Err(mismatch(host, &digest)),
-            _ => Ok(()),
+        let answer = match self.0.send(&put).await {
+            Ok(answer) => answer.ok_or_else(|| Kind::NotFound { name: target.repository().to_string() })?,
+            Err(kind) => return Err(kind.of_tag(&version)),
+        };
+        let digest = match stated_digest(&answer) {
+            None if answer.status == StatusCode::NO_CONTENT => return Ok(()),
+            // Whoever answers so may be a proxy's page in front of the registry: only what can be read was written.
+            None => self.manifest_digest(host, path, &version, Hidden::IsRefused).await?,
+            digest => digest,
+        };
+        match digest {
+            Some(digest) if digest == manifest.digest => Ok(()),
+            Some(digest) => Err(mismatch(host, &digest)),
+            None => {
+                let status = answer.status.as_u16();
+                let reason = format!("it took a manifest with status {status} and does not have it");
+                Err(Kind::invalid(&host.name, reason))
+            }
         }
     }
 }
@@ -148,6 +179,30 @@ fn call<'a>(host: &'a Host, path: &str, version: &str, method: Method) -> Call<'
 /// The digest that the answer's header states, if it states a valid one.
 fn stated_digest(answer: &Answer) -> Option<Digest> {
     answer.headers.get("docker-content-digest")?.to_str().ok()?.parse().ok()
+}
+
+/// The media type of a manifest: what the answer's header says, else what the manifest says of itself or looks like.
+fn media_type(answer: &Answer) -> Result<String, String> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Own {
+        media_type: Option<String>,
+        manifests: Option<serde::de::IgnoredAny>,
+        config: Option<serde::de::IgnoredAny>,
+    }
+    let is_known = |media_type: &str| ACCEPT.split(", ").any(|known| known == media_type);
+    let stated = answer.headers.get("content-type").and_then(|value| value.to_str().ok());
+    let stated = stated.and_then(|text| text.split(';').next()).unwrap_or_default().trim();
+    if is_known(stated) {
+        return Ok(stated.to_owned());
+    }
+    let own = match serde_json::from_slice(&answer.body) {
+        Ok(Own { media_type: Some(own), .. }) => own,
+        Ok(Own { manifests: Some(_), .. }) => OCI_INDEX.to_owned(),
+        Ok(Own { config: Some(_), .. }) => OCI_MANIFEST.to_owned(),
+        _ => stated.to_owned(),
+    };
+    if is_known(&own) { Ok(own) } else { Err(format!("a manifest of type `{}`", legible(&own, 100))) }
 }
 
 fn mismatch(host: &Host, digest: &Digest) -> Kind {

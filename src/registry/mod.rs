@@ -6,12 +6,13 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 use reqwest::{Method, StatusCode};
 use sha2::{Digest as _, Sha256};
 
-use crate::credentials;
+use crate::docker_config;
 use crate::http::Answer;
 use crate::loopback::is_loopback;
 use crate::reference::{Digest, Reference, Repository};
@@ -24,6 +25,7 @@ pub mod configuration;
 pub mod error;
 mod host;
 mod manifest;
+mod quirks;
 mod tags;
 mod token;
 mod transport;
@@ -32,7 +34,7 @@ pub use error::{Kind, Peer, RegistryError, Role};
 
 use auth::Scope;
 use host::Host;
-use transport::{Call, Transport};
+use transport::{Call, Hidden, Transport};
 
 /// How many requests are under way at a time: most of the time they are on the way.
 const PARALLEL: usize = 32;
@@ -52,28 +54,32 @@ pub struct Settings {
     pub insecure: Vec<String>,
     /// The folder of docker's `config.json`, for credentials; none to stay anonymous.
     pub docker_config: Option<PathBuf>,
+    /// How long a registry may say nothing, all attempts included; none for the limits of single requests alone.
+    pub silence_limit: Option<Duration>,
 }
 
 impl Settings {
     /// What the environment says: `DOCKER_CONFIG`, else `.docker` in the home folder.
     #[must_use]
     pub fn from_env() -> Self {
-        Self { insecure: Vec::new(), docker_config: credentials::docker_folder() }
+        Self { docker_config: docker_config::docker_folder(), ..Self::default() }
     }
 }
 
 impl Registry {
     /// A client. Nothing is asked of any registry yet.
     pub fn new(settings: Settings) -> Result<Self, RegistryError> {
-        let transport = Transport::new(settings.insecure, settings.docker_config);
+        let transport = Transport::new(settings);
         Ok(Self(Arc::new(transport.map_err(|kind| kind.during("set up the registry client"))?)))
     }
 
-    /// The digest of the manifest that a reference names; none when the tag or the repository is not there.
+    /// The digest of the manifest that a reference names; none when the tag or the repository is not there, or the
+    /// registry answers as it does for repositories that a push makes.
     pub async fn digest(&self, reference: &Reference) -> Result<Option<Digest>, RegistryError> {
         let look_up = async {
             let host = self.host(reference.repository())?;
-            self.manifest_digest(&host, reference.repository().path(), &manifest::version(reference)).await
+            let (path, version) = (reference.repository().path(), manifest::version(reference));
+            self.manifest_digest(&host, path, &version, Hidden::IsMissing).await
         };
         look_up.await.map_err(|kind: Kind| kind.during(format!("look up `{reference}`")))
     }

@@ -3,7 +3,8 @@
 use reqwest::header::LINK;
 use serde::Deserialize;
 
-use super::{Call, Kind, Method, Registry, RegistryError, Repository, Scope, StatusCode};
+use super::transport::Hidden;
+use super::{Call, Kind, Method, Registry, RegistryError, Repository, Scope};
 
 /// How many tags are asked for at a time.
 const PAGE: &str = "1000";
@@ -37,10 +38,7 @@ impl Registry {
                 let method = Method::GET;
                 let call =
                     Call { host: &host, scope, method, url, accept: None, body: None, limit: PAGE_LIMIT };
-                let answer = self.0.send(&call).await?;
-                if answer.status == StatusCode::NOT_FOUND {
-                    return Ok(tags);
-                }
+                let Some(answer) = self.0.look(&call, Hidden::IsMissing).await? else { return Ok(tags) };
                 let page: Page =
                     serde_json::from_slice(&answer.body).map_err(|_| invalid("no list of tags"))?;
                 tags.extend(page.tags.unwrap_or_default());

@@ -3,27 +3,21 @@
 //! The protocol is <https://distribution.github.io/distribution/spec/auth/token/>, with the OAuth 2 flavour of
 //! <https://distribution.github.io/distribution/spec/auth/oauth/> for identity tokens.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use reqwest::{Method, Url};
-use serde::Deserialize;
+use serde_json::Value;
 
 use super::auth::{Scope, basic};
 use crate::credentials::Login;
 use crate::http::Request;
 
-/// How long a token counts that does not say so, by the token protocol.
-const LIFE: u64 = 60;
+/// How long a token counts at least, in seconds, by the token protocol; and where it does not say so.
+const SHORTEST: f64 = 60.0;
 
-/// A token server's answer; of the two names, the older comes first.
-#[derive(Deserialize)]
-struct Token {
-    #[serde(rename = "token")]
-    docker: Option<String>,
-    #[serde(rename = "access_token")]
-    oauth: Option<String>,
-    expires_in: Option<u64>,
-}
+/// How long a token is used at most, in seconds.
+const LONGEST: f64 = 3600.0;
 
 /// The request for a token that counts for a scope.
 pub(super) fn request(realm: &Url, service: Option<&str>, scope: &Scope, login: Option<&Login>) -> Request {
@@ -49,9 +43,49 @@ pub(super) fn request(realm: &Url, service: Option<&str>, scope: &Scope, login: 
 }
 
 /// The token of an answer and how long it counts; none where there is no token in it.
+///
+/// Of the two names of a token, the older comes first. Servers leave out the rest, or write it in their own ways: only
+/// the token itself is insisted on.
 pub(super) fn read(body: &[u8]) -> Option<(String, Duration)> {
-    let token: Token = serde_json::from_slice(body).ok()?;
+    let body = body.strip_prefix("\u{feff}".as_bytes()).unwrap_or(body);
+    let answer: BTreeMap<String, Value> = serde_json::from_slice(body).ok()?;
+    let field =
+        |name: &str| answer.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value);
+    let text = |name| field(name)?.as_str().filter(|text| !text.is_empty()).map(ToOwned::to_owned);
+    let token = text("token").or_else(|| text("access_token"))?;
+    let seconds = match field("expires_in") {
+        Some(Value::String(text)) => text.trim().parse().ok(),
+        Some(number) => number.as_f64(),
+        None => None,
+    };
+    let seconds = seconds.unwrap_or_default().clamp(SHORTEST, LONGEST);
     // A tenth less: the token must still count when the request arrives.
-    let life = Duration::from_secs(token.expires_in.unwrap_or(LIFE).clamp(1, 3600)) * 9 / 10;
-    Some((token.docker.or(token.oauth)?, life))
+    let life = Duration::try_from_secs_f64(seconds * 0.9).unwrap_or_default();
+    Some((token, life))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens_are_read_as_servers_write_them() {
+        let seconds = |body: &str| read(body.as_bytes()).map(|(token, life)| (token, life.as_secs()));
+        let token = |seconds| Some(("T".to_owned(), seconds));
+        for (body, expected) in [
+            (r#"{"token":"T","expires_in":300}"#, token(270)),
+            (r#"{"access_token":"T","token_type":"Bearer"}"#, token(54)),
+            (r#"{"token":"","access_token":"T","expires_in":"300"}"#, token(270)),
+            (r#"{"token":null,"access_token":"T","expires_in":null}"#, token(54)),
+            (r#"{"token":"T","access_token":"U","expires_in":300.0}"#, token(270)),
+            (r#"{"Token":"T","expires_in":0}"#, token(54)),
+            (r#"{"token":"T","expires_in":-1}"#, token(54)),
+            (r#"{"token":"T","expires_in":99999999999999999999}"#, token(3240)),
+            ("\u{feff}{\"token\":\"T\",\"issued_at\":\"x\",\"scope\":[]}", token(54)),
+            (r#"{"token":1}"#, None),
+            ("<html>", None),
+        ] {
+            assert_eq!(seconds(body), expected, "{body}");
+        }
+    }
 }

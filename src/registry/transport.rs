@@ -1,15 +1,16 @@
 //! Requests to registries: [`Transport`] sends a [`Call`], authorized.
 
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use reqwest::header::{ACCEPT, HeaderValue, WWW_AUTHENTICATE};
 use reqwest::{Method, StatusCode, Url};
 use serde::Deserialize;
 
+use super::Settings;
 use super::auth::{Challenge, Grant, Grants, Logins, Scope};
 use super::error::{Kind, Peer, Role};
 use super::host::{Host, Hosts};
+use super::quirks::Quirks;
 use super::token;
 use crate::credentials::Login;
 use crate::http::{Answer, Client, PlainHosts, Request, authority, legible, retry_after};
@@ -22,6 +23,7 @@ const PASSWORD_LIFE: Duration = Duration::from_hours(8);
 pub(super) struct Transport {
     pub(super) client: Client,
     pub(super) hosts: Hosts,
+    pub(super) quirks: Quirks,
     logins: Logins,
     grants: Grants,
 }
@@ -39,49 +41,124 @@ pub(super) struct Call<'a> {
     pub(super) limit: usize,
 }
 
+/// A registry's reply to a call.
+pub(super) enum Reply {
+    /// An answer with a status below 400.
+    Answer(Answer),
+    /// The thing itself is not there (404).
+    Missing,
+    /// No to who asks, or to what is asked (401, 403).
+    Refused(Refusal),
+    /// No for another reason.
+    Failed(Kind),
+}
+
+/// A registry's "no".
+pub(super) struct Refusal {
+    pub(super) kind: Kind,
+    /// Whether the registry may say so of what is not there yet: it took who asks for who they are, and says no to
+    /// this repository. Docker Hub, Quay, GHCR and GitLab do, so as not to tell which repositories exist.
+    pub(super) may_hide: bool,
+}
+
+/// The meaning of a registry's "no" to a read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Hidden {
+    /// The repository is not there yet, and a push makes it: for what dtbuild itself pushes.
+    IsMissing,
+    /// It is there, and may not be read: for base images.
+    IsRefused,
+}
+
 impl Transport {
-    pub(super) fn new(insecure: Vec<String>, docker_config: Option<PathBuf>) -> Result<Self, Kind> {
+    pub(super) fn new(settings: Settings) -> Result<Self, Kind> {
+        let plain = PlainHosts::new(settings.insecure);
         Ok(Self {
-            client: Client::new(PlainHosts::new(insecure)).map_err(Kind::Setup)?,
+            client: Client::new(plain, settings.silence_limit).map_err(Kind::Setup)?,
             hosts: Hosts::default(),
-            logins: Logins::new(docker_config),
+            quirks: Quirks::default(),
+            logins: Logins::new(settings.docker_config),
             grants: Grants::default(),
         })
     }
 
-    /// Sends a request, with a grant where the registry asks for one. The answer has a status below 400, or 404.
-    pub(super) async fn send(&self, call: &Call<'_>) -> Result<Answer, Kind> {
+    /// Sends a request; an answer, or none where the thing is not there (404).
+    pub(super) async fn send(&self, call: &Call<'_>) -> Result<Option<Answer>, Kind> {
+        self.look(call, Hidden::IsRefused).await
+    }
+
+    /// Sends a request for something that may be hidden; an answer, or none where the thing is not there.
+    pub(super) async fn look(&self, call: &Call<'_>, hidden: Hidden) -> Result<Option<Answer>, Kind> {
+        match self.ask(call).await? {
+            Reply::Answer(answer) => Ok(Some(answer)),
+            Reply::Missing => Ok(None),
+            Reply::Refused(Refusal { may_hide: true, .. }) if hidden == Hidden::IsMissing => Ok(None),
+            Reply::Refused(Refusal { kind, .. }) | Reply::Failed(kind) => Err(kind),
+        }
+    }
+
+    /// Sends a request, with a grant where the registry asks for one.
+    ///
+    /// # Errors
+    /// When no answer came, or the credentials for it cannot be had.
+    pub(super) async fn ask(&self, call: &Call<'_>) -> Result<Reply, Kind> {
         let grant = match self.grants.challenge(call.host) {
-            Some(challenge) => self.grant(call, &challenge, None).await?,
+            Some(challenge) => match self.grant(call, &challenge, None).await? {
+                Ok(grant) => grant,
+                Err(refusal) => return Ok(Reply::Refused(refusal)),
+            },
             None => None,
         };
         let first = self.exchange(call, grant.as_ref()).await?;
         if first.status != StatusCode::UNAUTHORIZED {
-            return accept(call, first);
+            return Ok(reply(call, first));
         }
         let asked = first.headers.get_all(WWW_AUTHENTICATE).iter().filter_map(|value| value.to_str().ok());
-        let unauthorized = || Kind::Unauthorized { host: call.host.name.clone() };
-        let challenge = Challenge::parse(asked).ok_or_else(unauthorized)?;
+        let Some(challenge) = Challenge::parse(asked) else { return Ok(unauthorized(call)) };
         self.grants.remember(call.host, challenge.clone());
-        let next = self.grant(call, &challenge, grant.as_ref()).await?.ok_or_else(unauthorized)?;
-        if Some(&next) == grant.as_ref() {
-            return Err(self.refusal(call, &first).await);
+        let next = match self.grant(call, &challenge, grant.as_ref()).await? {
+            Ok(Some(next)) => next,
+            Ok(None) => return Ok(unauthorized(call)),
+            Err(refusal) => return Ok(Reply::Refused(refusal)),
+        };
+        let second =
+            if Some(&next) == grant.as_ref() { first } else { self.exchange(call, Some(&next)).await? };
+        if second.status != StatusCode::UNAUTHORIZED {
+            return Ok(reply(call, second));
         }
-        let second = self.exchange(call, Some(&next)).await?;
-        if second.status == StatusCode::UNAUTHORIZED {
-            return Err(self.refusal(call, &second).await);
-        }
-        accept(call, second)
+        let accepted = match &next {
+            // A token server has looked at who asks.
+            Grant::Bearer { .. } => true,
+            Grant::Basic { .. } => self.lets_in(call, &next).await?,
+        };
+        Ok(Reply::Refused(self.refusal(call, &second, accepted).await))
     }
 
-    /// The meaning of "401": log in, or log in as somebody else.
-    async fn refusal(&self, call: &Call<'_>, answer: &Answer) -> Kind {
+    /// The meaning of "401" to who asks with a grant: log in, or log in as somebody else.
+    async fn refusal(&self, call: &Call<'_>, answer: &Answer, accepted: bool) -> Refusal {
         let host = call.host.name.clone();
-        if let Ok(None) = self.logins.find(call.host).await {
-            return Kind::Unauthorized { host };
-        }
-        let said = said(&answer.body).map_or_else(String::new, |said| format!(": {said}"));
-        Kind::Denied { host, reason: format!("the stored credentials are not accepted{said}") }
+        let kind = if let Ok(None) = self.logins.find(call.host).await {
+            Kind::Unauthorized { host }
+        } else {
+            let said = said(&answer.body).map_or_else(String::new, |said| format!(": {said}"));
+            let verdict = if accepted { "do not allow this" } else { "are not accepted" };
+            Kind::Denied { host, reason: format!("the stored credentials {verdict}{said}") }
+        };
+        Refusal { kind, may_hide: accepted }
+    }
+
+    /// Whether a registry takes a name and a password at all: its root says so, which is no repository.
+    async fn lets_in(&self, call: &Call<'_>, grant: &Grant) -> Result<bool, Kind> {
+        let root = Call {
+            host: call.host,
+            scope: call.scope.clone(),
+            method: Method::GET,
+            url: call.host.address(""),
+            accept: None,
+            body: None,
+            limit: call.limit,
+        };
+        Ok(self.exchange(&root, Some(grant)).await?.status != StatusCode::UNAUTHORIZED)
     }
 
     async fn exchange(&self, call: &Call<'_>, grant: Option<&Grant>) -> Result<Answer, Kind> {
@@ -109,27 +186,31 @@ impl Transport {
         call: &Call<'_>,
         challenge: &Challenge,
         refused: Option<&Grant>,
-    ) -> Result<Option<Grant>, Kind> {
+    ) -> Result<Result<Option<Grant>, Refusal>, Kind> {
         let slot = self.grants.slot(call.host, &call.scope);
         let mut held = slot.lock().await;
         if let Some((grant, until)) = held.as_ref()
             && Some(grant) != refused
             && Instant::now() < *until
         {
-            return Ok(Some(grant.clone()));
+            return Ok(Ok(Some(grant.clone())));
         }
         let login = self.logins.find(call.host).await?;
         let (grant, life) = match (challenge, login) {
+            (_, Some(Login::RegistryToken(token))) => (Grant::Bearer { token }, PASSWORD_LIFE),
             (Challenge::Basic, Some(Login::Password { username, password })) => {
                 (Grant::Basic { user: username, password }, PASSWORD_LIFE)
             }
-            (Challenge::Basic, _) => return Ok(None),
+            (Challenge::Basic, _) => return Ok(Ok(None)),
             (Challenge::Bearer { realm, service }, login) => {
-                self.fetch_token(call, realm, service.as_deref(), login.as_ref()).await?
+                match self.fetch_token(call, realm, service.as_deref(), login.as_ref()).await? {
+                    Ok(fetched) => fetched,
+                    Err(refusal) => return Ok(Err(refusal)),
+                }
             }
         };
         *held = Some((grant.clone(), Instant::now() + life));
-        Ok(Some(grant))
+        Ok(Ok(Some(grant)))
     }
 
     async fn fetch_token(
@@ -138,37 +219,56 @@ impl Transport {
         realm: &Url,
         service: Option<&str>,
         login: Option<&Login>,
-    ) -> Result<(Grant, Duration), Kind> {
-        let peer =
-            Peer { role: Role::TokenServer(authority(realm).into()), ..Peer::registry(&call.host.name) };
+    ) -> Result<Result<(Grant, Duration), Refusal>, Kind> {
+        let role = Role::TokenServer(authority(realm).into());
+        let peer = Peer { role, ..Peer::registry(&call.host.name) };
         let invalid = |reason: &str| Kind::Invalid { peer: peer.clone(), reason: reason.to_owned() };
         if !self.client.plain().accept(realm) {
-            return Err(invalid("its token server has an address without TLS"));
+            return Err(invalid("its address is one without TLS"));
         }
         let request = token::request(realm, service, &call.scope, login);
         let answer = self.client.send(&request).await;
         let answer = answer.map_err(|error| Kind::from_http(peer.clone(), error))?;
         match answer.status {
-            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Err(self.refusal(call, &answer).await),
+            StatusCode::UNAUTHORIZED => Ok(Err(self.refusal(call, &answer, false).await)),
+            // It knows who asks, or need not, and gives no token for this repository.
+            StatusCode::FORBIDDEN => Ok(Err(self.refusal(call, &answer, true).await)),
             status if !status.is_success() => {
                 Err(Kind::from_status(peer, status, said(&answer.body), retry_after(&answer.headers)))
             }
             _ => {
-                let read = token::read(&answer.body);
-                let (token, life) = read.ok_or_else(|| invalid("its token server sent no token"))?;
-                Ok((Grant::Bearer { token }, life))
+                let (token, life) =
+                    token::read(&answer.body).ok_or_else(|| invalid("there is no token in it"))?;
+                Ok(Ok((Grant::Bearer { token }, life)))
             }
         }
     }
 }
 
-/// Takes an answer, or turns its status into an error. 404 is an answer: callers know what is missing.
-fn accept(call: &Call<'_>, answer: Answer) -> Result<Answer, Kind> {
-    if answer.status.as_u16() < 400 || answer.status == StatusCode::NOT_FOUND {
-        return Ok(answer);
-    }
+/// The reply of a registry that asks for what nobody has told dtbuild.
+fn unauthorized(call: &Call<'_>) -> Reply {
+    let kind = Kind::Unauthorized { host: call.host.name.clone() };
+    Reply::Refused(Refusal { kind, may_hide: false })
+}
+
+/// The meaning of an answer's status.
+fn reply(call: &Call<'_>, answer: Answer) -> Reply {
     let peer = Peer::registry(&call.host.name);
-    Err(Kind::from_status(peer, answer.status, said(&answer.body), retry_after(&answer.headers)))
+    match answer.status {
+        StatusCode::NOT_FOUND => Reply::Missing,
+        status if status.is_redirection() => {
+            Reply::Failed(Kind::invalid(&call.host.name, "it redirects, but not to where a request can go"))
+        }
+        status if status.as_u16() < 400 => Reply::Answer(answer),
+        status => {
+            let after = retry_after(&answer.headers);
+            let kind = Kind::from_status(peer, status, said(&answer.body), after);
+            match status {
+                StatusCode::FORBIDDEN => Reply::Refused(Refusal { kind, may_hide: true }),
+                _ => Reply::Failed(kind),
+            }
+        }
+    }
 }
 
 /// What a registry said about an error; none when it said nothing that can be read.
@@ -183,9 +283,12 @@ fn said(body: &[u8]) -> Option<String> {
         code: String,
         #[serde(default)]
         message: String,
+        #[serde(default)]
+        detail: serde_json::Value,
     }
     let said: Said = serde_json::from_slice(body).ok()?;
     let item = said.errors.into_iter().next()?;
     let message = if item.message.is_empty() { item.code } else { item.message };
-    Some(legible(&message, 200))
+    let detail = item.detail.as_str().map_or_else(String::new, |detail| format!(": {detail}"));
+    Some(legible(&(message + &detail), 200))
 }

@@ -25,6 +25,7 @@ const ROOMS: &[&[&str]] = &[
     &["workspace"],
     EDGES,
     &["http", "credentials", "process"],
+    &["docker_config"],
     &["events"],
     &["plan"],
     &["config"],

@@ -13,6 +13,7 @@ mod flow;
 mod git;
 mod ignore;
 mod inputs;
+mod oddities;
 mod oracle;
 mod record;
 mod registry;

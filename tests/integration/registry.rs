@@ -289,8 +289,12 @@ async fn a_token_is_fetched_once_per_repository_and_right() {
     scopes.sort();
     let path = repository.path();
     assert_eq!(scopes, [format!("repository:{path}:pull"), format!("repository:{path}:pull,push")]);
-    let anonymous = client().digest(&tag).await.unwrap_err();
+    // Whoever gets a token that does not open a repository is told what is told of one that is not there; a push tells.
+    assert_eq!(client().digest(&tag).await.unwrap(), None);
+    let anonymous = client().check_push(&repository).await.unwrap_err();
     assert!(matches!(anonymous.kind(), Kind::Unauthorized { .. }), "{anonymous}");
-    let stranger = own.client("bWU6aHVudGVyMg==").digest(&tag).await.unwrap_err();
+    let stranger = own.client("bWU6aHVudGVyMg==");
+    assert_eq!(stranger.digest(&tag).await.unwrap(), None);
+    let stranger = stranger.check_push(&repository).await.unwrap_err();
     assert!(matches!(stranger.kind(), Kind::Denied { .. }), "{stranger}");
 }

@@ -21,10 +21,11 @@ impl auth_server::Auth for Auth {
         request: Request<CredentialsRequest>,
     ) -> Result<Response<CredentialsResponse>, Status> {
         let found = stored_login(&request.get_ref().host).await;
-        let found = found.map_err(|error| Status::unauthenticated(error.to_string()))?;
+        let found = found.map_err(|error| Status::unauthenticated(error.with_hint()))?;
         Ok(Response::new(match found {
             // An empty answer is anonymous; a secret without a name is an identity token.
-            None => CredentialsResponse::default(),
+            // A registry's own token is none of the two: only who fetches tokens for engines could hand it over.
+            None | Some(Login::RegistryToken(_)) => CredentialsResponse::default(),
             Some(Login::Password { username, password }) => {
                 CredentialsResponse { username, secret: password }
             }

@@ -52,6 +52,11 @@ impl Docker {
         Ok(Self { endpoint, api, info: OnceCell::new(), buildkit, noticed: AtomicBool::new(false) })
     }
 
+    /// Where it is.
+    pub(in crate::engine) fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
     /// What the engine says of itself; asked once.
     pub async fn describe(&self) -> Result<&EngineInfo, EngineError> {
         self.info.get_or_try_init(|| EngineInfo::ask(&self.api)).await

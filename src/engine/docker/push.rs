@@ -79,7 +79,7 @@ pub(super) async fn push(
     let failed = |reason: String| EngineError::refused(reference, &reason);
     let tag = reference.tag().ok_or_else(|| failed("only tags can be pushed; give it one".to_owned()))?;
     let login = stored_login(reference.repository().registry()).await;
-    let login = login.map_err(|error| failed(error.to_string()))?;
+    let login = login.map_err(|error| failed(error.with_hint()))?;
     let repository = reference.repository();
     // Docker speaks to registries of this machine without TLS; podman does when it is told so.
     let plain = if is_loopback(repository.registry()) { "&tlsVerify=false" } else { "" };
@@ -112,6 +112,7 @@ fn registry_auth(login: Option<&Login>) -> String {
             serde_json::json!({ "username": username, "password": password })
         }
         Some(Login::IdentityToken(token)) => serde_json::json!({ "identitytoken": token }),
+        Some(Login::RegistryToken(token)) => serde_json::json!({ "registrytoken": token }),
     };
     URL_SAFE.encode(value.to_string())
 }

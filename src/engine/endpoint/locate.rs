@@ -10,7 +10,7 @@ use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 
 use super::Endpoint;
-use crate::credentials::docker_folder;
+use crate::docker_config::{self, DockerConfig, docker_folder};
 use crate::engine::EngineError;
 
 /// Docker's own default.
@@ -37,13 +37,6 @@ pub struct Environment {
     pub docker_context: Option<String>,
     /// The folder of docker's configuration.
     pub docker_folder: Option<PathBuf>,
-}
-
-/// The part of docker's `config.json` that names the context.
-#[derive(Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-struct DockerConfig {
-    current_context: Option<String>,
 }
 
 /// A context's `meta.json`.
@@ -111,11 +104,12 @@ impl Environment {
     }
 
     fn current_context(&self) -> Result<Option<String>, EngineError> {
-        let Some(path) = self.docker_folder.as_ref().map(|folder| folder.join("config.json")) else {
-            return Ok(None);
-        };
-        let config: Option<DockerConfig> = read_json(&path)?;
-        Ok(config.and_then(|config| config.current_context).filter(|context| !context.is_empty()))
+        let Some(folder) = &self.docker_folder else { return Ok(None) };
+        let config = DockerConfig::read(folder).map_err(|error| EngineError::Address {
+            address: docker_config::file(folder).display().to_string(),
+            reason: format!("it is damaged: {error}"),
+        })?;
+        Ok(config.current_context().map(ToOwned::to_owned))
     }
 
     /// The engine of a context of docker's.

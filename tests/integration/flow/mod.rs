@@ -11,6 +11,7 @@ mod kills;
 mod library;
 mod local;
 mod parts;
+mod proxies;
 mod records;
 mod release;
 pub(crate) mod running;

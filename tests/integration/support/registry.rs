@@ -81,10 +81,7 @@ impl OwnRegistry {
 
     /// A folder with docker's configuration as `docker login` writes it; `auth` is base64 of `user:password`.
     pub(crate) fn docker_config(&self, auth: &str) -> PathBuf {
-        let config = format!(r#"{{"auths":{{"{}":{{"auth":"{auth}"}}}}}}"#, self.host);
-        let folder = tempfile::tempdir_in(self.folder.path()).unwrap().keep();
-        std::fs::write(folder.join("config.json"), config).unwrap();
-        folder
+        write_config(self.folder.path(), &self.host, auth)
     }
 
     /// A client with these credentials.
@@ -99,6 +96,14 @@ impl Drop for OwnRegistry {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
+}
+
+/// A folder below `folder` with docker's configuration as `docker login` writes it; `auth` is base64 of `user:password`.
+pub(crate) fn write_config(folder: &Path, host: &str, auth: &str) -> PathBuf {
+    let config = format!(r#"{{"auths":{{"{host}":{{"auth":"{auth}"}}}}}}"#);
+    let folder = tempfile::tempdir_in(folder).unwrap().keep();
+    std::fs::write(folder.join("config.json"), config).unwrap();
+    folder
 }
 
 /// The tags of a repository; none where there is no such repository.

@@ -124,6 +124,11 @@ async fn credentials(dockerfile: &[u8]) -> Result<HashMap<String, DockerCredenti
                 serveraddress,
                 ..DockerCredentials::default()
             },
+            Some(Login::RegistryToken(token)) => DockerCredentials {
+                registrytoken: Some(token),
+                serveraddress,
+                ..DockerCredentials::default()
+            },
             Some(Login::IdentityToken(token)) => DockerCredentials {
                 identitytoken: Some(token),
                 serveraddress,

@@ -1,0 +1,31 @@
+//! Peculiarities of registries that were met in this run: [`Quirks`], so that each is met once per registry.
+
+use std::collections::BTreeSet;
+use std::sync::{Mutex, PoisonError};
+
+use super::Host;
+
+/// A peculiarity of a registry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Quirk {
+    /// HEAD of a manifest is refused where GET works.
+    NoHead,
+    /// Artifacts of unknown types are refused.
+    NoArtifacts,
+}
+
+/// The peculiarities by registry.
+#[derive(Debug, Default)]
+pub(super) struct Quirks(Mutex<BTreeSet<(String, Quirk)>>);
+
+impl Quirks {
+    /// Whether a registry was met with this peculiarity.
+    pub(super) fn has(&self, host: &Host, quirk: Quirk) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).contains(&(host.name.clone(), quirk))
+    }
+
+    /// Notes a peculiarity of a registry.
+    pub(super) fn note(&self, host: &Host, quirk: Quirk) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert((host.name.clone(), quirk));
+    }
+}

@@ -52,6 +52,15 @@ names!(
     EnvironmentName
 );
 
+impl ImageName {
+    /// The variable that names the image to a deployment: `DTBUILD_IMAGE_WEB_API` for `web-api`.
+    #[must_use]
+    pub fn variable(&self) -> String {
+        let letter = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' };
+        format!("DTBUILD_IMAGE_{}", self.0.chars().map(letter).collect::<String>())
+    }
+}
+
 fn is_name(text: &str) -> bool {
     let letter = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
     let rest = |byte: u8| letter(byte) || matches!(byte, b'-' | b'_' | b'.');

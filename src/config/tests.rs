@@ -155,6 +155,29 @@ fn the_later_of_two_that_cannot_be_together_is_named_however_it_is_written() {
 }
 
 #[test]
+fn two_images_of_a_deployment_never_share_a_variable() {
+    let images = "[images.web_api]\ncontext = \"a\"\n[images.\"web.api\"]\ncontext = \"b\"\n";
+    let deploy = "[environments.staging]\ndeploy = { command = [\"true\"] }\n";
+    let error = parse(&format!("{MINIMAL}{images}{deploy}")).unwrap_err();
+    let (first, second) = (MINIMAL.lines().count() + 1, MINIMAL.lines().count() + 3);
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "build.toml:{second}: images `web.api` (line {second}) and `web_api` (line {first}) would both be \
+             `DTBUILD_IMAGE_WEB_API` for the deployment of `staging`"
+        )
+    );
+    assert_eq!(error.hint.unwrap(), "rename one of them, or leave it out of the environment's `images`");
+    // Where nothing is deployed, or only one of them, there are no two variables.
+    for environment in [
+        "[environments.staging]\nbranch = \"main\"\n".to_owned(),
+        deploy.replace("deploy", "images = [\"web_api\", \"client\"]\ndeploy"),
+    ] {
+        parse(&format!("{MINIMAL}{images}{environment}")).unwrap();
+    }
+}
+
+#[test]
 fn every_error_has_a_line() {
     for text in
         ["", "#", "[project]\n", "[images]\n", "images = 1", "\u{feff}", "a = \"\\u0\"", "[[project]]"]

@@ -44,7 +44,8 @@ impl Validator<'_> {
             places.push((name.span().start, parsed.clone()));
             images.insert(parsed, image);
         }
-        self.repositories_differ(places, &images)?;
+        places.sort_by_key(|place| place.0);
+        self.repositories_differ(&places, &images)?;
         let mut environments = BTreeMap::new();
         let mut branches = Vec::new();
         for (name, table) in file.environments {
@@ -56,6 +57,7 @@ impl Validator<'_> {
             environments.insert(parsed, environment);
         }
         self.branches_differ(branches)?;
+        self.variables_differ(&places, &environments)?;
         let records = self.records(&file.records, &file.project.registry, &registry)?;
         let builders = self.builders(file.builders)?;
         let written = written(&records, &images);
@@ -282,12 +284,11 @@ impl Validator<'_> {
     /// Each image's place and name: in the order of the file, the later of two is the one at fault.
     fn repositories_differ(
         &self,
-        mut places: Vec<(usize, ImageName)>,
+        places: &[(usize, ImageName)],
         images: &BTreeMap<ImageName, Image>,
     ) -> Result<()> {
-        places.sort_by_key(|place| place.0);
         let mut seen: HashMap<&Repository, &ImageName> = HashMap::with_capacity(places.len());
-        for (place, name) in &places {
+        for (place, name) in places {
             let repository = &images[name].repository;
             if let Some(other) = seen.insert(repository, name) {
                 let [first, second] = in_order(other, name);
@@ -295,6 +296,35 @@ impl Validator<'_> {
                 return Err(ConfigError::new(self.file, message)
                     .at(&self.lines, *place)
                     .hint("give one of them another `repository`"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Two images of one deployment are told to it by two variables. `places` is in the order of the file.
+    fn variables_differ(
+        &self,
+        places: &[(usize, ImageName)],
+        environments: &BTreeMap<EnvironmentName, Environment>,
+    ) -> Result<()> {
+        let mut named: BTreeMap<String, Vec<&(usize, ImageName)>> = BTreeMap::new();
+        for place in places {
+            named.entry(place.1.variable()).or_default().push(place);
+        }
+        named.retain(|_, places| places.len() > 1);
+        for environment in environments.values().filter(|environment| environment.deploy.is_some()) {
+            for (variable, places) in &named {
+                let mut told = places.iter().filter(|(_, name)| environment.images.contains(name));
+                let (Some((place, one)), Some((later, other))) = (told.next(), told.next()) else { continue };
+                let [first, second] = in_order(&(one, *place), &(other, *later))
+                    .map(|(name, place)| format!("`{name}` (line {})", self.lines.at(*place)));
+                let message = format!(
+                    "images {first} and {second} would both be `{variable}` for the deployment of `{}`",
+                    environment.name
+                );
+                return Err(ConfigError::new(self.file, message)
+                    .at(&self.lines, *later)
+                    .hint("rename one of them, or leave it out of the environment's `images`"));
             }
         }
         Ok(())

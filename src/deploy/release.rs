@@ -64,7 +64,7 @@ impl Release {
                 let (image, reference) = (image.clone(), reference.clone());
                 return Err(DeployError::NotPinned { image, reference });
             }
-            let variable = variable(image);
+            let variable = image.variable();
             if let Some(first) = names.insert(variable.clone(), image) {
                 let (first, second) = (first.clone(), image.clone());
                 return Err(DeployError::SameVariable { first, second, variable });
@@ -106,11 +106,6 @@ impl ReleaseFiles {
     pub(super) fn variables(&self) -> PathBuf {
         self.0.path().join("variables.json")
     }
-}
-
-fn variable(image: &ImageName) -> String {
-    let letter = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' };
-    format!("DTBUILD_IMAGE_{}", image.as_str().chars().map(letter).collect::<String>())
 }
 
 #[cfg(test)]

@@ -212,12 +212,23 @@ pub struct RunArgs {
 #[command(after_help = "\
 Examples:
   dtbuild plan --env staging                   what a push to staging would build, reuse and deploy
+  dtbuild plan --since origin/main             what this branch would rebuild, by the keys of both ends
+  dtbuild plan --from v1.3 --to v1.4           the same for a range of commits; --from alone: to the disk
   dtbuild plan --env staging --head v1.4       the same for a tag
   dtbuild plan --env staging --json | jq .     for programs; docs/plan.md describes the fields")]
 pub struct PlanArgs {
     /// What to plan for.
     #[command(flatten)]
     pub selection: Selection,
+    /// Compare the images of this commit with those of `--to`: no environment, record, registry or network is asked
+    #[arg(long, value_name = "COMMIT", conflicts_with_all = ["environment", "base", "head", "force"])]
+    pub from: Option<String>,
+    /// With --from: the commit to compare; by default the files on the disk
+    #[arg(long, value_name = "COMMIT", requires = "from")]
+    pub to: Option<String>,
+    /// Compare HEAD with the commit at which it left this branch
+    #[arg(long, value_name = "BRANCH", conflicts_with_all = ["from", "environment", "base", "head", "force"])]
+    pub since: Option<String>,
     /// Exit with 10 when something would be built
     #[arg(long)]
     pub detailed_exitcode: bool,

@@ -7,7 +7,7 @@ use crate::cli::{BuildArgs, Global};
 use crate::clients::{self, Clients};
 use crate::engine::Archive;
 use crate::error::{Error, Kind, Result};
-use crate::gather::{self, Query};
+use crate::gather::{self, Base, Query};
 use crate::plan::Plan;
 use crate::process::{Signals, Timings};
 use crate::release::local::{self, Export};
@@ -25,7 +25,7 @@ pub(super) async fn build(global: &Global, args: &BuildArgs) -> Result<u8> {
     let query = Query::local(&workspace, &args.images, args.force)?;
     // A build does not say why it builds, and git's look at the whole working tree takes longer than the keys.
     let query = if args.dry_run { query } else { query.unexplained() };
-    let gathered = gather::gather(&clients, &workspace, &query, None, &timings).await?;
+    let gathered = gather::gather(&clients, &workspace, &query, Base::default(), &timings).await?;
     let plan = Plan::decide(&gathered.facts)?;
     if args.dry_run {
         let code = timings.measure("printing", || plan::show(global, &plan, false))?;

@@ -5,7 +5,7 @@ use std::io;
 use super::options;
 use crate::cli::{Global, PlanArgs, Selection};
 use crate::error::Result;
-use crate::gather::{self, Detail, Query};
+use crate::gather::{self, Base, Detail, Query};
 use crate::plan::Plan;
 use crate::process::{self, Timings};
 use crate::ui;
@@ -16,7 +16,30 @@ const SOMETHING_TO_BUILD: u8 = 10;
 
 /// Runs `dtbuild plan`.
 pub(super) async fn plan(global: &Global, args: &PlanArgs) -> Result<u8> {
-    preview(global, &args.selection, args.detailed_exitcode, args.offline).await
+    match (&args.from, &args.since) {
+        (Some(from), _) => compare(global, args, from, args.to.as_deref()).await,
+        (None, Some(branch)) => {
+            let base = Workspace::at_commit(&options::location(global), "HEAD")?.branched_off(branch)?;
+            compare(global, args, &base.to_string(), Some("HEAD")).await
+        }
+        (None, None) => preview(global, &args.selection, args.detailed_exitcode, args.offline).await,
+    }
+}
+
+/// Tells what a range of commits would rebuild, by the keys of both ends; without `to`, up to the files on the disk.
+async fn compare(global: &Global, args: &PlanArgs, from: &str, to: Option<&str>) -> Result<u8> {
+    let (location, timings) = (options::location(global), Timings::default());
+    let from = timings.measure("base's build.toml", || Workspace::at_commit(&location, from))?;
+    let open = || match to {
+        Some(revision) => Workspace::at_commit(&location, revision),
+        None => Workspace::on_disk(&location),
+    };
+    let to = timings.measure("repository and build.toml", open)?;
+    let gathered = gather::compare((&from, &to), &args.selection.only, &timings).await?;
+    let plan = timings.measure("plan", || Plan::decide(&gathered.facts))?;
+    let code = timings.measure("printing", || show(global, &plan, args.detailed_exitcode))?;
+    show_timings(global, &timings);
+    process::exit(code)
 }
 
 /// Tells what a run would do; changes nothing.
@@ -31,14 +54,16 @@ pub(super) async fn preview(
     let open = || Workspace::at_commit(&location, &selection.head);
     let workspace = timings.measure("repository and build.toml", open)?;
     let query = Query::release(&workspace, options::release(selection))?.with_detail(Detail::Plan);
-    let record = async {
+    let base = async {
         match query.environment() {
-            Some(environment) => clients.newest_record(&workspace, environment).await.map(Some),
-            None => Ok(None),
+            Some(environment) => {
+                clients.newest_record(&workspace, environment).await.map(|record| Base::of(&record))
+            }
+            None => Ok(Base::default()),
         }
     };
-    let record = timings.measure_async("record", record).await?;
-    let gathered = gather::gather(&clients, &workspace, &query, record.as_ref(), &timings).await?;
+    let base = timings.measure_async("record", base).await?;
+    let gathered = gather::gather(&clients, &workspace, &query, base, &timings).await?;
     let plan = timings.measure("plan", || Plan::decide(&gathered.facts))?;
     let code = timings.measure("printing", || show(global, &plan, detailed_exitcode))?;
     show_timings(global, &timings);

@@ -4,12 +4,12 @@ use dtbuild_content::key::ImageKey;
 
 use crate::config::ImageName;
 use crate::git::CommitId;
-use crate::plan::{Deployed, DeployedImage};
+use crate::plan::{Deployed, DeployedImage, Facts, ImageFacts};
 use crate::record::{self, Deployment, Record};
 
-/// What the environment runs; made once, before any key.
+/// What the environment runs, or the state that is compared with; made once, before any key.
 #[derive(Default)]
-pub(crate) struct Base {
+pub struct Base {
     /// The commit that was deployed.
     pub(crate) commit: Option<CommitId>,
     /// The images that run.
@@ -20,13 +20,25 @@ pub(crate) struct Base {
 
 impl Base {
     /// The base of an environment with this record.
-    pub(crate) fn of(record: &Record) -> Self {
+    #[must_use]
+    pub fn of(record: &Record) -> Self {
         let deployed = record.current();
         Self {
             commit: deployed.and_then(|deployment| deployment.commit.as_deref()?.parse().ok()),
             current: deployed.map(images),
             last_failed: record.is_unsure(),
         }
+    }
+
+    /// The base that is a commit itself, with the keys that its images have.
+    pub(super) fn of_commit(commit: CommitId, facts: &Facts) -> Self {
+        let image = |image: &ImageFacts| {
+            let keyed = DeployedImage { key: image.key, fields: image.fields.clone(), digest: None };
+            (image.name.clone(), keyed)
+        };
+        let images = facts.images.iter().map(image).collect();
+        let current = Some(Deployed { deploy_inputs: None, images });
+        Self { commit: Some(commit), current, last_failed: false }
     }
 
     /// The image that the environment runs under this name.
@@ -45,7 +57,7 @@ impl Base {
 fn images(deployment: &Deployment) -> Deployed {
     let image = |image: &record::DeployedImage| {
         let digest = image.reference.digest()?.clone();
-        Some(DeployedImage { key: image.key, fields: image.fields.clone()?, digest })
+        Some(DeployedImage { key: image.key, fields: image.fields.clone()?, digest: Some(digest) })
     };
     let images = deployment.images.iter().filter_map(|(name, running)| Some((name.clone(), image(running)?)));
     Deployed { deploy_inputs: deployment.deploy_inputs.clone(), images: images.collect() }

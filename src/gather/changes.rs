@@ -16,7 +16,7 @@ use crate::changed::ChangedPath;
 use crate::clients::Clients;
 use crate::config::ImageName;
 use crate::error::Result;
-use crate::git::{CommitId, GitError, MissingReason, Presence, Repository};
+use crate::git::{CommitId, GitError, Head, MissingReason, Presence, Repository};
 use crate::plan;
 use crate::workspace::{Files, Workspace};
 
@@ -31,8 +31,8 @@ pub(crate) enum Diff {
     Known { base: CommitId, paths: Vec<ChangedPath> },
     /// The clone lacks the base, or its folders.
     Missing { base: CommitId, reason: MissingReason },
-    /// The disk is compared with this commit.
-    Disk { head: CommitId },
+    /// The disk is compared with HEAD, and that with the base where a comparison names one.
+    Disk { head: CommitId, since: Option<CommitId> },
 }
 
 /// The changed paths, made once.
@@ -55,8 +55,9 @@ impl Diff {
             None => base.commit,
         };
         match (workspace.files, commit) {
-            (Files::Disk, _) if query.scope().explained => {
-                Ok(repository.head()?.map_or(Self::None, |head| Self::Disk { head: head.commit }))
+            (Files::Disk, since) if query.scope().explained => {
+                let disk = |head: Head| Self::Disk { head: head.commit, since };
+                Ok(repository.head()?.map_or(Self::None, disk))
             }
             (Files::Disk, _) | (Files::Commit(_), None) => Ok(Self::None),
             (Files::Commit(head), Some(base)) => Self::between(repository, base, head),
@@ -106,7 +107,14 @@ impl Diff {
         Ok(match self {
             Self::None => Changes { base: plan::Base::None, paths: Vec::new() },
             Self::Known { base, paths } => Changes::since(base, paths),
-            Self::Disk { head } => {
+            Self::Disk { head, since: Some(base) } => {
+                let mut paths = repository.changed_paths(base, head)?;
+                paths.extend(repository.changed_in_working_tree()?);
+                paths.sort_unstable();
+                paths.dedup_by(|later, earlier| later.path == earlier.path);
+                Changes::since(base, paths)
+            }
+            Self::Disk { head, since: None } => {
                 let wanted = query.needs_all() || uncommitted::reads_any(workspace, head, sources, keys);
                 let paths = if wanted { repository.changed_in_working_tree()? } else { Vec::new() };
                 Changes::since(head, paths)

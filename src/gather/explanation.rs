@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use bstr::{BStr, BString};
 
 use super::query::{Detail, Query};
-use super::{Bases, Gathered, Sources, gather};
+use super::{Base, Bases, Gathered, Sources, gather};
 use crate::clients::Clients;
 use crate::config::ImageName;
 use crate::error::{Code, Error, Kind, Result};
@@ -52,11 +52,11 @@ pub async fn explain(
     workspace.check_images([image])?;
     let mut query = query.with_detail(Detail::All);
     query.scope_mut().images.insert(image.clone());
-    let record = match query.environment() {
-        Some(environment) => Some(clients.newest_record(workspace, environment).await?),
-        None => None,
+    let base = match query.environment() {
+        Some(environment) => Base::of(&clients.newest_record(workspace, environment).await?),
+        None => Base::default(),
     };
-    let gathered = gather(clients, workspace, &query, record.as_ref(), &Timings::default()).await?;
+    let gathered = gather(clients, workspace, &query, base, &Timings::default()).await?;
     let plan = Plan::decide(&gathered.facts)?;
     let planned = plan.images.iter().find(|planned| planned.name == *image).cloned();
     let planned =

@@ -15,12 +15,12 @@ use crate::error::{Code, Error, Result};
 use crate::parallel;
 use crate::plan::{self, Facts, Head, ImageFacts};
 use crate::process::Timings;
-use crate::record::Record;
 use crate::reference::Digest;
 use crate::workspace::{Files, Workspace};
 
 mod base;
 mod changes;
+mod comparison;
 mod deploy_inputs;
 mod explanation;
 mod hits;
@@ -33,6 +33,8 @@ mod query;
 mod sources;
 mod uncommitted;
 
+pub use base::Base;
+pub use comparison::compare;
 pub use explanation::{Explanation, Readers, explain, readers};
 pub use image_inputs::ImageInputs;
 pub(crate) use inputs::{Part, Selections};
@@ -40,7 +42,6 @@ pub use locking::{Renewal, relock};
 pub use query::{Detail, Query, ReleaseOptions, Scope};
 pub(crate) use sources::{Bases, Source, Sources};
 
-use base::Base;
 use changes::Diff;
 use deploy_inputs::DeployInputs;
 use keys::Keys;
@@ -79,7 +80,8 @@ impl Gathered {
     }
 }
 
-/// Finds out all that a plan is decided from. `record` is that of the environment that a release goes to.
+/// Finds out all that a plan is decided from. `base` is what the environment runs that a release goes to; nothing for a
+/// local build.
 ///
 /// # Errors
 /// When git, a Dockerfile, a registry or the engine cannot be read, or an image's files are not there.
@@ -87,10 +89,9 @@ pub async fn gather(
     clients: &Clients,
     workspace: &Workspace,
     query: &Query,
-    record: Option<&Record>,
+    base: Base,
     timings: &Timings,
 ) -> Result<Gathered> {
-    let base = record.map(Base::of).unwrap_or_default();
     let diff = timings.measure("diff", || Diff::with(&base, workspace, query))?;
     let deploy = timings.measure("deployment's files", || DeployInputs::read(workspace, query))?;
     let memory = if query.needs_all() { None } else { ImageMemory::of(workspace)? };
@@ -101,7 +102,10 @@ pub async fn gather(
     };
     let known = timings.measure_async("images of earlier runs", known).await?;
     let KnownImages { images: mut known, unread, missed } = known;
-    let mut bases = Bases::locked(clients, workspace);
+    let mut bases = match query {
+        Query::Compare(_) => Bases::by_name(clients, workspace),
+        Query::Local(_) | Query::Release { .. } => Bases::locked(clients, workspace),
+    };
     let read = Sources::read(workspace, &mut bases, &unread);
     let Sources { order, images: sources } = timings.measure_async("Dockerfiles", read).await?;
     // The images that others are built from were read with them.

@@ -7,11 +7,13 @@ use crate::error::Result;
 use crate::plan::{Deploying, NoDeploy, Request};
 use crate::workspace::Workspace;
 
-/// A question about images: for a local build, or for a release.
+/// A question about images: for a local build, for a release, or for a comparison.
 #[derive(Clone, Debug)]
 pub enum Query {
     /// A build of the files on the disk into the engine's store.
     Local(Scope),
+    /// The keys of two states of the files against each other: no environment, registry or engine is asked.
+    Compare(Scope),
     /// A release of the head to an environment.
     Release {
         /// The environment.
@@ -92,13 +94,15 @@ impl Query {
     /// # Errors
     /// When `build.toml` declares no such image.
     pub fn local(workspace: &Workspace, images: &[ImageName], force: bool) -> Result<Self> {
-        workspace.check_images(images)?;
-        let images = if images.is_empty() {
-            workspace.config.images.keys().cloned().collect()
-        } else {
-            images.iter().cloned().collect()
-        };
-        Ok(Self::Local(Scope { images, only: None, force, detail: Detail::Builds, explained: true }))
+        Ok(Self::Local(Scope { force, ..Scope::of(workspace, images)? }))
+    }
+
+    /// A comparison of `images`, or of all when none are named.
+    ///
+    /// # Errors
+    /// When `build.toml` declares no such image.
+    pub fn compare(workspace: &Workspace, images: &[ImageName]) -> Result<Self> {
+        Ok(Self::Compare(Scope { detail: Detail::Plan, ..Scope::of(workspace, images)? }))
     }
 
     /// The query for so much of each image.
@@ -129,6 +133,7 @@ impl Query {
     pub fn deploying(&self) -> Deploying {
         match self {
             Self::Local(_) => Deploying::No(NoDeploy::LocalBuild),
+            Self::Compare(_) => Deploying::No(NoDeploy::Comparison),
             Self::Release { deploying, .. } => *deploying,
         }
     }
@@ -137,13 +142,13 @@ impl Query {
     #[must_use]
     pub fn scope(&self) -> &Scope {
         match self {
-            Self::Local(scope) | Self::Release { scope, .. } => scope,
+            Self::Local(scope) | Self::Compare(scope) | Self::Release { scope, .. } => scope,
         }
     }
 
     pub(crate) fn scope_mut(&mut self) -> &mut Scope {
         match self {
-            Self::Local(scope) | Self::Release { scope, .. } => scope,
+            Self::Local(scope) | Self::Compare(scope) | Self::Release { scope, .. } => scope,
         }
     }
 
@@ -151,7 +156,7 @@ impl Query {
     #[must_use]
     pub fn environment(&self) -> Option<&EnvironmentName> {
         match self {
-            Self::Local(_) => None,
+            Self::Local(_) | Self::Compare(_) => None,
             Self::Release { environment, .. } => Some(environment),
         }
     }
@@ -159,7 +164,7 @@ impl Query {
     /// The revision to compare with instead of the commit that the environment runs.
     pub(super) fn base(&self) -> Option<&str> {
         match self {
-            Self::Local(_) => None,
+            Self::Local(_) | Self::Compare(_) => None,
             Self::Release { base, .. } => base.as_deref(),
         }
     }
@@ -178,5 +183,18 @@ impl Query {
     pub(super) fn request(&self) -> Request {
         let Scope { only, force, .. } = self.scope();
         Request { only: only.clone(), force: *force, deploying: self.deploying() }
+    }
+}
+
+impl Scope {
+    /// The named images, or all when none are named.
+    fn of(workspace: &Workspace, images: &[ImageName]) -> Result<Self> {
+        workspace.check_images(images)?;
+        let images = if images.is_empty() {
+            workspace.config.images.keys().cloned().collect()
+        } else {
+            images.iter().cloned().collect()
+        };
+        Ok(Self { images, only: None, force: false, detail: Detail::Builds, explained: true })
     }
 }

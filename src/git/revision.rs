@@ -74,6 +74,24 @@ impl Repository {
         Ok(CommitId(commit.id))
     }
 
+    /// The best common ancestor of two commits: where one left the other's branch.
+    ///
+    /// # Errors
+    /// When they have no common history in this clone.
+    pub fn merge_base(&self, one: CommitId, other: CommitId) -> Result<CommitId, GitError> {
+        let unrelated = || GitError::UnknownRevision {
+            revision: format!("{}...{}", one.short(), other.short()),
+            hint: if self.is_shallow() {
+                "the clone is shallow: `git fetch --unshallow`, or name a commit with `--from`".to_owned()
+            } else {
+                "the two have no common history; name a commit with `--from`".to_owned()
+            },
+            source: None,
+        };
+        let base = self.inner.merge_base(one.0, other.0).ok().flatten();
+        base.map(|id| CommitId(id.detach())).ok_or_else(unrelated)
+    }
+
     /// The presence of the commit in this clone.
     ///
     /// # Errors

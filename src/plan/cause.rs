@@ -13,6 +13,9 @@ pub(super) fn causes(facts: &Facts, image: &ImageFacts, current: Option<&Deploye
         if facts.environment.is_some() {
             return vec![Reason::NotDeployed];
         }
+        if facts.request.compares() {
+            return vec![Reason::NewImage];
+        }
         // A local build: the diff against the commit is all that can be named.
         return image.changes.iter().cloned().map(Reason::PathChanged).collect();
     };

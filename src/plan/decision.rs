@@ -116,8 +116,9 @@ fn decide_image(facts: &Facts, image: &ImageFacts, stale: &[Reason]) -> PlannedI
     let same = current.filter(|current| current.key == image.key && stale.is_empty());
     let (decision, last, digest) = match (facts.request.force, same) {
         (true, _) => (Decision::Build, Reason::Forced, None),
-        (false, Some(current)) => (Decision::Keep, Reason::Unchanged, Some(current.digest.clone())),
+        (false, Some(current)) => (Decision::Keep, Reason::Unchanged, current.digest.clone()),
         (false, None) if image.cached => (Decision::Reuse, Reason::InCache, image.digest.clone()),
+        (false, None) if facts.request.compares() => (Decision::Build, Reason::KeyDiffers, None),
         (false, None) => (Decision::Build, Reason::NotInCache, None),
     };
     // Most images have this reason alone, and there are many.
@@ -131,7 +132,7 @@ fn left_out(facts: &Facts, image: &ImageFacts) -> Result<Option<PlannedImage>, P
     match (running(facts, image), &facts.environment) {
         (Some(current), _) => {
             let kept = ImageFacts { key: current.key, fields: current.fields.clone(), ..image.clone() };
-            Ok(Some(planned(&kept, Decision::Keep, vec![Reason::LeftOut], Some(current.digest.clone()))))
+            Ok(Some(planned(&kept, Decision::Keep, vec![Reason::LeftOut], current.digest.clone())))
         }
         (None, Some(environment)) if !matches!(facts.request.deploying, Deploying::No(_)) => {
             Err(PlanError::Incomplete { image: image.name.clone(), environment: environment.to_string() })
@@ -176,7 +177,7 @@ fn decide_deploy(facts: &Facts, images: &[PlannedImage]) -> DeployDecision {
         Some(current) => {
             let released = images.iter().filter(|image| image.released);
             for image in released.clone() {
-                let running = current.images.get(&image.name).map(|running| &running.digest);
+                let running = current.images.get(&image.name).and_then(|running| running.digest.as_ref());
                 if image.digest.is_none() || running != image.digest.as_ref() {
                     reasons.push(Reason::ReleaseChanged { image: image.name.clone() });
                 }

@@ -79,8 +79,8 @@ pub struct DeployedImage {
     pub key: ImageKey,
     /// What the key was taken from.
     pub fields: SharedFields,
-    /// Its digest at the registry.
-    pub digest: Digest,
+    /// Its digest at the registry; none where only keys are compared.
+    pub digest: Option<Digest>,
 }
 
 /// What the user asked for.
@@ -115,6 +115,8 @@ pub enum NoDeploy {
     NoPush,
     /// `--no-deploy` was given.
     NoDeploy,
+    /// Two states of the files are compared: nothing is done.
+    Comparison,
     /// The environment runs all of the release already.
     Unchanged,
 }
@@ -125,6 +127,7 @@ impl fmt::Display for NoDeploy {
             Self::LocalBuild => "a local build is not deployed",
             Self::NoPush => "`--no-push` was given",
             Self::NoDeploy => "`--no-deploy` was given",
+            Self::Comparison => "two states of the files are compared",
             Self::Unchanged => "the environment runs all of this already",
         })
     }
@@ -137,6 +140,12 @@ impl Serialize for NoDeploy {
 }
 
 impl Request {
+    /// Whether two states of the files are compared, and nothing is done.
+    #[must_use]
+    pub fn compares(&self) -> bool {
+        self.deploying == Deploying::No(NoDeploy::Comparison)
+    }
+
     /// Whether `image` is to be looked at.
     #[must_use]
     pub fn includes(&self, image: &ImageName) -> bool {

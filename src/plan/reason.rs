@@ -69,6 +69,10 @@ pub enum Reason {
     SchemaChanged,
     /// The environment runs nothing of this name yet.
     NotDeployed,
+    /// The base declares no image of this name.
+    NewImage,
+    /// The base has another key: no cache was asked.
+    KeyDiffers,
     /// The key is not in the cache.
     NotInCache,
     /// The key is in the cache.

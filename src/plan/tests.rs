@@ -57,7 +57,7 @@ fn image(text: &str, seed: u8) -> ImageFacts {
 
 fn runs(images: &[&ImageFacts]) -> Deployed {
     let image = |image: &&ImageFacts| {
-        let running = DeployedImage { key: image.key, fields: image.fields.clone(), digest: digest(1) };
+        let running = DeployedImage { key: image.key, fields: image.fields.clone(), digest: Some(digest(1)) };
         (image.name.clone(), running)
     };
     Deployed { deploy_inputs: None, images: images.iter().map(image).collect() }

@@ -11,7 +11,7 @@ use crate::clients::Clients;
 use crate::config::Environment;
 use crate::deploy::{self, Release};
 use crate::error::{Code, Error, Result};
-use crate::gather::{self, Gathered, Query};
+use crate::gather::{self, Base, Gathered, Query};
 use crate::plan::{Deploying, Plan};
 use crate::process::Timings;
 use crate::record::{Lease, Records, Stored};
@@ -93,8 +93,8 @@ impl CdStep<'_> {
     }
 
     async fn prepare_from(&self, stored: Stored) -> Result<Prepared> {
-        let record = Some(&stored.record);
-        let gathered = gather::gather(self.clients, self.workspace, self.query, record, self.timings);
+        let base = Base::of(&stored.record);
+        let gathered = gather::gather(self.clients, self.workspace, self.query, base, self.timings);
         let gathered = Box::pin(gathered).await?;
         let plan = Plan::decide(&gathered.facts)?;
         Ok(Prepared { stored, gathered, plan })

@@ -41,6 +41,8 @@ pub fn words(reason: &Reason) -> String {
         Reason::InputsChanged => "its inputs changed; which paths, only the base commit could tell".into(),
         Reason::SchemaChanged => "this version of dtbuild computes keys in another way".into(),
         Reason::NotDeployed => "not deployed yet".into(),
+        Reason::NewImage => "a new image: the base declares none of this name".into(),
+        Reason::KeyDiffers => "its key differs".into(),
         Reason::NotInCache => "no image of this key exists yet".into(),
         Reason::InCache => "an image of this key exists".into(),
         Reason::Unchanged => "unchanged".into(),
@@ -125,6 +127,8 @@ mod tests {
                 | Reason::InputsChanged
                 | Reason::SchemaChanged
                 | Reason::NotDeployed
+                | Reason::NewImage
+                | Reason::KeyDiffers
                 | Reason::NotInCache
                 | Reason::InCache
                 | Reason::Unchanged

@@ -58,6 +58,19 @@ impl Workspace {
         Self::load(Repository::discover(&location.directory, location.code)?, Files::Disk, location)
     }
 
+    /// The commit at which the workspace's commit, or HEAD, left a branch.
+    ///
+    /// # Errors
+    /// When there is no such branch, or the clone does not reach back to where they parted.
+    pub fn branched_off(&self, branch: &str) -> Result<CommitId> {
+        let other = self.repository.resolve(branch)?;
+        let own = match self.files {
+            Files::Commit(commit) => commit,
+            Files::Disk => head(&self.repository)?,
+        };
+        Ok(self.repository.merge_base(own, other)?)
+    }
+
     fn load(repository: Repository, files: Files, location: &Location) -> Result<Self> {
         let Some(text) = read_text(&repository, &files, config::FILE_NAME)? else {
             return Err(missing_config(&repository, &files));

@@ -24,6 +24,8 @@ pub(crate) struct Bases<'a> {
     workspace: &'a Workspace,
     /// Whether the registries are asked for digests whatever they answered before.
     anew: bool,
+    /// Whether nobody is asked: what `build.lock` does not name counts by its name.
+    by_name: bool,
     digests: BTreeMap<String, Digest>,
     /// What analyses are given. Variables are told only where an analysis has a use for them.
     configs: Configs,
@@ -50,6 +52,11 @@ impl<'a> Bases<'a> {
         Self { digests, configs, ..Self::anew(clients, workspace, BTreeMap::new(), false) }
     }
 
+    /// As `build.lock` has them, else by their names alone.
+    pub(crate) fn by_name(clients: &'a Clients, workspace: &'a Workspace) -> Self {
+        Self { by_name: true, ..Self::locked(clients, workspace) }
+    }
+
     /// As the registries have them, but for the digests that are `kept`.
     pub(crate) fn moved(
         clients: &'a Clients,
@@ -66,7 +73,7 @@ impl<'a> Bases<'a> {
         anew: bool,
     ) -> Self {
         let (configs, read, exhausted) = (Configs::new(), BTreeMap::new(), BTreeSet::new());
-        Self { clients, workspace, anew, digests, configs, read, exhausted }
+        Self { clients, workspace, anew, by_name: false, digests, configs, read, exhausted }
     }
 
     /// What analyses are given.
@@ -187,7 +194,7 @@ impl<'a> Bases<'a> {
     }
 
     fn may_ask(&self) -> bool {
-        self.anew || self.workspace.config.bases == BasePolicy::Resolve
+        self.anew || (self.workspace.config.bases == BasePolicy::Resolve && !self.by_name)
     }
 
     /// Reads configurations that were not read yet.

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::config::EnvironmentName;
-use crate::plan::{Base, Decision, DeployDecision, Head, Plan, PlannedImage, Reason};
+use crate::plan::{Base, Decision, DeployDecision, Head, NoDeploy, Plan, PlannedImage, Reason};
 
 use super::lines::counts;
 use super::reason::words;
@@ -91,7 +91,8 @@ fn write_phrases(out: &mut dyn Write, phrases: &[String], indent: usize) -> io::
 /// common (no image of its key yet) only where nothing else is known.
 fn phrases(reasons: &[Reason]) -> Vec<String> {
     let (paths, others): (Vec<_>, Vec<_>) = reasons.iter().partition(|reason| is_path(reason));
-    let telling = |reason: &&&Reason| !matches!(reason, Reason::NotInCache | Reason::InCache);
+    let telling =
+        |reason: &&&Reason| !matches!(reason, Reason::NotInCache | Reason::KeyDiffers | Reason::InCache);
     let mut phrases: Vec<String> = others.iter().filter(telling).map(|reason| words(reason)).collect();
     phrases.extend(paths.iter().take(PATHS).map(|reason| words(reason)));
     if paths.len() > PATHS {
@@ -144,6 +145,10 @@ fn summary(plan: &Plan) -> String {
     match (&plan.deploy, &plan.environment) {
         (DeployDecision::Deploy { .. }, Some(environment)) => format!("{counts}; deploys {environment}"),
         (DeployDecision::Deploy { .. }, None) => format!("{counts}; deploys"),
+        (DeployDecision::Nothing { reason: NoDeploy::Comparison }, _) if idle => {
+            "nothing to build: every key is the same".to_owned()
+        }
+        (DeployDecision::Nothing { reason: NoDeploy::Comparison }, _) => counts,
         (DeployDecision::Nothing { .. }, Some(environment)) if idle => nothing_to_do(plan, environment),
         (DeployDecision::Nothing { reason }, _) => {
             format!("{counts}; no deployment: {reason}")

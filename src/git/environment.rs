@@ -1,13 +1,13 @@
 //! The environment variables of git that gix does not read: configuration of `git -c`, and folders of objects.
 
 use std::ffi::OsStr;
-use std::io::{self, Write as _};
+use std::io;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 use bstr::{BString, ByteSlice as _};
-use tempfile::NamedTempFile;
+use dtbuild_content::draft;
 
 /// The file that names further folders of objects, from a folder of objects.
 const ALTERNATES: &str = "info/alternates";
@@ -110,11 +110,7 @@ pub(super) fn joined(folders: &[PathBuf], place: &Path, hash: gix::hash::Kind) -
         }
     }
     let file = joined.join(ALTERNATES);
-    let info = file.parent().unwrap_or(&joined);
-    fs::create_dir_all(info)?;
-    let mut new = NamedTempFile::new_in(info)?;
-    new.write_all(&lines)?;
-    new.persist(&file)?;
+    draft::replace(&file, &[&lines])?;
     Ok(joined)
 }
 

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use futures_util::future::BoxFuture;
 
 use super::process::{Program, find};
+use super::runnable::obstacle;
 use super::{DeployError, Deployment, Trigger};
 
 const HINT: &str = "correct `command` in `build.toml`, or install it";
@@ -35,8 +36,14 @@ impl Command {
         let Some((name, args)) = self.argv.split_first().filter(|(name, _)| !name.is_empty()) else {
             return Err(DeployError::EmptyCommand);
         };
-        let path = find(&PathBuf::from(name), root)
-            .ok_or_else(|| DeployError::NoProgram { program: name.clone(), hint: HINT })?;
+        let path = find(&PathBuf::from(name), root).ok_or_else(|| {
+            let there = name.contains('/').then(|| root.join(name));
+            let obstacle = there.and_then(|there| obstacle(name, &there));
+            obstacle.unwrap_or_else(|| DeployError::NoProgram { program: name.clone(), hint: HINT })
+        })?;
+        if let Some(obstacle) = obstacle(name, &path) {
+            return Err(obstacle);
+        }
         let args = args.iter().map(Into::into).collect();
         Ok(Program { name: name.clone(), path, args, ..Program::default() })
     }

@@ -16,6 +16,16 @@ pub enum DeployError {
         /// What to do.
         hint: &'static str,
     },
+    /// The program is there, but cannot be run.
+    #[error("cannot deploy: `{program}` {reason}")]
+    NotRunnable {
+        /// The program.
+        program: String,
+        /// Why it cannot be run, such as `is not executable`.
+        reason: String,
+        /// What to do.
+        hint: String,
+    },
     /// A file that the deployment needs is not there.
     #[error("cannot deploy: the {what} `{path}` does not exist", path = path.display())]
     NoFile {
@@ -70,6 +80,7 @@ impl Failure for DeployError {
     fn code(&self) -> Code {
         match self {
             Self::NoProgram { .. }
+            | Self::NotRunnable { .. }
             | Self::NoFile { .. }
             | Self::EmptyCommand
             | Self::SameVariable { .. }
@@ -81,6 +92,7 @@ impl Failure for DeployError {
     fn hint(&self) -> Option<String> {
         let hint = match self {
             Self::NoProgram { hint, .. } => hint,
+            Self::NotRunnable { hint, .. } => hint.as_str(),
             Self::NoFile { .. } => "correct the path in `build.toml`",
             Self::EmptyCommand => "name a program in `build.toml`",
             Self::SameVariable { .. } => "rename one of them",

@@ -24,6 +24,7 @@ mod command;
 mod error;
 mod process;
 mod release;
+mod runnable;
 
 pub use error::DeployError;
 pub use release::Release;

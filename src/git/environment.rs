@@ -79,12 +79,11 @@ fn split(list: &OsStr) -> Vec<PathBuf> {
     let mut rest = list.as_bytes();
     while !rest.is_empty() {
         let quoted = rest.starts_with(b"\"").then(|| gix::quote::ansi_c::undo(rest.as_bstr()).ok()).flatten();
-        let (path, after) = match quoted {
-            Some((path, length)) => (path.into_owned(), &rest[length..]),
-            None => {
-                let end = rest.find_byte(b':').unwrap_or(rest.len());
-                (BString::from(&rest[..end]), &rest[end..])
-            }
+        let (path, after) = if let Some((path, length)) = quoted {
+            (path.into_owned(), &rest[length..])
+        } else {
+            let end = rest.find_byte(b':').unwrap_or(rest.len());
+            (BString::from(&rest[..end]), &rest[end..])
         };
         if !path.is_empty() {
             paths.push(path.to_path_lossy().into_owned());

@@ -48,7 +48,7 @@ impl Repository {
             let opened = ThreadSafeRepository::open_with_environment_overrides(&dir, trust);
             return Self::of_environment(opened.map_err(|source| opening_error(dir, source))?, code);
         }
-        let found = find(&dir, false).map_err(|source| opening_error(dir, source))?;
+        let found = find(&dir, false)?;
         let place = found.place();
         let opened = ThreadSafeRepository::open_opts(&place, options().open_path_as_is(true));
         let opened = Self::of_environment(opened.map_err(|source| opening_error(place, source))?, code)?;
@@ -106,7 +106,7 @@ impl Repository {
             None => None,
         };
         let memory = Arc::new(Memory::new(inner.common_dir(), code));
-        let index = inner.index_path().to_owned();
+        let index = inner.index_path().clone();
         Ok(Self { inner, root, index, memory, objects: OnceCell::new() })
     }
 }
@@ -121,7 +121,7 @@ fn options() -> gix::open::Options {
 }
 
 /// Searches the repository of the folder `dir`, which has no links, from there upwards; `dot_git_only` passes by bare ones.
-fn find(dir: &Path, dot_git_only: bool) -> Result<Found, gix::Error> {
+fn find(dir: &Path, dot_git_only: bool) -> Result<Found, GitError> {
     let across = env::var_os("GIT_DISCOVERY_ACROSS_FILESYSTEM");
     let across = across.and_then(|value| gix::config::Boolean::try_from(value).ok());
     let options = upwards::Options {
@@ -131,9 +131,20 @@ fn find(dir: &Path, dot_git_only: bool) -> Result<Found, gix::Error> {
         cross_fs: across.is_some_and(|across| across.0),
         dot_git_only,
         ..Default::default()
-    };
-    let (found, _) = gix::discover::upwards_opts(dir, options.apply_environment())?;
-    Ok(Found::new(found, dir))
+    }
+    .apply_environment();
+    let ceilings = options.ceiling_dirs.clone();
+    let (found, _) =
+        gix::discover::upwards_opts(dir, options).map_err(|source| opening_error(dir.to_owned(), source))?;
+    let found = Found::new(found, dir);
+    // Gix still looks into the ceiling itself, git does not.
+    let place = found.checkout.as_ref().unwrap_or(&found.git_dir);
+    let ends_below =
+        |ceiling: &PathBuf| ceiling != dir && dir.starts_with(ceiling) && ceiling.starts_with(place);
+    if place != dir && ceilings.iter().any(ends_below) {
+        return Err(GitError::NotARepository { path: dir.to_owned() });
+    }
+    Ok(found)
 }
 
 fn opening_error(path: PathBuf, source: gix::Error) -> GitError {

@@ -66,7 +66,8 @@ impl Repository {
         let unknown = |source: Option<gix::Error>| GitError::UnknownRevision {
             revision: revision.to_owned(),
             hint: self.hint(revision),
-            source: source.map(Into::into),
+            // That nothing has the name is said already; that something could not be read is not.
+            source: source.filter(is_of_system).map(Into::into),
         };
         let named = self.inner.rev_parse_single(revision).map_err(|source| unknown(Some(source)))?;
         let object = named.object().map_err(|source| unknown(Some(source)))?;
@@ -168,11 +169,21 @@ impl Repository {
             format!("fetch it with `git fetch {remote} {branch}`")
         } else if self.is_shallow() {
             "the clone is shallow: fetch more of the history with `git fetch --unshallow`".to_owned()
+        } else if revision.contains("..") {
+            "name one commit, not a range".to_owned()
+        } else if let Some(child) = self.without_ancestor(revision) {
+            format!("the history of `{child}` does not go back so far")
         } else if digits {
             format!("fetch it with `git fetch origin {revision}`, if no force-push left it behind")
         } else {
             "check the spelling with `git branch --all`, or `git fetch` it".to_owned()
         }
+    }
+
+    /// The commit before `~` and `^` in a revision, if there is such a commit.
+    fn without_ancestor<'a>(&self, revision: &'a str) -> Option<&'a str> {
+        let child = &revision[..revision.find(['~', '^'])?];
+        self.inner.rev_parse_single(child).is_ok().then_some(child)
     }
 
     fn remote_branch<'a>(&self, revision: &'a str) -> Option<(&'a str, &'a str)> {
@@ -181,6 +192,11 @@ impl Repository {
         let plain = !branch.contains(['~', '^', '@', ':']);
         (known && plain).then_some((remote, branch))
     }
+}
+
+/// Whether the system failed at a file.
+fn is_of_system(error: &gix::Error) -> bool {
+    error.iter_errors().any(<dyn std::error::Error>::is::<std::io::Error>)
 }
 
 fn broken_commit(commit: CommitId, source: impl Into<Cause>) -> GitError {

@@ -85,10 +85,6 @@ impl<T: Tree> Tree for Expanded<'_, T> {
         Ok(nodes)
     }
 
-    fn stays(&self, path: &BStr) -> Result<bool, Self::Error> {
-        self.0.stays(path)
-    }
-
     fn identify(&self, path: &BStr, node: &Node) -> Result<ContentId, Self::Error> {
         self.0.identify(path, node)
     }

@@ -33,8 +33,6 @@ pub fn digest_with<T: Tree, F: Filter>(
         if let Some(node) = level.nodes.next() {
             enter(&mut path, level.end, node.name.as_ref());
             let (verdict, state) = filter.enter(&level.state, path.as_ref(), node.kind);
-            let empty = node.kind == Kind::Folder && filter.below(&state) == Some(false);
-            let verdict = if empty { stays(tree, verdict, path.as_ref())? } else { verdict };
             if let Some(left) = without_reading(filter, &node, verdict, &state, hash_kind) {
                 level.take(node, left);
             } else if let Some(left) = memory.and_then(|memory| memory.recall(path.as_ref(), &node)) {
@@ -50,9 +48,6 @@ pub fn digest_with<T: Tree, F: Filter>(
             continue;
         }
         path.truncate(level.end);
-        if level.entries.is_empty() {
-            level.verdict = stays(tree, level.verdict, path.as_ref())?;
-        }
         let left = level.close(hash_kind).map_err(|reason| Error::Hash { path: path.clone(), reason })?;
         let Some(parent) = above.pop() else {
             return Ok(match left {
@@ -69,15 +64,6 @@ pub fn digest_with<T: Tree, F: Filter>(
         }
         level.take(folder, left);
     }
-}
-
-/// The verdict on a folder of which a filter leaves nothing.
-pub(super) fn stays<T: Tree>(tree: &T, verdict: Verdict, path: &BStr) -> Result<Verdict, Error<T::Error>> {
-    if verdict == Verdict::Excluded {
-        return Ok(verdict);
-    }
-    let stays = tree.stays(path).map_err(|source| Error::Read { path: path.to_owned(), source })?;
-    Ok(if stays { Verdict::Included } else { Verdict::Excluded })
 }
 
 /// What a filter leaves of a node.

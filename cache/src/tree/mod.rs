@@ -11,8 +11,7 @@
 //!
 //! What a filter leaves of a folder:
 //!
-//! - an included folder stays, if need be as an empty one, since a build sees it so, [unless](Tree::stays) a commit
-//!   would not have it;
+//! - an included folder stays, if need be as an empty one, since a build sees it so;
 //! - an excluded folder is there only if something below it is included;
 //! - what a filter [forgets](Filter::forgotten) is treated as if it had never been listed, so a folder
 //!   that holds nothing else is not there either.
@@ -99,18 +98,6 @@ pub trait Tree {
     fn opens(&self, path: &BStr) -> Result<bool, Self::Error> {
         let _ = path;
         Ok(false)
-    }
-
-    /// Whether the folder at `path` stays where a filter leaves nothing of what is in it.
-    ///
-    /// A build sees it as an empty folder. But git stores no empty folders, so the same files have the same digest
-    /// everywhere only if nothing stays that a commit would not have.
-    ///
-    /// # Errors
-    /// When that cannot be told.
-    fn stays(&self, path: &BStr) -> Result<bool, Self::Error> {
-        let _ = path;
-        Ok(true)
     }
 
     /// The content id of the file, link or submodule `node` at `path`, reading it if that is needed.

@@ -2,7 +2,6 @@
 
 use bstr::{BStr, BString};
 
-use super::digest::stays;
 use super::{Error, Filter, Kind, Node, Tree, Verdict, counts, enter, list};
 
 /// Visits what `filter` leaves of `tree`: a folder directly before what is in it, the names of a
@@ -23,7 +22,7 @@ pub fn walk<T: Tree, F: Filter>(
     loop {
         let Some(node) = nodes.next() else {
             path.truncate(way.end());
-            let Some(level) = way.leave(tree, path.as_ref())? else { return Ok(()) };
+            let Some(level) = way.leave(path.as_ref())? else { return Ok(()) };
             (nodes, state) = level;
             continue;
         };
@@ -35,7 +34,6 @@ pub fn walk<T: Tree, F: Filter>(
             way.levels.push(Level::new(node, verdict, path.len(), above));
             continue;
         }
-        let verdict = if node.kind == Kind::Folder { stays(tree, verdict, path.as_ref())? } else { verdict };
         if counts(filter, &node, verdict, &inside) {
             way.show(path.as_ref())?;
             way.visit(path.as_ref(), &node)?;
@@ -111,14 +109,14 @@ impl<S, V> Way<S, V> {
     }
 
     /// Goes up from the folder at `path`. None at the root.
-    fn leave<T: Tree>(&mut self, tree: &T, path: &BStr) -> Result<Option<Above<S>>, Error<T::Error>>
+    fn leave<E>(&mut self, path: &BStr) -> Result<Option<Above<S>>, Error<E>>
     where
-        V: FnMut(&BStr, &Node) -> Result<(), T::Error>,
+        V: FnMut(&BStr, &Node) -> Result<(), E>,
     {
         // What is merely excluded shows that its folder is there.
         if let Some(Level { seen: false, verdict, forgotten, excluded, .. }) = self.levels.last()
             && (*excluded || !forgotten)
-            && stays(tree, *verdict, path)? == Verdict::Included
+            && *verdict == Verdict::Included
         {
             self.show(path)?;
         }

@@ -215,6 +215,12 @@ impl Inputs {
         let context = if self.context.is_empty() { ".".into() } else { self.context.clone() };
         if let Some(source) = selection.missing().find_map(|index| self.reads.required(index)) {
             let at = self.reads.place(source);
+            if source.path.split('/').any(|name| name == ".git") {
+                let message = format!("{at}: `.git` is a repository, which is never sent to a build");
+                let hint = "give the build what it needs of it as an argument (`args`), or write that to a file before the \
+                            build and set `source = \"worktree\"`";
+                return Err(Error::new(Code::ContextInvalid, message).hint(hint));
+            }
             let message = format!("{at}: not in the context `{context}` of {files}");
             let hint = match files {
                 Files::Commit(_) => {

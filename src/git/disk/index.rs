@@ -82,11 +82,6 @@ impl Index {
         self.entry(path).is_some_and(|entry| entry.mode == Mode::FILE_EXECUTABLE)
     }
 
-    /// Whether the index has anything below the folder at `path`, or the folder itself as a sparse one.
-    pub(super) fn has_below(&self, path: &BStr) -> bool {
-        self.below(path).next().is_some()
-    }
-
     /// The submodules below the folder at `path`.
     pub(super) fn submodules_below(&self, path: &BStr) -> impl Iterator<Item = &BStr> {
         let submodules = self.below(path).filter(|entry| entry.mode == Mode::COMMIT);
@@ -144,40 +139,5 @@ impl LazyIndex {
         }
         let index = self.memory.disk.index(&self.path, || Index::read(&self.path, self.hash))?;
         Ok(self.read.get_or_init(|| index))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::fs;
-    use std::path::Path;
-    use std::process::Command;
-
-    use dtbuild_content::fingerprint::Fingerprint;
-
-    use super::*;
-
-    fn git(folder: &Path, arguments: &[&str]) {
-        let mut git = Command::new("git");
-        git.env("GIT_CONFIG_GLOBAL", "/dev/null").env_remove("GIT_DIR").env_remove("GIT_INDEX_FILE");
-        assert!(git.current_dir(folder).args(arguments).status().unwrap().success());
-    }
-
-    #[test]
-    fn folders_are_found_by_what_is_below_them() {
-        let folder = tempfile::tempdir().unwrap();
-        let folder = folder.path();
-        git(folder, &["init", "--quiet"]);
-        let index = || LazyIndex::of(&Repository::discover(folder, Fingerprint::of("tests")).unwrap());
-        assert!(!index().get().unwrap().has_below("".into()), "there is no index yet");
-        for (directory, name) in [("a", "x"), ("a.b", "x"), ("b", "x")] {
-            fs::create_dir(folder.join(directory)).unwrap();
-            fs::write(folder.join(directory).join(name), "").unwrap();
-        }
-        git(folder, &["add", "a.b"]);
-        let index = index();
-        let index = index.get().unwrap();
-        assert!(index.has_below("a.b".into()) && index.has_below("".into()));
-        assert!(!index.has_below("a".into()) && !index.has_below("b".into()));
     }
 }

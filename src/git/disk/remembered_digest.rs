@@ -13,7 +13,7 @@ use crate::git::GitError;
 use crate::git::path::join;
 
 /// The kind of question.
-const CONTEXT: &str = "dtbuild working tree v1";
+const CONTEXT: &str = "dtbuild working tree v2";
 
 impl WorkingTree {
     /// [`digest`](Self::digest), with the memo of digests that earlier runs took.
@@ -31,10 +31,7 @@ impl WorkingTree {
             return Ok(id);
         }
         let id = self.fold(filter, BStr::new(""))?;
-        // The question does not hold what git's index says of a path.
-        if !self.asked_git.get() {
-            memo.note(question, id.as_bytes().to_vec());
-        }
+        memo.note(question, id.as_bytes().to_vec());
         Ok(id)
     }
 

@@ -89,10 +89,6 @@ impl<F: Filter> Tree for Identified<'_, F> {
         self.tree.list(path, id)
     }
 
-    fn stays(&self, path: &BStr) -> Result<bool, GitError> {
-        self.tree.stays(path)
-    }
-
     fn identify(&self, path: &BStr, node: &Node) -> Result<ContentId, GitError> {
         if node.kind == Kind::Submodule {
             return self.tree.identify_submodule(path, self.filter, self.folder);

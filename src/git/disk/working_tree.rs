@@ -4,7 +4,6 @@
 //! content id is the blob id of the bytes *on the disk*, or of the pointer for a file of Git LFS. Content ids come from the
 //! stat cache, for large files from git's index, otherwise from reading the file.
 
-use std::cell::Cell;
 use std::collections::HashSet;
 use std::fs;
 use std::sync::{Arc, Mutex};
@@ -37,8 +36,6 @@ pub struct WorkingTree {
     pub(super) disk: DiskFolders,
     pub(super) objects: Objects,
     pub(super) submodules: Submodules<Self>,
-    /// Whether the digest depends on what git's index has of a path.
-    pub(super) asked_git: Cell<bool>,
 }
 
 impl Repository {
@@ -88,7 +85,7 @@ impl Repository {
         };
         let (repository, objects) = (self.clone(), self.objects().clone());
         let submodules = Submodules::default();
-        Ok(Some(WorkingTree { repository, disk, objects, submodules, asked_git: Cell::new(false) }))
+        Ok(Some(WorkingTree { repository, disk, objects, submodules }))
     }
 }
 
@@ -178,12 +175,6 @@ impl WorkingTree {
         }
     }
 
-    /// Whether git's index has the folder at `path`.
-    fn is_in_git(&self, path: &BStr) -> Result<bool, GitError> {
-        let (index, place) = (self.disk.index.get()?, self.disk.place(path));
-        Ok(index.has_below(place.as_bstr()) || index.submodule(place.as_bstr()).is_some())
-    }
-
     /// The entry of `path`, and whether its id is the id of a pointer of Git LFS.
     fn entry(&self, path: &BStr, node: &Node) -> Result<(SnapshotEntry, bool), GitError> {
         let (mut size, mut link, mut lfs) = (0, None, false);
@@ -256,11 +247,6 @@ impl Tree for WorkingTree {
             self.submodules.note(join(path, node.name.as_bstr()), ContentId::null(self.hash_kind()));
         }
         Ok(nodes)
-    }
-
-    fn stays(&self, path: &BStr) -> Result<bool, GitError> {
-        self.asked_git.set(true);
-        self.owned(path, Self::is_in_git)
     }
 
     fn opens(&self, path: &BStr) -> Result<bool, GitError> {

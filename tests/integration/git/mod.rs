@@ -5,6 +5,7 @@ mod commit_tree;
 mod conversions;
 mod diff;
 mod dockerignore;
+mod dot_git;
 mod environment;
 mod fetch;
 mod filters;

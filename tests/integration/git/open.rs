@@ -78,6 +78,16 @@ fn unknown_revision_says_what_to_do() {
     let error = |revision: &str| open(&repo).resolve(revision).unwrap_err().advice();
     assert_eq!(error("origin/x"), "`origin/x` names no commit; fetch it with `git fetch origin x`");
     assert!(error("typo").contains("check the spelling"), "{}", error("typo"));
+    assert!(error("main..HEAD").ends_with("name one commit, not a range"), "{}", error("main..HEAD"));
+    assert!(
+        error("main~5").ends_with("the history of `main` does not go back so far"),
+        "{}",
+        error("main~5")
+    );
+    for revision in ["typo", "origin/x", "main~5", "HEAD^{tree}x", "1234567", "@{upstream}"] {
+        let error = open(&repo).resolve(revision).unwrap_err();
+        assert!(std::error::Error::source(&error).is_none(), "{revision}: {error:?}");
+    }
     for revision in ["", "HEAD:a", "HEAD~5", "main..HEAD", &"0".repeat(40)] {
         assert!(matches!(open(&repo).resolve(revision), Err(GitError::UnknownRevision { .. })), "{revision}");
     }

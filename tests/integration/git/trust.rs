@@ -81,6 +81,8 @@ fn safe_directory_counts_from_wherever_git_takes_it() {
         ("all below the root", safe(&[&format!("{root}/*")]), false),
         ("here", safe(&["."]), true),
         ("a relative path", safe(&["repo"]), false),
+        ("below the home", [one("HOME", above.clone()), safe(&["~/repo"])].concat(), true),
+        ("below another home", [one("HOME", "/".to_owned()), safe(&["~/repo"])].concat(), false),
         ("all, taken back", safe(&["*", ""]), false),
         ("taken back, and the root", safe(&["*", "", &root]), true),
         ("another folder", safe(&["/elsewhere"]), false),
@@ -149,6 +151,20 @@ fn link_and_folder_of_a_checkout_are_asked_for_their_owner() {
         return;
     }
     assert!(!git_opens(&linked, &[]) && !preview(&repo, &linked, &[]).0);
+}
+
+#[test]
+fn search_ends_at_a_ceiling() {
+    let repo = project().commit("first");
+    let (root, above) =
+        (repo.root().display().to_string(), repo.root().parent().unwrap().display().to_string());
+    let start = repo.path("app").display().to_string();
+    let list = format!("{start}:relative:{root}");
+    for (ceiling, expected) in [(&root, false), (&above, true), (&start, true), (&list, false)] {
+        let variables = [("GIT_CEILING_DIRECTORIES", ceiling.as_str())];
+        assert_eq!(git_opens(&repo.path("app"), &variables), expected);
+        assert_eq!(preview(&repo, &repo.path("app"), &variables).0, expected);
+    }
 }
 
 /// A checkout that holds a bare repository whose configuration runs a program that leaves a mark.

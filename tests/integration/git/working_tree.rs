@@ -211,12 +211,16 @@ fn folders_without_files_do_not_exist() {
 }
 
 #[test]
-fn folder_that_the_filter_empties_is_kept_where_git_has_it() {
+fn folder_that_the_filter_empties_is_kept_as_builds_see_it() {
     let without = Without(&["x.log"]);
     let repo = TestRepo::new().file("logs/x.log", "1").file("a", "1").commit("first");
     let repo = repo.file("more/x.log", "1").file("more/still/x.log", "1");
-    assert_eq!(paths(&disk(&repo, "", &without).unwrap()), ["a", "logs"]);
-    assert_eq!(on_disk_with(&repo, &without), committed_with(&repo, "HEAD", &without));
+    fs::create_dir_all(repo.path("hollow/er")).unwrap();
+    assert_eq!(paths(&disk(&repo, "", &without).unwrap()), ["a", "logs", "more", "more/still"]);
+    let before = on_disk_with(&repo, &without);
+    assert_ne!(before, committed_with(&repo, "HEAD", &without));
+    let repo = repo.commit("second");
+    assert_eq!(before, committed_with(&repo, "HEAD", &without));
     let only = Only("logs/x.log");
     assert_eq!(paths(&disk(&repo, "", &only).unwrap()), ["logs", "logs/x.log"]);
 }

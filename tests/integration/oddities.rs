@@ -4,6 +4,7 @@
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
+use dtbuild::error::Failure as _;
 use dtbuild::reference::{Reference, Repository};
 use dtbuild::registry::{Kind, Registry, Settings};
 use futures_util::future::join_all;

@@ -3,6 +3,7 @@
 use dtbuild_content::key::KeyFields;
 
 use super::*;
+use crate::error::Failure as _;
 
 fn staging() -> EnvironmentName {
     "staging".parse().unwrap()
@@ -129,7 +130,7 @@ fn damage_is_told_with_the_place_and_what_to_do() {
         (&text[..text.len() / 2], "`here` is damaged"),
         ("", "`here` is damaged"),
     ] {
-        let error = Record::decode(damage.as_bytes(), &staging(), "here").unwrap_err().to_string();
+        let error = Record::decode(damage.as_bytes(), &staging(), "here").unwrap_err().advice();
         assert!(error.contains(expected), "{error}");
     }
 }

@@ -135,6 +135,7 @@ fn kernel() -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::Failure as _;
 
     fn document(life: Duration) -> LeaseDocument {
         LeaseDocument::new("staging".parse().unwrap(), life)
@@ -160,9 +161,9 @@ mod tests {
         held.since = OffsetDateTime::UNIX_EPOCH;
         held.until = OffsetDateTime::UNIX_EPOCH + Duration::from_mins(1);
         assert_eq!(
-            held.held().to_string(),
-            "`staging` is being deployed by process 42 on `ci-7` since 1970-01-01T00:00:00Z; wait for it, its \
-             lease ends at 1970-01-01T00:01:00Z unless renewed"
+            held.held().advice(),
+            "`staging` is being deployed by process 42 on `ci-7` since 1970-01-01T00:00:00Z; wait for it: its \
+             lease ends at 1970-01-01T00:01:00Z unless it is renewed"
         );
     }
 }

@@ -279,10 +279,7 @@ async fn a_folder_that_cannot_be_written_is_found_out_before_any_work() {
             Records::new(Arc::new(Folder::new(impossible.clone()))).check_writable().await.unwrap_err();
         let expected = format!("cannot keep records in `{}`: ", impossible.display());
         assert!(error.to_string().starts_with(&expected), "{error}");
-        assert!(
-            error.to_string().ends_with("set another one as `[records] folder` in `build.toml`"),
-            "{error}"
-        );
+        assert!(error.advice().ends_with("set another one as `[records] folder` in `build.toml`"), "{error}");
     }
 }
 

@@ -7,6 +7,7 @@ mod credentials;
 mod disk;
 mod doctor;
 mod fetched;
+mod globs;
 mod keys;
 mod lock;
 mod plan;

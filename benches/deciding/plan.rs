@@ -40,6 +40,7 @@ pub(crate) fn plan(criterion: &mut Criterion) {
             last_failed: false,
             deploy_inputs: None,
             deploy_changes: Vec::new(),
+            notes: Vec::new(),
             request: Request::default(),
         };
         bencher.iter(|| Plan::decide(black_box(&facts)));

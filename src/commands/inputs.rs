@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use bstr::BString;
+
 use super::options;
 use crate::cli::{Global, InputsArgs};
 use crate::clients::Clients;
@@ -26,6 +28,13 @@ pub(super) async fn inputs(global: &Global, args: &InputsArgs) -> Result<u8> {
         image: &args.image,
         files: inputs.files().to_string(),
         contexts: inputs.parts(&workspace)?.into_iter().map(context).collect(),
+        paths: inputs.paths(&workspace)?.map(|paths| ContextView {
+            name: None,
+            folder: BString::default(),
+            whole: false,
+            digest: String::new(),
+            entries: paths.entries,
+        }),
         notes: inputs.notes().into_iter().chain(proxies::note(&Clients::engine_name())).collect(),
     };
     ui::print(&view, global.format())?;

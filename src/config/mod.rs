@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bstr::BString;
-use dtbuild_content::globs::Globs;
 
 use crate::reference::Repository;
 
@@ -11,6 +10,7 @@ mod builders;
 mod contexts;
 mod error;
 pub mod file;
+mod globs;
 pub mod lock;
 mod lock_change;
 pub mod name;
@@ -22,6 +22,7 @@ mod validate;
 pub use builders::Builder;
 pub use contexts::{ContextOrigin, NamedContext, NamedContexts};
 pub use error::ConfigError;
+pub use globs::DeclaredGlobs;
 
 pub use lock::Lock;
 pub use lock_change::LockChange;
@@ -92,9 +93,9 @@ pub struct Image {
     /// The platforms, sorted and without doubles; empty for the engine's own.
     pub platforms: Vec<Platform>,
     /// Inputs besides the context: globs from the repository's root.
-    pub paths: Option<Globs>,
+    pub paths: Option<DeclaredGlobs>,
     /// What of the context must not cause a rebuild: globs from the repository's root.
-    pub ignore: Option<Globs>,
+    pub ignore: Option<DeclaredGlobs>,
     /// Secrets for `RUN --mount=type=secret`.
     pub secrets: Vec<SecretSource>,
     /// Agents, network, caches and attestations.
@@ -165,7 +166,7 @@ pub struct Deploy {
     /// What is run.
     pub trigger: Trigger,
     /// Globs from the repository's root: a change here deploys again and builds nothing.
-    pub paths: Option<Globs>,
+    pub paths: Option<DeclaredGlobs>,
 }
 
 /// What is run to deploy.

@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
 
 use bstr::BString;
-use dtbuild_content::globs::Globs;
 use toml::Spanned;
 
 use super::error::{ConfigError, Lines};
@@ -170,18 +169,6 @@ impl Validator<'_> {
                 .hint("write `os/architecture` or `os/architecture/variant`, such as `linux/arm64`"));
         }
         Ok(Platform(text.clone()))
-    }
-
-    fn globs(&self, values: &[Spanned<String>]) -> Result<Option<Globs>> {
-        if values.is_empty() {
-            return Ok(None);
-        }
-        // One by one first: an error belongs to the line of its glob.
-        for value in values {
-            Globs::new([value.get_ref()]).map_err(|error| self.error(value, error.to_string()))?;
-        }
-        let globs = Globs::new(values.iter().map(Spanned::get_ref));
-        globs.map(Some).map_err(|error| self.error(&values[0], error.to_string()))
     }
 
     fn secret(&self, secret: Spanned<SecretTable>) -> Result<SecretSource> {

@@ -10,6 +10,7 @@ use crate::clients::Clients;
 use crate::config::Config;
 use crate::credentials;
 use crate::error::{Error, Kind};
+use crate::gather::globs;
 use crate::git::Repository;
 use crate::reference::Repository as ImageRepository;
 use crate::ui::doctor::{DoctorView, Finding};
@@ -133,7 +134,20 @@ fn declared(location: &Location, findings: &mut Vec<Finding>) -> Option<Workspac
         let counted = format!("base images: {}", workspace.lock.bases.len());
         findings.push(Finding::good("build.lock", counted));
     }
+    unmatched(&workspace, findings);
     Some(workspace)
+}
+
+/// The globs that match nothing. A context that is not there is told of where it is read.
+fn unmatched(workspace: &Workspace, findings: &mut Vec<Finding>) {
+    let (repository, files) = (&workspace.repository, workspace.files);
+    let images = workspace.config.images.values().map(|image| globs::of_image(repository, files, image));
+    let deployed = workspace.config.environments.values().filter_map(|environment| {
+        Some(globs::of_deployment(repository, files, environment.deploy.as_ref()?.paths.as_ref()?))
+    });
+    for note in images.chain(deployed).flatten().flatten() {
+        findings.push(Finding::note("build.toml", note, "correct the glob, or take it out"));
+    }
 }
 
 /// The registries that images are pushed to: who is known there, and whether they answer.

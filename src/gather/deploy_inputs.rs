@@ -4,6 +4,7 @@
 use bstr::BStr;
 use dtbuild_content::globs::{GlobFilter, Globs};
 
+use super::inputs::globs;
 use super::query::Query;
 use crate::changed::ChangedPath;
 use crate::error::Result;
@@ -14,18 +15,22 @@ pub(crate) struct DeployInputs {
     globs: Option<Globs>,
     /// The digest of the files' tree; none where the environment declares no `paths`.
     pub(crate) digest: Option<String>,
+    /// The remarks on globs that match nothing.
+    pub(crate) notes: Vec<String>,
 }
 
 impl DeployInputs {
     /// Identifies the files of the query's environment.
     pub(crate) fn read(workspace: &Workspace, query: &Query) -> Result<Self> {
         let deploy = query.declared(workspace).and_then(|environment| environment.deploy.as_ref());
-        let Some(globs) = deploy.and_then(|deploy| deploy.paths.clone()) else {
-            return Ok(Self { globs: None, digest: None });
+        let Some(declared) = deploy.and_then(|deploy| deploy.paths.as_ref()) else {
+            return Ok(Self { globs: None, digest: None, notes: Vec::new() });
         };
+        let globs = declared.globs.clone();
         let filter = GlobFilter::including(globs.clone(), "");
         let digest = workspace.files.digest(&workspace.repository, BStr::new(""), &filter)?;
-        Ok(Self { globs: Some(globs), digest: digest.map(|id| id.to_string()) })
+        let notes = globs::of_deployment(&workspace.repository, workspace.files, declared)?;
+        Ok(Self { globs: Some(globs), digest: digest.map(|id| id.to_string()), notes })
     }
 
     /// Those of the changed paths that are among the files.

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use super::{Bases, Part, Selections, Source, Sources};
+use dtbuild_content::snapshot::Snapshot;
+
+use super::{Bases, Part, Selections, Source, Sources, globs};
 use crate::clients::Clients;
 use crate::config::ImageName;
 use crate::error::{Code, Error, Result};
@@ -12,6 +14,8 @@ use crate::workspace::{Files, Workspace};
 pub struct ImageInputs {
     source: Source,
     selections: Selections,
+    /// The remarks on globs of `build.toml` that match nothing.
+    globs: Vec<String>,
 }
 
 impl ImageInputs {
@@ -28,7 +32,9 @@ impl ImageInputs {
             Error::new(Code::NotDeclared, format!("build.toml declares no image `{image}`"))
         })?;
         let selections = source.contexts.select(&workspace.repository, source.files)?;
-        Ok(Self { source, selections })
+        let image = source.declared(&workspace.config)?;
+        let globs = globs::of_image(&workspace.repository, source.files, image)?;
+        Ok(Self { source, selections, globs })
     }
 
     /// The commit, or the disk, that the files are of.
@@ -42,11 +48,17 @@ impl ImageInputs {
         self.source.contexts.parts(&workspace.repository, self.source.files, &self.selections)
     }
 
+    /// The files that the image's `paths` take in; none where no `paths` are declared.
+    pub(crate) fn paths(&self, workspace: &Workspace) -> Result<Option<Snapshot>> {
+        self.source.contexts.main.paths_snapshot(&workspace.repository, self.source.files)
+    }
+
     /// The remarks on inputs that are not exact, and on what is fetched that nothing fixes.
     #[must_use]
     pub fn notes(&self) -> Vec<String> {
         let mut notes = self.source.notes(&self.selections);
         notes.extend(self.source.stale_notes());
+        notes.extend_from_slice(&self.globs);
         notes
     }
 }

@@ -5,14 +5,13 @@ use std::collections::BTreeMap;
 use dtbuild_content::key::{ImageKey, KeyFields, SCHEMA, SharedFields};
 use dtbuild_content::tree::ContentId;
 
-use super::inputs::{Contexts, Selections};
+use super::inputs::{Selections, globs};
 use super::sources::Source;
-use crate::config::ImageName;
+use crate::config::{Image, ImageName};
 use crate::error::Result;
 use crate::git::Repository;
 use crate::parallel;
 use crate::reference::Digest;
-use crate::workspace::Files;
 use crate::workspace::Workspace;
 
 /// An image's key.
@@ -23,6 +22,17 @@ pub(crate) struct Keyed {
     pub(crate) fields: SharedFields,
     /// What of the contexts is read.
     pub(crate) selections: Selections,
+    /// The remarks on globs of `build.toml` that match nothing.
+    globs: Vec<String>,
+}
+
+impl Keyed {
+    /// The remarks for the image's author.
+    pub(crate) fn notes(&self, source: &Source) -> Vec<String> {
+        let mut notes = source.notes(&self.selections);
+        notes.extend_from_slice(&self.globs);
+        notes
+    }
 }
 
 /// The images' keys.
@@ -37,30 +47,34 @@ pub(crate) fn fields(
 ) -> Result<Keys> {
     let known: Vec<(&ImageName, &Source)> =
         order.iter().filter_map(|name| Some((name, sources.get(name)?))).collect();
-    let contexts: Vec<_> = known.iter().map(|(_, source)| (&source.contexts, source.files)).collect();
     let mut keys = Keys::new();
-    for ((name, source), read) in known.iter().zip(read_all(&workspace.repository, &contexts)) {
+    for ((name, source), read) in known.iter().zip(read_all(workspace, &known)) {
         keys.insert((*name).clone(), of_image(workspace, source, bases, &keys, read?)?);
     }
     Ok(keys)
 }
 
-/// What of an image's contexts is read, and the digest of its further inputs.
-type Read = (Selections, Option<ContentId>);
+/// What of an image's contexts is read, the digest of its further inputs, and the remarks on its globs.
+type Read = (Selections, Option<ContentId>, Vec<String>);
 
 /// How many images one thread takes at least: fewer are read before another one has started.
 const SHARE: usize = 8;
 
 /// Reads the contexts of all images, on several threads where there are many.
-fn read_all(repository: &Repository, contexts: &[(&Contexts, Files)]) -> Vec<Result<Read>> {
-    let threads = parallel::threads(contexts.len(), SHARE);
-    let read =
-        |repository: &Repository, (contexts, files): &(&Contexts, Files)| read(repository, contexts, *files);
-    parallel::map(contexts, threads, repository, || repository.for_thread(), read)
+fn read_all(workspace: &Workspace, images: &[(&ImageName, &Source)]) -> Vec<Result<Read>> {
+    let threads = parallel::threads(images.len(), SHARE);
+    let (repository, config) = (&workspace.repository, &workspace.config);
+    let read = |repository: &Repository, (_, source): &(&ImageName, &Source)| {
+        read(repository, source, source.declared(config)?)
+    };
+    parallel::map(images, threads, repository, || repository.for_thread(), read)
 }
 
-fn read(repository: &Repository, contexts: &Contexts, files: Files) -> Result<Read> {
-    Ok((contexts.select(repository, files)?, contexts.main.paths_digest(repository, files)?))
+fn read(repository: &Repository, source: &Source, image: &Image) -> Result<Read> {
+    let (contexts, files) = (&source.contexts, source.files);
+    let (selections, paths) =
+        (contexts.select(repository, files)?, contexts.main.paths_digest(repository, files)?);
+    Ok((selections, paths, globs::of_image(repository, files, image)?))
 }
 
 fn of_image(
@@ -68,7 +82,7 @@ fn of_image(
     source: &Source,
     bases: &BTreeMap<String, Digest>,
     known: &Keys,
-    (selections, paths): Read,
+    (selections, paths, globs): Read,
 ) -> Result<Keyed> {
     let image = source.declared(&workspace.config)?;
     // A base whose digest nobody asked for is keyed by its name: the digest is left empty.
@@ -95,5 +109,5 @@ fn of_image(
         attestations: image.options.attestations(),
         images: source.dependencies.iter().filter_map(image_key).collect(),
     };
-    Ok(Keyed { key: fields.key(), fields: fields.into(), selections })
+    Ok(Keyed { key: fields.key(), fields: fields.into(), selections, globs })
 }

@@ -37,7 +37,7 @@ pub use base::Base;
 pub use comparison::compare;
 pub use explanation::{Explanation, Readers, explain, readers};
 pub use image_inputs::ImageInputs;
-pub(crate) use inputs::{Part, Selections};
+pub(crate) use inputs::{Part, Selections, globs};
 pub use locking::{Renewal, relock};
 pub use query::{Detail, Query, ReleaseOptions, Scope};
 pub(crate) use sources::{Bases, Source, Sources};
@@ -129,6 +129,7 @@ pub async fn gather(
         current: base.current,
         last_failed: base.last_failed,
         deploy_inputs: deploy.digest,
+        notes: deploy.notes,
         request: query.request(),
     };
     Ok(Gathered { facts, bases, named, sources, keys })
@@ -174,7 +175,7 @@ impl ReadImages<'_> {
             dependencies: source.dependencies.clone(),
             changes: source.contexts.changed(selections, changes).into_iter().cloned().collect(),
             stale: source.stale(),
-            notes: source.notes(selections),
+            notes: keyed.notes(source),
             cached: false,
             digest: None,
             released: self.query.scope().images.contains(name),

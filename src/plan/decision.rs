@@ -69,7 +69,8 @@ impl Plan {
         let deploy = decide_deploy(facts, &images);
         let (base, head) = (facts.base.clone(), facts.head.clone());
         let environment = facts.environment.clone();
-        Ok(Self { environment, base, head, images, deploy, deploy_inputs: facts.deploy_inputs.clone() })
+        let (deploy_inputs, notes) = (facts.deploy_inputs.clone(), facts.notes.clone());
+        Ok(Self { environment, base, head, images, deploy, deploy_inputs, notes })
     }
 
     /// The images to build, in order.

@@ -30,6 +30,8 @@ pub struct Facts {
     pub deploy_inputs: Option<String>,
     /// The changed paths among what the deployment itself reads.
     pub deploy_changes: Vec<ChangedPath>,
+    /// The remarks that belong to no image.
+    pub notes: Vec<String>,
     /// What was asked for.
     pub request: Request,
 }

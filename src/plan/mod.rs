@@ -39,6 +39,9 @@ pub struct Plan {
     pub deploy: DeployDecision,
     /// The digest of what the deployment itself reads; recorded with it.
     pub deploy_inputs: Option<String>,
+    /// What its reader should know, besides the notes of images.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
 }
 
 /// The commit that the head is compared with.

@@ -73,6 +73,7 @@ fn facts(images: Vec<ImageFacts>, current: Option<Deployed>) -> Facts {
         last_failed: false,
         deploy_inputs: None,
         deploy_changes: Vec::new(),
+        notes: Vec::new(),
         request: Request::default(),
     }
 }

@@ -26,6 +26,8 @@ pub struct InputsView<'a> {
     pub files: String,
     /// The contexts with what is read of each, the main one first.
     pub contexts: Vec<ContextView>,
+    /// The files of `paths`, from the repository's root; none where `build.toml` declares no `paths`.
+    pub paths: Option<ContextView>,
     /// Notes on inputs that are not exact.
     pub notes: Vec<String>,
 }
@@ -88,6 +90,9 @@ struct Input<'a> {
     /// The named context that the path is in.
     #[serde(skip_serializing_if = "Option::is_none")]
     context: Option<&'a str>,
+    /// Whether the image's `paths` take the path in, whatever a context has of it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    paths: bool,
     /// `file`, `executable`, `link`, `folder` or `submodule`.
     kind: &'static str,
     bytes: u64,
@@ -101,7 +106,13 @@ struct Input<'a> {
 impl InputsView<'_> {
     /// The entries that have a content, with their contexts.
     fn inputs(&self) -> impl Iterator<Item = (&ContextView, &SnapshotEntry)> {
-        self.contexts.iter().flat_map(|context| context.inputs().map(move |entry| (context, entry)))
+        let all = self.contexts.iter().chain(&self.paths);
+        all.flat_map(|context| context.inputs().map(move |entry| (context, entry)))
+    }
+
+    /// Whether this is what `paths` takes in.
+    fn is_paths(&self, context: &ContextView) -> bool {
+        self.paths.as_ref().is_some_and(|paths| std::ptr::eq(paths, context))
     }
 
     fn bytes(&self) -> u64 {
@@ -157,6 +168,10 @@ impl View for InputsView<'_> {
             writeln!(out, "{}", palette.bold(heading))?;
             context.inputs().try_for_each(|entry| write_input(out, context, entry, palette))?;
         }
+        if let Some(paths) = &self.paths {
+            writeln!(out, "{}", palette.bold("from `paths`"))?;
+            paths.inputs().try_for_each(|entry| write_input(out, paths, entry, palette))?;
+        }
         for note in &self.notes {
             writeln!(out, "note: {}", text::one_line(note))?;
         }
@@ -168,6 +183,7 @@ impl View for InputsView<'_> {
         let inputs = self.inputs().map(|(context, entry)| Input {
             path: context.path(entry),
             context: context.name.as_deref(),
+            paths: self.is_paths(context),
             kind: kind(entry.kind),
             bytes: entry.size,
             id: if entry.kind == Kind::Folder { String::new() } else { entry.id.to_string() },

@@ -2,10 +2,11 @@
 
 use std::fmt;
 
-use bstr::BStr;
+use bstr::{BStr, BString};
+use dtbuild_content::globs::{FirstMatch, Globs};
 use dtbuild_content::snapshot::Snapshot;
 use dtbuild_content::sources::{Selection, Source};
-use dtbuild_content::tree::{ContentId, Filter, Identified};
+use dtbuild_content::tree::{ContentId, Filter, Identified, Kind};
 
 use crate::error::Result;
 use crate::git::{CommitId, CommitTree, GitError, Repository, WorkingTree};
@@ -80,6 +81,24 @@ impl Folder<'_> {
             Self::Commit(tree) => tree.remembered_digest(filter)?,
             Self::Disk(tree) => tree.remembered_digest(filter)?,
         })
+    }
+
+    /// The folder's id, where all that is in the folder has one.
+    pub(crate) fn id(&self) -> Option<ContentId> {
+        match self {
+            Self::Commit(tree) => Some(tree.id()),
+            Self::Disk(_) => None,
+        }
+    }
+
+    /// The first path that globs match, as a path of the folder, and its kind. The folder is at `place` of the repository.
+    pub(crate) fn first_match(&self, globs: &Globs, place: &BStr) -> Result<Option<(BString, Kind)>> {
+        let search = FirstMatch::of(globs.clone(), place);
+        match self {
+            Self::Commit(tree) => tree.digest(&search)?,
+            Self::Disk(tree) => tree.digest(&search)?,
+        };
+        Ok(search.found())
     }
 
     /// What of it passes a filter, as a build is sent it that reads what `reads` says. Of what is not read, what

@@ -15,6 +15,10 @@ use crate::memo::Asking;
 use crate::path::join;
 use crate::tree::{Filter, Identified, Kind, Verdict};
 
+mod first;
+
+pub use first::FirstMatch;
+
 /// A text that is not a glob of the repository.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -53,6 +57,15 @@ struct Compiled {
 impl Globs {
     /// Compiles `globs`. A leading `./` and a trailing `/` mean nothing; `.` is the whole repository.
     pub fn new<G: AsRef<str>>(globs: impl IntoIterator<Item = G>) -> Result<Self, GlobError> {
+        Self::compile(globs, false)
+    }
+
+    /// Compiles `globs` that take upper and lower case for one. They are looked for in the whole repository.
+    pub fn of_any_case<G: AsRef<str>>(globs: impl IntoIterator<Item = G>) -> Result<Self, GlobError> {
+        Self::compile(globs, true)
+    }
+
+    fn compile<G: AsRef<str>>(globs: impl IntoIterator<Item = G>, any_case: bool) -> Result<Self, GlobError> {
         let mut set = GlobSetBuilder::new();
         let (mut roots, mut texts) = (BTreeSet::new(), Vec::new());
         for glob in globs {
@@ -68,14 +81,20 @@ impl Globs {
             }
             let glob = glob.trim_end_matches('/');
             let glob = if matches!(glob, "" | ".") { "**" } else { glob };
-            set.add(GlobBuilder::new(glob).literal_separator(true).build().map_err(syntax)?);
-            roots.insert(root(glob));
+            let mut builder = GlobBuilder::new(glob);
+            set.add(builder.literal_separator(true).case_insensitive(any_case).build().map_err(syntax)?);
+            roots.insert(if any_case { BString::default() } else { root(glob) });
         }
         let set = set.build().map_err(|error| GlobError::Syntax {
             glob: error.glob().unwrap_or_default().to_owned(),
             reason: error.kind().to_string(),
         })?;
         Ok(Self(Arc::new(Compiled { set, roots, texts })))
+    }
+
+    /// The globs as they were given.
+    pub fn texts(&self) -> impl Iterator<Item = &str> {
+        self.0.texts.iter().map(String::as_str)
     }
 
     /// Adds all that the globs match by.
@@ -138,9 +157,14 @@ impl Globs {
 
 /// The leading components of `glob` that have no special characters.
 fn root(glob: &str) -> BString {
-    let plain =
-        glob.split('/').take_while(|component| !component.contains(['*', '?', '[', ']', '{', '}', '\\']));
+    let plain = glob.split('/').take_while(|component| is_plain(component));
     plain.collect::<Vec<_>>().join("/").into()
+}
+
+/// Whether a glob, or a part of one, has no special characters: it matches itself alone.
+#[must_use]
+pub fn is_plain(glob: &str) -> bool {
+    !glob.contains(['*', '?', '[', ']', '{', '}', '\\'])
 }
 
 /// What the globs can say of the paths in a folder.

@@ -135,3 +135,18 @@ proptest! {
         prop_assert_eq!(digest(&tree.with_ids(), &filter).unwrap(), left);
     }
 }
+
+#[test]
+fn the_first_match_is_a_file_and_ends_the_walk() {
+    let tree = Memory::of(&["a/b/c.md", "a/d", "e/f", "openapi/g/h", "z"]);
+    let first = |globs: Globs| {
+        let search = FirstMatch::of(globs, "");
+        digest(&tree, &search).unwrap();
+        search.found().map(|(path, kind)| (path.to_string(), kind))
+    };
+    assert_eq!(first(globs(&["openapi"])), Some(("openapi/g/h".to_owned(), Kind::File)));
+    assert_eq!(first(globs(&["**/*.md", "z"])), Some(("a/b/c.md".to_owned(), Kind::File)));
+    assert_eq!(first(globs(&["OPENAPI/**", "nope"])), None);
+    let found = first(Globs::of_any_case(["OPENAPI/**"]).unwrap());
+    assert_eq!(found, Some(("openapi/g/h".to_owned(), Kind::File)));
+}

@@ -15,7 +15,7 @@ use dtbuild_content::tree::{Both, ContentId, Identified};
 
 use super::reads::Reads;
 use crate::changed::{ChangedPath, below, of_path};
-use crate::config::{ConfigError, FILE_NAME, Image};
+use crate::config::{ConfigError, DeclaredGlobs, FILE_NAME, Image};
 use crate::error::{Code, Error, Result};
 use crate::git::Repository;
 use crate::plan::{Reader, Unread};
@@ -77,7 +77,7 @@ impl Inputs {
         let place = Place::main(image);
         let ignore_files = [of_dockerfile, of_context];
         let this = Self::over(repository, files, place, (&ignore_files, written), reads)?;
-        let (ignore, paths) = (image.ignore.clone(), image.paths.clone());
+        let (ignore, paths) = (globs(&image.ignore), globs(&image.paths));
         Ok(Self { ignore, paths, dockerfile: image.dockerfile.clone(), ..this })
     }
 
@@ -92,7 +92,7 @@ impl Inputs {
     ) -> Result<Self> {
         let ignore_files = [join(place.folder.as_bstr(), ".dockerignore".into())];
         let this = Self::over(repository, files, place, (&ignore_files, written), reads)?;
-        Ok(Self { ignore: image.ignore.clone(), ..this })
+        Ok(Self { ignore: globs(&image.ignore), ..this })
     }
 
     fn over(
@@ -244,10 +244,21 @@ impl Inputs {
 
     /// The digest of the declared inputs besides the context; none when none are declared.
     pub(crate) fn paths_digest(&self, repository: &Repository, files: Files) -> Result<Option<ContentId>> {
-        let Some(paths) = &self.paths else { return Ok(None) };
-        let filter = GlobFilter::including(paths.clone(), "");
+        let Some(filter) = self.paths_filter() else { return Ok(None) };
+        files.digest(repository, BStr::new(""), &filter)
+    }
+
+    /// The files of the declared inputs besides the context; none when none are declared.
+    pub(crate) fn paths_snapshot(&self, repository: &Repository, files: Files) -> Result<Option<Snapshot>> {
+        let Some(filter) = self.paths_filter() else { return Ok(None) };
+        let root = files.folder(repository, BStr::new(""))?;
+        root.map(|root| root.snapshot(&filter)).transpose()
+    }
+
+    fn paths_filter(&self) -> Option<impl Identified> {
+        let included = GlobFilter::including(self.paths.clone()?, "");
         let ignored = self.ignore.as_ref().map(|globs| GlobFilter::excluding(globs.clone(), ""));
-        files.digest(repository, BStr::new(""), &Both(&filter, ignored))
+        Some(Both(included, ignored))
     }
 
     /// Whether the ignore file is the same in `files`.
@@ -328,6 +339,11 @@ impl Inputs {
         let rest = path.strip_prefix(self.context.as_slice())?;
         rest.strip_prefix(b"/").map(BStr::new)
     }
+}
+
+/// The globs that were declared, if any were.
+fn globs(declared: &Option<DeclaredGlobs>) -> Option<Globs> {
+    declared.as_ref().map(|declared| declared.globs.clone())
 }
 
 /// The lines that leave what runs write out of a context that holds it: the working tree would never have the key of its

@@ -18,6 +18,7 @@ use crate::plan::{Reader, Reason, Unread};
 use crate::workspace::Files;
 
 mod context;
+pub(crate) mod globs;
 mod reads;
 
 pub(crate) use context::{Inputs, no_context};

@@ -115,7 +115,7 @@ impl<'a> ImageMemory<'a> {
         if !self.questions.reads_no_link(image)? {
             return Ok(());
         }
-        let (dependencies, notes) = (source.dependencies.clone(), source.notes(&keyed.selections));
+        let (dependencies, notes) = (source.dependencies.clone(), keyed.notes(source));
         let answer = Answer { key: keyed.key, dependencies, notes };
         if needs.is_empty() {
             self.keep(own, serde_json::to_vec(&First::All(answer)));

@@ -10,8 +10,8 @@ use dtbuild_content::tree::{ContentId, Kind};
 
 use crate::changed::{ChangedPath, below, of_path};
 use crate::config::{
-    self, BasePolicy, BuildOptions, Config, Image, ImageName, Lock, NamedContext, NamedContexts, Network,
-    Provenance, SecretSource, SshAgent,
+    self, BasePolicy, BuildOptions, Config, DeclaredGlobs, Image, ImageName, Lock, NamedContext,
+    NamedContexts, Network, Provenance, SecretSource, SshAgent,
 };
 use crate::error::Result;
 use crate::gather::keys::Keys;
@@ -230,8 +230,12 @@ fn declared(image: &Image, asking: &mut Asking) {
     }
     for globs in [paths, ignore] {
         asking.on_number(usize::from(globs.is_some()));
-        if let Some(globs) = globs {
+        if let Some(DeclaredGlobs { globs, lines }) = globs {
             globs.identify(asking);
+            // Notes on globs name their lines.
+            for line in lines {
+                asking.on_number(*line);
+            }
         }
     }
     asking.on_number(secrets.len());

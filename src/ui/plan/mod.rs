@@ -61,6 +61,7 @@ fn write_plan(out: &mut dyn Write, plan: &Plan, palette: Palette) -> io::Result<
         write!(out, "{}", palette.busy(label.trim_end()))?;
         write_phrases(out, &phrases, label.trim_end().len() + 2)?;
     }
+    plan.notes.iter().try_for_each(|note| writeln!(out, "note: {}", text::one_line(note)))?;
     writeln!(out, "{}", palette.bold(summary(plan)))
 }
 

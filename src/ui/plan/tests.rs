@@ -11,7 +11,8 @@ const NEW: &str = "a1b2c3d4e5f60718293a4b5c6d7e8f9001122334";
 
 fn plan(base: Base, images: Vec<PlannedImage>, deploy: DeployDecision) -> Plan {
     let environment = "staging".parse().ok();
-    Plan { environment, base, head: Head::Commit { id: NEW.into() }, images, deploy, deploy_inputs: None }
+    let head = Head::Commit { id: NEW.into() };
+    Plan { environment, base, head, images, deploy, deploy_inputs: None, notes: Vec::new() }
 }
 
 fn known() -> Base {
@@ -61,6 +62,21 @@ fn every_decision_names_its_reasons() {
                     ansible/site.yml modified, which the deployment reads
     1 to build, 1 reused, 1 kept; deploys staging
     ");
+}
+
+#[test]
+fn notes_that_belong_to_no_image_stand_below_the_images() {
+    let images = vec![planned("api", Decision::Keep, vec![Reason::Unchanged])];
+    let notes = vec!["build.toml:9: `nope/**` in `deploy.paths` matches nothing".to_owned()];
+    let noted = Plan { notes, ..plan(known(), images, nothing(NoDeploy::Unchanged)) };
+    insta::assert_snapshot!(shown(&noted), @r"
+    staging: 9f8e7d6..a1b2c3d
+      api  keep   unchanged
+    note: build.toml:9: `nope/**` in `deploy.paths` matches nothing
+    nothing to do: staging runs the images of a1b2c3d
+    ");
+    assert_valid("plan", &serde_json::from_str(&json_of(&noted)).unwrap());
+    assert!(include_str!("../../../docs/plan.md").contains("\n| `notes` | array, absent"));
 }
 
 #[test]

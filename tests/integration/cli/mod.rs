@@ -8,6 +8,7 @@ mod credentials;
 mod disk;
 mod doctor;
 mod fetched;
+mod globs;
 mod keys;
 mod lock;
 mod plan;

@@ -24,6 +24,6 @@ pub async fn compare(
     let query = Query::compare(to, only)?;
     // An image that only the newer end declares has no key at the older one.
     let all = Query::compare(from, &[])?.with_detail(Detail::Plan).unexplained();
-    let older = gather(&clients, from, &all, Base::default(), timings).await?;
-    gather(&clients, to, &query, Base::of_commit(commit, &older.facts), timings).await
+    let older = Box::pin(gather(&clients, from, &all, Base::default(), timings)).await?;
+    Box::pin(gather(&clients, to, &query, Base::of_commit(commit, &older.facts), timings)).await
 }

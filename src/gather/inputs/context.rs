@@ -77,7 +77,7 @@ impl Inputs {
         let place = Place::main(image);
         let ignore_files = [of_dockerfile, of_context];
         let this = Self::over(repository, files, place, (&ignore_files, written), reads)?;
-        let (ignore, paths) = (globs(&image.ignore), globs(&image.paths));
+        let (ignore, paths) = (globs(image.ignore.as_ref()), globs(image.paths.as_ref()));
         Ok(Self { ignore, paths, dockerfile: image.dockerfile.clone(), ..this })
     }
 
@@ -92,7 +92,7 @@ impl Inputs {
     ) -> Result<Self> {
         let ignore_files = [join(place.folder.as_bstr(), ".dockerignore".into())];
         let this = Self::over(repository, files, place, (&ignore_files, written), reads)?;
-        Ok(Self { ignore: globs(&image.ignore), ..this })
+        Ok(Self { ignore: globs(image.ignore.as_ref()), ..this })
     }
 
     fn over(
@@ -342,8 +342,8 @@ impl Inputs {
 }
 
 /// The globs that were declared, if any were.
-fn globs(declared: &Option<DeclaredGlobs>) -> Option<Globs> {
-    declared.as_ref().map(|declared| declared.globs.clone())
+fn globs(declared: Option<&DeclaredGlobs>) -> Option<Globs> {
+    declared.map(|declared| declared.globs.clone())
 }
 
 /// The lines that leave what runs write out of a context that holds it: the working tree would never have the key of its

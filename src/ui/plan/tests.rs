@@ -68,14 +68,14 @@ fn every_decision_names_its_reasons() {
 fn notes_that_belong_to_no_image_stand_below_the_images() {
     let images = vec![planned("api", Decision::Keep, vec![Reason::Unchanged])];
     let notes = vec!["build.toml:9: `nope/**` in `deploy.paths` matches nothing".to_owned()];
-    let noted = Plan { notes, ..plan(known(), images, nothing(NoDeploy::Unchanged)) };
-    insta::assert_snapshot!(shown(&noted), @r"
+    let told = Plan { notes, ..plan(known(), images, nothing(NoDeploy::Unchanged)) };
+    insta::assert_snapshot!(shown(&told), @r"
     staging: 9f8e7d6..a1b2c3d
       api  keep   unchanged
     note: build.toml:9: `nope/**` in `deploy.paths` matches nothing
     nothing to do: staging runs the images of a1b2c3d
     ");
-    assert_valid("plan", &serde_json::from_str(&json_of(&noted)).unwrap());
+    assert_valid("plan", &serde_json::from_str(&json_of(&told)).unwrap());
     assert!(include_str!("../../../docs/plan.md").contains("\n| `notes` | array, absent"));
 }
 

@@ -100,14 +100,30 @@ impl GitError {
         let fetch = format!("`git -C {path} fetch origin {commit}`");
         Some(match (mapping, cloned) {
             (SubmoduleMapping::Missing, true) => format!("run {fetch}"),
-            (SubmoduleMapping::Missing, false) => format!(
-                "no `.gitmodules` gives its address, so that git cannot fetch it either: name it by \
-                 `{git} rm {inside}` and `{git} submodule add ADDRESS {inside}`, or commit its files instead of it"
-            ),
+            // The message says it all: there is no command that only brings the commit.
+            (SubmoduleMapping::Missing, false) => return None,
             (_, true) => format!("{update}, or {fetch} for another commit than the one checked out"),
             (_, false) => update,
         })
     }
+}
+
+/// The end of the message about a submodule that is not on this machine: why git cannot fetch it, and what to do then. Empty
+/// where git can.
+pub(super) fn unfetchable(
+    path: &BString,
+    repository: &BString,
+    cloned: bool,
+    mapping: SubmoduleMapping,
+) -> String {
+    if cloned || mapping != SubmoduleMapping::Missing {
+        return String::new();
+    }
+    let (git, inside) = (git(repository), inside(path, repository));
+    format!(
+        ", and git cannot fetch it, as no `.gitmodules` gives its address: name it by `{git} rm {inside}` and \
+         `{git} submodule add ADDRESS {inside}`, commit its files instead of it, or leave it out with `.dockerignore`"
+    )
 }
 
 /// The `git` program in a submodule, or in the repository itself.

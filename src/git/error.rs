@@ -167,7 +167,10 @@ pub enum GitError {
         filter: String,
     },
     /// A build needs files of a submodule that are not on this machine.
-    #[error("commit `{commit}` of the submodule `{path}` is not on this machine")]
+    #[error(
+        "commit `{commit}` of the submodule `{path}` is not on this machine{}",
+        super::advice::unfetchable(path, repository, *cloned, *mapping)
+    )]
     Submodule {
         /// The path of the submodule.
         path: BString,

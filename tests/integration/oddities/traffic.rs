@@ -91,3 +91,17 @@ async fn an_upload_may_go_on_at_a_relative_address() {
     }));
     client().push_artifact(&tagged(&repository(&odd), "note"), TYPE, b"1").await.unwrap();
 }
+
+#[tokio::test]
+async fn an_upload_is_looked_for_where_the_answer_to_it_is_not_the_usual_one() {
+    let is_upload = |asked: &Asked| asked.method == "PUT" && asked.path.contains("/blobs/uploads/");
+    let taken = OddRegistry::new(Headers(|asked, real| {
+        if asked.method == "PUT" && asked.path.contains("/blobs/uploads/") {
+            *real = answer(200, "");
+        }
+    }));
+    client().push_artifact(&tagged(&repository(&taken), "note"), TYPE, b"1").await.unwrap();
+    let lost = OddRegistry::new(move |asked: &Asked| is_upload(asked).then(|| answer(200, "<html>")));
+    let error = client().push_artifact(&tagged(&repository(&lost), "note"), TYPE, b"1").await.unwrap_err();
+    assert!(error.to_string().contains("an upload that it did not finish"), "{error}");
+}

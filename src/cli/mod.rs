@@ -2,15 +2,18 @@
 
 use std::path::PathBuf;
 
-use clap::builder::PossibleValue;
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
-use clap::{ArgMatches, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
+use clap::{ArgMatches, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use dtbuild_content::fingerprint::Fingerprint;
 
 use crate::config::{EnvironmentName, ImageName};
-use crate::engine::{Archive, ArchiveKind, SILENCE_LIMIT};
+use crate::engine::{Archive, SILENCE_LIMIT};
 use crate::ui::{Format, ProgressMode};
+
+mod values;
+
+use values::archive;
 
 /// Builds, pushes and deploys only the container images that a commit really changed.
 #[derive(Debug, Parser)]
@@ -122,23 +125,6 @@ impl Global {
 }
 
 /// The names are those of buildx.
-impl ValueEnum for ProgressMode {
-    fn value_variants<'a>() -> &'a [Self] {
-        &[Self::Auto, Self::Tty, Self::Plain, Self::RawJson, Self::Quiet]
-    }
-
-    fn to_possible_value(&self) -> Option<PossibleValue> {
-        let (name, help) = match self {
-            Self::Auto => ("auto", "Bars on a terminal, else plain lines"),
-            Self::Tty => ("tty", "Bars: one line per image, redrawn"),
-            Self::Plain => ("plain", "Lines, one after the other: for CI"),
-            Self::RawJson => ("rawjson", "One JSON object per line and event: for programs"),
-            Self::Quiet => ("quiet", "Failures only"),
-        };
-        Some(PossibleValue::new(name).help(help))
-    }
-}
-
 /// What to plan for.
 #[derive(Debug, Default, Args)]
 pub struct Selection {
@@ -267,24 +253,6 @@ pub struct BuildArgs {
     /// With --dry-run: do not ask the engine; every image counts as new
     #[arg(long, requires = "dry_run")]
     pub offline: bool,
-}
-
-/// Reads `type=oci,dest=FILE`, as `docker buildx build --output` does.
-fn archive(text: &str) -> Result<Archive, String> {
-    let mut kind = None;
-    let mut path = None;
-    for field in text.split(',') {
-        match field.split_once('=') {
-            Some(("type", "oci")) => kind = Some(ArchiveKind::Oci),
-            Some(("type", "docker")) => kind = Some(ArchiveKind::Docker),
-            Some(("dest", file)) if !file.is_empty() => path = Some(PathBuf::from(file)),
-            _ => return Err(format!("`{field}` is neither `type=oci`, `type=docker` nor `dest=FILE`")),
-        }
-    }
-    match (kind, path) {
-        (Some(kind), Some(path)) => Ok(Archive { kind, path }),
-        _ => Err("expected `type=oci,dest=FILE` or `type=docker,dest=FILE`".to_owned()),
-    }
 }
 
 /// `dtbuild deploy`.

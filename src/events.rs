@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use dtbuild_content::key::ImageKey;
 
 use crate::config::{EnvironmentName, ImageName};
-use crate::plan::Decision;
+use crate::plan::{Decision, Reason};
 use crate::reference::{Digest, Reference};
 
 /// Something that happened in a run.
@@ -159,6 +159,9 @@ pub struct ImageOutline {
     pub decision: Decision,
     /// Its content key.
     pub key: ImageKey,
+    /// Why it is built; empty for what is not, and for builds that are not released.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub reasons: Vec<Reason>,
 }
 
 /// What became of a step.

@@ -3,8 +3,14 @@
 /// The candidate that is most like `word`, if any is like it at all.
 pub(crate) fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     const ALIKE: f64 = 0.75;
+    // In short words two letters that changed places leave little alike.
+    let one_slip = |candidate: &str| word.len() > 2 && strsim::osa_distance(word, candidate) == 1;
+    let likeness = |candidate: &str| {
+        let likeness = strsim::jaro_winkler(word, candidate);
+        if one_slip(candidate) { likeness.max(ALIKE) } else { likeness }
+    };
     candidates
-        .map(|candidate| (strsim::jaro_winkler(word, candidate), candidate))
+        .map(|candidate| (likeness(candidate), candidate))
         .filter(|(likeness, _)| *likeness >= ALIKE)
         .max_by(|a, b| a.0.total_cmp(&b.0))
         .map(|(_, candidate)| candidate)
@@ -16,12 +22,13 @@ mod tests {
 
     #[test]
     fn a_slip_is_understood_and_another_word_is_not() {
-        let words = ["FROM", "RUN", "COPY", "WORKDIR", "production"];
+        let words = ["FROM", "RUN", "COPY", "WORKDIR", "production", "src"];
         for (word, meant) in [
             ("FORM", Some("FROM")),
             ("COPPY", Some("COPY")),
             ("WORKDR", Some("WORKDIR")),
             ("prod", Some("production")),
+            ("scr", Some("src")),
             ("SHIP", None),
             ("", None),
         ] {

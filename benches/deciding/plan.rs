@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::hint::black_box;
 
 use criterion::Criterion;
-use dtbuild::plan::{Base, Facts, Head, ImageFacts, Plan, Request};
+use dtbuild::plan::{Base, Facts, Head, ImageFacts, Plan, Request, Unnamed};
 
 use crate::keys::fields;
 
@@ -22,6 +22,7 @@ fn image(number: usize) -> Option<ImageFacts> {
         dependencies: BTreeSet::new(),
         notes: Vec::new(),
         changes: Vec::new(),
+        unnamed: Unnamed::default(),
         stale: Vec::new(),
         cached: number.is_multiple_of(2),
         digest: None,
@@ -37,6 +38,7 @@ pub(crate) fn plan(criterion: &mut Criterion) {
             head: Head::Commit { id: "0".repeat(40) },
             images: (0..IMAGES).filter_map(image).collect(),
             current: None,
+            removed: Vec::new(),
             last_failed: false,
             deploy_inputs: None,
             deploy_changes: Vec::new(),

@@ -47,8 +47,9 @@ async fn of_image(
 }
 
 async fn of_path(global: &Global, clients: &Clients, workspace: &Workspace, path: &str) -> Result<u8> {
-    let gather::Readers { path, exists, images } = gather::readers(clients, workspace, path).await?;
-    let view = PathView { path: path.to_string(), files: workspace.files.to_string(), exists, images };
+    let gather::Readers { path, exists, meant, images } = gather::readers(clients, workspace, path).await?;
+    let (path, meant) = (path.to_string(), meant.map(|meant| meant.to_string()));
+    let view = PathView { path, files: workspace.files.to_string(), exists, meant, images };
     ui::print(&view, global.format())?;
     Ok(0)
 }

@@ -56,9 +56,10 @@ pub(super) async fn preview(
     let query = Query::release(&workspace, options::release(selection))?.with_detail(Detail::Plan);
     let base = async {
         match query.environment() {
-            Some(environment) => {
-                clients.newest_record(&workspace, environment).await.map(|record| Base::of(&record))
-            }
+            Some(environment) => clients
+                .newest_record(&workspace, environment)
+                .await
+                .map(|record| Base::of(&record, &workspace.config)),
             None => Ok(Base::default()),
         }
     };

@@ -64,6 +64,10 @@ pub struct ImageTable {
     #[serde(default)]
     #[schemars(with = "BTreeMap<String, String>")]
     pub contexts: BTreeMap<Spanned<String>, Spanned<String>>,
+    /// The name that the image had before: what runs under it tells what changed since.
+    #[serde(rename = "renamed-from", alias = "renamed_from")]
+    #[schemars(with = "Option<String>")]
+    pub renamed_from: Option<Spanned<String>>,
     /// The stage to build; the last one when left out.
     pub target: Option<String>,
     /// The repository to push to; `{project.registry}/{image}` when left out.
@@ -71,7 +75,8 @@ pub struct ImageTable {
     pub repository: Option<Spanned<String>>,
     /// Build arguments. Those that the Dockerfile does not declare are reported and have no effect.
     #[serde(default)]
-    pub args: BTreeMap<String, String>,
+    #[schemars(with = "BTreeMap<String, String>")]
+    pub args: BTreeMap<String, Spanned<String>>,
     /// The platforms to build for, such as `linux/arm64`; the engine's own when left out.
     #[serde(default)]
     #[schemars(with = "Vec<String>")]

@@ -78,6 +78,8 @@ pub enum RecordStore {
 pub struct Image {
     /// Its name.
     pub name: ImageName,
+    /// The name that it had before, under which an environment may run it.
+    pub renamed_from: Option<ImageName>,
     /// The repository that its builds are pushed to.
     pub repository: Repository,
     /// The context's folder from the repository's root; empty for the root itself.

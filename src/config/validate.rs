@@ -34,10 +34,11 @@ impl Validator<'_> {
         let names_others = file.images.values().any(|table| !table.contexts.is_empty());
         let declared: BTreeSet<String> =
             file.images.keys().filter(|_| names_others).map(|name| name.get_ref().clone()).collect();
-        let mut places = Vec::with_capacity(file.images.len());
+        let (mut places, mut renamed) = (Vec::with_capacity(file.images.len()), Vec::new());
         for (name, table) in file.images {
             let parsed: ImageName = self.parse(&name)?;
             let contexts = self.contexts(&name, &table.contexts, &declared)?;
+            renamed.extend(table.renamed_from.clone());
             let mut image = self.image((parsed.clone(), &name), table, &registry)?;
             image.contexts = contexts;
             places.push((name.span().start, parsed.clone()));
@@ -45,6 +46,8 @@ impl Validator<'_> {
         }
         places.sort_by_key(|place| place.0);
         self.repositories_differ(&places, &images)?;
+        renamed.sort_by_key(|from: &Spanned<String>| from.span().start);
+        self.renamed(&renamed, &images)?;
         let mut environments = BTreeMap::new();
         let mut branches = Vec::new();
         for (name, table) in file.environments {
@@ -123,12 +126,13 @@ impl Validator<'_> {
         let options = self.options(&table)?;
         Ok(Image {
             name: parsed,
+            renamed_from: table.renamed_from.as_ref().map(|from| self.parse(from)).transpose()?,
             repository,
             context,
             dockerfile,
             contexts: BTreeMap::new(),
             target: table.target,
-            args: table.args,
+            args: self.args(table.args)?,
             platforms,
             paths: self.globs(&table.paths)?,
             ignore: self.globs(&table.ignore)?,
@@ -138,6 +142,42 @@ impl Validator<'_> {
             context_line: self.line(&table.context),
             dockerfile_line: self.line(table.dockerfile.as_ref().unwrap_or(&table.context)),
         })
+    }
+
+    /// Build arguments: a text in which a variable seems meant would be built as it stands.
+    fn args(&self, args: BTreeMap<String, Spanned<String>>) -> Result<BTreeMap<String, String>> {
+        let checked = args.into_iter().map(|(name, value)| {
+            let variable = value.get_ref().split("${").skip(1).find_map(|rest| {
+                let name = rest.split('}').next().filter(|name| name.len() < rest.len())?;
+                name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_').then_some(name)
+            });
+            match variable {
+                None => Ok((name, value.into_inner())),
+                Some(variable) => Err(self
+                    .error(
+                        &value,
+                        format!("`${{{variable}}}` in the argument `{name}` would be taken word by word"),
+                    )
+                    .hint("build.toml has no variables: write the value, which is part of the key")),
+            }
+        });
+        checked.collect()
+    }
+
+    /// The names that images had before are nobody's now, and each was one image's.
+    fn renamed(&self, renamed: &[Spanned<String>], images: &BTreeMap<ImageName, Image>) -> Result<()> {
+        let mut seen = BTreeSet::new();
+        for from in renamed {
+            let name = from.get_ref();
+            let declared = images.keys().any(|image| image.as_str() == name);
+            if declared || !seen.insert(name) {
+                let what = if declared { "is an image still" } else { "was one image alone" };
+                return Err(self
+                    .error(from, format!("`renamed-from`: `{name}` {what}"))
+                    .hint("leave `renamed-from` out"));
+            }
+        }
+        Ok(())
     }
 
     /// A path inside the repository, without `.` and trailing slashes; empty for the root.

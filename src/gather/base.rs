@@ -1,11 +1,16 @@
 //! The base: the release that the environment runs, from its record. Start with [`Base`].
 
+use std::collections::BTreeMap;
+
 use dtbuild_content::key::ImageKey;
 
-use crate::config::ImageName;
+use crate::config::{Config, ImageName};
 use crate::git::CommitId;
 use crate::plan::{Deployed, DeployedImage, Facts, ImageFacts};
 use crate::record::{self, Deployment, Record};
+use crate::workspace::Workspace;
+
+use super::query::Query;
 
 /// What the environment runs, or the state that is compared with; made once, before any key.
 #[derive(Default)]
@@ -14,6 +19,8 @@ pub struct Base {
     pub(crate) commit: Option<CommitId>,
     /// The images that run.
     pub(crate) current: Option<Deployed>,
+    /// The commits that images were deployed from which later deployments left as they were.
+    pub(crate) older: BTreeMap<ImageName, CommitId>,
     /// Whether the last deployment left the environment in an unsure state.
     pub(crate) last_failed: bool,
 }
@@ -21,24 +28,42 @@ pub struct Base {
 impl Base {
     /// The base of an environment with this record.
     #[must_use]
-    pub fn of(record: &Record) -> Self {
+    pub fn of(record: &Record, config: &Config) -> Self {
         let deployed = record.current();
+        let commit = deployed.and_then(|deployment| deployment.commit.as_deref()?.parse().ok());
+        let running = deployed.iter().flat_map(|deployment| &deployment.images);
+        let older =
+            running.filter_map(|(name, image)| Some((name.clone(), image.commit.as_deref()?.parse().ok()?)));
         Self {
-            commit: deployed.and_then(|deployment| deployment.commit.as_deref()?.parse().ok()),
-            current: deployed.map(images),
+            commit,
+            older: older.filter(|(_, older)| Some(*older) != commit).collect(),
+            current: deployed.map(|deployment| images(deployment, config)),
             last_failed: record.is_unsure(),
         }
     }
 
     /// The base that is a commit itself, with the keys that its images have.
-    pub(super) fn of_commit(commit: CommitId, facts: &Facts) -> Self {
+    pub(super) fn of_commit(commit: CommitId, facts: &Facts, config: &Config) -> Self {
         let image = |image: &ImageFacts| {
-            let keyed = DeployedImage { key: image.key, fields: image.fields.clone(), digest: None };
-            (image.name.clone(), keyed)
+            let (key, fields) = (image.key, image.fields.clone());
+            (image.name.clone(), DeployedImage { key, fields, digest: None, renamed_from: None })
         };
-        let images = facts.images.iter().map(image).collect();
+        let images = renamed(facts.images.iter().map(image).collect(), config);
         let current = Some(Deployed { deploy_inputs: None, images });
-        Self { commit: Some(commit), current, last_failed: false }
+        Self { commit: Some(commit), current, ..Self::default() }
+    }
+
+    /// The images that run and that the query's release, or the newer end of a comparison, has no more.
+    pub(super) fn removed(&self, workspace: &Workspace, query: &Query) -> Vec<ImageName> {
+        let is_left = |name: &&ImageName| match query {
+            Query::Local(_) => true,
+            Query::Compare(_) => workspace.config.images.contains_key(*name),
+            Query::Release { .. } => {
+                query.declared(workspace).is_some_and(|environment| environment.images.contains(name))
+            }
+        };
+        let running = self.current.iter().flat_map(|current| current.images.keys());
+        running.filter(|name| !is_left(name)).cloned().collect()
     }
 
     /// The image that the environment runs under this name.
@@ -48,17 +73,36 @@ impl Base {
 
     /// Whether the environment runs an image with this very key.
     pub(super) fn runs(&self, image: &ImageName, key: &ImageKey) -> bool {
-        self.running(image).is_some_and(|running| running.key == *key)
+        self.running(image).is_some_and(|running| running.key == *key && running.renamed_from.is_none())
     }
 }
 
 /// The images of a deployment. One whose key's fields were not kept counts as not deployed: that costs a look-up and an
 /// explanation.
-fn images(deployment: &Deployment) -> Deployed {
+fn images(deployment: &Deployment, config: &Config) -> Deployed {
     let image = |image: &record::DeployedImage| {
         let digest = image.reference.digest()?.clone();
-        Some(DeployedImage { key: image.key, fields: image.fields.clone()?, digest: Some(digest) })
+        let (fields, digest) = (image.fields.clone()?, Some(digest));
+        Some(DeployedImage { key: image.key, fields, digest, renamed_from: None })
     };
     let images = deployment.images.iter().filter_map(|(name, running)| Some((name.clone(), image(running)?)));
-    Deployed { deploy_inputs: deployment.deploy_inputs.clone(), images: images.collect() }
+    Deployed { deploy_inputs: deployment.deploy_inputs.clone(), images: renamed(images.collect(), config) }
+}
+
+/// The images by the names that they have now: those of `renamed-from` under the new one.
+fn renamed(
+    mut images: BTreeMap<ImageName, DeployedImage>,
+    config: &Config,
+) -> BTreeMap<ImageName, DeployedImage> {
+    for renamed in config.images.values() {
+        let Some(from) = &renamed.renamed_from else { continue };
+        if images.contains_key(&renamed.name) {
+            continue;
+        }
+        if let Some(running) = images.remove(from) {
+            let running = DeployedImage { renamed_from: Some(from.clone()), ..running };
+            images.insert(renamed.name.clone(), running);
+        }
+    }
+    images
 }

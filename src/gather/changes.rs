@@ -17,7 +17,7 @@ use crate::clients::Clients;
 use crate::config::ImageName;
 use crate::error::Result;
 use crate::git::{CommitId, GitError, Head, MissingReason, Presence, Repository};
-use crate::plan;
+use crate::plan::{self, Unnamed};
 use crate::workspace::{Files, Workspace};
 
 /// The time that an explanation is waited for.
@@ -75,6 +75,11 @@ impl Diff {
             }
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Why an image's inputs can differ though none of these paths is among them.
+    pub(super) fn unnamed(&self) -> Unnamed {
+        if matches!(self, Self::Known { .. }) { Unnamed::OtherInputs } else { Unnamed::BaseMissing }
     }
 
     /// The changed paths as far as they are known yet.
@@ -138,6 +143,14 @@ impl Diff {
 }
 
 impl Changes {
+    /// Why an image's inputs can differ though none of these paths is among them.
+    pub(super) fn unnamed(&self) -> Unnamed {
+        match self.base {
+            plan::Base::Known { .. } => Unnamed::OtherInputs,
+            plan::Base::None | plan::Base::Missing { .. } => Unnamed::BaseMissing,
+        }
+    }
+
     fn since(base: CommitId, paths: Vec<ChangedPath>) -> Self {
         Self { base: plan::Base::Known { commit: base.to_string() }, paths }
     }
@@ -146,6 +159,28 @@ impl Changes {
     fn lacking(base: CommitId, reason: String) -> Self {
         Self { base: plan::Base::Missing { commit: base.to_string(), reason }, paths: Vec::new() }
     }
+}
+
+/// The changed paths since the commits that images were deployed from which are not the base: deployments with `--only` left
+/// these images as they were. None where the clone lacks the commit.
+pub(super) fn since_older(
+    base: &Base,
+    workspace: &Workspace,
+    query: &Query,
+    keys: &Keys,
+) -> Result<BTreeMap<ImageName, Option<Vec<ChangedPath>>>> {
+    let mut found = BTreeMap::new();
+    let (Files::Commit(head), None) = (workspace.files, query.base()) else { return Ok(found) };
+    for (name, commit) in &base.older {
+        if keys.get(name).is_some_and(|keyed| !base.runs(name, &keyed.key)) {
+            let paths = match Diff::between(&workspace.repository, *commit, head)? {
+                Diff::Known { paths, .. } => Some(paths),
+                _ => None,
+            };
+            found.insert(name.clone(), paths);
+        }
+    }
+    Ok(found)
 }
 
 /// Whether an image, or the deployment, reads something else than when it was deployed.

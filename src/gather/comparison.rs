@@ -25,5 +25,5 @@ pub async fn compare(
     // An image that only the newer end declares has no key at the older one.
     let all = Query::compare(from, &[])?.with_detail(Detail::Plan).unexplained();
     let older = Box::pin(gather(&clients, from, &all, Base::default(), timings)).await?;
-    Box::pin(gather(&clients, to, &query, Base::of_commit(commit, &older.facts), timings)).await
+    Box::pin(gather(&clients, to, &query, Base::of_commit(commit, &older.facts, &to.config), timings)).await
 }

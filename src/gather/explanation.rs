@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bstr::{BStr, BString};
+use bstr::{BStr, BString, ByteSlice as _};
+use dtbuild_content::path::join;
 
 use super::query::{Detail, Query};
 use super::{Base, Bases, Gathered, Sources, gather};
@@ -11,6 +12,7 @@ use crate::config::ImageName;
 use crate::error::{Code, Error, Kind, Result};
 use crate::plan::{self, Plan, PlannedImage, Reader, Reason, Unread};
 use crate::process::Timings;
+use crate::suggestion::nearest;
 use crate::workspace::Workspace;
 
 /// The explanation of one image of a plan.
@@ -35,6 +37,8 @@ pub struct Readers {
     pub path: BString,
     /// Whether the file is there.
     pub exists: bool,
+    /// The file that may be meant where this one is not there.
+    pub meant: Option<BString>,
     /// The images.
     pub images: BTreeMap<ImageName, std::result::Result<Vec<Reader>, Unread>>,
 }
@@ -53,7 +57,9 @@ pub async fn explain(
     let mut query = query.with_detail(Detail::All);
     query.scope_mut().images.insert(image.clone());
     let base = match query.environment() {
-        Some(environment) => Base::of(&clients.newest_record(workspace, environment).await?),
+        Some(environment) => {
+            Base::of(&clients.newest_record(workspace, environment).await?, &workspace.config)
+        }
         None => Base::default(),
     };
     let gathered = gather(clients, workspace, &query, base, &Timings::default()).await?;
@@ -75,9 +81,16 @@ pub async fn explain(
 /// Finds the images that a file is an input of. The file need not be there.
 ///
 /// # Errors
-/// When `path` leads out of the repository, or a Dockerfile cannot be read.
+/// When `path` leads out of the repository or is a folder, or a Dockerfile cannot be read.
 pub async fn readers(clients: &Clients, workspace: &Workspace, path: &str) -> Result<Readers> {
     let path = normal(path)?;
+    let (repository, files) = (&workspace.repository, workspace.files);
+    let exists = files.read(repository, path.as_bstr())?.is_some();
+    if !exists && files.folder(repository, path.as_bstr())?.is_some() {
+        return Err(Error::new(Kind::Usage, format!("`{path}` is a folder of {files}"))
+            .hint("name a file; `dtbuild inputs IMAGE` lists all that an image reads"));
+    }
+    let meant = if exists { None } else { meant(workspace, path.as_bstr())? };
     let all: BTreeSet<ImageName> = workspace.config.images.keys().cloned().collect();
     let sources = Sources::read(workspace, &mut Bases::locked(clients, workspace), &all).await?;
     let path_read: &BStr = path.as_ref();
@@ -86,8 +99,29 @@ pub async fn readers(clients: &Clients, workspace: &Workspace, path: &str) -> Re
         let selections = source.contexts.select(&workspace.repository, source.files)?;
         images.insert(name.clone(), source.contexts.readers(&selections, path_read));
     }
-    let exists = workspace.files.read(&workspace.repository, path_read)?.is_some();
-    Ok(Readers { path, exists, images })
+    Ok(Readers { path, exists, meant, images })
+}
+
+/// The file that is meant by a path at which there is none: one in a context, or one of a similar name.
+fn meant(workspace: &Workspace, path: &BStr) -> Result<Option<BString>> {
+    let (repository, files) = (&workspace.repository, workspace.files);
+    for image in workspace.config.images.values().filter(|image| !image.context.is_empty()) {
+        let inside = join(image.context.as_bstr(), path);
+        if files.read(repository, inside.as_bstr())?.is_some() {
+            return Ok(Some(inside));
+        }
+    }
+    let mut found = BString::default();
+    for component in path.split_str("/") {
+        let Some(folder) = files.folder(repository, found.as_bstr())? else { return Ok(None) };
+        let names = folder.names()?;
+        let alike = || nearest(component.to_str().ok()?, names.iter().filter_map(|name| name.to_str().ok()));
+        let is_there = names.iter().any(|name| *name == component);
+        let name = if is_there { Some(BStr::new(component)) } else { alike().map(BStr::new) };
+        let Some(name) = name else { return Ok(None) };
+        found = join(found.as_bstr(), name);
+    }
+    Ok(files.read(repository, found.as_bstr())?.map(|_| found))
 }
 
 fn causes(gathered: &Gathered, image: &PlannedImage) -> Result<Vec<(Reason, Vec<Reader>)>> {

@@ -13,7 +13,7 @@ use crate::clients::Clients;
 use crate::config::{Config, ImageName};
 use crate::error::{Code, Error, Result};
 use crate::parallel;
-use crate::plan::{self, Facts, Head, ImageFacts};
+use crate::plan::{self, Facts, Head, ImageFacts, Unnamed};
 use crate::process::Timings;
 use crate::reference::Digest;
 use crate::workspace::{Files, Workspace};
@@ -42,7 +42,7 @@ pub use locking::{Renewal, relock};
 pub use query::{Detail, Query, ReleaseOptions, Scope};
 pub(crate) use sources::{Bases, Source, Sources};
 
-use changes::Diff;
+use changes::{Changes, Diff};
 use deploy_inputs::DeployInputs;
 use keys::Keys;
 use memory::{ImageMemory, KnownImages, Recall};
@@ -114,14 +114,18 @@ pub async fn gather(
     let keys = timings.measure("keys", || keys::fields(workspace, &order, &sources, &bases))?;
     let changes = diff.complete(clients, workspace, query, (&base, &deploy), (&sources, &keys));
     let changes = timings.measure_async("changed paths", changes).await?;
-    let read = ReadImages { config: &workspace.config, query, order: &order, sources: &sources, keys: &keys };
-    known.extend(timings.measure("causes", || read.facts(&changes.paths, memory.as_ref()))?);
+    let older = changes::since_older(&base, workspace, query, &keys)?;
+    let (config, files, scope) = (&workspace.config, workspace.files, query.scope());
+    let read =
+        ReadImages { config, files, scope, order: &order, sources: &sources, keys: &keys, older: &older };
+    known.extend(timings.measure("causes", || read.facts(&changes, memory.as_ref()))?);
     let mut images = in_order(known)?;
     let hits = hits::look_up(clients, query, &base, &mut images, &missed);
     let named = timings.measure_async("look-ups", hits).await?;
     timings.measure("memo", || workspace.repository.remember());
     let facts = Facts {
         environment: query.environment().cloned(),
+        removed: base.removed(workspace, query),
         deploy_changes: deploy.changed(&changes.paths),
         base: changes.base,
         head: head(workspace)?,
@@ -129,7 +133,7 @@ pub async fn gather(
         current: base.current,
         last_failed: base.last_failed,
         deploy_inputs: deploy.digest,
-        notes: deploy.notes,
+        notes: deploy.notes.into_iter().chain(other_branch(workspace, query)?).collect(),
         request: query.request(),
     };
     Ok(Gathered { facts, bases, named, sources, keys })
@@ -138,31 +142,46 @@ pub async fn gather(
 /// The images of a query that were read, since nothing was remembered of them.
 struct ReadImages<'a> {
     config: &'a Config,
-    query: &'a Query,
+    files: Files,
+    scope: &'a Scope,
     /// Every image after those that it is built from.
     order: &'a [ImageName],
     sources: &'a BTreeMap<ImageName, Source>,
     keys: &'a Keys,
+    /// The changed paths of images that run since another commit than the base; none where the clone lacks that commit.
+    older: &'a BTreeMap<ImageName, Option<Vec<ChangedPath>>>,
 }
 
 impl ReadImages<'_> {
     /// The facts of each image with the changed paths among its inputs, on several threads where there are many.
-    fn facts(&self, changes: &[ChangedPath], memory: Option<&ImageMemory<'_>>) -> Result<Vec<ImageFacts>> {
-        let threads = parallel::threads(changes.len(), SHARE);
+    fn facts(&self, changes: &Changes, memory: Option<&ImageMemory<'_>>) -> Result<Vec<ImageFacts>> {
+        let threads = parallel::threads(changes.paths.len(), SHARE);
         let facts = |(): &(), name: &ImageName| self.of_image(name, changes);
         let found = parallel::map(self.order, threads, &(), || (), facts).into_iter();
         let facts = found.map(|facts| {
             let facts = facts?;
             if let Some(memory) = memory {
                 let read = (self.sources, &self.keys[&facts.name]);
-                memory.note(&facts.name, read, (&facts.changes, changes))?;
+                memory.note(&facts.name, read, (&facts.changes, self.changes(&facts.name, changes).0))?;
             }
             Ok(facts)
         });
         facts.collect()
     }
 
-    fn of_image(&self, name: &ImageName, changes: &[ChangedPath]) -> Result<ImageFacts> {
+    /// The changed paths since the image was deployed, and why none of them may be named.
+    fn changes<'c>(&'c self, name: &ImageName, changes: &'c Changes) -> (&'c [ChangedPath], Unnamed) {
+        let (paths, unnamed) = match self.older.get(name) {
+            None => (changes.paths.as_slice(), changes.unnamed()),
+            Some(Some(paths)) => (paths.as_slice(), Unnamed::OtherInputs),
+            Some(None) => (&[][..], Unnamed::BaseMissing),
+        };
+        let on_disk = self.sources.get(name).is_some_and(|source| source.files != self.files);
+        (paths, if on_disk { Unnamed::Disk } else { unnamed })
+    }
+
+    fn of_image(&self, name: &ImageName, changes: &Changes) -> Result<ImageFacts> {
+        let (changes, unnamed) = self.changes(name, changes);
         let (source, keyed) = (&self.sources[name], &self.keys[name]);
         let image = source.declared(self.config)?;
         let selections = &keyed.selections;
@@ -174,11 +193,12 @@ impl ReadImages<'_> {
             fields: keyed.fields.clone(),
             dependencies: source.dependencies.clone(),
             changes: source.contexts.changed(selections, changes).into_iter().cloned().collect(),
+            unnamed,
             stale: source.stale(),
             notes: keyed.notes(source),
             cached: false,
             digest: None,
-            released: self.query.scope().images.contains(name),
+            released: self.scope.images.contains(name),
         })
     }
 }
@@ -189,6 +209,24 @@ fn in_order(images: Vec<ImageFacts>) -> Result<Vec<ImageFacts>> {
     let order = plan::graph::order(&needs)?;
     let mut images: Vec<Option<ImageFacts>> = images.into_iter().map(Some).collect();
     Ok(order.into_iter().filter_map(|place| images[place].take()).collect())
+}
+
+/// The remark that HEAD is on a branch that the environment does not follow.
+fn other_branch(workspace: &Workspace, query: &Query) -> Result<Option<String>> {
+    let followed =
+        query.declared(workspace).and_then(|declared| Some((&declared.name, declared.branch.as_ref()?)));
+    let (Some((environment, followed)), Files::Commit(commit)) = (followed, workspace.files) else {
+        return Ok(None);
+    };
+    let head = workspace.repository.head()?.filter(|head| head.commit == commit);
+    let Some(branch) = head.and_then(|head| head.branch).filter(|branch| branch != followed) else {
+        return Ok(None);
+    };
+    let whose = match workspace.config.environment_of_branch(&branch) {
+        Some(other) => format!("the branch of `{}`", other.name),
+        None => "a branch of no environment".to_owned(),
+    };
+    Ok(Some(format!("`{environment}` follows the branch `{followed}`; this is `{branch}`, {whose}")))
 }
 
 fn head(workspace: &Workspace) -> Result<Head> {

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use dtbuild_content::key::KeyFields;
 
-use super::Reason;
 use super::facts::{DeployedImage, Facts, ImageFacts};
+use super::{Reason, Unnamed};
+use crate::changed::ChangedPath;
 
 /// Why `image` is not what runs. Empty when it is, or when nothing can be named.
 pub(super) fn causes(facts: &Facts, image: &ImageFacts, current: Option<&DeployedImage>) -> Vec<Reason> {
@@ -19,13 +20,15 @@ pub(super) fn causes(facts: &Facts, image: &ImageFacts, current: Option<&Deploye
         // A local build: the diff against the commit is all that can be named.
         return image.changes.iter().cloned().map(Reason::PathChanged).collect();
     };
+    let mut reasons: Vec<Reason> =
+        current.renamed_from.iter().map(|from| Reason::Renamed { from: from.clone() }).collect();
     if current.key == image.key {
-        return Vec::new();
+        return reasons;
     }
     let (Some(old), Some(new)) = (current.fields.read(), image.fields.read()) else {
-        return vec![Reason::InputsChanged];
+        reasons.push(Reason::InputsChanged { why: image.unnamed });
+        return reasons;
     };
-    let mut reasons = Vec::new();
     if old.schema != new.schema {
         reasons.push(Reason::SchemaChanged);
     }
@@ -52,16 +55,21 @@ pub(super) fn causes(facts: &Facts, image: &ImageFacts, current: Option<&Deploye
     let is_named =
         |(name, old, new): (&String, Option<&String>, Option<&String>)| context(name, old, new).is_some();
     if contexts().any(|differing| !is_named(differing)) || old.paths != new.paths {
-        reasons.extend(inputs(image));
+        reasons.extend(inputs(image, old.dockerfile != new.dockerfile));
     }
     reasons
 }
 
-/// The changed paths of the inputs; that of the Dockerfile has a reason of its own.
-fn inputs(image: &ImageFacts) -> Vec<Reason> {
-    let paths = image.changes.iter().filter(|change| change.path != image.dockerfile.as_str());
+/// The changed paths of the inputs. A Dockerfile whose text changed has a reason of its own, which accounts for other inputs
+/// as well: the Dockerfile says what they are, and can be one.
+fn inputs(image: &ImageFacts, other_dockerfile: bool) -> Vec<Reason> {
+    let is_told = |change: &&ChangedPath| other_dockerfile && change.path == image.dockerfile.as_str();
+    let paths = image.changes.iter().filter(|change| !is_told(change));
     let reasons: Vec<Reason> = paths.cloned().map(Reason::PathChanged).collect();
-    if reasons.is_empty() { vec![Reason::InputsChanged] } else { reasons }
+    if reasons.is_empty() && !(other_dockerfile && image.unnamed == Unnamed::OtherInputs) {
+        return vec![Reason::InputsChanged { why: image.unnamed }];
+    }
+    reasons
 }
 
 /// A named context that is something else than before; none where only what is in it differs.

@@ -70,7 +70,8 @@ impl Plan {
         let (base, head) = (facts.base.clone(), facts.head.clone());
         let environment = facts.environment.clone();
         let (deploy_inputs, notes) = (facts.deploy_inputs.clone(), facts.notes.clone());
-        Ok(Self { environment, base, head, images, deploy, deploy_inputs, notes })
+        let removed = facts.removed.clone();
+        Ok(Self { environment, base, head, images, removed, deploy, deploy_inputs, notes })
     }
 
     /// The images to build, in order.
@@ -115,6 +116,8 @@ fn decide_image(facts: &Facts, image: &ImageFacts, stale: &[Reason]) -> PlannedI
     }
     // What runs may be older than what was built last under the same key.
     let same = current.filter(|current| current.key == image.key && stale.is_empty());
+    // Under another name there is nothing at the registry that could be kept.
+    let same = same.filter(|current| current.renamed_from.is_none() || facts.request.compares());
     let (decision, last, digest) = match (facts.request.force, same) {
         (true, _) => (Decision::Build, Reason::Forced, None),
         (false, Some(current)) => (Decision::Keep, Reason::Unchanged, current.digest.clone()),
@@ -130,7 +133,9 @@ fn decide_image(facts: &Facts, image: &ImageFacts, stale: &[Reason]) -> PlannedI
 
 /// An image that `--only` leaves out stays what the environment runs.
 fn left_out(facts: &Facts, image: &ImageFacts) -> Result<Option<PlannedImage>, PlanError> {
-    match (running(facts, image), &facts.environment) {
+    // Under another name there is nothing at the registry that could be kept.
+    let current = running(facts, image).filter(|current| current.renamed_from.is_none());
+    match (current, &facts.environment) {
         (Some(current), _) => {
             let kept = ImageFacts { key: current.key, fields: current.fields.clone(), ..image.clone() };
             Ok(Some(planned(&kept, Decision::Keep, vec![Reason::LeftOut], current.digest.clone())))
@@ -178,7 +183,9 @@ fn decide_deploy(facts: &Facts, images: &[PlannedImage]) -> DeployDecision {
         Some(current) => {
             let released = images.iter().filter(|image| image.released);
             for image in released.clone() {
-                let running = current.images.get(&image.name).and_then(|running| running.digest.as_ref());
+                let running = current.images.get(&image.name);
+                let running = running.filter(|running| running.renamed_from.is_none());
+                let running = running.and_then(|running| running.digest.as_ref());
                 if image.digest.is_none() || running != image.digest.as_ref() {
                     reasons.push(Reason::ReleaseChanged { image: image.name.clone() });
                 }

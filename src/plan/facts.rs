@@ -6,7 +6,7 @@ use std::fmt;
 use dtbuild_content::key::{ImageKey, SharedFields};
 use serde::Serialize;
 
-use super::{Base, Head, Reason};
+use super::{Base, Head, Reason, Unnamed};
 use crate::changed::ChangedPath;
 use crate::config::{EnvironmentName, ImageName};
 use crate::reference::{Digest, Repository};
@@ -24,6 +24,8 @@ pub struct Facts {
     pub images: Vec<ImageFacts>,
     /// What the environment runs; none when nothing was deployed.
     pub current: Option<Deployed>,
+    /// The images that the environment runs, and that are no part of the release any more.
+    pub removed: Vec<ImageName>,
     /// Whether the last deployment failed, so that what the environment runs is not sure.
     pub last_failed: bool,
     /// The digest of what the deployment itself reads.
@@ -55,6 +57,8 @@ pub struct ImageFacts {
     pub notes: Vec<String>,
     /// The changed paths among its inputs.
     pub changes: Vec<ChangedPath>,
+    /// Why no changed path is named, where its inputs changed and none is.
+    pub unnamed: Unnamed,
     /// What it fetches that nothing fixes: [`Reason::StaleRemote`] for each.
     pub stale: Vec<Reason>,
     /// Whether the cache has the key.
@@ -83,6 +87,8 @@ pub struct DeployedImage {
     pub fields: SharedFields,
     /// Its digest at the registry; none where only keys are compared.
     pub digest: Option<Digest>,
+    /// The name under which it runs, where that is not the image's own: nothing of the new name is at the registry.
+    pub renamed_from: Option<ImageName>,
 }
 
 /// What the user asked for.

@@ -22,7 +22,7 @@ mod tests;
 pub use decision::PlanError;
 pub use facts::{Deployed, DeployedImage, Deploying, Facts, ImageFacts, NoDeploy, Request};
 pub use reader::{Reader, Unread};
-pub use reason::Reason;
+pub use reason::{Reason, Unnamed};
 
 /// What a run is going to do.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
@@ -35,6 +35,9 @@ pub struct Plan {
     pub head: Head,
     /// The images, each after those it is built from.
     pub images: Vec<PlannedImage>,
+    /// The images that the environment runs, and that are no part of the release any more.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub removed: Vec<ImageName>,
     /// Whether the environment is to be deployed, and why.
     pub deploy: DeployDecision,
     /// The digest of what the deployment itself reads; recorded with it.

@@ -6,6 +6,19 @@ use serde::Serialize;
 use crate::changed::ChangedPath;
 use crate::config::ImageName;
 
+/// Why no changed path can be named.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Unnamed {
+    /// The commit that was deployed is not in this clone, or not known.
+    #[default]
+    BaseMissing,
+    /// The image is built from the disk, of which the base has no copy.
+    Disk,
+    /// No path among the inputs changed since the base: others count, or the base is not what runs.
+    OtherInputs,
+}
+
 /// One cause of a decision.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(tag = "reason", rename_all = "kebab-case")]
@@ -63,8 +76,11 @@ pub enum Reason {
         /// The address.
         url: String,
     },
-    /// An input changed, but the paths are not known because the base is not in this clone.
-    InputsChanged,
+    /// The inputs changed, and no path can be named.
+    InputsChanged {
+        /// Why none can.
+        why: Unnamed,
+    },
     /// dtbuild computes keys in another way than when this image was made.
     SchemaChanged,
     /// The environment runs nothing of this name yet.
@@ -73,6 +89,11 @@ pub enum Reason {
     NewImage,
     /// The base has another key: no cache was asked.
     KeyDiffers,
+    /// The environment runs this image under the name that it had before (`renamed-from`).
+    Renamed {
+        /// That name.
+        from: ImageName,
+    },
     /// The key is not in the cache.
     NotInCache,
     /// The key is in the cache.

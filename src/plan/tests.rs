@@ -48,6 +48,7 @@ fn image(text: &str, seed: u8) -> ImageFacts {
         dependencies: [].into(),
         notes: Vec::new(),
         changes: Vec::new(),
+        unnamed: Unnamed::BaseMissing,
         stale: Vec::new(),
         cached: false,
         digest: None,
@@ -57,7 +58,12 @@ fn image(text: &str, seed: u8) -> ImageFacts {
 
 fn runs(images: &[&ImageFacts]) -> Deployed {
     let image = |image: &&ImageFacts| {
-        let running = DeployedImage { key: image.key, fields: image.fields.clone(), digest: Some(digest(1)) };
+        let running = DeployedImage {
+            key: image.key,
+            fields: image.fields.clone(),
+            digest: Some(digest(1)),
+            renamed_from: None,
+        };
         (image.name.clone(), running)
     };
     Deployed { deploy_inputs: None, images: images.iter().map(image).collect() }
@@ -70,6 +76,7 @@ fn facts(images: Vec<ImageFacts>, current: Option<Deployed>) -> Facts {
         head: Head::Commit { id: "0".repeat(40) },
         images,
         current,
+        removed: Vec::new(),
         last_failed: false,
         deploy_inputs: None,
         deploy_changes: Vec::new(),
@@ -138,7 +145,7 @@ fn without_a_diff_the_fields_still_say_what_changed() {
         Reason::BaseMoved { name: "node:22".into(), old: None, new: Some("sha256:b".into()) },
         Reason::SecretChanged { id: "npm".into() },
         Reason::DependencyChanged { image: name("base") },
-        Reason::InputsChanged,
+        Reason::InputsChanged { why: Unnamed::BaseMissing },
         Reason::NotInCache,
     ];
     assert_eq!(plan.images[0].reasons, expected);
@@ -150,7 +157,10 @@ fn fields_that_a_record_has_damaged_say_no_more_than_that_inputs_changed() {
     let damaged: SharedFields = serde_json::from_str("{\"schema\": 1}").unwrap();
     running.images.values_mut().for_each(|image| image.fields = damaged.clone());
     let plan = Plan::decide(&facts(vec![image("api", 2)], Some(running))).unwrap();
-    assert_eq!(plan.images[0].reasons, [Reason::InputsChanged, Reason::NotInCache]);
+    assert_eq!(
+        plan.images[0].reasons,
+        [Reason::InputsChanged { why: Unnamed::BaseMissing }, Reason::NotInCache]
+    );
 }
 
 #[test]

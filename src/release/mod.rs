@@ -93,7 +93,7 @@ impl CdStep<'_> {
     }
 
     async fn prepare_from(&self, stored: Stored) -> Result<Prepared> {
-        let base = Base::of(&stored.record);
+        let base = Base::of(&stored.record, &self.workspace.config);
         let gathered = gather::gather(self.clients, self.workspace, self.query, base, self.timings);
         let gathered = Box::pin(gathered).await?;
         let plan = Plan::decide(&gathered.facts)?;

@@ -6,7 +6,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::error::{Error, Kind, Result};
 use crate::events::{Event, EventSink, ImageOutline};
-use crate::plan::{Plan, PlannedImage};
+use crate::plan::{Decision, Plan, PlannedImage};
 
 /// The sink of a run's events, and the token that cancels the run.
 #[derive(Clone, Debug)]
@@ -30,6 +30,10 @@ impl Observer {
             image: image.name.clone(),
             decision: image.decision,
             key: image.key,
+            reasons: match image.decision {
+                Decision::Build if plan.environment.is_some() => image.reasons.clone(),
+                _ => Vec::new(),
+            },
         };
         self.events.send(Event::RunStarted {
             environment: plan.environment.clone(),

@@ -10,6 +10,7 @@ use crate::events::{Event, ImageOutcome, ImageOutline, StepState};
 use crate::plan::Decision;
 
 use super::clock::Clock;
+use super::plan::phrases;
 use super::text;
 
 /// How often a push says how far it is: a line now and then shows that it is not stuck.
@@ -64,7 +65,12 @@ impl Lines {
         match event {
             Event::RunStarted { environment, commit, images } => {
                 let place = environment.as_ref().map(ToString::to_string);
-                vec![line(Subject::Run, opening(place, commit.as_deref(), images))]
+                let opening = line(Subject::Run, opening(place, commit.as_deref(), images));
+                let causes = images.iter().filter(|outline| !outline.reasons.is_empty());
+                let causes = causes.flat_map(|outline| {
+                    about(&outline.image, format!("to be built: {}", phrases(&outline.reasons).join("; ")))
+                });
+                [opening].into_iter().chain(causes).collect()
             }
             Event::ImageStarted { image, builder: None } => about(image, "build started"),
             Event::ImageStarted { image, builder: Some(builder) } => {

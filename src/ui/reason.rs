@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::changed::ChangedPath;
 use crate::dockerfile::RemoteKind;
-use crate::plan::Reason;
+use crate::plan::{Reason, Unnamed};
 
 use super::text;
 
@@ -38,7 +38,18 @@ pub fn words(reason: &Reason) -> String {
                 _ => "add `--checksum=sha256:...`",
             }
         ),
-        Reason::InputsChanged => "its inputs changed; which paths, only the base commit could tell".into(),
+        Reason::InputsChanged { why: Unnamed::BaseMissing } => {
+            "its inputs changed; which paths, only the base commit could tell".into()
+        }
+        Reason::InputsChanged { why: Unnamed::Disk } => {
+            "its inputs on the disk are not those that run; no commit has them to compare with".into()
+        }
+        Reason::InputsChanged { why: Unnamed::OtherInputs } => {
+            "its inputs are not those that run, and none of them changed since the base: other files count than \
+             did, or `--base` names another commit than runs"
+                .into()
+        }
+        Reason::Renamed { from } => format!("renamed: it runs as `{from}`"),
         Reason::SchemaChanged => "this version of dtbuild computes keys in another way".into(),
         Reason::NotDeployed => "not deployed yet".into(),
         Reason::NewImage => "a new image: the base declares none of this name".into(),
@@ -100,7 +111,10 @@ mod tests {
             Reason::SecretChanged { id: text("npm") },
             Reason::DependencyChanged { image: image("base") },
             Reason::StaleRemote { file: text("api/Dockerfile"), line: 3, url: text("https://a.example/b") },
-            Reason::InputsChanged,
+            Reason::InputsChanged { why: Unnamed::BaseMissing },
+            Reason::InputsChanged { why: Unnamed::Disk },
+            Reason::InputsChanged { why: Unnamed::OtherInputs },
+            Reason::Renamed { from: image("old") },
             Reason::SchemaChanged,
             Reason::NotDeployed,
             Reason::NotInCache,
@@ -124,7 +138,8 @@ mod tests {
                 | Reason::SecretChanged { .. }
                 | Reason::DependencyChanged { .. }
                 | Reason::StaleRemote { .. }
-                | Reason::InputsChanged
+                | Reason::InputsChanged { .. }
+                | Reason::Renamed { .. }
                 | Reason::SchemaChanged
                 | Reason::NotDeployed
                 | Reason::NewImage
@@ -157,6 +172,9 @@ mod tests {
         built from `base`, which changed
         api/Dockerfile:3 adds `https://a.example/b`, which nothing fixes, so it is built at every run; add `--checksum=sha256:...`
         its inputs changed; which paths, only the base commit could tell
+        its inputs on the disk are not those that run; no commit has them to compare with
+        its inputs are not those that run, and none of them changed since the base: other files count than did, or `--base` names another commit than runs
+        renamed: it runs as `old`
         this version of dtbuild computes keys in another way
         not deployed yet
         no image of this key exists yet

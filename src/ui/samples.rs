@@ -50,7 +50,12 @@ pub(super) fn run() -> Vec<Event> {
         |name: &str| -> Reference { format!("registry.example.com/datatube/{name}").parse().unwrap() };
     let digest: Digest = format!("sha256:{}", "0f".repeat(32)).parse().unwrap();
     let environment: EnvironmentName = "staging".parse().unwrap();
-    let outline = |name: &str, decision, byte| ImageOutline { image: image(name), decision, key: key(byte) };
+    let outline = |name: &str, decision, byte| ImageOutline {
+        image: image(name),
+        decision,
+        key: key(byte),
+        reasons: Vec::new(),
+    };
     let step =
         |name: &str, step: &str, state| Event::ImageStep { image: image(name), step: step.into(), state };
     let log = |name: &str, step: &str, line: &str| Event::ImageLog {

@@ -6,7 +6,7 @@ use bstr::{BStr, BString};
 use dtbuild_content::globs::{FirstMatch, Globs};
 use dtbuild_content::snapshot::Snapshot;
 use dtbuild_content::sources::{Selection, Source};
-use dtbuild_content::tree::{ContentId, Filter, Identified, Kind};
+use dtbuild_content::tree::{ContentId, Filter, Identified, Kind, Tree as _};
 
 use crate::error::Result;
 use crate::git::{CommitId, CommitTree, GitError, Repository, WorkingTree};
@@ -81,6 +81,15 @@ impl Folder<'_> {
             Self::Commit(tree) => tree.remembered_digest(filter)?,
             Self::Disk(tree) => tree.remembered_digest(filter)?,
         })
+    }
+
+    /// The names in the folder.
+    pub(crate) fn names(&self) -> Result<Vec<BString>> {
+        let names = match self {
+            Self::Commit(tree) => tree.list(BStr::new(""), None)?,
+            Self::Disk(tree) => tree.list(BStr::new(""), None)?,
+        };
+        Ok(names.into_iter().map(|node| node.name).collect())
     }
 
     /// The folder's id, where all that is in the folder has one.

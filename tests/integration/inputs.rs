@@ -109,6 +109,7 @@ impl Project {
                 reference: format!("{}/p/{name}@{digest}", self.registry).parse().unwrap(),
                 key: serde_json::from_value(image["key"].clone()).unwrap(),
                 fields: Some(serde_json::from_value(image["fields"].clone()).unwrap()),
+                commit: None,
             };
             (name.parse().unwrap(), deployed)
         };
@@ -326,33 +327,33 @@ fn a_file_is_explained() {
         ["api/src/a", "api/README.md", "./shared.txt", "LICENSE", "api/Dockerfile", "api/.dockerignore"];
     insta::assert_snapshot!(paths.map(explain).join("\n"), @r"
     api/src/a in the working tree
-      api  input     api/Dockerfile:2  COPY src/ ./
-      web  no input  nothing copies or mounts it
+      api  api/Dockerfile:2  COPY src/ ./
+      no input of 1 image: nothing copies or mounts it
     an input of 1 image
 
     api/README.md in the working tree
-      api  no input  ignored by api/.dockerignore:1
-      web  no input  nothing copies or mounts it
+      no input of 1 image: ignored by api/.dockerignore:1
+      no input of 1 image: nothing copies or mounts it
     an input of 0 images
 
     shared.txt in the working tree
-      api  no input  outside of its context `api`
-      web  input     web/Dockerfile:2  COPY web/pages shared* /
+      web  web/Dockerfile:2  COPY web/pages shared* /
+      no input of 1 image: outside of the context
     an input of 1 image
 
     LICENSE in the working tree, where it is not
-      api  no input  outside of its context `api`
-      web  no input  nothing copies or mounts it
+      no input of 1 image: nothing copies or mounts it
+      no input of 1 image: outside of the context
     an input of 0 images
 
     api/Dockerfile in the working tree
-      api  input     its Dockerfile
-      web  no input  nothing copies or mounts it
+      api  its Dockerfile
+      no input of 1 image: nothing copies or mounts it
     an input of 1 image
 
     api/.dockerignore in the working tree
-      api  input     says what of its context is ignored
-      web  no input  nothing copies or mounts it
+      api  says what of its context is ignored
+      no input of 1 image: nothing copies or mounts it
     an input of 1 image
     ");
     let json = project.json(&["explain", "--path", "api/README.md"]);
@@ -365,6 +366,16 @@ fn a_file_is_explained() {
     );
     assert_eq!(project.run(&["explain", "--path", "../x"]).code, Some(2));
     assert_eq!(project.run(&["explain"]).code, Some(2));
+    let folder = project.run(&["explain", "--path", "api/src"]);
+    assert_eq!(folder.code, Some(2));
+    assert!(folder.errors.contains("`api/src` is a folder of commit"), "{}", folder.errors);
+    for (path, meant) in [("api/scr/a", "api/src/a"), ("src/a", "api/src/a"), ("shraed.txt", "shared.txt")] {
+        for disk in [&["explain", "--path", path][..], &["explain", "--disk", "--path", path]] {
+            let said = project.run(disk).out;
+            assert!(said.contains(&format!("did you mean `{meant}`?")), "{said}");
+        }
+        assert_eq!(project.json(&["explain", "--path", path])["meant"], meant);
+    }
 }
 
 #[test]

@@ -106,7 +106,7 @@ impl Recall<'_, '_> {
             // There is no cause to tell.
             Some(running) if running.key == known.answer.key => (running.fields.clone(), Vec::new()),
             // The base is fetched only where what is read shows that its paths are to be named.
-            Some(_) if self.diff.lacks_base() => return Ok(None),
+            Some(_) if self.diff.lacks_base() || self.base.older.contains_key(name) => return Ok(None),
             _ => {
                 let Some(fields) = self.memory.fields(&known.answer.key) else { return Ok(None) };
                 let Some(changes) = self.memory.changed(image, &known, self.diff.paths()) else {
@@ -124,6 +124,7 @@ impl Recall<'_, '_> {
             dependencies: known.answer.dependencies,
             notes: known.answer.notes,
             changes,
+            unnamed: self.diff.unnamed(),
             // Nothing is remembered of an image that fetches what nothing fixes.
             stale: Vec::new(),
             cached: false,

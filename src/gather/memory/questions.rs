@@ -205,6 +205,7 @@ fn declared(image: &Image, asking: &mut Asking) {
     // Taken apart by name, so that a new field cannot be forgotten here. The lines are for messages alone.
     let Image {
         name: _,
+        renamed_from: _,
         repository: _,
         context,
         dockerfile,

@@ -104,6 +104,9 @@ pub struct DeployedImage {
     /// deployment only: a hundred deployments of three hundred images would outgrow every bound.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fields: Option<SharedFields>,
+    /// The commit that it was deployed from, where that is not its deployment's: `--only` left the image as it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commit: Option<String>,
 }
 
 impl Deployment {
@@ -269,9 +272,10 @@ impl Record {
 impl Deployment {
     fn fault(&self) -> Option<String> {
         let texts = [Some(&self.id), self.commit.as_ref(), self.deploy.as_ref(), Some(&self.by)];
+        let texts = texts.into_iter().chain(self.images.values().map(|image| image.commit.as_ref()));
         let plain =
             |text: &String| text.len() <= 200 && text.chars().all(|c| c.is_ascii_graphic() || c == ' ');
-        if !texts.into_iter().flatten().all(plain) {
+        if !texts.flatten().all(plain) {
             return Some("a deployment's id, commit, trigger or version is no plain text".to_owned());
         }
         let unpinned = self.images.iter().find(|(_, image)| image.reference.digest().is_none());

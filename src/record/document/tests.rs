@@ -28,6 +28,7 @@ fn deployment(id: usize, outcome: Outcome) -> Deployment {
         reference: format!("localhost:5000/a@sha256:{}", "0f".repeat(32)).parse().unwrap(),
         key: ImageKey::from_bytes([7; 32]),
         fields: Some(fields.into()),
+        commit: None,
     };
     Deployment {
         id: format!("d{id}"),

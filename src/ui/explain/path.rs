@@ -22,6 +22,8 @@ pub struct PathView {
     pub files: String,
     /// The file is there.
     pub exists: bool,
+    /// The file that may be meant where this one is not there.
+    pub meant: Option<String>,
     /// What reads the file, or why nothing does, per image.
     pub images: BTreeMap<ImageName, Result<Vec<Reader>, Unread>>,
 }
@@ -38,6 +40,9 @@ pub struct PathJson<'a> {
     files: &'a str,
     /// The file is there.
     exists: bool,
+    /// The file that may be meant where this one is not there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    meant: Option<&'a str>,
     images: BTreeMap<&'a ImageName, UseJson<'a>>,
 }
 
@@ -59,7 +64,7 @@ impl<'a> UseJson<'a> {
     }
 }
 
-/// As text: a line per image with what reads the file there, or why nothing does.
+/// As text: a line per image that reads the file, with what reads it there, and how many images do not, by what keeps it from them.
 impl View for PathView {
     type Json<'v> = PathJson<'v>;
 
@@ -67,18 +72,23 @@ impl View for PathView {
         let there = if self.exists { "" } else { ", where it is not" };
         let heading = format!("{} in {}{there}", text::name(&self.path), self.files);
         writeln!(out, "{}", palette.bold(heading))?;
-        let width = self.images.keys().map(|name| name.as_str().len()).max().unwrap_or_default();
-        for (name, used) in &self.images {
-            match used {
-                Ok(readers) => {
-                    let words: Vec<String> = readers.iter().map(reader_words).collect();
-                    let indent = format!("\n{:1$}", "", width + 14);
-                    writeln!(out, "  {name:<width$}  {}     {}", palette.busy("input"), words.join(&indent))?;
-                }
-                Err(unread) => {
-                    writeln!(out, "  {name:<width$}  {}  {}", palette.dim("no input"), unread_words(unread))?;
-                }
-            }
+        if let Some(meant) = &self.meant {
+            writeln!(out, "did you mean `{}`?", text::name(meant))?;
+        }
+        let read = self.images.iter().filter_map(|(name, used)| Some((name, used.as_ref().ok()?)));
+        let width = read.clone().map(|(name, _)| name.as_str().len()).max().unwrap_or_default();
+        for (name, readers) in read {
+            let words: Vec<String> = readers.iter().map(reader_words).collect();
+            let indent = format!("\n{:1$}", "", width + 4);
+            writeln!(out, "  {}  {}", palette.busy(format_args!("{name:<width$}")), words.join(&indent))?;
+        }
+        let mut others: BTreeMap<String, usize> = BTreeMap::new();
+        for unread in self.images.values().filter_map(|used| used.as_ref().err()) {
+            *others.entry(unread_words(unread)).or_default() += 1;
+        }
+        for (why, count) in others {
+            let line = format!("no input of {}: {why}", text::count(count, "image"));
+            writeln!(out, "  {}", palette.dim(line))?;
         }
         let count = self.images.values().filter(|used| used.is_ok()).count();
         writeln!(out, "{}", palette.bold(format!("an input of {}", text::count(count, "image"))))
@@ -91,6 +101,7 @@ impl View for PathView {
             path: &self.path,
             files: &self.files,
             exists: self.exists,
+            meant: self.meant.as_deref(),
             images: images.collect(),
         }
     }
@@ -98,7 +109,7 @@ impl View for PathView {
 
 fn unread_words(unread: &Unread) -> String {
     match unread {
-        Unread::Outside { context } => format!("outside of its context `{}`", text::name(context)),
+        Unread::Outside { .. } => "outside of the context".to_owned(),
         Unread::Ignored { file, line } => {
             let line = line.map(|line| format!(":{line}")).unwrap_or_default();
             format!("ignored by {}{line}", text::name(file))

@@ -50,9 +50,15 @@ fn write_plan(out: &mut dyn Write, plan: &Plan, palette: Palette) -> io::Result<
         let reason = text::one_line(reason);
         writeln!(out, "  {commit} is not in this clone: {reason}; keys alone decide, causes are not named")?;
     }
-    let width = plan.images.iter().map(|image| image.name.as_str().len()).max().unwrap_or_default();
+    let names = plan.images.iter().map(|image| &image.name).chain(&plan.removed);
+    let width = names.map(|name| name.as_str().len()).max().unwrap_or_default();
     for image in &plan.images {
         write_image(out, image, width, palette)?;
+    }
+    for name in &plan.removed {
+        let why =
+            if plan.environment.is_some() { "no part of the release any more" } else { "declared no more" };
+        writeln!(out, "  {name:<width$}  {}  {why}", palette.dim("drop "))?;
     }
     if let DeployDecision::Deploy { reasons } = &plan.deploy {
         let environment = plan.environment.as_ref().map_or("", EnvironmentName::as_str);
@@ -90,7 +96,7 @@ fn write_phrases(out: &mut dyn Write, phrases: &[String], indent: usize) -> io::
 
 /// The reasons in words: the telling ones first, not all of many paths, and what every build has in
 /// common (no image of its key yet) only where nothing else is known.
-fn phrases(reasons: &[Reason]) -> Vec<String> {
+pub(super) fn phrases(reasons: &[Reason]) -> Vec<String> {
     let (paths, others): (Vec<_>, Vec<_>) = reasons.iter().partition(|reason| is_path(reason));
     let telling =
         |reason: &&&Reason| !matches!(reason, Reason::NotInCache | Reason::KeyDiffers | Reason::InCache);

@@ -1,7 +1,7 @@
 //! Plans in both formats.
 
 use super::*;
-use crate::plan::NoDeploy;
+use crate::plan::{NoDeploy, Unnamed};
 use crate::ui::samples::{changed, image, planned};
 use crate::ui::schemas::assert_valid;
 use crate::ui::view::{self, json_of};
@@ -12,7 +12,8 @@ const NEW: &str = "a1b2c3d4e5f60718293a4b5c6d7e8f9001122334";
 fn plan(base: Base, images: Vec<PlannedImage>, deploy: DeployDecision) -> Plan {
     let environment = "staging".parse().ok();
     let head = Head::Commit { id: NEW.into() };
-    Plan { environment, base, head, images, deploy, deploy_inputs: None, notes: Vec::new() }
+    let (removed, notes) = (Vec::new(), Vec::new());
+    Plan { environment, base, head, images, removed, deploy, deploy_inputs: None, notes }
 }
 
 fn known() -> Base {
@@ -80,6 +81,22 @@ fn notes_that_belong_to_no_image_stand_below_the_images() {
 }
 
 #[test]
+fn an_image_that_left_the_release_stands_in_the_plan() {
+    let images = vec![planned("api", Decision::Keep, vec![Reason::Unchanged])];
+    let reasons = vec![Reason::ReleaseChanged { image: image("worker") }];
+    let smaller = Plan { removed: vec![image("worker")], ..plan(known(), images, deploy(reasons)) };
+    insta::assert_snapshot!(shown(&smaller), @r"
+    staging: 9f8e7d6..a1b2c3d
+      api     keep   unchanged
+      worker  drop   no part of the release any more
+    deploy staging  `worker` is not the image that runs
+    1 kept; deploys staging
+    ");
+    assert_valid("plan", &serde_json::from_str(&json_of(&smaller)).unwrap());
+    assert!(include_str!("../../../docs/plan.md").contains("\n| `removed` | array, absent"));
+}
+
+#[test]
 fn a_first_deployment_says_so() {
     let reasons = || vec![Reason::NotDeployed, Reason::NotInCache];
     let images =
@@ -97,7 +114,11 @@ fn a_first_deployment_says_so() {
 fn a_missing_base_says_why_and_what_it_costs() {
     let base = Base::Missing { commit: OLD.into(), reason: "the clone is shallow".into() };
     let images = vec![
-        planned("client", Decision::Build, vec![Reason::InputsChanged, Reason::NotInCache]),
+        planned(
+            "client",
+            Decision::Build,
+            vec![Reason::InputsChanged { why: Unnamed::BaseMissing }, Reason::NotInCache],
+        ),
         planned("db", Decision::Keep, vec![Reason::Unchanged]),
     ];
     insta::assert_snapshot!(shown(&plan(base, images, nothing(NoDeploy::NoDeploy))), @r"

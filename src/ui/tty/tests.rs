@@ -107,8 +107,12 @@ fn an_interrupted_run_says_what_stopped() {
 fn a_crowd_shows_who_works_and_counts_the_rest() {
     let mut stage = Stage::new(10, 48);
     let name = |number: usize| image(&format!("image-{number}"));
-    let images =
-        (0..100).map(|number| ImageOutline { image: name(number), decision: Decision::Build, key: key(0) });
+    let images = (0..100).map(|number| ImageOutline {
+        image: name(number),
+        decision: Decision::Build,
+        key: key(0),
+        reasons: Vec::new(),
+    });
     stage.play(&[Event::RunStarted { environment: None, commit: None, images: images.collect() }]);
     for number in 0..4 {
         stage.play(&[Event::ImageStarted { image: name(number), builder: None }]);

@@ -1,6 +1,8 @@
 //! `dtbuild plan --from`: what a range of commits would rebuild, by the keys of both ends. No environment, record,
 //! registry or network is asked.
 
+use serde_json::json;
+
 use crate::support::dtbuild::{Dtbuild, decisions, image, reasons};
 use crate::support::repo::TestRepo;
 
@@ -69,6 +71,24 @@ fn an_image_that_only_the_newer_end_declares_is_new() {
     let plan = dtbuild.run(["plan", "--from", "HEAD~1", "--to", "HEAD", "--json"]).json();
     assert_eq!(decisions(&plan), ["api keep", "db build", "site keep"]);
     assert_eq!(reasons(&image(&plan, "db")["reasons"]), ["new-image", "key-differs"]);
+}
+
+#[test]
+fn an_image_that_only_the_older_end_declares_is_gone_or_has_another_name() {
+    let less = CONFIG.replace("[images.site]\ncontext = \"site\"\n", "");
+    let repo = shop().file("build.toml", less).commit("no site");
+    let dtbuild = Dtbuild::new(&repo);
+    let range = ["plan", "--from", "HEAD~1", "--to", "HEAD"];
+    let plan = dtbuild.run(range.into_iter().chain(["--json"])).json();
+    assert_eq!((decisions(&plan), &plan["removed"]), (vec!["api keep".to_owned()], &json!(["site"])));
+    let shown = dtbuild.run(range).succeeds().stdout;
+    assert!(shown.contains("site  drop   declared no more"), "{shown}");
+
+    let renamed = CONFIG.replace("[images.site]\n", "[images.pages]\nrenamed-from = \"site\"\n");
+    let _repo = repo.file("build.toml", renamed).commit("pages");
+    let plan = dtbuild.run(["plan", "--from", "HEAD~2", "--to", "HEAD", "--json"]).json();
+    assert_eq!(decisions(&plan), ["api keep", "pages keep"]);
+    assert_eq!(reasons(&image(&plan, "pages")["reasons"]), ["renamed", "unchanged"]);
 }
 
 #[test]

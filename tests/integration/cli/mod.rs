@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod bases;
+mod causes;
 mod comparison;
 mod contexts;
 mod credentials;

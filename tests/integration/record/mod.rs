@@ -60,6 +60,7 @@ fn deployment(outcome: Outcome) -> Deployment {
         reference: format!("localhost:5000/datatube/api@sha256:{}", "0f".repeat(32)).parse().unwrap(),
         key: ImageKey::from_bytes([7; 32]),
         fields: None,
+        commit: None,
     };
     Deployment {
         id: Deployment::name(now),

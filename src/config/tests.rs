@@ -105,20 +105,6 @@ fn every_mistake_is_named_with_its_line_and_a_hint() {
             "no image is named `cliemt`",
             "did you mean `image:client`?",
         ),
-        (
-            "args = { A = \"a\",\n B = \"v-${VERSION:-1}\" }",
-            2,
-            "`${VERSION:-1}` in the argument `B` would be taken word by word",
-            "write the value",
-        ),
-        ("renamed-from = \"client\"", 1, "`client` is an image still", "leave `renamed-from` out"),
-        ("renamed-from = \"Old\"", 1, "`Old` is not a name", ""),
-        (
-            "renamed-from = \"old\"\n[images.api]\ncontext = \"api\"\nrenamed-from = \"old\"",
-            4,
-            "`old` was one image alone",
-            "leave",
-        ),
         ("platforms = [\"arm64\"]", 1, "`arm64` is not a platform", "os/architecture"),
         ("paths = [\"a[\"]", 1, "`a[` is not a valid glob", ""),
         ("paths = [\"../**\"]", 1, "leads out of the repository", ""),
@@ -143,6 +129,31 @@ fn every_mistake_is_named_with_its_line_and_a_hint() {
         ("platforms = \"linux/amd64\"", 1, "invalid type", ""),
         ("nonsense", 1, "", ""),
     ];
+    assert_mistakes(table);
+}
+
+#[test]
+fn variables_and_names_of_before_are_checked() {
+    assert_mistakes(&[
+        (
+            "args = { A = \"a\",\n B = \"v-${VERSION:-1}\" }",
+            2,
+            "`${VERSION:-1}` in the argument `B` would be taken word by word",
+            "write the value",
+        ),
+        ("renamed-from = \"client\"", 1, "`client` is an image still", "leave `renamed-from` out"),
+        ("renamed-from = \"Old\"", 1, "`Old` is not a name", ""),
+        (
+            "renamed-from = \"old\"\n[images.api]\ncontext = \"api\"\nrenamed-from = \"old\"",
+            4,
+            "`old` was one image alone",
+            "leave",
+        ),
+    ]);
+}
+
+#[track_caller]
+fn assert_mistakes(table: &[(&str, usize, &str, &str)]) {
     let first = MINIMAL.lines().count();
     for (added, line, message, hint) in table {
         let error = parse(&format!("{MINIMAL}{added}\n")).expect_err(added);

@@ -43,6 +43,10 @@ pub(super) fn dockerfiles() -> Dockerfiles {
     ["client", "api", "db"].map(|name| (image(name), format!("containers/{name}/Dockerfile"))).into()
 }
 
+fn outline(name: &str, decision: Decision, byte: u8) -> ImageOutline {
+    ImageOutline { image: image(name), decision, key: key(byte), reasons: Vec::new() }
+}
+
 /// Nearly every variant, in the order of a run in which an image and the deployment fail.
 pub(super) fn run() -> Vec<Event> {
     let client = || image("client");
@@ -50,12 +54,6 @@ pub(super) fn run() -> Vec<Event> {
         |name: &str| -> Reference { format!("registry.example.com/datatube/{name}").parse().unwrap() };
     let digest: Digest = format!("sha256:{}", "0f".repeat(32)).parse().unwrap();
     let environment: EnvironmentName = "staging".parse().unwrap();
-    let outline = |name: &str, decision, byte| ImageOutline {
-        image: image(name),
-        decision,
-        key: key(byte),
-        reasons: Vec::new(),
-    };
     let step =
         |name: &str, step: &str, state| Event::ImageStep { image: image(name), step: step.into(), state };
     let log = |name: &str, step: &str, line: &str| Event::ImageLog {

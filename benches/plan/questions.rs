@@ -12,7 +12,7 @@ use crate::processes::timing::{Timed, alternate};
 use crate::tools::{self, Dtbuild};
 
 /// What is asked of every monorepo.
-pub(crate) const ALL: [&str; 5] = ["diff", "cold", "peers", "nothing", "worktree"];
+pub(crate) const ALL: [&str; 6] = ["diff", "range", "cold", "peers", "nothing", "worktree"];
 
 /// Asks all questions of one monorepo. A commit is made HEAD without its files: only who looks at them has them checked out.
 pub(crate) fn ask(options: &Options, monorepo: &Monorepo, report: &mut Report) -> Outcome<()> {
@@ -24,13 +24,21 @@ pub(crate) fn ask(options: &Options, monorepo: &Monorepo, report: &mut Report) -
         if options.common.wants("diff") {
             let mut commands = tools::git(monorepo);
             commands.insert(0, dtbuild.plan(monorepo));
+            commands.extend(dtbuild.before(options, |before| before.plan(monorepo)));
             report.compare("diff", &case, &alternate(&commands, options.common.rounds)?, 1);
+        }
+        if options.common.wants("range") {
+            let mut commands = tools::git(monorepo);
+            commands.insert(0, dtbuild.range(monorepo));
+            report.compare("range", &case, &alternate(&commands, options.common.rounds)?, 1);
         }
         if options.common.wants("cold") {
             let mut cold = dtbuild.plan(monorepo);
             cold.name.push_str(", nothing remembered");
             let cold = cold.after(tools::forget(monorepo));
-            let commands = [cold, tools::git(monorepo).remove(2)];
+            let mut commands = vec![cold, tools::git(monorepo).remove(2)];
+            let before = |before: &Dtbuild| before.plan(monorepo).after(tools::forget(monorepo));
+            commands.extend(dtbuild.before(options, before));
             report.compare("cold", &case, &alternate(&commands, options.common.rounds)?, 1);
         }
         if options.common.wants("peers") && options.peers {
@@ -100,7 +108,9 @@ fn nothing(options: &Options, monorepo: &Monorepo, dtbuild: &Dtbuild, report: &m
         Timed::new("a round of HEADs", this, &monorepo.path, ["--round", &address, &images.to_string()]);
     let mut offline = dtbuild.plan(monorepo);
     offline.name.push_str(" --offline");
-    let figures = alternate(&[known, asks, round, offline], options.common.rounds)?;
+    let mut commands = vec![known, asks, round, offline];
+    commands.extend(dtbuild.before(options, |before| before.asking("dtbuild --dry-run", monorepo, "staging")));
+    let figures = alternate(&commands, options.common.rounds)?;
     dtbuild.registry.has_all(false);
     report.compare("nothing to do", &monorepo.size.to_string(), &figures, 2);
     Ok(())
@@ -110,11 +120,12 @@ fn nothing(options: &Options, monorepo: &Monorepo, dtbuild: &Dtbuild, report: &m
 fn worktree(options: &Options, monorepo: &Monorepo, dtbuild: &Dtbuild, report: &mut Report) -> Outcome<()> {
     monorepo.checkout(BASE)?;
     let this = std::env::current_exe()?;
-    let commands = [
+    let mut commands = vec![
         dtbuild.disk(monorepo),
         Timed::new("git status -uall", "git", &monorepo.path, ["status", "--porcelain", "-uall"]),
         Timed::new("walk with statx", this, &monorepo.path, ["--walk", "packages"]),
     ];
+    commands.extend(dtbuild.before(options, |before| before.disk(monorepo)));
     report.compare("worktree", &monorepo.size.to_string(), &alternate(&commands, options.common.rounds)?, 1);
     Ok(())
 }

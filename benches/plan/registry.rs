@@ -14,6 +14,7 @@ use crate::Outcome;
 const CONNECTIONS: usize = 8;
 
 /// The registry; its threads end with the process.
+#[derive(Clone)]
 pub(crate) struct Registry {
     pub(crate) address: SocketAddr,
     answers: Arc<Answers>,

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use crate::Outcome;
 use crate::monorepo::{BASE, Monorepo};
+use crate::options::Options;
 use crate::processes::timing::{Before, Timed};
 use crate::registry::Registry;
 
@@ -27,6 +28,19 @@ impl Dtbuild {
     /// about one does not alter the plan.
     pub(crate) fn plan(&self, monorepo: &Monorepo) -> Timed {
         self.command("dtbuild --dry-run", monorepo, &["--env", "staging", "--dry-run", "--offline", "--json"])
+    }
+
+    /// `dtbuild plan --from BASE --to HEAD --json`: the keys of both ends.
+    pub(crate) fn range(&self, monorepo: &Monorepo) -> Timed {
+        self.command("dtbuild plan --from --to", monorepo, &["plan", "--from", BASE, "--to", "HEAD", "--json"])
+    }
+
+    /// What the other dtbuild is asked, where the options name one.
+    pub(crate) fn before(&self, options: &Options, ask: impl FnOnce(&Self) -> Timed) -> Option<Timed> {
+        let program = options.before.clone()?;
+        let mut asked = ask(&Self { program, registry: self.registry.clone() });
+        asked.name = format!("before: {}", asked.name);
+        Some(asked)
     }
 
     /// `dtbuild build --dry-run --json` of the files on the disk.

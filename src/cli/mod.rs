@@ -124,7 +124,6 @@ impl Global {
     }
 }
 
-/// The names are those of buildx.
 /// What to plan for.
 #[derive(Debug, Default, Args)]
 pub struct Selection {

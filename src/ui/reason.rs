@@ -117,6 +117,8 @@ mod tests {
             Reason::Renamed { from: image("old") },
             Reason::SchemaChanged,
             Reason::NotDeployed,
+            Reason::NewImage,
+            Reason::KeyDiffers,
             Reason::NotInCache,
             Reason::InCache,
             Reason::Unchanged,

@@ -1,6 +1,7 @@
-//! The steps of a release on its way to its environment. Start with [`ReleaseRun::execute`], which is their list.
+//! The steps of a release on its way to its environment. Start with [`ReleaseRun::execute`].
 //!
-//! A step between two of them, such as one that signs what was pushed, is a file here and a line in that list.
+//! Each step is a file here and a line in [`ReleaseRun::before_tags`] or [`ReleaseRun::from_tags_on`]; between the two the
+//! record says that a deployment was started.
 
 use std::collections::BTreeMap;
 
@@ -55,7 +56,7 @@ impl ReleaseRun<'_> {
     /// it ended is written last. So a run that is killed in between is known to the next one.
     pub(super) async fn execute(&self, stored: Stored, lease: &mut Lease) -> Result<Release> {
         let mut ledger = Ledger::new(self, stored);
-        let digests = match record::hold(self.store, lease, self.build_and_check()).await? {
+        let digests = match record::hold(self.store, lease, self.before_tags()).await? {
             Ok(digests) => digests,
             Err(error) => {
                 let outcome = Outcome::NotBuilt { reason: error.message.clone() };
@@ -74,7 +75,7 @@ impl ReleaseRun<'_> {
             return Ok(release);
         }
         ledger.write(Outcome::Started, &digests, lease).await?;
-        let applied = record::hold(self.store, lease, self.tag_and_deploy(&digests, &release)).await?;
+        let applied = record::hold(self.store, lease, self.from_tags_on(&digests, &release)).await?;
         let outcome = match &applied {
             Ok(()) => Outcome::Succeeded,
             Err(error) => Outcome::Failed { reason: error.message.clone() },
@@ -83,13 +84,16 @@ impl ReleaseRun<'_> {
         applied.map(|()| release)
     }
 
-    async fn build_and_check(&self) -> Result<Digests> {
+    /// The steps before anything that the environment sees. A further one, such as a signature, goes over all digests of the
+    /// release: an earlier run may have pushed what this one only reuses.
+    async fn before_tags(&self) -> Result<Digests> {
         let digests = self.build().await?;
         self.observer.unless_cancelled(self.check(&digests)).await?;
         Ok(digests)
     }
 
-    async fn tag_and_deploy(&self, digests: &Digests, release: &Release) -> Result<()> {
+    /// The steps that the environment sees, in their order.
+    async fn from_tags_on(&self, digests: &Digests, release: &Release) -> Result<()> {
         self.move_tags(digests).await?;
         self.deploy(release).await
     }

@@ -1,10 +1,33 @@
 //! Why an image is built, reused or kept.
 
+use std::fmt;
+
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::changed::ChangedPath;
 use crate::config::ImageName;
+
+/// A base image of which something is not known that an image's key depends on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct LostBase {
+    /// The Dockerfile; that of an image that this one is built from, where it stands there.
+    pub file: String,
+    /// The line.
+    pub line: usize,
+    /// The base image, as the Dockerfile names it.
+    pub name: String,
+    /// The attempts to find it out, each with how it ended.
+    pub tried: Vec<String>,
+}
+
+/// Such as ``api/Dockerfile:1: the base image `debian:12` cannot be had: ...``.
+impl fmt::Display for LostBase {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { file, line, name, tried } = self;
+        write!(formatter, "{file}:{line}: the base image `{name}` cannot be had: {}", tried.join("; "))
+    }
+}
 
 /// One cause of a decision.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
@@ -63,6 +86,8 @@ pub enum Reason {
         /// The address.
         url: String,
     },
+    /// A base image cannot be had, so the key is not known.
+    BaseUnknown(LostBase),
     /// An input changed, but the paths are not known because the base is not in this clone.
     InputsChanged,
     /// dtbuild computes keys in another way than when this image was made.

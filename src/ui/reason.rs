@@ -38,6 +38,7 @@ pub fn words(reason: &Reason) -> String {
                 _ => "add `--checksum=sha256:...`",
             }
         ),
+        Reason::BaseUnknown(lost) => text::one_line(&lost.to_string()),
         Reason::InputsChanged => "its inputs changed; which paths, only the base commit could tell".into(),
         Reason::SchemaChanged => "this version of dtbuild computes keys in another way".into(),
         Reason::NotDeployed => "not deployed yet".into(),
@@ -82,7 +83,13 @@ fn digest(digest: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan::LostBase;
     use crate::ui::samples::{changed, image};
+
+    fn lost() -> LostBase {
+        let tried = ["build.lock does not name it", "no registry answers"].map(str::to_owned).to_vec();
+        LostBase { file: "api/Dockerfile".to_owned(), line: 1, name: "debian:12".to_owned(), tried }
+    }
 
     /// One value of every variant. The match makes a new variant a compile error here.
     fn every_reason() -> Vec<Reason> {
@@ -100,6 +107,7 @@ mod tests {
             Reason::SecretChanged { id: text("npm") },
             Reason::DependencyChanged { image: image("base") },
             Reason::StaleRemote { file: text("api/Dockerfile"), line: 3, url: text("https://a.example/b") },
+            Reason::BaseUnknown(lost()),
             Reason::InputsChanged,
             Reason::SchemaChanged,
             Reason::NotDeployed,
@@ -124,6 +132,7 @@ mod tests {
                 | Reason::SecretChanged { .. }
                 | Reason::DependencyChanged { .. }
                 | Reason::StaleRemote { .. }
+                | Reason::BaseUnknown(_)
                 | Reason::InputsChanged
                 | Reason::SchemaChanged
                 | Reason::NotDeployed
@@ -156,6 +165,7 @@ mod tests {
         secret `npm` was declared, dropped or given another version
         built from `base`, which changed
         api/Dockerfile:3 adds `https://a.example/b`, which nothing fixes, so it is built at every run; add `--checksum=sha256:...`
+        api/Dockerfile:1: the base image `debian:12` cannot be had: build.lock does not name it; no registry answers
         its inputs changed; which paths, only the base commit could tell
         this version of dtbuild computes keys in another way
         not deployed yet

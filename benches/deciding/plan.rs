@@ -21,6 +21,8 @@ fn image(number: usize) -> Option<ImageFacts> {
         fields: fields.into(),
         dependencies: BTreeSet::new(),
         notes: Vec::new(),
+        unknown_triggers: Vec::new(),
+        lost: Vec::new(),
         changes: Vec::new(),
         unnamed: Unnamed::default(),
         stale: Vec::new(),

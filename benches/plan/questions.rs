@@ -109,7 +109,8 @@ fn nothing(options: &Options, monorepo: &Monorepo, dtbuild: &Dtbuild, report: &m
     let mut offline = dtbuild.plan(monorepo);
     offline.name.push_str(" --offline");
     let mut commands = vec![known, asks, round, offline];
-    commands.extend(dtbuild.before(options, |before| before.asking("dtbuild --dry-run", monorepo, "staging")));
+    commands
+        .extend(dtbuild.before(options, |before| before.asking("dtbuild --dry-run", monorepo, "staging")));
     let figures = alternate(&commands, options.common.rounds)?;
     dtbuild.registry.has_all(false);
     report.compare("nothing to do", &monorepo.size.to_string(), &figures, 2);

@@ -32,7 +32,11 @@ impl Dtbuild {
 
     /// `dtbuild plan --from BASE --to HEAD --json`: the keys of both ends.
     pub(crate) fn range(&self, monorepo: &Monorepo) -> Timed {
-        self.command("dtbuild plan --from --to", monorepo, &["plan", "--from", BASE, "--to", "HEAD", "--json"])
+        self.command(
+            "dtbuild plan --from --to",
+            monorepo,
+            &["plan", "--from", BASE, "--to", "HEAD", "--json"],
+        )
     }
 
     /// What the other dtbuild is asked, where the options name one.

@@ -181,7 +181,7 @@ pub struct RunArgs {
     /// With --dry-run: exit with 10 when something would be built
     #[arg(long, requires = "dry_run")]
     pub detailed_exitcode: bool,
-    /// With --dry-run: ask neither registries, engines nor git's remote; what the environment does not run counts as new
+    /// With --dry-run: ask neither registries nor git's remote; what the environment does not run counts as new
     #[arg(long, requires = "dry_run")]
     pub offline: bool,
     /// Build, but push, tag and deploy nothing
@@ -217,7 +217,7 @@ pub struct PlanArgs {
     /// Exit with 10 when something would be built
     #[arg(long)]
     pub detailed_exitcode: bool,
-    /// Ask neither registries, engines nor git's remote; what the environment does not run counts as new
+    /// Ask neither registries nor git's remote; what the environment does not run counts as new
     #[arg(long)]
     pub offline: bool,
 }
@@ -249,7 +249,7 @@ pub struct BuildArgs {
     /// Only say what would be built, and why
     #[arg(long, short = 'n')]
     pub dry_run: bool,
-    /// With --dry-run: do not ask the engine; every image counts as new
+    /// With --dry-run: ask no registry, nor what the engine has built; every image counts as new
     #[arg(long, requires = "dry_run")]
     pub offline: bool,
 }
@@ -276,7 +276,7 @@ Examples:
   dtbuild status                       what every environment runs
   dtbuild status --env staging --json  for programs")]
 pub struct StatusArgs {
-    /// Ask neither registries, engines nor git's remote
+    /// Ask neither registries nor git's remote
     #[arg(long)]
     pub offline: bool,
     /// The environment; all when left out
@@ -320,7 +320,7 @@ pub struct ExplainArgs {
     /// Whose files are looked at.
     #[command(flatten)]
     pub files: FilesArgs,
-    /// Ask neither registries, engines nor git's remote
+    /// Ask neither registries nor git's remote
     #[arg(long)]
     pub offline: bool,
 }
@@ -341,7 +341,7 @@ pub struct InputsArgs {
     /// Whose files are looked at.
     #[command(flatten)]
     pub files: FilesArgs,
-    /// Ask neither registries, engines nor git's remote
+    /// Ask neither registries nor git's remote
     #[arg(long)]
     pub offline: bool,
 }
@@ -366,7 +366,7 @@ pub struct LockArgs {
 /// `dtbuild doctor`.
 #[derive(Debug, Args)]
 pub struct DoctorArgs {
-    /// Ask neither registries, engines nor git's remote
+    /// Ask neither registries nor git's remote
     #[arg(long)]
     pub offline: bool,
 }

@@ -25,7 +25,7 @@ pub use registry_storage::RegistryStorage;
 /// How a run reaches what is outside of the repository.
 #[derive(Clone, Default)]
 pub struct Options {
-    /// Whether neither registries, engines nor git's remote are asked.
+    /// Whether neither registries nor git's remote are asked, nor the engine for more than base images of its own.
     pub offline: bool,
     /// How long an engine, or a registry, may say nothing before it is given up; their own limits where none is given.
     pub silence_limit: Option<Duration>,
@@ -48,7 +48,7 @@ impl Clients {
         Self { options, ..Self::default() }
     }
 
-    /// Whether neither registries, engines nor git's remote are asked.
+    /// Whether neither registries nor git's remote are asked, nor the engine for more than base images of its own.
     pub(crate) fn is_offline(&self) -> bool {
         self.options.offline
     }
@@ -78,6 +78,11 @@ impl Clients {
     /// The engine that the process's environment names, else the machine's own.
     pub(crate) async fn engine(&self) -> Result<Arc<AnyEngine>> {
         self.online("the engine")?;
+        self.machine_engine().await
+    }
+
+    /// The same engine, also where nobody is to be asked: for what lies in its own store.
+    pub(crate) async fn machine_engine(&self) -> Result<Arc<AnyEngine>> {
         let connect = || async {
             let endpoint = self.patient(Environment::read().endpoint()?);
             Ok::<_, Error>(Arc::new(AnyEngine::connect(endpoint).await?))

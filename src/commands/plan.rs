@@ -4,7 +4,7 @@ use std::io;
 
 use super::options;
 use crate::cli::{Global, PlanArgs, Selection};
-use crate::error::Result;
+use crate::error::{Kind, Result};
 use crate::gather::{self, Base, Detail, Query};
 use crate::plan::Plan;
 use crate::process::{self, Timings};
@@ -74,6 +74,9 @@ pub(super) async fn preview(
 /// Prints a plan and returns the exit code that it means.
 pub(super) fn show(global: &Global, plan: &Plan, detailed_exitcode: bool) -> Result<u8> {
     ui::print(plan, global.format())?;
+    if plan.lacks_decisions() {
+        return Ok(Kind::Environment as u8);
+    }
     let something = plan.builds().next().is_some();
     Ok(if detailed_exitcode && something { SOMETHING_TO_BUILD } else { 0 })
 }

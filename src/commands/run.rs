@@ -29,6 +29,7 @@ pub(super) async fn run(global: &Global, args: &RunArgs) -> Result<u8> {
     let step =
         CdStep { clients: &clients, workspace: &workspace, query: &query, settings, timings: &timings };
     let prepared = step.prepare().await?;
+    prepared.plan.check_decided()?;
     // With `--no-deploy` the tags are to name this release, even when nothing is to be built.
     let idle =
         if args.no_push { prepared.plan.builds().next().is_none() } else { prepared.plan.is_nothing() };

@@ -16,12 +16,14 @@ use crate::reference::Repository as ImageRepository;
 use crate::ui::doctor::{DoctorView, Finding};
 use crate::workspace::{Location, Workspace};
 
+mod bases;
 mod engines;
+mod triggers;
 
 /// A tag that nobody has: the registry's answer is what counts.
 const PROBE: &str = "dtbuild-doctor";
 
-/// Looks at git, the repository, `build.toml`, the engines and the registries. Where the clients are offline, nobody is
+/// Looks at git, the repository, `build.toml`, the engines, the registries and the programs that deploy. Where the clients are offline, nobody is
 /// asked.
 pub(crate) async fn look(clients: &Clients, location: &Location) -> DoctorView {
     let mut findings = Vec::new();
@@ -30,6 +32,8 @@ pub(crate) async fn look(clients: &Clients, location: &Location) -> DoctorView {
     let engines = engines::look(clients, workspace.as_ref(), &mut findings).await;
     if let Some(workspace) = &workspace {
         registries(clients, &workspace.config, &mut findings).await;
+        bases::look(clients, workspace, &mut findings).await;
+        triggers::look(workspace, &mut findings);
     }
     DoctorView { findings, engines }
 }

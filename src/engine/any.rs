@@ -5,7 +5,7 @@ use super::buildkitd::Buildkitd;
 use super::docker::{Docker, EngineInfo, Store};
 use super::endpoint::{Endpoint, Protocol};
 use super::proxies::{proxies, with_proxies};
-use super::{BuildRequest, Built, Engine, EngineError};
+use super::{BuildRequest, Built, Engine, EngineError, HeldImage};
 use crate::config::ImageName;
 use crate::events::EventSink;
 use crate::reference::{Digest, Reference};
@@ -65,6 +65,22 @@ impl AnyEngine {
         match self {
             Self::Docker(docker) => Ok(docker.describe().await?.mirrors.clone()),
             Self::Buildkitd(_) => Ok(Vec::new()),
+        }
+    }
+
+    /// The image that the engine's store holds under a name as Dockerfiles write it; none where it holds none.
+    pub(crate) async fn held(&self, name: &str) -> Result<Option<HeldImage>, EngineError> {
+        match self {
+            Self::Docker(docker) => docker.held(name).await,
+            Self::Buildkitd(_) => Ok(None),
+        }
+    }
+
+    /// Gives the image with this id another name, so that it can be built on whatever its old name comes to mean.
+    pub(crate) async fn name_by_id(&self, id: &Digest, name: &Reference) -> Result<(), EngineError> {
+        match self {
+            Self::Docker(docker) => docker.name_by_id(id, name).await,
+            Self::Buildkitd(_) => Ok(()),
         }
     }
 

@@ -26,6 +26,7 @@ pub mod docker;
 pub mod endpoint;
 #[cfg(test)]
 pub(crate) mod fake;
+mod held;
 mod lines;
 mod patience;
 pub(crate) mod proxies;
@@ -36,6 +37,7 @@ mod transient;
 pub(crate) use self::abilities::{Feature, Needs};
 pub use self::any::AnyEngine;
 pub(crate) use self::any::Description;
+pub(crate) use self::held::HeldImage;
 pub use self::patience::SILENCE_LIMIT;
 
 /// One image to build.

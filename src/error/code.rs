@@ -45,6 +45,8 @@ pub enum Code {
     System,
     /// The result, an image's file or a cache could not be written.
     OutputUnwritable,
+    /// A base image cannot be had, so that the key of an image is not known.
+    BaseUnknown,
     /// Somebody has to be asked, and `--offline` was given.
     Offline,
     /// The folder is in no git repository.
@@ -119,6 +121,7 @@ impl Code {
             | Self::ReferenceInvalid => Kind::Usage,
             Self::System
             | Self::OutputUnwritable
+            | Self::BaseUnknown
             | Self::Offline
             | Self::RepositoryMissing
             | Self::RepositoryUnusable

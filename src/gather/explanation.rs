@@ -64,6 +64,9 @@ pub async fn explain(
     };
     let gathered = gather(clients, workspace, &query, base, &Timings::default()).await?;
     let plan = Plan::decide(&gathered.facts)?;
+    if let Some(unknown) = plan.unknown.iter().find(|unknown| unknown.name == *image) {
+        return Err(unknown.undecided().into());
+    }
     let planned = plan.images.iter().find(|planned| planned.name == *image).cloned();
     let planned =
         planned.ok_or_else(|| Error::new(Code::NotDeclared, format!("the plan has no image `{image}`")))?;

@@ -15,7 +15,7 @@ use crate::reference::LOCAL_TAG;
 use super::base::Base;
 use super::query::Query;
 
-/// Marks the images whose key the cache has. What the environment runs is not asked for, nor what is known already: that
+/// Marks the images whose key the cache has. An image whose key is not known is not asked for. What the environment runs is not asked for, nor what is known already: that
 /// the cache has it, or that it has not this key (`missed`).
 ///
 /// Of those in the engine's store, the ones that have the local tag already are returned.
@@ -32,6 +32,7 @@ pub(crate) async fn look_up(
     let wanted = |image: &&mut ImageFacts| {
         let known = image.cached || missed.get(&image.name) == Some(&image.key);
         !known
+            && image.lost.is_empty()
             && !query.scope().force
             && !runs(image)
             && (!image.released || only.is_none_or(|only| only.contains(&image.name)))

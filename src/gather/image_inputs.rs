@@ -59,6 +59,7 @@ impl ImageInputs {
         let mut notes = self.source.notes(&self.selections);
         notes.extend(self.source.stale_notes());
         notes.extend_from_slice(&self.globs);
+        notes.extend(self.source.lost_notes());
         notes
     }
 }

@@ -29,6 +29,7 @@ pub async fn relock(clients: &Clients, workspace: &Workspace, renewal: &Renewal)
     let all = workspace.config.images.keys().cloned().collect();
     let mut bases = Bases::moved(clients, workspace, kept(renewal, old));
     let sources = Sources::read(workspace, &mut bases, &all).await?;
+    bases.check()?;
     let sources = || sources.images.values();
     let names: BTreeSet<String> = sources().flat_map(Source::bases).map(str::to_owned).collect();
     check(renewal, &names)?;
@@ -37,7 +38,19 @@ pub async fn relock(clients: &Clients, workspace: &Workspace, renewal: &Renewal)
     } else {
         old.platforms.iter().cloned().chain(sources().flat_map(Source::base_platforms)).collect()
     };
-    bases.lock(&names, platforms).await
+    let lock = bases.lock(&names, platforms).await?;
+    bases.check()?;
+    Ok(lock)
+}
+
+/// The base images that the Dockerfiles of all images name, as far as they can be told.
+///
+/// # Errors
+/// When a Dockerfile cannot be read.
+pub(crate) async fn base_images(clients: &Clients, workspace: &Workspace) -> Result<BTreeSet<String>> {
+    let all = workspace.config.images.keys().cloned().collect();
+    let sources = Sources::read(workspace, &mut Bases::locked(clients, workspace), &all).await?;
+    Ok(sources.images.values().flat_map(Source::bases).map(str::to_owned).collect())
 }
 
 /// The digests that nobody asks anew for.

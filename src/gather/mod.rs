@@ -13,9 +13,9 @@ use crate::clients::Clients;
 use crate::config::{Config, ImageName};
 use crate::error::{Code, Error, Result};
 use crate::parallel;
-use crate::plan::{self, Facts, Head, ImageFacts, Unnamed};
+use crate::plan::{self, Facts, Head, ImageFacts, Reason, Unnamed};
 use crate::process::Timings;
-use crate::reference::Digest;
+use crate::reference::{Digest, Reference};
 use crate::workspace::{Files, Workspace};
 
 mod base;
@@ -38,9 +38,10 @@ pub use comparison::compare;
 pub use explanation::{Explanation, Readers, explain, readers};
 pub use image_inputs::ImageInputs;
 pub(crate) use inputs::{Part, Selections, globs};
+pub(crate) use locking::base_images;
 pub use locking::{Renewal, relock};
 pub use query::{Detail, Query, ReleaseOptions, Scope};
-pub(crate) use sources::{Bases, Source, Sources};
+pub(crate) use sources::{BaseDigests, Bases, Source, Sources};
 
 use changes::{Changes, Diff};
 use deploy_inputs::DeployInputs;
@@ -54,8 +55,7 @@ const SHARE: usize = 64;
 pub struct Gathered {
     /// What a plan is decided from.
     pub facts: Facts,
-    /// The digests of the base images.
-    pub(crate) bases: BTreeMap<String, Digest>,
+    bases: BaseDigests,
     /// The images in the engine's store that have the local tag already.
     pub(crate) named: BTreeSet<ImageName>,
     sources: BTreeMap<ImageName, Source>,
@@ -72,6 +72,17 @@ impl Gathered {
     /// The content key of an image of the plan.
     pub(crate) fn key(&self, image: &ImageName) -> Option<ImageKey> {
         self.keys.get(image).map(|keyed| keyed.key)
+    }
+
+    /// The name of a base image by which a build takes exactly what the keys were made from; none where the Dockerfile's own
+    /// name is all that is known, or says as much.
+    pub(crate) fn pinned(&self, base: &str) -> Option<String> {
+        self.bases.pinned(base)
+    }
+
+    /// The base images that the engine alone has: the id of each, and the name that pins it in the engine's store.
+    pub(crate) fn held_bases(&self) -> Result<Vec<(Digest, Reference)>> {
+        self.bases.held()
     }
 
     /// What of its contexts an image of the plan reads.
@@ -104,14 +115,16 @@ pub async fn gather(
     let KnownImages { images: mut known, unread, missed } = known;
     let mut bases = match query {
         Query::Compare(_) => Bases::by_name(clients, workspace),
-        Query::Local(_) | Query::Release { .. } => Bases::locked(clients, workspace),
+        Query::Local(_) | Query::Release { .. } => {
+            Bases::locked(clients, workspace).recorded(base.current.as_ref())
+        }
     };
     let read = Sources::read(workspace, &mut bases, &unread);
     let Sources { order, images: sources } = timings.measure_async("Dockerfiles", read).await?;
     // The images that others are built from were read with them.
     known.retain(|image| !sources.contains_key(&image.name));
     let bases = bases.into_digests();
-    let keys = timings.measure("keys", || keys::fields(workspace, &order, &sources, &bases))?;
+    let keys = timings.measure("keys", || keys::fields(workspace, &order, &sources, &bases.digests))?;
     let changes = diff.complete(clients, workspace, query, (&base, &deploy), (&sources, &keys));
     let changes = timings.measure_async("changed paths", changes).await?;
     let older = changes::since_older(&base, workspace, query, &keys)?;
@@ -169,6 +182,22 @@ impl ReadImages<'_> {
         facts.collect()
     }
 
+    /// The base images that cannot be had, of an image and of all that it is built from.
+    fn lost(&self, name: &ImageName) -> Vec<Reason> {
+        let mut lost: Vec<Reason> = self.sources[name].lost().to_vec();
+        if self.sources.values().all(|source| source.lost().is_empty()) {
+            return lost;
+        }
+        for need in memory::needs(name, self.sources) {
+            for base in self.sources.get(&need).into_iter().flat_map(Source::lost) {
+                if !lost.contains(base) {
+                    lost.push(base.clone());
+                }
+            }
+        }
+        lost
+    }
+
     /// The changed paths since the image was deployed, and why none of them may be named.
     fn changes<'c>(&'c self, name: &ImageName, changes: &'c Changes) -> (&'c [ChangedPath], Unnamed) {
         let (paths, unnamed) = match self.older.get(name) {
@@ -186,6 +215,8 @@ impl ReadImages<'_> {
         let image = source.declared(self.config)?;
         let selections = &keyed.selections;
         Ok(ImageFacts {
+            unknown_triggers: source.trigger_notes(),
+            lost: self.lost(name),
             name: name.clone(),
             repository: image.repository.clone(),
             dockerfile: image.dockerfile.to_string(),

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::cause::causes;
 use super::facts::{DeployedImage, Deploying, Facts, ImageFacts, NoDeploy};
-use super::{Decision, DeployDecision, Plan, PlannedImage, Reason};
+use super::{Decision, DeployDecision, Plan, PlannedImage, Reason, UnknownImage};
 use crate::config::ImageName;
 use crate::error::{Code, Failure};
 
@@ -36,18 +36,24 @@ impl Plan {
     ///
     /// An image is built if and only if its key is not in the cache, or does not cover all that the build
     /// fetches (or `--force` was given); the changed paths only name causes. An image that is there only for others is part of the plan
-    /// when one that is built needs it.
+    /// when one that is built needs it. An image whose key is not known is decided in no way, and keeps none of the others
+    /// from being decided.
     ///
     /// # Errors
     /// When the release could not be complete.
     pub fn decide(facts: &Facts) -> Result<Self, PlanError> {
         let stale = stale(facts);
         let mut images: Vec<PlannedImage> = Vec::new();
+        let mut unknown: Vec<UnknownImage> = Vec::new();
         let mut needed: BTreeSet<&ImageName> = BTreeSet::new();
         let mut built: BTreeSet<&ImageName> = BTreeSet::new();
         // Dependents come after what they need, so backwards every need is known in time.
         for image in facts.images.iter().rev() {
             let wanted = image.released && facts.request.includes(&image.name);
+            if let Some(image) = undecided(facts, image, wanted) {
+                unknown.push(image);
+                continue;
+            }
             let planned = if wanted || needed.contains(&image.name) {
                 Some(decide_image(facts, image, stale.get(&image.name).map_or(&[], Vec::as_slice)))
             } else if image.released {
@@ -63,15 +69,22 @@ impl Plan {
             images.push(planned);
         }
         images.reverse();
+        unknown.reverse();
         for image in &mut images {
             image.dependencies.retain(|needed| built.contains(needed));
         }
-        let deploy = decide_deploy(facts, &images);
+        let deploy = if unknown.is_empty() {
+            decide_deploy(facts, &images)
+        } else {
+            let reason =
+                if let Deploying::No(asked) = facts.request.deploying { asked } else { NoDeploy::Undecided };
+            DeployDecision::Nothing { reason }
+        };
         let (base, head) = (facts.base.clone(), facts.head.clone());
         let environment = facts.environment.clone();
         let (deploy_inputs, notes) = (facts.deploy_inputs.clone(), facts.notes.clone());
         let removed = facts.removed.clone();
-        Ok(Self { environment, base, head, images, removed, deploy, deploy_inputs, notes })
+        Ok(Self { environment, base, head, images, unknown, removed, deploy, deploy_inputs, notes })
     }
 
     /// The images to build, in order.
@@ -82,12 +95,28 @@ impl Plan {
     /// Whether there is nothing to do at all.
     #[must_use]
     pub fn is_nothing(&self) -> bool {
-        self.builds().next().is_none() && matches!(self.deploy, DeployDecision::Nothing { .. })
+        self.unknown.is_empty()
+            && self.builds().next().is_none()
+            && matches!(self.deploy, DeployDecision::Nothing { .. })
     }
 }
 
 fn running<'a>(facts: &'a Facts, image: &ImageFacts) -> Option<&'a DeployedImage> {
     facts.current.as_ref()?.images.get(&image.name)
+}
+
+/// An image whose key is not known, unless nobody needs to know: what `--only` leaves out stays as it runs.
+fn undecided(facts: &Facts, image: &ImageFacts, wanted: bool) -> Option<UnknownImage> {
+    let no_matter = running(facts, image).is_some() || matches!(facts.request.deploying, Deploying::No(_));
+    if image.lost.is_empty() || !image.released || (!wanted && no_matter) {
+        return None;
+    }
+    let mut reasons = image.lost.clone();
+    if !wanted {
+        reasons.push(Reason::LeftOut);
+    }
+    let (name, repository) = (image.name.clone(), image.repository.clone());
+    Some(UnknownImage { name, reasons, notes: image.notes.clone(), repository })
 }
 
 /// What each image fetches that nothing fixes, or has from the images that it is built from.
@@ -158,6 +187,7 @@ fn planned(
         decision,
         reasons,
         notes: image.notes.clone(),
+        unknown_triggers: image.unknown_triggers.clone(),
         key: image.key,
         fields: image.fields.clone(),
         repository: image.repository.clone(),

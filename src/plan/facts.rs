@@ -55,6 +55,11 @@ pub struct ImageFacts {
     pub dependencies: BTreeSet<ImageName>,
     /// What its author should know, such as inputs that are not known exactly.
     pub notes: Vec<String>,
+    /// Those of `notes` that tell of ONBUILD instructions that are not known.
+    pub unknown_triggers: Vec<String>,
+    /// The base images that cannot be had, those of the images that this one is built from included:
+    /// [`Reason::BaseUnknown`] for each. Where there is one, the key is not known, and `key` and `fields` mean nothing.
+    pub lost: Vec<Reason>,
     /// The changed paths among its inputs.
     pub changes: Vec<ChangedPath>,
     /// Why no changed path is named, where its inputs changed and none is.
@@ -127,6 +132,8 @@ pub enum NoDeploy {
     Comparison,
     /// The environment runs all of the release already.
     Unchanged,
+    /// An image of the release cannot be decided.
+    Undecided,
 }
 
 impl fmt::Display for NoDeploy {
@@ -137,6 +144,7 @@ impl fmt::Display for NoDeploy {
             Self::NoDeploy => "`--no-deploy` was given",
             Self::Comparison => "two states of the files are compared",
             Self::Unchanged => "the environment runs all of this already",
+            Self::Undecided => "an image is unknown",
         })
     }
 }

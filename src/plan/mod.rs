@@ -18,14 +18,16 @@ pub mod reader;
 pub mod reason;
 #[cfg(test)]
 mod tests;
+pub mod unknown;
 
 pub use decision::PlanError;
 pub use facts::{Deployed, DeployedImage, Deploying, Facts, ImageFacts, NoDeploy, Request};
 pub use reader::{Reader, Unread};
-pub use reason::{Reason, Unnamed};
+pub use reason::{LostBase, Reason, Unnamed};
+pub use unknown::{Undecided, UnknownImage};
 
 /// What a run is going to do.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug)]
 pub struct Plan {
     /// Where the release is to go; none for a local build.
     pub environment: Option<EnvironmentName>,
@@ -35,15 +37,15 @@ pub struct Plan {
     pub head: Head,
     /// The images, each after those it is built from.
     pub images: Vec<PlannedImage>,
+    /// The images that cannot be decided; none of `images` is built from one of them.
+    pub unknown: Vec<UnknownImage>,
     /// The images that the environment runs, and that are no part of the release any more.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub removed: Vec<ImageName>,
     /// Whether the environment is to be deployed, and why.
     pub deploy: DeployDecision,
     /// The digest of what the deployment itself reads; recorded with it.
     pub deploy_inputs: Option<String>,
     /// What its reader should know, besides the notes of images.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
 }
 
@@ -94,6 +96,9 @@ pub struct PlannedImage {
     pub reasons: Vec<Reason>,
     /// What its author should know, such as inputs that are not known exactly.
     pub notes: Vec<String>,
+    /// Those of `notes` that tell of ONBUILD instructions that are not known.
+    #[serde(skip)]
+    pub unknown_triggers: Vec<String>,
     /// The content key.
     pub key: ImageKey,
     /// What the key was taken from.

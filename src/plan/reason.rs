@@ -1,5 +1,7 @@
 //! Why an image is built, reused or kept.
 
+use std::fmt;
+
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -17,6 +19,27 @@ pub enum Unnamed {
     Disk,
     /// No path among the inputs changed since the base: others count, or the base is not what runs.
     OtherInputs,
+}
+
+/// A base image of which something is not known that an image's key depends on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct LostBase {
+    /// The Dockerfile; that of an image that this one is built from, where it stands there.
+    pub file: String,
+    /// The line.
+    pub line: usize,
+    /// The base image, as the Dockerfile names it.
+    pub name: String,
+    /// The attempts to find it out, each with how it ended.
+    pub tried: Vec<String>,
+}
+
+/// Such as ``api/Dockerfile:1: the base image `debian:12` cannot be had: ...``.
+impl fmt::Display for LostBase {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { file, line, name, tried } = self;
+        write!(formatter, "{file}:{line}: the base image `{name}` cannot be had: {}", tried.join("; "))
+    }
 }
 
 /// One cause of a decision.
@@ -76,6 +99,8 @@ pub enum Reason {
         /// The address.
         url: String,
     },
+    /// A base image cannot be had, so the key is not known.
+    BaseUnknown(LostBase),
     /// The inputs changed, and no path can be named.
     InputsChanged {
         /// Why none can.

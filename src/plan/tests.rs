@@ -47,6 +47,8 @@ fn image(text: &str, seed: u8) -> ImageFacts {
         fields: fields(&format!("{text}{seed}")).into(),
         dependencies: [].into(),
         notes: Vec::new(),
+        unknown_triggers: Vec::new(),
+        lost: Vec::new(),
         changes: Vec::new(),
         unnamed: Unnamed::BaseMissing,
         stale: Vec::new(),
@@ -258,6 +260,51 @@ fn an_image_that_left_the_environment_deploys() {
     let plan = Plan::decide(&facts(vec![api.clone()], Some(runs(&[&api, &gone])))).unwrap();
     let reasons = vec![Reason::ReleaseChanged { image: name("gone") }];
     assert_eq!(plan.deploy, DeployDecision::Deploy { reasons });
+}
+
+fn lost(file: &str) -> Reason {
+    let (file, name, tried) = (file.to_owned(), "debian:12".to_owned(), vec!["nobody tells".to_owned()]);
+    Reason::BaseUnknown(LostBase { file, line: 1, name, tried })
+}
+
+#[test]
+fn an_image_whose_key_is_not_known_is_unknown_and_the_others_are_decided() {
+    let base = ImageFacts { lost: vec![lost("base/Dockerfile")], released: false, ..image("base", 1) };
+    let app = ImageFacts {
+        lost: vec![lost("base/Dockerfile")],
+        dependencies: [name("base")].into(),
+        ..image("app", 2)
+    };
+    let facts = facts(vec![base, image("api", 3), app], None);
+    let plan = Plan::decide(&facts).unwrap();
+    assert_eq!(decisions(&plan), [("api", Decision::Build)]);
+    let unknown: Vec<_> =
+        plan.unknown.iter().map(|image| (image.name.as_str(), image.reasons.clone())).collect();
+    assert_eq!(unknown, [("app", vec![lost("base/Dockerfile")])]);
+    assert!(plan.lacks_decisions() && !plan.is_nothing());
+    assert_eq!(plan.deploy, DeployDecision::Nothing { reason: NoDeploy::Undecided });
+    let told = plan.check_decided().unwrap_err().to_string();
+    assert_eq!(
+        told,
+        "`app` is unknown: base/Dockerfile:1: the base image `debian:12` cannot be had: nobody tells"
+    );
+}
+
+#[test]
+fn what_only_leaves_out_need_not_be_known_where_it_runs_or_nothing_is_deployed() {
+    let app = ImageFacts { lost: vec![lost("app/Dockerfile")], ..image("app", 2) };
+    let only = |current, deploying| {
+        let request = Request { only: Some([name("api")].into()), deploying, ..Request::default() };
+        let facts = Facts { request, ..facts(vec![image("api", 3), app.clone()], current) };
+        Plan::decide(&facts).unwrap()
+    };
+    let runs_it = only(Some(runs(&[&app])), Deploying::AsPlanned);
+    assert_eq!(decisions(&runs_it), [("api", Decision::Build), ("app", Decision::Keep)]);
+    assert!(runs_it.check_decided().is_ok());
+    assert!(only(None, Deploying::No(NoDeploy::NoDeploy)).check_decided().is_ok());
+    let never_ran = only(None, Deploying::AsPlanned);
+    assert!(!never_ran.lacks_decisions(), "nobody asked for it");
+    assert!(never_ran.check_decided().is_err(), "the release would lack it");
 }
 
 proptest! {

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use dtbuild_content::draft;
-use futures_util::{StreamExt, TryStreamExt, stream};
+use futures_util::{StreamExt, stream};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
@@ -22,10 +22,13 @@ use crate::reference::{Reference, Repository};
 /// How long an answer counts.
 const LIFE: Duration = Duration::from_hours(1);
 
+/// How long an answer is kept for who can ask nobody.
+const KEPT: Duration = Duration::from_hours(24 * 90);
+
 /// The largest cache file that is read, in bytes.
 const FILE_LIMIT: u64 = 1024 * 1024;
 
-/// The answers of the last hour, in a file of a folder. A file that is damaged or cannot be written costs
+/// The answers of the registries, in a file of a folder; those of the last hour count. A file that is damaged or cannot be written costs
 /// time, never a failure.
 #[derive(Clone, Debug)]
 pub struct BaseCache {
@@ -92,41 +95,56 @@ impl BaseCache {
     /// The digests among the last hour's answers; nobody is asked.
     #[must_use]
     pub fn recall(&self, names: &BTreeSet<String>) -> BTreeMap<String, Digest> {
-        let file = self.read(OffsetDateTime::now_utc());
-        let known = |name: &String| Some((name.clone(), file.entries.get(&self.key(name))?.digest.clone()));
+        let now = OffsetDateTime::now_utc();
+        let file = self.read(now);
+        let known = |name: &String| {
+            let entry = file.entries.get(&self.key(name)).filter(|entry| now - entry.at < self.life)?;
+            Some((name.clone(), entry.digest.clone()))
+        };
         names.iter().filter_map(known).collect()
     }
 
-    /// Asks the registries for these names, in parallel, and keeps the answers.
+    /// The last answer for a name, however old, and when it was given; nobody is asked.
+    #[must_use]
+    pub fn last(&self, name: &str) -> Option<(Digest, OffsetDateTime)> {
+        let mut file = self.read(OffsetDateTime::now_utc());
+        file.entries.remove(&self.key(name)).map(|entry| (entry.digest, entry.at))
+    }
+
+    /// Asks the registries for these names, in parallel, and keeps the answers. Each name has an answer of its own.
     pub async fn ask(
         &self,
         registry: &Registry,
         names: &BTreeSet<String>,
         mirrors: &[String],
-    ) -> Result<BTreeMap<String, Digest>, RegistryError> {
+    ) -> BTreeMap<String, Result<Digest, RegistryError>> {
         let asked: Vec<_> = names
             .iter()
             .map(|name| {
                 let (registry, name, mirrors) = (registry.clone(), name.clone(), mirrors.to_owned());
-                async move { registry.resolve_base(&name, &mirrors).await.map(|digest| (name, digest)) }
+                async move {
+                    let answer = registry.resolve_base(&name, &mirrors).await;
+                    (name, answer)
+                }
             })
             .collect();
-        let answers: Vec<(String, Digest)> = stream::iter(asked).buffered(PARALLEL).try_collect().await?;
+        let answers: BTreeMap<_, _> = stream::iter(asked).buffered(PARALLEL).collect().await;
         let now = OffsetDateTime::now_utc();
         let mut file = self.read(now);
+        let given = answers.iter().filter_map(|(name, answer)| Some((name, answer.as_ref().ok()?)));
         let entry =
-            |(name, digest): &(String, Digest)| (self.key(name), Entry { digest: digest.clone(), at: now });
-        file.entries.extend(answers.iter().map(entry));
+            |(name, digest): (&String, &Digest)| (self.key(name), Entry { digest: digest.clone(), at: now });
+        file.entries.extend(given.map(entry));
         // A cache that cannot be kept is no reason to fail.
         let _ = self.write(&file);
-        Ok(answers.into_iter().collect())
+        answers
     }
 
     fn key(&self, name: &str) -> String {
         format!("{name} {}", self.engine)
     }
 
-    /// The entries that count at this time; those of the future were written under a wrong clock.
+    /// The entries that are kept at this time; those of the future were written under a wrong clock.
     fn read(&self, now: OffsetDateTime) -> CacheFile {
         let small = std::fs::metadata(&self.path).is_ok_and(|metadata| metadata.len() <= FILE_LIMIT);
         let bytes = if small { std::fs::read(&self.path).unwrap_or_default() } else { Vec::new() };
@@ -134,7 +152,7 @@ impl BaseCache {
         if file.version != 1 {
             file = CacheFile { version: 1, entries: BTreeMap::new() };
         }
-        file.entries.retain(|_, entry| entry.at <= now && now - entry.at < self.life);
+        file.entries.retain(|_, entry| entry.at <= now && now - entry.at < KEPT);
         file
     }
 
@@ -193,13 +211,14 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let cache = BaseCache::new(&folder.path().join("made/when/needed"), "unix");
         let now = OffsetDateTime::now_utc();
-        let entries = BTreeMap::from([
-            ("fresh".to_owned(), entry(time::Duration::minutes(59), now)),
-            ("stale".to_owned(), entry(time::Duration::minutes(60), now)),
-            ("future".to_owned(), entry(time::Duration::minutes(-1), now)),
-        ]);
-        cache.write(&CacheFile { version: 1, entries }).unwrap();
-        assert_eq!(cache.read(now).entries.into_keys().collect::<Vec<_>>(), ["fresh"]);
+        let minutes = [("fresh", 59), ("stale", 60), ("old", 60 * 24 * 90), ("future", -1)];
+        let of_age = |(name, age)| (cache.key(name), entry(time::Duration::minutes(age), now));
+        cache.write(&CacheFile { version: 1, entries: minutes.into_iter().map(of_age).collect() }).unwrap();
+        let names = minutes.iter().map(|(name, _)| (*name).to_owned()).collect();
+        assert_eq!(cache.recall(&names).into_keys().collect::<Vec<_>>(), ["fresh"]);
+        // Who can ask nobody takes the last answer.
+        let last = minutes.iter().filter(|(name, _)| cache.last(name).is_some()).map(|(name, _)| *name);
+        assert_eq!(last.collect::<Vec<_>>(), ["fresh", "stale"]);
     }
 
     #[test]

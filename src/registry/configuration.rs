@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use dtbuild_content::draft;
 use dtbuild_content::fingerprint::{Fingerprint, OwnFolder};
-use futures_util::{StreamExt, TryStreamExt, stream};
+use futures_util::{StreamExt, stream};
 use serde::{Deserialize, Serialize};
 
 use super::base::normalize;
@@ -187,15 +187,22 @@ impl EntryPlatform {
     }
 }
 
-impl From<Config> for ImageConfig {
-    fn from(config: Config) -> Self {
+impl ImageConfig {
+    /// What the variables, written `NAME=value`, and the ONBUILD instructions of a configuration tell.
+    #[must_use]
+    pub fn new(env: Vec<String>, onbuild: Vec<String>) -> Self {
         let variable = |text: String| match text.split_once('=') {
             Some((name, value)) => (name.to_owned(), value.to_owned()),
             None => (text, String::new()),
         };
-        let env = config.env.unwrap_or_default().into_iter().map(variable);
-        let env = env.filter(|(name, _)| name != "PATH").collect();
-        Self { env, onbuild: config.on_build.unwrap_or_default() }
+        let env = env.into_iter().map(variable).filter(|(name, _)| name != "PATH").collect();
+        Self { env, onbuild }
+    }
+}
+
+impl From<Config> for ImageConfig {
+    fn from(config: Config) -> Self {
+        Self::new(config.env.unwrap_or_default(), config.on_build.unwrap_or_default())
     }
 }
 
@@ -207,13 +214,13 @@ impl ConfigCache {
         Self { folder: own.file("configurations"), own }
     }
 
-    /// The configurations of these images: those that were read before, else asked for in parallel.
+    /// The configurations of these images, asked for in parallel. Each image has an answer of its own.
     pub async fn read(
         &self,
         registry: &Registry,
         images: &[BaseImage],
         mirrors: &[String],
-    ) -> Result<Vec<Option<ImageConfig>>, RegistryError> {
+    ) -> Vec<Result<Option<ImageConfig>, RegistryError>> {
         let asked: Vec<_> = images
             .iter()
             .map(|image| {
@@ -226,7 +233,7 @@ impl ConfigCache {
                 }
             })
             .collect();
-        stream::iter(asked).buffered(PARALLEL).try_collect().await
+        stream::iter(asked).buffered(PARALLEL).collect().await
     }
 
     /// The configuration that was read before; the outer none when there is none.

@@ -35,6 +35,7 @@ impl Builds {
         purpose: Purpose,
         settings: BuildSettings,
     ) -> Result<Self> {
+        plan.check_decided()?;
         let no_cache = gathered.facts.request.force;
         let jobs = requests::jobs(workspace, gathered, plan, purpose, no_cache)?;
         let reach = Builders::reach(clients, workspace, purpose, settings.jobs);

@@ -47,6 +47,9 @@ pub async fn build(
         if let Some(request) = &export {
             engine.check(request).await?;
         }
+        for (id, name) in gathered.held_bases()? {
+            engine.name_by_id(&id, &name).await?;
+        }
         builds.run(plan, observer).await?;
         name_hits(&engine, gathered, plan).await?;
         // All of its steps are there by now.

@@ -67,11 +67,12 @@ pub struct Prepared {
 }
 
 impl Prepared {
-    /// Checks that all images of the plan were built before.
+    /// Checks that all images of the plan are known, and were built before.
     ///
     /// # Errors
-    /// When one was not.
+    /// When one is not, or was not.
     pub fn check_built(&self, workspace: &Workspace) -> Result<()> {
+        self.plan.check_decided()?;
         let missing: Vec<String> = self.plan.builds().map(|image| format!("`{}`", image.name)).collect();
         if missing.is_empty() {
             return Ok(());
@@ -115,6 +116,7 @@ impl CdStep<'_> {
     /// # Errors
     /// When an image cannot be built, a tag not be moved, or the deployment fails; the record says so.
     pub async fn execute(&self, prepared: Prepared, observer: &Observer) -> Result<Release> {
+        prepared.plan.check_decided()?;
         let store = self.clients.records(self.workspace)?;
         self.check_before_work(&store).await?;
         let mut lease = store.acquire(&self.environment()?.name, LEASE_LIFE).await?;

@@ -42,9 +42,7 @@ impl Named {
                     NamedContext::Image(declared.repository.keyed(&key).to_string())
                 }
                 ContextOrigin::External(reference) => {
-                    let digest = gathered.bases.get(reference).filter(|_| !reference.contains('@'));
-                    let digest = digest.map(|digest| format!("@{digest}")).unwrap_or_default();
-                    NamedContext::Image(format!("{reference}{digest}"))
+                    NamedContext::Image(gathered.pinned(reference).unwrap_or_else(|| reference.clone()))
                 }
                 ContextOrigin::Folder(_) => continue,
             };

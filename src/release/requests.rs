@@ -136,8 +136,8 @@ fn options(workspace: &Workspace, image: &Image) -> BuildOptions {
 fn replacements(source: &Source, gathered: &Gathered, config: &Config) -> BTreeMap<String, String> {
     let mut replacements: BTreeMap<String, String> = BTreeMap::new();
     for name in source.bases() {
-        if let Some(digest) = gathered.bases.get(name).filter(|_| !name.contains('@')) {
-            replacements.insert(name.to_owned(), format!("{name}@{digest}"));
+        if let Some(pinned) = gathered.pinned(name) {
+            replacements.insert(name.to_owned(), pinned);
         }
     }
     for (word, dependency) in source.images() {

@@ -38,6 +38,7 @@ pub fn words(reason: &Reason) -> String {
                 _ => "add `--checksum=sha256:...`",
             }
         ),
+        Reason::BaseUnknown(lost) => text::one_line(&lost.to_string()),
         Reason::InputsChanged { why: Unnamed::BaseMissing } => {
             "its inputs changed; which paths, only the base commit could tell".into()
         }
@@ -93,7 +94,13 @@ fn digest(digest: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan::LostBase;
     use crate::ui::samples::{changed, image};
+
+    fn lost() -> LostBase {
+        let tried = ["build.lock does not name it", "no registry answers"].map(str::to_owned).to_vec();
+        LostBase { file: "api/Dockerfile".to_owned(), line: 1, name: "debian:12".to_owned(), tried }
+    }
 
     /// One value of every variant. The match makes a new variant a compile error here.
     fn every_reason() -> Vec<Reason> {
@@ -111,6 +118,7 @@ mod tests {
             Reason::SecretChanged { id: text("npm") },
             Reason::DependencyChanged { image: image("base") },
             Reason::StaleRemote { file: text("api/Dockerfile"), line: 3, url: text("https://a.example/b") },
+            Reason::BaseUnknown(lost()),
             Reason::InputsChanged { why: Unnamed::BaseMissing },
             Reason::InputsChanged { why: Unnamed::Disk },
             Reason::InputsChanged { why: Unnamed::OtherInputs },
@@ -140,6 +148,7 @@ mod tests {
                 | Reason::SecretChanged { .. }
                 | Reason::DependencyChanged { .. }
                 | Reason::StaleRemote { .. }
+                | Reason::BaseUnknown(_)
                 | Reason::InputsChanged { .. }
                 | Reason::Renamed { .. }
                 | Reason::SchemaChanged
@@ -173,12 +182,15 @@ mod tests {
         secret `npm` was declared, dropped or given another version
         built from `base`, which changed
         api/Dockerfile:3 adds `https://a.example/b`, which nothing fixes, so it is built at every run; add `--checksum=sha256:...`
+        api/Dockerfile:1: the base image `debian:12` cannot be had: build.lock does not name it; no registry answers
         its inputs changed; which paths, only the base commit could tell
         its inputs on the disk are not those that run; no commit has them to compare with
         its inputs are not those that run, and none of them changed since the base: other files count than did, or `--base` names another commit than runs
         renamed: it runs as `old`
         this version of dtbuild computes keys in another way
         not deployed yet
+        a new image: the base declares none of this name
+        its key differs
         no image of this key exists yet
         an image of this key exists
         unchanged

@@ -146,6 +146,7 @@ pub(super) fn planned(name: &str, decision: Decision, reasons: Vec<Reason>) -> P
         decision,
         reasons,
         notes: Vec::new(),
+        unknown_triggers: Vec::new(),
         key: key(1),
         fields: fields.into(),
         repository: format!("registry.example.com/datatube/{name}").parse().unwrap(),

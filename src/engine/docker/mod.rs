@@ -7,7 +7,7 @@ use tokio::sync::OnceCell;
 
 use super::buildkit::{BuildKit, Exporter};
 use super::endpoint::{Api, Endpoint, Environment};
-use super::{BuildRequest, Built, Engine, EngineError, Output};
+use super::{BuildRequest, Built, Engine, EngineError, HeldImage, Output};
 use crate::config::ImageName;
 use crate::events::{Event, EventSink};
 use crate::reference::{Digest, Reference};
@@ -60,6 +60,33 @@ impl Docker {
     /// What the engine says of itself; asked once.
     pub async fn describe(&self) -> Result<&EngineInfo, EngineError> {
         self.info.get_or_try_init(|| EngineInfo::ask(&self.api)).await
+    }
+
+    /// The image that the store holds under a name.
+    pub(crate) async fn held(&self, name: &str) -> Result<Option<HeldImage>, EngineError> {
+        let image = match self.api.docker.inspect_image(name).await {
+            Ok(image) => image,
+            Err(bollard::errors::Error::DockerResponseServerError { status_code: 404, .. }) => {
+                return Ok(None);
+            }
+            Err(error) => return Err(lost(&error)),
+        };
+        let Some(id) = image.id.as_deref().and_then(|id| id.parse().ok()) else { return Ok(None) };
+        let config = image.config.unwrap_or_default();
+        let platform = [image.os, image.architecture, image.variant].into_iter().flatten();
+        let platform: Vec<String> = platform.filter(|part| !part.is_empty()).collect();
+        Ok(Some(HeldImage {
+            id,
+            repo_digests: image.repo_digests.unwrap_or_default(),
+            platform: platform.join("/"),
+            env: config.env.unwrap_or_default(),
+            onbuild: config.on_build.unwrap_or_default(),
+        }))
+    }
+
+    /// Gives the image with this id another name.
+    pub(crate) async fn name_by_id(&self, id: &Digest, name: &Reference) -> Result<(), EngineError> {
+        tag(&self.api.docker, id.as_str(), name).await
     }
 
     /// Builds `request` as it is.
@@ -120,15 +147,15 @@ impl Engine for Docker {
     }
 
     async fn tag(&self, source: &Reference, name: &Reference) -> Result<(), EngineError> {
-        tag(&self.api.docker, source, name).await
+        tag(&self.api.docker, &source.to_string(), name).await
     }
 }
 
-async fn tag(api: &bollard::Docker, source: &Reference, name: &Reference) -> Result<(), EngineError> {
+async fn tag(api: &bollard::Docker, source: &str, name: &Reference) -> Result<(), EngineError> {
     let tag = name.tag().ok_or_else(|| EngineError::Lost(format!("`{name}` is not a tag")))?;
     let repository = name.repository().to_string();
     let options = TagImageOptionsBuilder::new().repo(&repository).tag(tag).build();
-    api.tag_image(&source.to_string(), Some(options)).await.map_err(|error| lost(&error))
+    api.tag_image(source, Some(options)).await.map_err(|error| lost(&error))
 }
 
 /// The error for a request that the engine could not answer.

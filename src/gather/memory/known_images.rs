@@ -123,6 +123,9 @@ impl Recall<'_, '_> {
             fields,
             dependencies: known.answer.dependencies,
             notes: known.answer.notes,
+            // Nothing is remembered of an image of whose base images too little is known.
+            unknown_triggers: Vec::new(),
+            lost: Vec::new(),
             changes,
             unnamed: self.diff.unnamed(),
             // Nothing is remembered of an image that fetches what nothing fixes.

@@ -104,7 +104,9 @@ impl<'a> ImageMemory<'a> {
         (sources, keyed): (&BTreeMap<ImageName, Source>, &Keyed),
         (inputs, changes): (&[ChangedPath], &[ChangedPath]),
     ) -> Result<()> {
-        let Some(source) = sources.get(image) else { return Ok(()) };
+        let Some(source) = sources.get(image).filter(|source| source.trigger_notes().is_empty()) else {
+            return Ok(());
+        };
         let needs = needs(image, sources);
         let of_all = needs.iter().filter_map(|need| sources.get(need));
         if !of_all.chain([source]).all(|source| self.questions.is_all(source)) {
@@ -153,7 +155,7 @@ impl<'a> ImageMemory<'a> {
 }
 
 /// All that an image is built from, directly or not.
-fn needs(image: &ImageName, sources: &BTreeMap<ImageName, Source>) -> BTreeSet<ImageName> {
+pub(super) fn needs(image: &ImageName, sources: &BTreeMap<ImageName, Source>) -> BTreeSet<ImageName> {
     let (mut found, mut open) = (BTreeSet::new(), vec![image]);
     while let Some(next) = open.pop() {
         for need in sources.get(next).into_iter().flat_map(|source| &source.dependencies) {

@@ -1,38 +1,60 @@
 //! Base images: their digests and their configurations. Start with [`Bases`].
 //!
 //! `build.lock` has the first word, then what was answered before (a digest for an hour, a configuration for
-//! ever), then the registries.
+//! ever), then the registries. What they do not tell may be had from a [stand-in](super::stand_ins); what nobody tells
+//! keeps the images that need it from being decided, and no others.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use futures_util::future::try_join_all;
+use futures_util::future::join_all;
 
+use super::base_digests::BaseDigests;
+use super::stand_ins::{HeldImages, StandIn};
 use crate::clients::Clients;
 use crate::config::lock::{LockedBase, LockedConfig, LockedConfigs};
 use crate::config::{BasePolicy, Lock};
 use crate::dockerfile::{BaseConfig, Configs, PlatformImage, Rest};
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
+use crate::plan::Deployed;
 use crate::reference::Digest;
 use crate::registry::base::BaseCache;
 use crate::registry::configuration::{BaseImage, ConfigCache, ImageConfig};
 use crate::workspace::Workspace;
 
+/// The words for a registry that was not asked.
+pub(super) const OFFLINE: &str = "no registry was asked, as `--offline` was given";
+
+/// The digests that registries tell, or why they do not.
+type Answers = BTreeMap<String, Result<Digest>>;
+
 /// What is known of base images, and where more is to be had.
 pub(crate) struct Bases<'a> {
-    clients: &'a Clients,
-    workspace: &'a Workspace,
+    pub(super) clients: &'a Clients,
+    pub(super) workspace: &'a Workspace,
     /// Whether the registries are asked for digests whatever they answered before.
-    anew: bool,
+    pub(super) anew: bool,
     /// Whether nobody is asked: what `build.lock` does not name counts by its name.
     by_name: bool,
-    digests: BTreeMap<String, Digest>,
+    pub(super) digests: BTreeMap<String, Digest>,
     /// What analyses are given. Variables are told only where an analysis has a use for them.
     configs: Configs,
     /// What was read; none where there is nothing for the platform.
-    read: BTreeMap<BaseImage, Option<ImageConfig>>,
+    pub(super) read: BTreeMap<BaseImage, Option<ImageConfig>>,
     /// What cannot be known better.
     exhausted: BTreeSet<PlatformImage>,
+    /// The digests that the images of an environment were keyed with, where they agree.
+    pub(super) recorded: BTreeMap<String, Digest>,
+    /// The images of the engine's own store that were asked for.
+    pub(super) engine: HeldImages,
+    /// Who told the digests that neither `build.lock` nor a registry did.
+    pub(super) stand_ins: BTreeMap<String, StandIn>,
+    /// The names whose digest cannot be had, with what was tried.
+    pub(super) lost: BTreeMap<String, Vec<String>>,
+    /// The images whose configuration cannot be had, with what was tried.
+    pub(super) lost_configs: BTreeMap<BaseImage, Vec<String>>,
+    /// The first failure of a registry.
+    pub(super) failure: Option<Error>,
 }
 
 impl<'a> Bases<'a> {
@@ -72,8 +94,30 @@ impl<'a> Bases<'a> {
         digests: BTreeMap<String, Digest>,
         anew: bool,
     ) -> Self {
-        let (configs, read, exhausted) = (Configs::new(), BTreeMap::new(), BTreeSet::new());
-        Self { clients, workspace, anew, by_name: false, digests, configs, read, exhausted }
+        Self {
+            clients,
+            workspace,
+            anew,
+            by_name: false,
+            digests,
+            configs: Configs::new(),
+            read: BTreeMap::new(),
+            exhausted: BTreeSet::new(),
+            recorded: BTreeMap::new(),
+            engine: HeldImages::default(),
+            stand_ins: BTreeMap::new(),
+            lost: BTreeMap::new(),
+            lost_configs: BTreeMap::new(),
+            failure: None,
+        }
+    }
+
+    /// With what the images that an environment runs were keyed with, for who asks no registry.
+    pub(crate) fn recorded(mut self, current: Option<&Deployed>) -> Self {
+        if self.clients.is_offline() {
+            self.recorded = super::stand_ins::recorded(current);
+        }
+        self
     }
 
     /// What analyses are given.
@@ -82,8 +126,14 @@ impl<'a> Bases<'a> {
     }
 
     /// The digests. With `bases = "name"`, those that the lock does not name are left out.
-    pub(crate) fn into_digests(self) -> BTreeMap<String, Digest> {
-        self.digests
+    pub(crate) fn into_digests(self) -> BaseDigests {
+        let held = self.stand_ins.into_iter().filter(|(_, stand_in)| *stand_in == StandIn::EngineAlone);
+        BaseDigests { digests: self.digests, held: held.map(|(name, _)| name).collect() }
+    }
+
+    /// Fails if a registry did, for who needs all base images.
+    pub(crate) fn check(&mut self) -> Result<()> {
+        self.failure.take().map_or(Ok(()), Err)
     }
 
     /// Finds out the digests of `names`.
@@ -97,9 +147,25 @@ impl<'a> Bases<'a> {
                 None => {}
             }
         }
-        if !unknown.is_empty() {
-            let found = if self.anew { self.ask_anew(&unknown).await? } else { self.ask(&unknown).await? };
-            self.digests.extend(found);
+        unknown.retain(|name| !self.lost.contains_key(name));
+        if unknown.is_empty() {
+            return Ok(());
+        }
+        let mut answers = match (self.clients.is_offline(), self.anew) {
+            (true, _) => BTreeMap::new(),
+            (false, true) => self.ask_anew(&unknown).await?,
+            (false, false) => self.ask(&unknown).await?,
+        };
+        for name in unknown {
+            match answers.remove(&name) {
+                Some(Ok(digest)) => drop(self.digests.insert(name, digest)),
+                Some(Err(error)) => {
+                    let tried = error.advice();
+                    self.failure.get_or_insert(error);
+                    self.stand_in(name, tried).await;
+                }
+                None => self.stand_in(name, OFFLINE.to_owned()).await,
+            }
         }
         Ok(())
     }
@@ -201,9 +267,10 @@ impl<'a> Bases<'a> {
     async fn read<'i>(&mut self, images: impl Iterator<Item = &'i BaseImage>) -> Result<()> {
         let cache = ConfigCache::new(&cache_folder(), self.workspace.repository.code());
         let mut asked = Vec::new();
-        for image in images.filter(|image| !self.read.contains_key(*image)).cloned().collect::<BTreeSet<_>>()
-        {
-            match cache.recall(&image) {
+        let is_new =
+            |image: &&BaseImage| !self.read.contains_key(*image) && !self.lost_configs.contains_key(*image);
+        for image in images.filter(is_new).cloned().collect::<BTreeSet<_>>() {
+            match cache.recall(&image).or_else(|| self.engine.config(&image).map(Some)) {
                 Some(config) => drop(self.read.insert(image, config)),
                 None => asked.push(image),
             }
@@ -211,34 +278,46 @@ impl<'a> Bases<'a> {
         if asked.is_empty() {
             return Ok(());
         }
-        let (mirrors, registry) = (self.clients.mirrors().await, self.clients.registry()?);
-        let configs = cache.read(registry, &asked, &mirrors).await?;
-        self.read.extend(asked.into_iter().zip(configs));
+        let answers: Vec<Result<_>> = if self.clients.is_offline() {
+            asked.iter().map(|_| Err(Error::new(Code::Offline, OFFLINE))).collect()
+        } else {
+            let (mirrors, registry) = (self.clients.mirrors().await, self.clients.registry()?);
+            let answers = cache.read(registry, &asked, &mirrors).await.into_iter();
+            answers.map(|answer| answer.map_err(Error::from)).collect()
+        };
+        for (image, answer) in asked.into_iter().zip(answers) {
+            match answer {
+                Ok(config) => drop(self.read.insert(image, config)),
+                Err(error) => self.config_of_engine(image, error).await,
+            }
+        }
         Ok(())
     }
 
     /// The digests that the registries serve now, whatever was answered before.
-    async fn ask_anew(&self, names: &BTreeSet<String>) -> Result<BTreeMap<String, Digest>> {
+    async fn ask_anew(&self, names: &BTreeSet<String>) -> Result<Answers> {
         let (mirrors, registry) = (self.clients.mirrors().await, self.clients.registry()?);
         let mirrors = &mirrors;
         let asked = names.iter().map(|name| async move {
-            Ok::<_, Error>((name.clone(), registry.resolve_base(name, mirrors).await?))
+            (name.clone(), registry.resolve_base(name, mirrors).await.map_err(Error::from))
         });
-        Ok(try_join_all(asked).await?.into_iter().collect())
+        Ok(join_all(asked).await.into_iter().collect())
     }
 
     /// The digests that the registries serve: the last hour's answers, else asked in parallel.
-    async fn ask(&self, names: &BTreeSet<String>) -> Result<BTreeMap<String, Digest>> {
+    async fn ask(&self, names: &BTreeSet<String>) -> Result<Answers> {
         let cache = BaseCache::new(&cache_folder(), &Clients::engine_name());
-        let mut digests = cache.recall(names);
+        let known = cache.recall(names);
         let unknown: BTreeSet<String> =
-            names.iter().filter(|name| !digests.contains_key(*name)).cloned().collect();
+            names.iter().filter(|name| !known.contains_key(*name)).cloned().collect();
+        let mut answers: Answers = known.into_iter().map(|(name, digest)| (name, Ok(digest))).collect();
         if !unknown.is_empty() {
             // What the engine pulls from is what a base image's name means to a build.
             let (mirrors, registry) = (self.clients.mirrors().await, self.clients.registry()?);
-            digests.extend(cache.ask(registry, &unknown, &mirrors).await?);
+            let given = cache.ask(registry, &unknown, &mirrors).await.into_iter();
+            answers.extend(given.map(|(name, answer)| (name, answer.map_err(Error::from))));
         }
-        Ok(digests)
+        Ok(answers)
     }
 }
 
@@ -249,12 +328,12 @@ fn told(image: &PlatformImage, config: &LockedConfig) -> BaseConfig {
     BaseConfig { env: env.collect(), rest, onbuild: config.onbuild.clone() }
 }
 
-fn of_platform(image: &PlatformImage, digest: &Digest) -> BaseImage {
+pub(super) fn of_platform(image: &PlatformImage, digest: &Digest) -> BaseImage {
     BaseImage { name: image.name.clone(), digest: digest.clone(), platform: image.platform.clone() }
 }
 
 /// `dtbuild` in the user's cache folder, as the XDG base directory specification has it.
-fn cache_folder() -> PathBuf {
+pub(super) fn cache_folder() -> PathBuf {
     let named = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
     let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache"));
     named.or_else(home).unwrap_or_else(std::env::temp_dir).join("dtbuild")

@@ -15,11 +15,15 @@ use crate::parallel;
 use crate::plan::graph;
 use crate::workspace::Workspace;
 
+mod base_digests;
 mod bases;
+mod lost;
 mod source;
+mod stand_ins;
 mod words;
 mod written;
 
+pub(crate) use base_digests::BaseDigests;
 pub(crate) use bases::Bases;
 pub(crate) use source::Source;
 pub(crate) use written::machine_platform;
@@ -81,7 +85,7 @@ impl Sources {
             }
         };
         let images = drafts.into_iter().map(|(name, draft)| {
-            let source = Source::new(workspace, draft.written, draft.dependencies, draft.analyses)?;
+            let source = Source::new(workspace, draft.written, draft.dependencies, (draft.analyses, bases))?;
             Ok((name, source))
         });
         Ok(Self { images: images.collect::<Result<_>>()?, order })

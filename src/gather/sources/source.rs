@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::bases::Bases;
 use super::written::{Written, declared};
 use crate::config::{BasePolicy, Config, Image, ImageName};
 use crate::dockerfile::{Analysis, Dockerfile, Note, NoteKind};
@@ -36,6 +37,10 @@ pub(crate) struct Source {
     words: Vec<(String, ImageName)>,
     /// Whether nobody is asked for base images.
     by_name: bool,
+    /// The base images that cannot be had.
+    lost: Vec<Reason>,
+    /// The remarks on base images that neither build.lock nor a registry told of.
+    stand_ins: Vec<String>,
 }
 
 impl Source {
@@ -44,7 +49,7 @@ impl Source {
         workspace: &Workspace,
         written: Written<'_>,
         dependencies: BTreeSet<ImageName>,
-        analyses: Vec<Analysis>,
+        (analyses, bases): (Vec<Analysis>, &Bases<'_>),
     ) -> Result<Self> {
         let path = written.image.dockerfile.to_string();
         let (config, image, files) = (&workspace.config, written.image, written.files);
@@ -56,7 +61,10 @@ impl Source {
         // ONBUILD instructions that are not known may declare any.
         let any = analyses.iter().any(Analysis::has_unknown_triggers);
         let args = image.args.iter().filter(|(arg, _)| any || declared.contains(arg)).map(own).collect();
+        let (lost, stand_ins) = (bases.lost(&path, &analyses), bases.stand_ins(&path, &analyses));
         Ok(Self {
+            lost,
+            stand_ins,
             words: dependencies.iter().flat_map(words).collect(),
             dependencies,
             name: image.name.clone(),
@@ -103,8 +111,27 @@ impl Source {
         };
         let mut notes: Vec<String> = undeclared.into_iter().map(note).collect();
         notes.extend(self.remarks(|kind| !matches!(kind, NoteKind::WholeContext | NoteKind::StaleRemote)));
+        notes.extend(self.stand_ins.iter().cloned());
         notes.extend(self.contexts.notes(selections));
         notes
+    }
+
+    /// The base images that cannot be had: [`Reason::BaseUnknown`] for each.
+    pub(crate) fn lost(&self) -> &[Reason] {
+        &self.lost
+    }
+
+    /// The base images that cannot be had, as texts.
+    pub(crate) fn lost_notes(&self) -> impl Iterator<Item = String> {
+        self.lost.iter().filter_map(|reason| match reason {
+            Reason::BaseUnknown(lost) => Some(lost.to_string()),
+            _ => None,
+        })
+    }
+
+    /// The remarks on ONBUILD instructions that are not known.
+    pub(crate) fn trigger_notes(&self) -> Vec<String> {
+        self.remarks(|kind| kind == NoteKind::UnknownTriggers)
     }
 
     /// What is fetched that nothing fixes.

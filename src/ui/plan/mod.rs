@@ -5,8 +5,10 @@ use std::io::{self, Write};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::config::EnvironmentName;
-use crate::plan::{Base, Decision, DeployDecision, Head, NoDeploy, Plan, PlannedImage, Reason};
+use crate::config::{EnvironmentName, ImageName};
+use crate::plan::unknown::WAYS_OUT;
+use crate::plan::{Base, Decision, DeployDecision, Head, NoDeploy, Plan, PlannedImage, Reason, UnknownImage};
+use crate::reference::Repository;
 
 use super::lines::counts;
 use super::reason::words;
@@ -26,8 +28,85 @@ const VERSION: u32 = 1;
 pub struct PlanJson<'a> {
     /// The version of this format.
     version: u32,
-    #[serde(flatten)]
-    plan: &'a Plan,
+    /// Where the release is to go; none for a local build.
+    environment: Option<&'a EnvironmentName>,
+    /// The commit that the environment runs, and whether the diff against it could be had.
+    base: &'a Base,
+    /// What is built.
+    head: &'a Head,
+    /// The images, each after those it is built from.
+    images: Vec<ImageJson<'a>>,
+    /// The images that the environment runs, and that are no part of the release any more.
+    #[serde(skip_serializing_if = "<[ImageName]>::is_empty")]
+    removed: &'a [ImageName],
+    /// Whether the environment is to be deployed, and why.
+    deploy: &'a DeployDecision,
+    /// The digest of what the deployment itself reads; recorded with it.
+    deploy_inputs: Option<&'a str>,
+    /// What its reader should know, besides the notes of images.
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    notes: &'a [String],
+}
+
+/// An image of the plan.
+#[derive(Serialize, JsonSchema)]
+#[serde(untagged)]
+enum ImageJson<'a> {
+    /// What is done with it is decided.
+    Planned(&'a PlannedImage),
+    /// Nothing is, as a base image cannot be had.
+    Unknown(UnknownJson<'a>),
+}
+
+/// An image that cannot be decided, since a base image cannot be had.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "UnknownImage")]
+struct UnknownJson<'a> {
+    /// Which image.
+    name: &'a ImageName,
+    /// The one word that says so.
+    decision: Unknown,
+    /// The base images that cannot be had, each with what was tried.
+    reasons: &'a [Reason],
+    /// What its author should know.
+    notes: &'a [String],
+    /// Null: not known.
+    key: Option<&'a str>,
+    /// Null: not known.
+    fields: Option<&'a str>,
+    /// Where the image lives.
+    repository: &'a Repository,
+    /// Null: not known.
+    digest: Option<&'a str>,
+    /// None are told.
+    dependencies: [&'a ImageName; 0],
+    /// Whether this image is part of the environment's release.
+    released: bool,
+}
+
+/// What is not decided.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+enum Unknown {
+    /// A base image cannot be had, so the key is not known.
+    Unknown,
+}
+
+impl<'a> From<&'a UnknownImage> for UnknownJson<'a> {
+    fn from(image: &'a UnknownImage) -> Self {
+        Self {
+            name: &image.name,
+            decision: Unknown::Unknown,
+            reasons: &image.reasons,
+            notes: &image.notes,
+            key: None,
+            fields: None,
+            repository: &image.repository,
+            digest: None,
+            dependencies: [],
+            released: true,
+        }
+    }
 }
 
 /// As text: a heading, a line per image, the deployment, a summary.
@@ -39,7 +118,19 @@ impl View for Plan {
     }
 
     fn json(&self) -> PlanJson<'_> {
-        PlanJson { version: VERSION, plan: self }
+        let known = self.images.iter().map(ImageJson::Planned);
+        let unknown = self.unknown.iter().map(|image| ImageJson::Unknown(image.into()));
+        PlanJson {
+            version: VERSION,
+            environment: self.environment.as_ref(),
+            base: &self.base,
+            head: &self.head,
+            images: known.chain(unknown).collect(),
+            removed: &self.removed,
+            deploy: &self.deploy,
+            deploy_inputs: self.deploy_inputs.as_deref(),
+            notes: &self.notes,
+        }
     }
 }
 
@@ -51,9 +142,21 @@ fn write_plan(out: &mut dyn Write, plan: &Plan, palette: Palette) -> io::Result<
         writeln!(out, "  {commit} is not in this clone: {reason}; keys alone decide, causes are not named")?;
     }
     let names = plan.images.iter().map(|image| &image.name).chain(&plan.removed);
+    let names = names.chain(plan.unknown.iter().map(|image| &image.name));
     let width = names.map(|name| name.as_str().len()).max().unwrap_or_default();
+    let obscure = plan.images.iter().filter(|image| !image.unknown_triggers.is_empty()).count();
     for image in &plan.images {
-        write_image(out, image, width, palette)?;
+        write_image(out, image, width, obscure > 1, palette)?;
+    }
+    for image in &plan.unknown {
+        write!(out, "  {:<width$}  {}", image.name, palette.bad("unknown"))?;
+        write_phrases(out, &phrases(&image.reasons), width + 13)?;
+    }
+    if plan.lacks_decisions() {
+        writeln!(out, "hint: {WAYS_OUT}")?;
+    }
+    if obscure > 1 {
+        writeln!(out, "{}", unknown_triggers(obscure))?;
     }
     for name in &plan.removed {
         let why =
@@ -71,7 +174,21 @@ fn write_plan(out: &mut dyn Write, plan: &Plan, palette: Palette) -> io::Result<
     writeln!(out, "{}", palette.bold(summary(plan)))
 }
 
-fn write_image(out: &mut dyn Write, image: &PlannedImage, width: usize, palette: Palette) -> io::Result<()> {
+/// One line for all images that stand on base images of which too little is known.
+fn unknown_triggers(images: usize) -> String {
+    format!(
+        "note: {images} images stand on base images whose ONBUILD instructions, if they have any, are not known, so all that \
+         is given to them counts: `dtbuild lock` asks, `dtbuild inputs IMAGE` names the lines"
+    )
+}
+
+fn write_image(
+    out: &mut dyn Write,
+    image: &PlannedImage,
+    width: usize,
+    told_together: bool,
+    palette: Palette,
+) -> io::Result<()> {
     let decision = match image.decision {
         Decision::Build => palette.busy("build"),
         Decision::Reuse => palette.calm("reuse"),
@@ -81,7 +198,8 @@ fn write_image(out: &mut dyn Write, image: &PlannedImage, width: usize, palette:
     if !image.released {
         phrases.push("not deployed itself: other images are built from it".to_owned());
     }
-    phrases.extend(image.notes.iter().map(|note| format!("note: {}", text::one_line(note))));
+    let own = image.notes.iter().filter(|note| !told_together || !image.unknown_triggers.contains(note));
+    phrases.extend(own.map(|note| format!("note: {}", text::one_line(note))));
     write!(out, "  {:<width$}  {decision}", image.name)?;
     // Two before the name, two behind it, five letters of the decision, two behind that.
     write_phrases(out, &phrases, width + 11)
@@ -147,7 +265,11 @@ fn is_first(image: &PlannedImage) -> bool {
 
 /// The plan in a line: `1 to build, 2 kept; deploys staging`.
 fn summary(plan: &Plan) -> String {
-    let counts = counts(plan.images.iter().map(|image| image.decision));
+    let mut counts = counts(plan.images.iter().map(|image| image.decision));
+    if !plan.unknown.is_empty() {
+        let unknown = format!("{} unknown", plan.unknown.len());
+        counts = if plan.images.is_empty() { unknown } else { format!("{counts}, {unknown}") };
+    }
     let idle = plan.images.iter().all(|image| image.decision == Decision::Keep);
     match (&plan.deploy, &plan.environment) {
         (DeployDecision::Deploy { .. }, Some(environment)) => format!("{counts}; deploys {environment}"),
@@ -156,7 +278,9 @@ fn summary(plan: &Plan) -> String {
             "nothing to build: every key is the same".to_owned()
         }
         (DeployDecision::Nothing { reason: NoDeploy::Comparison }, _) => counts,
-        (DeployDecision::Nothing { .. }, Some(environment)) if idle => nothing_to_do(plan, environment),
+        (DeployDecision::Nothing { .. }, Some(environment)) if idle && plan.unknown.is_empty() => {
+            nothing_to_do(plan, environment)
+        }
         (DeployDecision::Nothing { reason }, _) => {
             format!("{counts}; no deployment: {reason}")
         }

@@ -1,7 +1,7 @@
 //! Plans in both formats.
 
 use super::*;
-use crate::plan::{NoDeploy, Unnamed};
+use crate::plan::{LostBase, NoDeploy, Unnamed};
 use crate::ui::samples::{changed, image, planned};
 use crate::ui::schemas::assert_valid;
 use crate::ui::view::{self, json_of};
@@ -12,8 +12,8 @@ const NEW: &str = "a1b2c3d4e5f60718293a4b5c6d7e8f9001122334";
 fn plan(base: Base, images: Vec<PlannedImage>, deploy: DeployDecision) -> Plan {
     let environment = "staging".parse().ok();
     let head = Head::Commit { id: NEW.into() };
-    let (removed, notes) = (Vec::new(), Vec::new());
-    Plan { environment, base, head, images, removed, deploy, deploy_inputs: None, notes }
+    let (unknown, removed, notes) = (Vec::new(), Vec::new(), Vec::new());
+    Plan { environment, base, head, images, unknown, removed, deploy, deploy_inputs: None, notes }
 }
 
 fn known() -> Base {
@@ -163,6 +163,36 @@ fn a_path_cannot_write_to_the_terminal() {
     let images = vec![planned("client", Decision::Build, reasons)];
     let shown = shown(&plan(known(), images, nothing(NoDeploy::Unchanged)));
     assert!(shown.contains("a\\u{1b}[2J\\nb modified"), "{shown}");
+}
+
+#[test]
+fn an_unknown_image_says_what_was_tried_and_the_ways_out() {
+    let lost = LostBase {
+        file: "containers/api/Dockerfile".into(),
+        line: 1,
+        name: "debian:12".into(),
+        tried: vec!["build.lock does not name it".into(), "no\nregistry answers".into()],
+    };
+    let reasons = vec![Reason::BaseUnknown(lost)];
+    let (name, repository) = (image("api"), "registry.example.com/datatube/api".parse().unwrap());
+    let mut plan = plan(
+        known(),
+        vec![planned("client", Decision::Keep, vec![Reason::Unchanged])],
+        nothing(NoDeploy::Undecided),
+    );
+    plan.unknown = vec![UnknownImage { name, reasons, notes: Vec::new(), repository }];
+    insta::assert_snapshot!(shown(&plan), @r#"
+    staging: 9f8e7d6..a1b2c3d
+      client  keep   unchanged
+      api     unknown  containers/api/Dockerfile:1: the base image `debian:12` cannot be had: build.lock does not name it; no registry answers
+    hint: any of these makes a base image known: `dtbuild lock` where its registry can be reached, and build.lock committed; a mirror that the engine pulls Docker Hub's images from; `bases = "name"` in build.toml, which asks nobody; for `dtbuild build`, an image of that name on this machine's engine
+    1 kept, 1 unknown; no deployment: an image is unknown
+    "#);
+    let json: serde_json::Value = serde_json::from_str(&json_of(&plan)).unwrap();
+    assert_valid("plan", &json);
+    let (client, api) = (json["images"][0].as_object().unwrap(), json["images"][1].as_object().unwrap());
+    assert!(client.keys().eq(api.keys()), "both have the same fields");
+    assert_eq!((&api["decision"], &api["key"]), (&"unknown".into(), &serde_json::Value::Null));
 }
 
 #[test]

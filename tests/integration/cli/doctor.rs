@@ -2,7 +2,11 @@
 
 use std::path::Path;
 
+use serde_json::json;
+
+use crate::support::base::BaseTag;
 use crate::support::dtbuild::Dtbuild;
+use crate::support::registry::address;
 use crate::support::repo::TestRepo;
 
 fn repo() -> TestRepo {
@@ -101,6 +105,33 @@ fn each_builder_is_looked_at() {
     repo.write("build.toml", format!("{config}{only}"), 0o644);
     let ended = dtbuild.variable("DOCKER_HOST", "unix:///nonexistent/docker.sock").run(["doctor"]).succeeds();
     assert!(ended.stdout.contains("for `dtbuild build` alone"), "{}", ended.stdout);
+}
+
+#[test]
+fn registries_of_base_images_and_programs_that_deploy_are_looked_at() {
+    let base = BaseTag::new(&address());
+    let digest = base.serves(&json!({}));
+    let deploy = "[environments.staging]\nbranch = \"staging\"\ndeploy = { command = [\"./deploy.sh\"] }\n\
+                  [environments.other]\nbranch = \"other\"\ndeploy = { command = [\"true\"] }\n";
+    let repo = repo();
+    let config = std::fs::read_to_string(repo.path("build.toml")).unwrap();
+    let repo = repo.file("build.toml", format!("{config}{deploy}"));
+    let repo =
+        repo.file("app/Dockerfile", format!("FROM {base} AS x\nFROM {base}@{digest}\nCOPY --from=x a /\n"));
+    let dtbuild = Dtbuild::new(&repo);
+    let ended = dtbuild.run(["doctor"]);
+    assert_eq!(ended.code, Some(3), "{}", ended.stdout);
+    let answers = format!("{} answers for 2 base images", address());
+    for text in
+        [&*answers, "broken  deployment", "of `staging`: ", "`./deploy.sh`", "of `other`: what its `command`"]
+    {
+        assert!(ended.stdout.contains(text), "no `{text}` in:\n{}", ended.stdout);
+    }
+    let repo = repo.file("app/Dockerfile", "FROM 127.0.0.1:9/gone:1\n");
+    let ended = Dtbuild::new(&repo).run(["doctor"]);
+    for text in ["broken  base images", "failed to resolve the base image `127.0.0.1:9/gone:1`"] {
+        assert!(ended.stdout.contains(text), "no `{text}` in:\n{}", ended.stdout);
+    }
 }
 
 #[test]

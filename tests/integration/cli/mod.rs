@@ -12,6 +12,7 @@ mod fetched;
 mod globs;
 mod keys;
 mod lock;
+mod lost_bases;
 mod plan;
 mod remembered;
 mod schemas;

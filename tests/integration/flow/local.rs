@@ -64,13 +64,46 @@ fn builds_are_made_from_the_base_that_was_locked() {
     assert_eq!(which(), "two\n");
 }
 
+#[test]
+fn a_base_that_only_the_engine_has_is_built_on_as_it_was_hashed() {
+    let bench = Bench::new();
+    // Nobody serves this name.
+    let base = format!("127.0.0.1:9/{}/os:1", unique());
+    make(&base, "one");
+    bench.write("site/Dockerfile", &format!("FROM {base}\nCOPY page /page\n"));
+    let which = || Bench::file_in(&format!("{}/site:local", bench.registry), "/which");
+    bench.run(&["build", "site"]).ok();
+    assert_eq!(which(), "one\n");
+    assert_eq!(bench.run(&["build", "--progress", "rawjson"]).ok().images("image-started"), ["api"]);
+    let told = bench.run(&["build", "--dry-run", "--json"]).ok().json();
+    let site = told["images"].as_array().unwrap().iter().find(|image| image["name"] == "site").unwrap();
+    let note = site["notes"][0].as_str().unwrap();
+    assert!(
+        note.contains(&format!("site/Dockerfile:1: the base image `{base}` is taken as sha256:")),
+        "{note}"
+    );
+    assert!(note.ends_with("which the engine alone has"), "{note}");
+    make(&base, "two");
+    bench.run(&["build", "site"]).ok();
+    assert_eq!(which(), "two\n");
+    // A commit is released from what a registry has.
+    bench.commit("on the engine's own");
+    bench.run(&["--env", "staging"]).code(3);
+    assert!(bench.tags("site").is_empty());
+}
+
 /// Publishes a base image that says which one it is.
 fn publish(name: &str, which: &str) {
+    make(name, which);
+    assert!(Bench::docker(&["push", name]).status.success());
+}
+
+/// Makes a base image that says which one it is, in the engine's own store.
+fn make(name: &str, which: &str) {
     let mut docker = Command::new("docker");
     docker.args(["build", "--quiet", "--tag", name, "-"]).env("DOCKER_HOST", variable("DOCKER_HOST"));
     let mut build = docker.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     let dockerfile = format!("FROM busybox:1.36\nRUN echo {which} > /which\n");
     build.stdin.take().unwrap().write_all(dockerfile.as_bytes()).unwrap();
     assert!(build.wait().unwrap().success());
-    assert!(Bench::docker(&["push", name]).status.success());
 }

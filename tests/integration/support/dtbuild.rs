@@ -84,6 +84,11 @@ impl Dtbuild {
         Self { registry: registry.into(), ..self }
     }
 
+    /// The user's cache folder.
+    pub(crate) fn cache(&self) -> PathBuf {
+        self.home.path().join("cache")
+    }
+
     /// Where images are pushed: `{registry}/{image}`.
     pub(crate) fn registry(&self) -> &str {
         &self.registry

@@ -75,7 +75,7 @@ pub(super) async fn build(
     let steps = output.finish();
     if let [built, others @ ..] = &*request.names {
         for name in others {
-            super::tag(&api, built, name).await?;
+            super::tag(&api, &built.to_string(), name).await?;
         }
     }
     Ok(Built { pushed: None, steps })

@@ -1,7 +1,7 @@
 //! Base images: their digests and their configurations. Start with [`Bases`].
 //!
-//! `build.lock` has the first word, then what was answered before (a digest for an hour, a configuration for
-//! ever), then the registries.
+//! A digest or a configuration is taken from `build.lock` first, then from earlier answers (a digest for an
+//! hour, a configuration for ever), then from the registries.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -18,25 +18,25 @@ use crate::registry::base::BaseCache;
 use crate::registry::configuration::{BaseImage, ConfigCache, ImageConfig};
 use crate::workspace::Workspace;
 
-/// What is known of base images, and where more is to be had.
+/// The known base images, and the clients to ask for more.
 pub(crate) struct Bases<'a> {
     clients: &'a Clients,
     workspace: &'a Workspace,
-    /// Whether the registries are asked for digests whatever they answered before.
+    /// True if the registries are asked for digests whatever they answered before.
     anew: bool,
-    /// Whether nobody is asked: what `build.lock` does not name counts by its name.
+    /// True if no registry is asked: a base image that `build.lock` does not name counts by its name.
     by_name: bool,
     digests: BTreeMap<String, Digest>,
-    /// What analyses are given. Variables are told only where an analysis has a use for them.
+    /// The configurations that analyses are given. Variables are included only where an analysis needs them.
     configs: Configs,
-    /// What was read; none where there is nothing for the platform.
+    /// The configurations that were read; none where the base image has nothing for the platform.
     read: BTreeMap<BaseImage, Option<ImageConfig>>,
-    /// What cannot be known better.
+    /// The base images about which nothing more can be learned.
     exhausted: BTreeSet<PlatformImage>,
 }
 
 impl<'a> Bases<'a> {
-    /// As `build.lock` has them.
+    /// The base images as `build.lock` has them.
     pub(crate) fn locked(clients: &'a Clients, workspace: &'a Workspace) -> Self {
         let lock = &workspace.lock;
         let digests = lock.bases.iter().map(|(name, base)| (name.clone(), base.digest.clone())).collect();
@@ -52,12 +52,12 @@ impl<'a> Bases<'a> {
         Self { digests, configs, ..Self::anew(clients, workspace, BTreeMap::new(), false) }
     }
 
-    /// As `build.lock` has them, else by their names alone.
+    /// The base images as `build.lock` has them; others count by their names alone.
     pub(crate) fn by_name(clients: &'a Clients, workspace: &'a Workspace) -> Self {
         Self { by_name: true, ..Self::locked(clients, workspace) }
     }
 
-    /// As the registries have them, but for the digests that are `kept`.
+    /// The base images as the registries serve them now, except for the digests in `kept`.
     pub(crate) fn moved(
         clients: &'a Clients,
         workspace: &'a Workspace,
@@ -76,17 +76,17 @@ impl<'a> Bases<'a> {
         Self { clients, workspace, anew, by_name: false, digests, configs, read, exhausted }
     }
 
-    /// What analyses are given.
+    /// The configurations that analyses are given.
     pub(crate) fn configs(&self) -> &Configs {
         &self.configs
     }
 
-    /// The digests. With `bases = "name"`, those that the lock does not name are left out.
+    /// The digests by name. With `bases = "name"`, base images that the lock does not name have none.
     pub(crate) fn into_digests(self) -> BTreeMap<String, Digest> {
         self.digests
     }
 
-    /// Finds out the digests of `names`.
+    /// Finds the digests of the base images `names`.
     pub(crate) async fn resolve(&mut self, names: &BTreeSet<String>) -> Result<()> {
         let mut unknown = BTreeSet::new();
         for name in names {
@@ -104,7 +104,8 @@ impl<'a> Bases<'a> {
         Ok(())
     }
 
-    /// Finds out more of the configurations that analyses had a use for; of which images more is known now.
+    /// Learns more about the configurations that analyses lack, and returns the images about which more is
+    /// known now.
     pub(crate) async fn learn(
         &mut self,
         unread: &BTreeSet<PlatformImage>,
@@ -135,7 +136,7 @@ impl<'a> Bases<'a> {
                 self.exhausted.insert(image);
                 continue;
             };
-            // Variables are told when they are asked for again.
+            // Variables are included only at the second request for the same image.
             let env = self.configs.contains_key(&image).then(|| config.env.clone());
             let config = LockedConfig { onbuild: config.onbuild.clone(), env };
             self.configs.insert(image.clone(), told(&image, &config));
@@ -144,7 +145,7 @@ impl<'a> Bases<'a> {
         Ok(learned)
     }
 
-    /// What `build.lock` is to hold for `names` on `platforms`.
+    /// The content of `build.lock` for the base images `names` on `platforms`.
     pub(crate) async fn lock(
         &mut self,
         names: &BTreeSet<String>,
@@ -177,7 +178,7 @@ impl<'a> Bases<'a> {
         Ok(Lock { platforms, bases })
     }
 
-    /// What is known of an image, as the lock is to have it.
+    /// The known configuration of a base image, in the form that the lock has it.
     fn locked_config(&self, image: &BaseImage) -> Option<LockedConfig> {
         let uses_env = self
             .configs
@@ -197,7 +198,7 @@ impl<'a> Bases<'a> {
         self.anew || (self.workspace.config.bases == BasePolicy::Resolve && !self.by_name)
     }
 
-    /// Reads configurations that were not read yet.
+    /// Reads the configurations that were not read yet.
     async fn read<'i>(&mut self, images: impl Iterator<Item = &'i BaseImage>) -> Result<()> {
         let cache = ConfigCache::new(&cache_folder(), self.workspace.repository.code());
         let mut asked = Vec::new();
@@ -217,7 +218,7 @@ impl<'a> Bases<'a> {
         Ok(())
     }
 
-    /// The digests that the registries serve now, whatever was answered before.
+    /// The digests that the registries serve now, whatever they answered before.
     async fn ask_anew(&self, names: &BTreeSet<String>) -> Result<BTreeMap<String, Digest>> {
         let (mirrors, registry) = (self.clients.mirrors().await, self.clients.registry()?);
         let mirrors = &mirrors;
@@ -227,14 +228,14 @@ impl<'a> Bases<'a> {
         Ok(try_join_all(asked).await?.into_iter().collect())
     }
 
-    /// The digests that the registries serve: the last hour's answers, else asked in parallel.
+    /// The digests that the registries serve: answers of the last hour, else from parallel requests.
     async fn ask(&self, names: &BTreeSet<String>) -> Result<BTreeMap<String, Digest>> {
         let cache = BaseCache::new(&cache_folder(), &Clients::engine_name());
         let mut digests = cache.recall(names);
         let unknown: BTreeSet<String> =
             names.iter().filter(|name| !digests.contains_key(*name)).cloned().collect();
         if !unknown.is_empty() {
-            // What the engine pulls from is what a base image's name means to a build.
+            // A base image's name means to a build what the engine pulls, so the engine's mirrors are asked.
             let (mirrors, registry) = (self.clients.mirrors().await, self.clients.registry()?);
             digests.extend(cache.ask(registry, &unknown, &mirrors).await?);
         }
@@ -242,7 +243,7 @@ impl<'a> Bases<'a> {
     }
 }
 
-/// A configuration as analyses are given it.
+/// A configuration in the form that analyses are given it.
 fn told(image: &PlatformImage, config: &LockedConfig) -> BaseConfig {
     let rest = if config.env.is_some() { Rest::Nothing } else { Rest::Of(image.clone()) };
     let env = config.env.iter().flatten().map(|(name, value)| (name.clone(), Some(value.clone())));
@@ -253,7 +254,7 @@ fn of_platform(image: &PlatformImage, digest: &Digest) -> BaseImage {
     BaseImage { name: image.name.clone(), digest: digest.clone(), platform: image.platform.clone() }
 }
 
-/// `dtbuild` in the user's cache folder, as the XDG base directory specification has it.
+/// The folder `dtbuild` in the user's cache folder, as the XDG base directory specification has it.
 fn cache_folder() -> PathBuf {
     let named = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
     let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache"));

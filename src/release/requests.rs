@@ -159,8 +159,8 @@ fn replacements(source: &Source, gathered: &Gathered, config: &Config) -> BTreeM
 
 /// The commit's time in seconds, so that two builds of a commit have equal times in the image.
 ///
-/// None for a Dockerfile that reads `SOURCE_DATE_EPOCH` as an argument: the time would enter the image but not
-/// its key.
+/// None for files on the disk. None also for a Dockerfile that reads `SOURCE_DATE_EPOCH`, an argument like any
+/// other: the time would enter the image but not its key.
 fn source_date_epoch(workspace: &Workspace, dockerfile: &[u8], files: Files) -> Result<Option<i64>> {
     match files {
         Files::Commit(commit) if !dockerfile.contains_str("SOURCE_DATE_EPOCH") => {

@@ -1,6 +1,7 @@
-//! What a run reaches outside of the repository: registries, the engine, the records. Start with [`Clients`].
+//! The clients for everything outside of the repository: registries, the engine, the records. Start with
+//! [`Clients`].
 //!
-//! Each is made when it is first asked for: a run with nothing to do makes none of them. One value serves any
+//! A client is made when it is first asked for: a run with nothing to do makes none. One [`Clients`] serves any
 //! number of runs at the same time.
 
 use std::path::Path;
@@ -22,14 +23,15 @@ mod registry_storage;
 
 pub use registry_storage::RegistryStorage;
 
-/// How a run reaches what is outside of the repository.
+/// The options of the clients.
 #[derive(Clone, Default)]
 pub struct Options {
     /// Whether neither registries nor git's remote are asked, nor the engine for more than base images of its own.
     pub offline: bool,
-    /// How long an engine, or a registry, may say nothing before it is given up; their own limits where none is given.
+    /// The longest silence of an engine or a registry before it is given up; their own limits where none is
+    /// given.
     pub silence_limit: Option<Duration>,
-    /// What ends a question that takes long.
+    /// The signals that end a run.
     pub signals: Signals,
 }
 
@@ -42,7 +44,7 @@ pub struct Clients {
 }
 
 impl Clients {
-    /// Clients that are made when they are first asked for.
+    /// The clients with these options; each client is made when it is first asked for.
     #[must_use]
     pub fn new(options: Options) -> Self {
         Self { options, ..Self::default() }
@@ -53,7 +55,7 @@ impl Clients {
         self.options.offline
     }
 
-    /// What ends a run.
+    /// The signals that end a run.
     pub(crate) fn signals(&self) -> &Signals {
         &self.options.signals
     }
@@ -75,7 +77,7 @@ impl Clients {
         Ok(self.registry.get_or_init(|| registry))
     }
 
-    /// The engine that the process's environment names, else the machine's own.
+    /// The engine that the process's environment names, else the machine's own engine.
     pub(crate) async fn engine(&self) -> Result<Arc<AnyEngine>> {
         self.online("the engine")?;
         self.machine_engine().await
@@ -90,12 +92,12 @@ impl Clients {
         self.engine.get_or_try_init(connect).await.map(Arc::clone)
     }
 
-    /// The address of the engine; empty where that cannot be told.
+    /// The engine's address; empty where the address cannot be told.
     pub(crate) fn engine_name() -> String {
         Environment::read().endpoint().map(|endpoint| endpoint.to_string()).unwrap_or_default()
     }
 
-    /// The engine at `endpoint`, given up as the options say.
+    /// The endpoint with the silence limit of the options.
     pub(crate) fn patient(&self, endpoint: Endpoint) -> Endpoint {
         match self.options.silence_limit {
             Some(limit) => endpoint.with_silence_limit(limit),
@@ -103,7 +105,7 @@ impl Clients {
         }
     }
 
-    /// The mirrors of Docker Hub that the engine pulls from; none where there is no engine to ask.
+    /// The mirrors of Docker Hub that the engine pulls from; none where no engine answers.
     pub(crate) async fn mirrors(&self) -> Vec<String> {
         let Ok(engine) = self.engine().await else { return Vec::new() };
         engine.mirrors().await.unwrap_or_default()
@@ -120,7 +122,8 @@ impl Clients {
         Ok(Records::new(storage))
     }
 
-    /// The record of an environment, as far back as to what it runs: not to be written again.
+    /// The newest part of an environment's record, back to the deployment that runs. Such a record must not be
+    /// written.
     pub(crate) async fn newest_record(
         &self,
         workspace: &Workspace,
@@ -129,7 +132,7 @@ impl Clients {
         Ok(self.records(workspace)?.read_newest(environment).await?)
     }
 
-    /// Fails where nobody is to be asked.
+    /// Fails if the clients are offline. `who` is the part that would have to be asked.
     fn online(&self, who: &str) -> Result<()> {
         if !self.options.offline {
             return Ok(());

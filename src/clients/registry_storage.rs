@@ -1,13 +1,13 @@
-//! The storage of records in a registry, between the two rooms that do not know each other. Start with
-//! [`RegistryStorage`].
+//! The storage of records in a registry. It connects `record` and `registry`, which do not know each other.
+//! Start with [`RegistryStorage`].
 //!
-//! Documents in a registry: OCI artifacts in one repository, each under its name as the tag.
+//! The documents are OCI artifacts in one repository, each with its name as the tag.
 //!
-//! Registries have no compare-and-swap: the last PUT of a tag wins. A document is changed only while the tag names
-//! what was read, and is read back, so that a change that was overwritten at once is told as one that was not made.
-//! What stays open is a writer that stalls between its look at the tag and its PUT: who needs to be sure looks again
-//! after [`Storage::settle`]. Where that is not good enough, keep the records in a folder, or let CI run one
-//! deployment at a time.
+//! Registries have no compare-and-swap: the last PUT of a tag wins. A document is changed only while its tag
+//! names the revision that was read, and the tag is read back, so that a change that was overwritten at once is
+//! reported as not made. One gap remains: a writer that stalls between its look at the tag and its PUT. A
+//! writer that needs to be sure looks again after [`Storage::settle`]. If that is not good enough, keep the
+//! records in a folder, or let CI run one deployment at a time.
 
 use std::time::Duration;
 
@@ -17,10 +17,10 @@ use crate::record::{Address, Change, Document, Put, RecordError, Revision, Stora
 use crate::reference::{Reference, Repository};
 use crate::registry::{Kind, Registry, RegistryError};
 
-/// How long a change must stay in place before it counts: several round trips to a far registry.
+/// The time that a change must stay in place before it counts: several round trips to a far registry.
 const SETTLE: Duration = Duration::from_millis(400);
 
-/// Documents as artifacts in one repository of a registry.
+/// A storage that keeps documents as artifacts in one repository of a registry.
 #[derive(Clone, Debug)]
 pub struct RegistryStorage {
     registry: Registry,
@@ -28,7 +28,7 @@ pub struct RegistryStorage {
 }
 
 impl RegistryStorage {
-    /// The documents in this repository.
+    /// The storage of documents in this repository.
     #[must_use]
     pub fn new(registry: Registry, repository: Repository) -> Self {
         Self { registry, repository }
@@ -59,7 +59,7 @@ impl RegistryStorage {
 
     async fn push(&self, address: &Address, change: Change<'_>, read: &Revision) -> Result<Put, RecordError> {
         let place = self.reference(address)?;
-        // Registries need not allow deletions, and many do not.
+        // Registries need not allow deletions, and many do not: a removal writes the tombstone.
         let (Change::Write(content) | Change::Remove { tombstone: content }) = change;
         if self.revision(&place).await? != *read {
             return Ok(Put::Changed);

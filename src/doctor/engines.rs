@@ -1,4 +1,5 @@
-//! The engines: the machine's own and each of `[[builders]]`, and what the declared images ask of them. Start with [`look`].
+//! The engines: the machine's own engine and each of `[[builders]]`, and the needs of the declared images.
+//! Start with [`look`].
 
 use futures_util::future::join_all;
 
@@ -12,15 +13,15 @@ use crate::release::builders;
 use crate::ui::doctor::{EngineReport, Finding, State};
 use crate::workspace::Workspace;
 
-/// An engine that was looked at.
+/// An engine that was asked for its description.
 struct Looked<'a> {
-    /// What `build.toml` says of it; none for the machine's own.
+    /// The builder as `build.toml` declares it; none for the machine's own engine.
     builder: Option<&'a Builder>,
     address: String,
     described: Result<Description>,
 }
 
-/// Looks at all engines, at the same time; what each of them is.
+/// Asks all engines at the same time, adds the findings, and returns a report on each engine.
 pub(super) async fn look(
     clients: &Clients,
     workspace: Option<&Workspace>,
@@ -57,7 +58,7 @@ async fn own(clients: &Clients) -> Result<Description> {
     Ok(clients.engine().await?.describe().await?)
 }
 
-/// The builders of `build.toml`.
+/// The builders of `build.toml`, with their answers.
 async fn reach<'a>(clients: &Clients, workspace: &'a Workspace) -> Vec<Looked<'a>> {
     let declared = &workspace.config.builders;
     let one = |builder: &'a Builder| async move {
@@ -69,7 +70,7 @@ async fn reach<'a>(clients: &Clients, workspace: &'a Workspace) -> Vec<Looked<'a
 }
 
 impl Looked<'_> {
-    /// What there is to say of the engine; `is_spare` where others build what is published.
+    /// The findings about the engine. `is_spare` is true where builders build the images that are published.
     fn findings(&self, is_spare: bool) -> Vec<Finding> {
         let about = if self.builder.is_some() { "builder" } else { "engine" };
         let mut findings = match &self.described {
@@ -93,11 +94,11 @@ impl Looked<'_> {
         findings
     }
 
-    /// The finding that the engine cannot be used, with the ways out of a builder.
+    /// The finding that the engine cannot be used, with the ways out for a builder.
     fn broken(&self, finding: Finding) -> Finding {
         let Some(builder) = self.builder else { return finding };
         let hint = finding.fix.map(|hint| format!("; {hint}")).unwrap_or_default();
-        // The error says the address.
+        // The error names the address already.
         let found = format!("`{}`: {}{hint}", builder.name, finding.found);
         let fix = "start it, or take it out of build.toml".to_owned();
         Finding::broken(finding.about, found, Some(fix))
@@ -122,7 +123,7 @@ impl Looked<'_> {
         }
     }
 
-    /// What of an image it cannot do; nothing is known of one that does not answer.
+    /// The features that an image needs and the engine lacks; none for an engine that does not answer.
     fn lacks(&self, image: &Image) -> Option<Vec<String>> {
         let description = self.described.as_ref().ok()?;
         let known = self.builder.map(|builder| &*builder.platforms).unwrap_or_default();
@@ -132,7 +133,7 @@ impl Looked<'_> {
     }
 }
 
-/// An engine that answered.
+/// The finding about an engine that answered.
 fn described(about: &'static str, named: &str, description: &Description) -> Finding {
     let version = description.version.as_deref().unwrap_or_default();
     let mut parts = version.split('.').map(|part| part.parse::<u32>().unwrap_or_default());
@@ -161,7 +162,7 @@ fn described(about: &'static str, named: &str, description: &Description) -> Fin
     Finding::good(about, format!("{named}{description}, {platforms}: BuildKit; {means}{keeps}"))
 }
 
-/// What an image needs, where none of the engines that answer has it.
+/// The finding that none of the engines that answer can build an image, with the features that each lacks.
 fn demand(image: &Image, engines: &[&Looked<'_>]) -> Option<Finding> {
     let lacking: Vec<(&Looked<'_>, Vec<String>)> =
         engines.iter().filter_map(|looked| Some((*looked, looked.lacks(image)?))).collect();

@@ -1,6 +1,6 @@
-//! `dtbuild doctor`: what a run would need, looked at before it is needed.
+//! `dtbuild doctor`: a look at everything that a run needs, before the run. Start with [`look`].
 //!
-//! It is for where things are broken: nothing that fails keeps the rest from being looked at.
+//! The doctor is for broken setups: a failed check does not keep the other checks from running.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -20,7 +20,7 @@ mod bases;
 mod engines;
 mod triggers;
 
-/// A tag that nobody has: the registry's answer is what counts.
+/// A tag that no image has: only the registry's answer counts.
 const PROBE: &str = "dtbuild-doctor";
 
 /// Looks at git, the repository, `build.toml`, the engines, the registries and the programs that deploy. Where the clients are offline, nobody is
@@ -38,13 +38,13 @@ pub(crate) async fn look(clients: &Clients, location: &Location) -> DoctorView {
     DoctorView { findings, engines }
 }
 
-/// What an error says, as a finding.
+/// The finding for an error, with the error's causes and hint.
 fn failed(about: &'static str, error: &Error) -> Finding {
     let causes = error.causes.iter().map(|cause| format!(": {cause}"));
     Finding::broken(about, format!("{}{}", error.message, causes.collect::<String>()), error.hint.clone())
 }
 
-/// Git itself, the clone and what is in it; whether there is a repository.
+/// Checks git itself, the clone and the clone's files. True if there is a repository.
 fn repository(location: &Location, findings: &mut Vec<Finding>) -> bool {
     match said(&["--version"]) {
         Some(version) => findings.push(Finding::good("git", version)),
@@ -90,7 +90,7 @@ fn repository(location: &Location, findings: &mut Vec<Finding>) -> bool {
     true
 }
 
-/// What of a work tree needs more than git's objects.
+/// Checks a work tree for submodules and Git LFS, which need more than git's objects.
 fn contents(root: &Path, findings: &mut Vec<Finding>) {
     let holds = |name: &str, text: &str| {
         std::fs::read(root.join(name)).is_ok_and(|bytes| String::from_utf8_lossy(&bytes).contains(text))
@@ -111,14 +111,14 @@ fn contents(root: &Path, findings: &mut Vec<Finding>) {
     }
 }
 
-/// The first line that `git` prints; none where it cannot be run, or fails.
+/// The first line that `git` prints; none where `git` cannot be run, or fails.
 fn said(arguments: &[&str]) -> Option<String> {
     let output = Command::new("git").args(arguments).stdin(Stdio::null()).output().ok()?;
     let text = String::from_utf8_lossy(&output.stdout);
     output.status.success().then(|| text.lines().next().unwrap_or_default().to_owned())
 }
 
-/// `build.toml` and `build.lock`, as they are on the disk.
+/// Checks `build.toml` and `build.lock`, as they are on the disk. None where `build.toml` cannot be read.
 fn declared(location: &Location, findings: &mut Vec<Finding>) -> Option<Workspace> {
     let workspace = match Workspace::on_disk(location) {
         Ok(workspace) => workspace,
@@ -142,7 +142,7 @@ fn declared(location: &Location, findings: &mut Vec<Finding>) -> Option<Workspac
     Some(workspace)
 }
 
-/// The globs that match nothing. A context that is not there is told of where it is read.
+/// Adds the globs that match nothing. A missing context is reported by the part that reads the context.
 fn unmatched(workspace: &Workspace, findings: &mut Vec<Finding>) {
     let (repository, files) = (&workspace.repository, workspace.files);
     let images = workspace.config.images.values().map(|image| globs::of_image(repository, files, image));
@@ -154,7 +154,7 @@ fn unmatched(workspace: &Workspace, findings: &mut Vec<Finding>) {
     }
 }
 
-/// The registries that images are pushed to: who is known there, and whether they answer.
+/// Checks the registries that images are pushed to: the credentials, and if the registry answers.
 async fn registries(clients: &Clients, config: &Config, findings: &mut Vec<Finding>) {
     let mut hosts: BTreeMap<&str, &ImageRepository> = BTreeMap::new();
     for image in config.images.values() {
@@ -173,7 +173,7 @@ async fn registries(clients: &Clients, config: &Config, findings: &mut Vec<Findi
     }
 }
 
-/// Where the credentials for a registry come from, and whether they can be had.
+/// The finding about the credentials for a registry: their source, and if they can be read.
 async fn login(host: &str) -> Finding {
     let source = credentials::docker_folder().and_then(|folder| credentials::source(&folder, host));
     let found = credentials::stored_login(host).await;

@@ -12,21 +12,23 @@ use crate::workspace::Workspace;
 
 use super::query::Query;
 
-/// What the environment runs, or the state that is compared with; made once, before any key.
+/// The release that the environment runs, or the state that a comparison starts from; made once, before any
+/// key.
 #[derive(Default)]
 pub struct Base {
-    /// The commit that was deployed.
+    /// The commit that was deployed; none where nothing was, or the record names no commit.
     pub(crate) commit: Option<CommitId>,
-    /// The images that run.
+    /// The images that run, by name; none where nothing was deployed.
     pub(crate) current: Option<Deployed>,
-    /// The commits that images were deployed from which later deployments left as they were.
+    /// The commits of the images that run from an older commit than `commit`: later deployments left these
+    /// images as they were.
     pub(crate) older: BTreeMap<ImageName, CommitId>,
-    /// Whether the last deployment left the environment in an unsure state.
+    /// True if the last deployment left the environment in an unsure state.
     pub(crate) last_failed: bool,
 }
 
 impl Base {
-    /// The base of an environment with this record.
+    /// The base of the environment that has this record.
     #[must_use]
     pub fn of(record: &Record, config: &Config) -> Self {
         let deployed = record.current();
@@ -42,7 +44,7 @@ impl Base {
         }
     }
 
-    /// The base that is a commit itself, with the keys that its images have.
+    /// The base of a comparison: the commit itself, with the keys of its images.
     pub(super) fn of_commit(commit: CommitId, facts: &Facts, config: &Config) -> Self {
         let image = |image: &ImageFacts| {
             let (key, fields) = (image.key, image.fields.clone());
@@ -53,7 +55,8 @@ impl Base {
         Self { commit: Some(commit), current, ..Self::default() }
     }
 
-    /// The images that run and that the query's release, or the newer end of a comparison, has no more.
+    /// The images that run, but that the query's release, or the newer end of a comparison, does not have any
+    /// more.
     pub(super) fn removed(&self, workspace: &Workspace, query: &Query) -> Vec<ImageName> {
         let is_left = |name: &&ImageName| match query {
             Query::Local(_) => true,
@@ -71,14 +74,14 @@ impl Base {
         self.current.as_ref()?.images.get(image)
     }
 
-    /// Whether the environment runs an image with this very key.
+    /// True if the environment runs an image with exactly this key, under this name.
     pub(super) fn runs(&self, image: &ImageName, key: &ImageKey) -> bool {
         self.running(image).is_some_and(|running| running.key == *key && running.renamed_from.is_none())
     }
 }
 
-/// The images of a deployment. One whose key's fields were not kept counts as not deployed: that costs a look-up and an
-/// explanation.
+/// The images of a deployment. An image whose key fields the record does not have counts as not deployed, at
+/// the cost of a look-up and an explanation.
 fn images(deployment: &Deployment, config: &Config) -> Deployed {
     let image = |image: &record::DeployedImage| {
         let digest = image.reference.digest()?.clone();
@@ -89,7 +92,7 @@ fn images(deployment: &Deployment, config: &Config) -> Deployed {
     Deployed { deploy_inputs: deployment.deploy_inputs.clone(), images: renamed(images.collect(), config) }
 }
 
-/// The images by the names that they have now: those of `renamed-from` under the new one.
+/// The images by their present names: an image named in `renamed-from` is listed under its new name.
 fn renamed(
     mut images: BTreeMap<ImageName, DeployedImage>,
     config: &Config,

@@ -1,7 +1,8 @@
-//! The changed paths between the base and the head: they explain, and decide nothing.
+//! The changed paths between the base and the head. They explain a plan and decide nothing.
 //!
-//! Start with [`Diff`], which git's objects give before any key is known. [`Diff::complete`] makes [`Changes`] of it
-//! when keys have shown whether more is worth its time: a fetch of a base that the clone lacks, or a look at the disk.
+//! Start with [`Diff`], which is made from git's objects before any key is known. [`Diff::complete`] turns the
+//! diff into [`Changes`] once the keys have shown whether more work pays: a fetch of a base that the clone
+//! lacks, or a comparison of the disk.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -20,35 +21,36 @@ use crate::git::{CommitId, GitError, Head, MissingReason, Presence, Repository};
 use crate::plan::{self, Unnamed};
 use crate::workspace::{Files, Workspace};
 
-/// The time that an explanation is waited for.
+/// The longest time that a run waits for an explanation.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The difference between the base and the head, as far as the clone can tell.
 pub(crate) enum Diff {
-    /// There is nothing to compare with.
+    /// The head has nothing to be compared with.
     None,
     /// The paths that differ between two commits.
     Known { base: CommitId, paths: Vec<ChangedPath> },
     /// The clone lacks the base, or its folders.
     Missing { base: CommitId, reason: MissingReason },
-    /// The disk is compared with HEAD, and that with the base where a comparison names one.
+    /// The disk, compared with HEAD; and HEAD compared with the commit `since`, if there is a base.
     Disk { head: CommitId, since: Option<CommitId> },
 }
 
-/// The changed paths, made once.
+/// The changed paths, made once by [`Diff::complete`].
 pub(crate) struct Changes {
-    /// The commit, and whether the clone has it.
+    /// The base commit, and whether the clone has the commit.
     pub(crate) base: plan::Base,
     /// The changed paths, sorted; empty where the base is not known.
     pub(crate) paths: Vec<ChangedPath>,
 }
 
 impl Diff {
-    /// Compares with the query's own base, else with the commit that the environment runs, else (for the disk) with HEAD.
+    /// The diff with the query's own base, else with the commit that the environment runs, else (for the disk)
+    /// with HEAD.
     pub(crate) fn with(base: &Base, workspace: &Workspace, query: &Query) -> Result<Self> {
         let repository = &workspace.repository;
         let commit = match query.base() {
-            // A commit that the clone lacks is missed, as one that the record names.
+            // A revision that does not resolve, but is a commit id, is a commit that the clone lacks.
             Some(revision) => {
                 Some(repository.resolve(revision).or_else(|error| revision.parse().map_err(|_| error))?)
             }
@@ -77,12 +79,12 @@ impl Diff {
         }
     }
 
-    /// Why an image's inputs can differ though none of these paths is among them.
+    /// The reason why an image's inputs can differ though none of the changed paths is among the inputs.
     pub(super) fn unnamed(&self) -> Unnamed {
         if matches!(self, Self::Known { .. }) { Unnamed::OtherInputs } else { Unnamed::BaseMissing }
     }
 
-    /// The changed paths as far as they are known yet.
+    /// The changed paths as far as the diff knows them already.
     pub(super) fn paths(&self) -> &[ChangedPath] {
         match self {
             Self::Known { paths, .. } => paths,
@@ -90,16 +92,17 @@ impl Diff {
         }
     }
 
-    /// Whether the clone lacks the base.
+    /// True if the clone lacks the base.
     pub(super) fn lacks_base(&self) -> bool {
         matches!(self, Self::Missing { .. })
     }
 
-    /// The changed paths.
+    /// The changed paths, with the base fetched and the disk compared where that is worth its time.
     ///
-    /// A base that the clone lacks is fetched where somebody is to be told why images are built, and only the base's paths
-    /// can tell: a run that builds fetches nothing, nor does a preview in which no input changed, nor `--offline`. The
-    /// disk is compared where an image reads any of its differences, or all of them are asked for.
+    /// A missing base is fetched only where a plan is to be explained and the base's paths alone can explain
+    /// the plan. A run that builds fetches nothing, nor does a preview without changed inputs, nor a run with
+    /// `--offline`. The disk is compared where an image reads an uncommitted change, or where the query wants
+    /// everything.
     pub(crate) async fn complete(
         self,
         clients: &Clients,
@@ -143,7 +146,7 @@ impl Diff {
 }
 
 impl Changes {
-    /// Why an image's inputs can differ though none of these paths is among them.
+    /// The reason why an image's inputs can differ though none of the changed paths is among the inputs.
     pub(super) fn unnamed(&self) -> Unnamed {
         match self.base {
             plan::Base::Known { .. } => Unnamed::OtherInputs,
@@ -155,14 +158,14 @@ impl Changes {
         Self { base: plan::Base::Known { commit: base.to_string() }, paths }
     }
 
-    /// Without the base: keys alone decide.
+    /// The changes without a base: keys alone decide.
     fn lacking(base: CommitId, reason: String) -> Self {
         Self { base: plan::Base::Missing { commit: base.to_string(), reason }, paths: Vec::new() }
     }
 }
 
-/// The changed paths since the commits that images were deployed from which are not the base: deployments with `--only` left
-/// these images as they were. None where the clone lacks the commit.
+/// The changed paths of each image that was deployed from an older commit than the base, since a deployment
+/// with `--only` left the image as it was. None where the clone lacks the older commit.
 pub(super) fn since_older(
     base: &Base,
     workspace: &Workspace,
@@ -183,7 +186,7 @@ pub(super) fn since_older(
     Ok(found)
 }
 
-/// Whether an image, or the deployment, reads something else than when it was deployed.
+/// True if an image, or the deployment, reads other inputs than when it was deployed.
 fn lacks_causes(base: &Base, deploy: &DeployInputs, keys: &Keys) -> bool {
     let Some(current) = &base.current else { return false };
     let reads_else = |name: &ImageName| {

@@ -1,5 +1,5 @@
-//! The files that a deployment itself reads, such as a playbook: a change of them deploys again, and builds nothing.
-//! Start with [`DeployInputs`].
+//! The files that a deployment itself reads, such as a playbook. A change of these files deploys again and
+//! builds nothing. Start with [`DeployInputs`].
 
 use bstr::BStr;
 use dtbuild_content::globs::{GlobFilter, Globs};
@@ -10,7 +10,7 @@ use crate::changed::ChangedPath;
 use crate::error::Result;
 use crate::workspace::Workspace;
 
-/// The files of the globs `paths` of an environment's deployment.
+/// The files that match the globs in `paths` of an environment's deployment.
 pub(crate) struct DeployInputs {
     globs: Option<Globs>,
     /// The digest of the files' tree; none where the environment declares no `paths`.
@@ -20,7 +20,7 @@ pub(crate) struct DeployInputs {
 }
 
 impl DeployInputs {
-    /// Identifies the files of the query's environment.
+    /// Reads the files of the query's environment, and computes their digest.
     pub(crate) fn read(workspace: &Workspace, query: &Query) -> Result<Self> {
         let deploy = query.declared(workspace).and_then(|environment| environment.deploy.as_ref());
         let Some(declared) = deploy.and_then(|deploy| deploy.paths.as_ref()) else {
@@ -33,7 +33,7 @@ impl DeployInputs {
         Ok(Self { globs: Some(globs), digest: digest.map(|id| id.to_string()), notes })
     }
 
-    /// Those of the changed paths that are among the files.
+    /// The changed paths that are among the deployment's files.
     pub(crate) fn changed(&self, changes: &[ChangedPath]) -> Vec<ChangedPath> {
         let Some(globs) = &self.globs else { return Vec::new() };
         changes.iter().filter(|change| globs.matches(change.path.as_ref())).cloned().collect()

@@ -1,4 +1,5 @@
-//! Explanations: why an image is built, and which images read a path. Start with [`explain`] and [`readers`].
+//! Explanations: the causes of an image's build, and the images that read a path. Start with [`explain`] and
+//! [`readers`].
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,36 +18,36 @@ use crate::workspace::Workspace;
 
 /// The explanation of one image of a plan.
 pub struct Explanation {
-    /// The plan.
+    /// The plan that is explained.
     pub plan: Plan,
-    /// The image.
+    /// The image of the plan that is explained.
     pub image: PlannedImage,
-    /// Its Dockerfile, as `build.toml` names it.
+    /// The image's Dockerfile, as `build.toml` names it.
     pub dockerfile: String,
-    /// The reasons, each changed path with what reads it.
+    /// The reasons of the decision, each changed path with the readers of the path.
     pub causes: Vec<(Reason, Vec<Reader>)>,
-    /// The images that are built from this one, directly or not.
+    /// The images that are built from this image, directly or not.
     pub dependents: Vec<ImageName>,
-    /// The remarks on inputs that are not exact, or count as a whole.
+    /// The remarks on inputs that are not exact, or that count as a whole.
     pub notes: Vec<String>,
 }
 
-/// The images that read a path, each with what of it reads the path, or why it does not.
+/// The images with their readers of one path, or with the reason why an image does not read the path.
 pub struct Readers {
-    /// The path from the repository's root.
+    /// The path, from the repository's root.
     pub path: BString,
-    /// Whether the file is there.
+    /// True if the path is a file of the workspace.
     pub exists: bool,
-    /// The file that may be meant where this one is not there.
+    /// The file that the user may have meant; only where `path` does not exist.
     pub meant: Option<BString>,
-    /// The images.
+    /// Every image with its readers of the path, or with the reason why the path is no input.
     pub images: BTreeMap<ImageName, std::result::Result<Vec<Reader>, Unread>>,
 }
 
-/// Explains what the query's plan does with one of its images.
+/// Explains the decision of the query's plan about one of its images.
 ///
 /// # Errors
-/// When the image is unknown, or a plan cannot be made.
+/// Fails when the image is unknown, or a plan cannot be made.
 pub async fn explain(
     clients: &Clients,
     workspace: &Workspace,
@@ -81,10 +82,10 @@ pub async fn explain(
     })
 }
 
-/// Finds the images that a file is an input of. The file need not be there.
+/// Finds the images that have a file among their inputs. The file need not exist.
 ///
 /// # Errors
-/// When `path` leads out of the repository or is a folder, or a Dockerfile cannot be read.
+/// Fails when `path` leads out of the repository or is a folder, or a Dockerfile cannot be read.
 pub async fn readers(clients: &Clients, workspace: &Workspace, path: &str) -> Result<Readers> {
     let path = normal(path)?;
     let (repository, files) = (&workspace.repository, workspace.files);
@@ -105,7 +106,7 @@ pub async fn readers(clients: &Clients, workspace: &Workspace, path: &str) -> Re
     Ok(Readers { path, exists, meant, images })
 }
 
-/// The file that is meant by a path at which there is none: one in a context, or one of a similar name.
+/// The existing file that a missing path may stand for: the path inside a context, or a path of similar names.
 fn meant(workspace: &Workspace, path: &BStr) -> Result<Option<BString>> {
     let (repository, files) = (&workspace.repository, workspace.files);
     for image in workspace.config.images.values().filter(|image| !image.context.is_empty()) {
@@ -149,7 +150,7 @@ fn dependents(gathered: &Gathered, image: &ImageName) -> Vec<ImageName> {
     needs.keys().filter(stands_on).cloned().collect()
 }
 
-/// A path from the repository's root, without the parts that mean nothing in it.
+/// The path from the repository's root, without empty parts and `.`.
 fn normal(path: &str) -> Result<BString> {
     let parts: Vec<&str> = path.split('/').filter(|part| !matches!(*part, "" | ".")).collect();
     if parts.is_empty() || path.starts_with('/') || parts.contains(&"..") {

@@ -1,4 +1,5 @@
-//! Which keys the cache has: the registry's tags for a release, the engine's store for a local build.
+//! Cache hits: the keys that the registry's tags have for a release, or the engine's store for a local build.
+//! Start with [`look_up`].
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,7 +19,8 @@ use super::query::Query;
 /// Marks the images whose key the cache has. An image whose key is not known is not asked for. What the environment runs is not asked for, nor what is known already: that
 /// the cache has it, or that it has not this key (`missed`).
 ///
-/// Of those in the engine's store, the ones that have the local tag already are returned.
+/// Images that the environment runs are not looked up, nor images that are known to be in the cache, nor images
+/// whose present key is known to be missing (`missed`).
 pub(crate) async fn look_up(
     clients: &Clients,
     query: &Query,
@@ -26,7 +28,7 @@ pub(crate) async fn look_up(
     images: &mut [ImageFacts],
     missed: &BTreeMap<ImageName, ImageKey>,
 ) -> Result<BTreeSet<ImageName>> {
-    // Of what nothing fixes, the environment may run an older build under the same key.
+    // An image with unpinned content may run as an older build of the same key: the look-up tells.
     let runs = |image: &ImageFacts| image.stale.is_empty() && base.runs(&image.name, &image.key);
     let only = query.scope().only.as_ref();
     let wanted = |image: &&mut ImageFacts| {
@@ -55,7 +57,7 @@ pub(crate) async fn look_up(
     let held = try_join_all(references.iter().map(|reference| engine.names(reference))).await?;
     for (image, names) in asked.iter_mut().zip(held) {
         image.cached = names.is_some();
-        // Written in another way it is only named once more.
+        // A name in another spelling is not recognised; the image is then only tagged once more.
         let local = image.repository.tagged(LOCAL_TAG)?.to_string();
         if names.is_some_and(|names| names.contains(&local)) {
             named.insert(image.name.clone());

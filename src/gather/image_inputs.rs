@@ -22,7 +22,7 @@ impl ImageInputs {
     /// Finds the inputs of an image.
     ///
     /// # Errors
-    /// When `build.toml` declares no such image, or its Dockerfile cannot be read.
+    /// Fails when `build.toml` declares no such image, or its Dockerfile cannot be read.
     pub async fn find(clients: &Clients, workspace: &Workspace, image: &ImageName) -> Result<Self> {
         workspace.check_images([image])?;
         let roots = BTreeSet::from([image.clone()]);
@@ -37,7 +37,7 @@ impl ImageInputs {
         Ok(Self { source, selections, globs })
     }
 
-    /// The commit, or the disk, that the files are of.
+    /// The commit or the disk that the files are read from.
     #[must_use]
     pub fn files(&self) -> Files {
         self.source.files
@@ -48,12 +48,12 @@ impl ImageInputs {
         self.source.contexts.parts(&workspace.repository, self.source.files, &self.selections)
     }
 
-    /// The files that the image's `paths` take in; none where no `paths` are declared.
+    /// The files that match the image's `paths`; none where no `paths` are declared.
     pub(crate) fn paths(&self, workspace: &Workspace) -> Result<Option<Snapshot>> {
         self.source.contexts.main.paths_snapshot(&workspace.repository, self.source.files)
     }
 
-    /// The remarks on inputs that are not exact, and on what is fetched that nothing fixes.
+    /// The remarks on inputs that are not exact, on unpinned remote content, and on globs that match nothing.
     #[must_use]
     pub fn notes(&self) -> Vec<String> {
         let mut notes = self.source.notes(&self.selections);

@@ -1,4 +1,4 @@
-//! The key's fields of every image, in the order of their dependencies.
+//! The keys of images, computed in the order of their dependencies. Start with [`fields`].
 
 use std::collections::BTreeMap;
 
@@ -14,20 +14,20 @@ use crate::parallel;
 use crate::reference::Digest;
 use crate::workspace::Workspace;
 
-/// An image's key.
+/// An image's key, with the inputs that the key was computed from.
 pub(crate) struct Keyed {
-    /// The key.
+    /// The content key.
     pub(crate) key: ImageKey,
-    /// What it was taken from.
+    /// The fields that the key was computed from.
     pub(crate) fields: SharedFields,
-    /// What of the contexts is read.
+    /// The selected files of each context.
     pub(crate) selections: Selections,
     /// The remarks on globs of `build.toml` that match nothing.
     globs: Vec<String>,
 }
 
 impl Keyed {
-    /// The remarks for the image's author.
+    /// The remarks that the image's author should read.
     pub(crate) fn notes(&self, source: &Source) -> Vec<String> {
         let mut notes = source.notes(&self.selections);
         notes.extend_from_slice(&self.globs);
@@ -35,10 +35,10 @@ impl Keyed {
     }
 }
 
-/// The images' keys.
+/// The keys of images, by the image's name.
 pub(crate) type Keys = BTreeMap<ImageName, Keyed>;
 
-/// Computes the keys of `order`, in which every image comes after those that it is built from.
+/// Computes the keys of the images in `order`, where every image comes after the images that it is built from.
 pub(crate) fn fields(
     workspace: &Workspace,
     order: &[ImageName],
@@ -54,13 +54,13 @@ pub(crate) fn fields(
     Ok(keys)
 }
 
-/// What of an image's contexts is read, the digest of its further inputs, and the remarks on its globs.
+/// The selected files of an image's contexts, the digest of its `paths`, and the remarks on its globs.
 type Read = (Selections, Option<ContentId>, Vec<String>);
 
-/// How many images one thread takes at least: fewer are read before another one has started.
+/// The fewest images that are worth a thread: fewer are read before another thread has started.
 const SHARE: usize = 8;
 
-/// Reads the contexts of all images, on several threads where there are many.
+/// Reads the contexts of all images, on several threads where there are many images.
 fn read_all(workspace: &Workspace, images: &[(&ImageName, &Source)]) -> Vec<Result<Read>> {
     let threads = parallel::threads(images.len(), SHARE);
     let (repository, config) = (&workspace.repository, &workspace.config);
@@ -85,12 +85,12 @@ fn of_image(
     (selections, paths, globs): Read,
 ) -> Result<Keyed> {
     let image = source.declared(&workspace.config)?;
-    // A base whose digest nobody asked for is keyed by its name: the digest is left empty.
+    // A base image whose digest was not asked for has its name alone in the key: the digest is left empty.
     let base = |name: &str| (name.to_owned(), bases.get(name).map(ToString::to_string).unwrap_or_default());
     let secret = |secret: &crate::config::SecretSource| {
         (secret.id.clone(), secret.version.clone().unwrap_or_default())
     };
-    // The prefix keeps an agent apart from a secret of the same id.
+    // The prefix keeps an SSH agent apart from a secret of the same id.
     let agent = |agent: &crate::config::SshAgent| {
         (format!("ssh:{}", agent.id), agent.version.clone().unwrap_or_default())
     };

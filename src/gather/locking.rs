@@ -1,4 +1,5 @@
-//! `build.lock`, made anew from what the Dockerfiles name and the registries serve. Start with [`relock`].
+//! The content of a new `build.lock`, from the base images that the Dockerfiles name and the digests that the
+//! registries serve. Start with [`relock`].
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,18 +13,19 @@ use crate::workspace::Workspace;
 /// The base images whose registries are asked again, though `build.lock` has their digests.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Renewal {
-    /// None: only the missing entries are added.
+    /// No base image: only missing entries are added.
     Missing,
-    /// All of them.
+    /// All base images.
     All,
-    /// The named ones.
+    /// The base images of these names.
     Named(Vec<String>),
 }
 
-/// Finds out what `build.lock` is to hold.
+/// Computes the new content of `build.lock`.
 ///
 /// # Errors
-/// When a Dockerfile cannot be read, a registry does not answer, or no Dockerfile names a base that is to be renewed.
+/// Fails when a Dockerfile cannot be read, a registry does not answer, or no Dockerfile names a base that is to
+/// be renewed.
 pub async fn relock(clients: &Clients, workspace: &Workspace, renewal: &Renewal) -> Result<Lock> {
     let old = &workspace.lock;
     let all = workspace.config.images.keys().cloned().collect();
@@ -53,7 +55,7 @@ pub(crate) async fn base_images(clients: &Clients, workspace: &Workspace) -> Res
     Ok(sources.images.values().flat_map(Source::bases).map(str::to_owned).collect())
 }
 
-/// The digests that nobody asks anew for.
+/// The digests of `build.lock` that are kept without asking a registry.
 fn kept(renewal: &Renewal, old: &Lock) -> BTreeMap<String, Digest> {
     let keeps = |name: &String| match renewal {
         Renewal::Missing => true,
@@ -64,7 +66,7 @@ fn kept(renewal: &Renewal, old: &Lock) -> BTreeMap<String, Digest> {
     kept.map(|(name, base)| (name.clone(), base.digest.clone())).collect()
 }
 
-/// Checks that the names that are to be renewed are there.
+/// Checks that a Dockerfile names each base image that is to be renewed.
 fn check(renewal: &Renewal, names: &BTreeSet<String>) -> Result<()> {
     let Renewal::Named(asked) = renewal else { return Ok(()) };
     let Some(unknown) = asked.iter().find(|name| !names.contains(*name)) else { return Ok(()) };

@@ -1,8 +1,8 @@
-//! Gathers what a plan is decided from. Start with [`gather`].
+//! Gathers the facts that a plan is decided from. Start with [`gather`].
 //!
-//! In this order: the diff, what earlier runs found out, Dockerfiles and what they are built from, base images, keys, the
-//! hits. Only what the environment does not run already is looked up in the cache, and read where nobody remembers it or
-//! it is to be built.
+//! The order of the work: the diff, the memory of earlier runs, the Dockerfiles with the images that they are
+//! built from, the base images, the keys, the cache hits. An image that the environment runs already is not
+//! looked up in the cache. An image is read only if the memory does not know it, or if it is to be built.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -48,12 +48,12 @@ use deploy_inputs::DeployInputs;
 use keys::Keys;
 use memory::{ImageMemory, KnownImages, Recall};
 
-/// How many changed paths are worth a thread.
+/// The fewest changed paths that are worth a thread.
 const SHARE: usize = 64;
 
-/// What was found out: the facts for deciding, and what building needs besides.
+/// The gathered facts of a plan, and the further data that its builds need.
 pub struct Gathered {
-    /// What a plan is decided from.
+    /// The facts that a plan is decided from.
     pub facts: Facts,
     bases: BaseDigests,
     /// The images in the engine's store that have the local tag already.
@@ -63,7 +63,7 @@ pub struct Gathered {
 }
 
 impl Gathered {
-    /// What is known of an image of the plan.
+    /// The Dockerfile, contexts and dependencies of an image of the plan.
     pub(crate) fn source(&self, image: &ImageName) -> Result<&Source> {
         let missing = || Error::new(Code::NotDeclared, format!("build.toml declares no image `{image}`"));
         self.sources.get(image).ok_or_else(missing)
@@ -91,11 +91,11 @@ impl Gathered {
     }
 }
 
-/// Finds out all that a plan is decided from. `base` is what the environment runs that a release goes to; nothing for a
-/// local build.
+/// Gathers all facts that a plan is decided from. `base` is the release that the target environment runs; it is
+/// empty for a local build.
 ///
 /// # Errors
-/// When git, a Dockerfile, a registry or the engine cannot be read, or an image's files are not there.
+/// Fails when git, a Dockerfile, a registry or the engine cannot be read, or an image's files are not there.
 pub async fn gather(
     clients: &Clients,
     workspace: &Workspace,
@@ -121,7 +121,7 @@ pub async fn gather(
     };
     let read = Sources::read(workspace, &mut bases, &unread);
     let Sources { order, images: sources } = timings.measure_async("Dockerfiles", read).await?;
-    // The images that others are built from were read with them.
+    // An image that others are built from may have been read together with them.
     known.retain(|image| !sources.contains_key(&image.name));
     let bases = bases.into_digests();
     let keys = timings.measure("keys", || keys::fields(workspace, &order, &sources, &bases.digests))?;
@@ -152,21 +152,23 @@ pub async fn gather(
     Ok(Gathered { facts, bases, named, sources, keys })
 }
 
-/// The images of a query that were read, since nothing was remembered of them.
+/// The images of a query that were read, because the memory did not know them.
 struct ReadImages<'a> {
     config: &'a Config,
     files: Files,
     scope: &'a Scope,
-    /// Every image after those that it is built from.
+    /// The images, each after the images that it is built from.
     order: &'a [ImageName],
     sources: &'a BTreeMap<ImageName, Source>,
     keys: &'a Keys,
-    /// The changed paths of images that run since another commit than the base; none where the clone lacks that commit.
+    /// The changed paths of images that run from another commit than the base; none where the clone lacks that
+    /// commit.
     older: &'a BTreeMap<ImageName, Option<Vec<ChangedPath>>>,
 }
 
 impl ReadImages<'_> {
-    /// The facts of each image with the changed paths among its inputs, on several threads where there are many.
+    /// The facts of each image with the changed paths among its inputs, on several threads where there are many
+    /// paths.
     fn facts(&self, changes: &Changes, memory: Option<&ImageMemory<'_>>) -> Result<Vec<ImageFacts>> {
         let threads = parallel::threads(changes.paths.len(), SHARE);
         let facts = |(): &(), name: &ImageName| self.of_image(name, changes);
@@ -234,7 +236,7 @@ impl ReadImages<'_> {
     }
 }
 
-/// Every image after those that it is built from.
+/// The images, each after the images that it is built from.
 fn in_order(images: Vec<ImageFacts>) -> Result<Vec<ImageFacts>> {
     let needs: Vec<_> = images.iter().map(|image| (&image.name, &image.dependencies)).collect();
     let order = plan::graph::order(&needs)?;

@@ -12,57 +12,58 @@ use crate::workspace::Workspace;
 pub enum Query {
     /// A build of the files on the disk into the engine's store.
     Local(Scope),
-    /// The keys of two states of the files against each other: no environment, registry or engine is asked.
+    /// A comparison of the keys of two states of the files: no environment, registry or engine is asked.
     Compare(Scope),
     /// A release of the head to an environment.
     Release {
-        /// The environment.
+        /// The name of the environment.
         environment: EnvironmentName,
         /// The revision to compare with instead of the commit that the environment runs.
         base: Option<String>,
-        /// The deployment that is asked for.
+        /// The deployment that the user asks for.
         deploying: Deploying,
-        /// The images.
+        /// The images of the release.
         scope: Scope,
     },
 }
 
-/// The images of a query, and how much of each is to be found out.
+/// The images of a query, and the details that are gathered about each.
 #[derive(Clone, Debug)]
 pub struct Scope {
-    /// The images in question.
+    /// The images of the query.
     pub images: BTreeSet<ImageName>,
-    /// Those among them to look at; all when none are named. The environment keeps the others as they are.
+    /// The images that are looked at, of `images`; all where none are named. The environment keeps the other
+    /// images as they are.
     pub only: Option<BTreeSet<ImageName>>,
-    /// Whether to build what the cache has.
+    /// True if images are built though the cache has them.
     pub force: bool,
-    /// How much of each image is wanted.
+    /// The amount of detail about each image.
     pub detail: Detail,
-    /// Whether the changed paths are to be told among the reasons.
+    /// True if the reasons are to name the changed paths.
     pub explained: bool,
 }
 
-/// How much of each image a command wants to know.
+/// The amount of detail that a command needs about each image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Detail {
-    /// The facts that a plan tells.
+    /// The facts that a plan shows.
     Plan,
-    /// Besides, all that building needs of the images that are to be built.
+    /// The facts that a plan shows, and the build inputs of the images that are to be built.
     Builds,
-    /// All of every image.
+    /// All details of every image.
     All,
 }
 
 /// The options of a release, as a command line or a test gives them.
 #[derive(Clone, Debug, Default)]
 pub struct ReleaseOptions {
-    /// The environment; the one that follows the current branch where none is named.
+    /// The name of the environment; where none is given, the environment that follows the current branch.
     pub environment: Option<EnvironmentName>,
     /// The revision to compare with instead of the commit that the environment runs.
     pub base: Option<String>,
-    /// The images to look at; all of the environment's when none are named.
+    /// The images to look at; where none are named, all images of the environment.
     pub only: Vec<ImageName>,
-    /// Whether to build what the cache has.
+    /// True if images are built though the cache has them.
     pub force: bool,
 }
 
@@ -70,7 +71,7 @@ impl Query {
     /// A release of the workspace's files to an environment, deployed where the plan says so.
     ///
     /// # Errors
-    /// When `build.toml` declares no such environment or image.
+    /// Fails when `build.toml` declares no such environment or image.
     pub fn release(workspace: &Workspace, options: ReleaseOptions) -> Result<Self> {
         let ReleaseOptions { environment, base, only, force } = options;
         let environment = workspace.environment(environment.as_ref())?;
@@ -92,7 +93,7 @@ impl Query {
     /// A local build of `images`, or of all when none are named.
     ///
     /// # Errors
-    /// When `build.toml` declares no such image.
+    /// Fails when `build.toml` declares no such image.
     pub fn local(workspace: &Workspace, images: &[ImageName], force: bool) -> Result<Self> {
         Ok(Self::Local(Scope { force, ..Scope::of(workspace, images)? }))
     }
@@ -100,26 +101,26 @@ impl Query {
     /// A comparison of `images`, or of all when none are named.
     ///
     /// # Errors
-    /// When `build.toml` declares no such image.
+    /// Fails when `build.toml` declares no such image.
     pub fn compare(workspace: &Workspace, images: &[ImageName]) -> Result<Self> {
         Ok(Self::Compare(Scope { detail: Detail::Plan, ..Scope::of(workspace, images)? }))
     }
 
-    /// The query for so much of each image.
+    /// The query with this amount of detail.
     #[must_use]
     pub fn with_detail(mut self, detail: Detail) -> Self {
         self.scope_mut().detail = detail;
         self
     }
 
-    /// The query without the changed paths among the reasons: they cost time, and decide nothing.
+    /// The query without changed paths among the reasons: the paths cost time and decide nothing.
     #[must_use]
     pub fn unexplained(mut self) -> Self {
         self.scope_mut().explained = false;
         self
     }
 
-    /// The query for another kind of deployment; a local build is never deployed.
+    /// The query with another deployment; a local build is never deployed.
     #[must_use]
     pub fn with_deploying(mut self, asked: Deploying) -> Self {
         if let Self::Release { deploying, .. } = &mut self {
@@ -128,7 +129,7 @@ impl Query {
         self
     }
 
-    /// The deployment that is asked for.
+    /// The deployment that the user asks for.
     #[must_use]
     pub fn deploying(&self) -> Deploying {
         match self {
@@ -138,7 +139,7 @@ impl Query {
         }
     }
 
-    /// The images, and how much of each is to be found out.
+    /// The images of the query, and the details that are gathered about each.
     #[must_use]
     pub fn scope(&self) -> &Scope {
         match self {
@@ -152,7 +153,7 @@ impl Query {
         }
     }
 
-    /// The name of the environment that the release is to go to; none for a local build.
+    /// The name of the environment that the release goes to; none for a local build or a comparison.
     #[must_use]
     pub fn environment(&self) -> Option<&EnvironmentName> {
         match self {
@@ -169,17 +170,17 @@ impl Query {
         }
     }
 
-    /// The environment as `build.toml` declares it; none for a local build.
+    /// The environment as `build.toml` declares it; none for a local build or a comparison.
     pub(crate) fn declared<'a>(&self, workspace: &'a Workspace) -> Option<&'a Environment> {
         workspace.config.environments.get(self.environment()?)
     }
 
-    /// Whether every image has to be read, also those that the environment runs.
+    /// True if every image has to be read, even an image that the environment runs.
     pub(super) fn needs_all(&self) -> bool {
         self.scope().detail == Detail::All || self.scope().force
     }
 
-    /// The wishes that a plan is decided by.
+    /// The user's wishes that a plan is decided by.
     pub(super) fn request(&self) -> Request {
         let Scope { only, force, .. } = self.scope();
         Request { only: only.clone(), force: *force, deploying: self.deploying() }
@@ -187,7 +188,7 @@ impl Query {
 }
 
 impl Scope {
-    /// The named images, or all when none are named.
+    /// The scope of the named images, or of all images where none are named.
     fn of(workspace: &Workspace, images: &[ImageName]) -> Result<Self> {
         workspace.check_images(images)?;
         let images = if images.is_empty() {

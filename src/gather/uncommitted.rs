@@ -1,7 +1,7 @@
 //! Uncommitted changes among the inputs of images. Start with [`reads_any`].
 //!
-//! Comparing a whole working tree with git's index takes longer than all keys do. The comparison only names paths,
-//! so it is made where an image reads one of them.
+//! A comparison of the whole working tree with git's index takes longer than all keys do, and only names paths.
+//! So the comparison is made only where an image reads a changed path.
 
 use std::collections::BTreeMap;
 
@@ -13,20 +13,20 @@ use crate::error::Result;
 use crate::git::CommitId;
 use crate::workspace::{Files, Workspace};
 
-/// Whether any of the images reads something that is not as `commit` has it.
+/// True if any of the images reads a file that differs from the file in `commit`.
 pub(crate) fn reads_any(
     workspace: &Workspace,
     commit: CommitId,
     sources: &BTreeMap<ImageName, Source>,
     keys: &Keys,
 ) -> bool {
-    // Only that nothing differs is remembered.
+    // The memo keeps only one answer: no image reads a difference.
     let question = questions::of_disk(workspace, commit, sources, keys).ok().flatten();
     let memo = workspace.repository.memo();
     if question.is_some_and(|question| memo.recall(&question).is_some()) {
         return false;
     }
-    // What cannot be read of the commit is not what the image reads.
+    // An image whose inputs the commit lacks reads something else on the disk.
     let differs = |name: &ImageName, source: &Source| {
         keys.get(name).is_none_or(|keyed| !is_as_in(workspace, commit, source, keyed).unwrap_or(false))
     };
@@ -37,7 +37,7 @@ pub(crate) fn reads_any(
     any
 }
 
-/// Whether the Dockerfile, the ignore files and all that is read are as in the commit.
+/// True if the Dockerfile, the ignore files and all selected files are as in the commit.
 fn is_as_in(workspace: &Workspace, commit: CommitId, source: &Source, keyed: &Keyed) -> Result<bool> {
     let (repository, files) = (&workspace.repository, Files::Commit(commit));
     let dockerfile = &source.declared(&workspace.config)?.dockerfile;

@@ -1,4 +1,5 @@
-//! The causes of a new key: what of its fields differs from those of the image that runs.
+//! The causes of a new key: the differences between its fields and those of the image that runs.
+//! Start with [`causes`].
 
 use std::collections::BTreeMap;
 
@@ -8,7 +9,7 @@ use super::facts::{DeployedImage, Facts, ImageFacts};
 use super::{Reason, Unnamed};
 use crate::changed::ChangedPath;
 
-/// Why `image` is not what runs. Empty when it is, or when nothing can be named.
+/// The reasons why `image` is not the image that runs. Empty when it is, or when no cause can be named.
 pub(super) fn causes(facts: &Facts, image: &ImageFacts, current: Option<&DeployedImage>) -> Vec<Reason> {
     let Some(current) = current else {
         if facts.environment.is_some() {
@@ -17,7 +18,7 @@ pub(super) fn causes(facts: &Facts, image: &ImageFacts, current: Option<&Deploye
         if facts.request.compares() {
             return vec![Reason::NewImage];
         }
-        // A local build: the diff against the commit is all that can be named.
+        // A local build has no other causes to name than the diff against the commit.
         return image.changes.iter().cloned().map(Reason::PathChanged).collect();
     };
     let mut reasons: Vec<Reason> =
@@ -60,8 +61,8 @@ pub(super) fn causes(facts: &Facts, image: &ImageFacts, current: Option<&Deploye
     reasons
 }
 
-/// The changed paths of the inputs. A Dockerfile whose text changed has a reason of its own, which accounts for other inputs
-/// as well: the Dockerfile says what they are, and can be one.
+/// The changed paths of the inputs as reasons. A Dockerfile whose text changed has a reason of its own, which
+/// also accounts for other inputs: the Dockerfile chooses the inputs, and can be one.
 fn inputs(image: &ImageFacts, other_dockerfile: bool) -> Vec<Reason> {
     let is_told = |change: &&ChangedPath| other_dockerfile && change.path == image.dockerfile.as_str();
     let paths = image.changes.iter().filter(|change| !is_told(change));
@@ -72,7 +73,7 @@ fn inputs(image: &ImageFacts, other_dockerfile: bool) -> Vec<Reason> {
     reasons
 }
 
-/// A named context that is something else than before; none where only what is in it differs.
+/// The change of a named context's origin; none where only the content of the context differs.
 fn context(name: &str, old: Option<&String>, new: Option<&String>) -> Option<Reason> {
     let is_folder = |id: &String| id.bytes().all(|byte| byte.is_ascii_hexdigit());
     if name.is_empty() || old.zip(new).is_some_and(|(old, new)| is_folder(old) && is_folder(new)) {
@@ -107,7 +108,7 @@ fn settings(old: &KeyFields, new: &KeyFields) -> Vec<Reason> {
     .collect()
 }
 
-/// The entries that differ between two maps, with both values.
+/// The entries that differ between two maps, each with its old and its new value.
 fn differing<'a, K: Ord, V: PartialEq>(
     old: &'a BTreeMap<K, V>,
     new: &'a BTreeMap<K, V>,

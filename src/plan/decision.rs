@@ -1,4 +1,4 @@
-//! Deciding: [`Plan::decide`].
+//! The decisions of a plan. Start with [`Plan::decide`].
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,15 +8,15 @@ use super::{Decision, DeployDecision, Plan, PlannedImage, Reason, UnknownImage};
 use crate::config::ImageName;
 use crate::error::{Code, Failure};
 
-/// Why there can be no plan.
+/// The reason why no plan can be made.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PlanError {
-    /// A release would lack an image.
+    /// The release would lack an image that `--only` leaves out.
     #[error("`--only` leaves out `{image}`, which `{environment}` does not run yet")]
     Incomplete {
-        /// The image.
+        /// The image's name.
         image: ImageName,
-        /// The environment.
+        /// The environment's name.
         environment: String,
     },
 }
@@ -32,7 +32,7 @@ impl Failure for PlanError {
 }
 
 impl Plan {
-    /// Decides what is done with each image.
+    /// Decides the plan from the facts: which images are built, and if the environment is deployed.
     ///
     /// An image is built if and only if its key is not in the cache, or does not cover all that the build
     /// fetches (or `--force` was given); the changed paths only name causes. An image that is there only for others is part of the plan
@@ -40,14 +40,14 @@ impl Plan {
     /// from being decided.
     ///
     /// # Errors
-    /// When the release could not be complete.
+    /// Fails when the release would lack an image.
     pub fn decide(facts: &Facts) -> Result<Self, PlanError> {
         let stale = stale(facts);
         let mut images: Vec<PlannedImage> = Vec::new();
         let mut unknown: Vec<UnknownImage> = Vec::new();
         let mut needed: BTreeSet<&ImageName> = BTreeSet::new();
         let mut built: BTreeSet<&ImageName> = BTreeSet::new();
-        // Dependents come after what they need, so backwards every need is known in time.
+        // Dependents come after the images that they need, so a walk backwards knows every need in time.
         for image in facts.images.iter().rev() {
             let wanted = image.released && facts.request.includes(&image.name);
             if let Some(image) = undecided(facts, image, wanted) {
@@ -87,12 +87,12 @@ impl Plan {
         Ok(Self { environment, base, head, images, unknown, removed, deploy, deploy_inputs, notes })
     }
 
-    /// The images to build, in order.
+    /// The images to build, each after the images that it is built from.
     pub fn builds(&self) -> impl Iterator<Item = &PlannedImage> {
         self.images.iter().filter(|image| image.decision == Decision::Build)
     }
 
-    /// Whether there is nothing to do at all.
+    /// True if there is nothing to build and nothing to deploy.
     #[must_use]
     pub fn is_nothing(&self) -> bool {
         self.unknown.is_empty()
@@ -143,9 +143,9 @@ fn decide_image(facts: &Facts, image: &ImageFacts, stale: &[Reason]) -> PlannedI
         reasons.extend_from_slice(stale);
         return planned(image, Decision::Build, reasons, None);
     }
-    // What runs may be older than what was built last under the same key.
+    // The running image of unpinned content may be older than the image that was last built under the same key.
     let same = current.filter(|current| current.key == image.key && stale.is_empty());
-    // Under another name there is nothing at the registry that could be kept.
+    // The registry has nothing under a new name that could be kept.
     let same = same.filter(|current| current.renamed_from.is_none() || facts.request.compares());
     let (decision, last, digest) = match (facts.request.force, same) {
         (true, _) => (Decision::Build, Reason::Forced, None),
@@ -154,15 +154,15 @@ fn decide_image(facts: &Facts, image: &ImageFacts, stale: &[Reason]) -> PlannedI
         (false, None) if facts.request.compares() => (Decision::Build, Reason::KeyDiffers, None),
         (false, None) => (Decision::Build, Reason::NotInCache, None),
     };
-    // Most images have this reason alone, and there are many.
+    // Most images have no other reason, and there are many images.
     reasons.reserve_exact(1);
     reasons.push(last);
     planned(image, decision, reasons, digest)
 }
 
-/// An image that `--only` leaves out stays what the environment runs.
+/// The plan for an image that `--only` leaves out: the environment keeps the image that it runs.
 fn left_out(facts: &Facts, image: &ImageFacts) -> Result<Option<PlannedImage>, PlanError> {
-    // Under another name there is nothing at the registry that could be kept.
+    // The registry has nothing under a new name that could be kept.
     let current = running(facts, image).filter(|current| current.renamed_from.is_none());
     match (current, &facts.environment) {
         (Some(current), _) => {

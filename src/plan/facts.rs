@@ -1,4 +1,4 @@
-//! What a plan is decided from: everything that was gathered, as values. Start with [`Facts`].
+//! The facts that a plan is decided from, as values. Start with [`Facts`].
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -11,49 +11,49 @@ use crate::changed::ChangedPath;
 use crate::config::{EnvironmentName, ImageName};
 use crate::reference::{Digest, Repository};
 
-/// What is known before deciding.
+/// Everything that is known before a plan is decided.
 #[derive(Clone, Debug)]
 pub struct Facts {
-    /// Where the release is to go; none for a local build.
+    /// The environment that the release goes to; none for a local build.
     pub environment: Option<EnvironmentName>,
     /// The commit that the head is compared with.
     pub base: Base,
-    /// What is built.
+    /// The commit or the files that images are built from.
     pub head: Head,
-    /// The images in question and those that they are built from, each after what it needs.
+    /// The images of the query and the images that they are built from, each after the images that it needs.
     pub images: Vec<ImageFacts>,
-    /// What the environment runs; none when nothing was deployed.
+    /// The release that the environment runs; none where nothing was deployed.
     pub current: Option<Deployed>,
-    /// The images that the environment runs, and that are no part of the release any more.
+    /// The images that the environment runs, but that are not part of the release any more.
     pub removed: Vec<ImageName>,
-    /// Whether the last deployment failed, so that what the environment runs is not sure.
+    /// True if the last deployment failed, so that it is not sure what the environment runs.
     pub last_failed: bool,
-    /// The digest of what the deployment itself reads.
+    /// The digest of the files that the deployment itself reads.
     pub deploy_inputs: Option<String>,
-    /// The changed paths among what the deployment itself reads.
+    /// The changed paths among the files that the deployment itself reads.
     pub deploy_changes: Vec<ChangedPath>,
     /// The remarks that belong to no image.
     pub notes: Vec<String>,
-    /// What was asked for.
+    /// The user's request.
     pub request: Request,
 }
 
-/// What is known of an image.
+/// Everything that is known about an image before a plan is decided.
 #[derive(Clone, Debug)]
 pub struct ImageFacts {
-    /// Which image.
+    /// The image's name.
     pub name: ImageName,
-    /// Where it lives.
+    /// The repository that the image is pushed to.
     pub repository: Repository,
-    /// Its Dockerfile, as the user knows it.
+    /// The path of the image's Dockerfile, as the user knows it.
     pub dockerfile: String,
-    /// Its content key.
+    /// The image's content key.
     pub key: ImageKey,
-    /// What the key was taken from.
+    /// The fields that the key was computed from.
     pub fields: SharedFields,
-    /// The images that it is built from.
+    /// The images of `build.toml` that this image is built from.
     pub dependencies: BTreeSet<ImageName>,
-    /// What its author should know, such as inputs that are not known exactly.
+    /// The remarks for the image's author, such as inputs that are not known exactly.
     pub notes: Vec<String>,
     /// Those of `notes` that tell of ONBUILD instructions that are not known.
     pub unknown_triggers: Vec<String>,
@@ -62,64 +62,65 @@ pub struct ImageFacts {
     pub lost: Vec<Reason>,
     /// The changed paths among its inputs.
     pub changes: Vec<ChangedPath>,
-    /// Why no changed path is named, where its inputs changed and none is.
+    /// The reason why no changed path is named, for an image whose inputs changed without any.
     pub unnamed: Unnamed,
-    /// What it fetches that nothing fixes: [`Reason::StaleRemote`] for each.
+    /// The unpinned remote content of the image: a [`Reason::StaleRemote`] for each download.
     pub stale: Vec<Reason>,
-    /// Whether the cache has the key.
+    /// True if the cache has the key.
     pub cached: bool,
-    /// The digest that the cache has for the key; an engine's own store tells none.
+    /// The digest that the cache has for the key; an engine's own store has none.
     pub digest: Option<Digest>,
-    /// Whether the image is asked for itself, or only because another is built from it.
+    /// True if the image itself is asked for; false if it is only needed to build another image.
     pub released: bool,
 }
 
 /// A release that an environment runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Deployed {
-    /// The digest of what the deployment itself read.
+    /// The digest of the files that the deployment itself read.
     pub deploy_inputs: Option<String>,
-    /// The images by name.
+    /// The images of the release, by name.
     pub images: BTreeMap<ImageName, DeployedImage>,
 }
 
 /// An image that an environment runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeployedImage {
-    /// Its content key.
+    /// The image's content key.
     pub key: ImageKey,
-    /// What the key was taken from.
+    /// The fields that the key was computed from.
     pub fields: SharedFields,
-    /// Its digest at the registry; none where only keys are compared.
+    /// The image's digest at the registry; none where only keys are compared.
     pub digest: Option<Digest>,
-    /// The name under which it runs, where that is not the image's own: nothing of the new name is at the registry.
+    /// The name under which the image runs, where it is not the image's own: the registry has nothing under the
+    /// new name.
     pub renamed_from: Option<ImageName>,
 }
 
-/// What the user asked for.
+/// The wishes of the user.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Request {
-    /// The images to look at; all when none are named.
+    /// The images to look at; all images where none are named.
     pub only: Option<BTreeSet<ImageName>>,
-    /// Whether to build what the cache has.
+    /// True if images are built though the cache has them.
     pub force: bool,
-    /// The deployment that is asked for.
+    /// The deployment that the user asks for.
     pub deploying: Deploying,
 }
 
-/// The deployment that the user asked for.
+/// The deployment that the user asks for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Deploying {
-    /// A deployment if the environment does not run all of the release already.
+    /// A deployment, if the environment does not run all of the release already.
     #[default]
     AsPlanned,
-    /// A deployment of what was built before, also if the environment runs all of it already.
+    /// A deployment of images that were built before, even if the environment runs all of them already.
     Anyway,
-    /// None, whatever is decided.
+    /// No deployment, whatever is decided.
     No(NoDeploy),
 }
 
-/// Why nothing is deployed.
+/// The reason why nothing is deployed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NoDeploy {
     /// The build is a local one.
@@ -156,13 +157,13 @@ impl Serialize for NoDeploy {
 }
 
 impl Request {
-    /// Whether two states of the files are compared, and nothing is done.
+    /// True if two states of the files are compared, and nothing is done.
     #[must_use]
     pub fn compares(&self) -> bool {
         self.deploying == Deploying::No(NoDeploy::Comparison)
     }
 
-    /// Whether `image` is to be looked at.
+    /// True if `image` is to be looked at.
     #[must_use]
     pub fn includes(&self, image: &ImageName) -> bool {
         self.only.as_ref().is_none_or(|only| only.contains(image))

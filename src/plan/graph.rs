@@ -1,4 +1,4 @@
-//! Which image is built from which: [`order`] puts each after those that it needs.
+//! The graph of images and the images that they are built from. Start with [`order`].
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -23,13 +23,13 @@ impl Failure for Cycle {
     }
 }
 
-/// The places of the images in an order in which each comes after those that it is built from; by name where nothing
-/// else decides.
+/// The places of the images in an order in which each image comes after the images that it is built from. Names
+/// decide where nothing else does.
 ///
-/// A need that is not among the images has none itself and does not count.
+/// A need that is not among the images has no needs itself and does not count.
 ///
 /// # Errors
-/// When there is a circle.
+/// Fails when images are built from each other in a circle.
 pub fn order(images: &[(&ImageName, &BTreeSet<ImageName>)]) -> Result<Vec<usize>, Cycle> {
     let mut by_name: Vec<usize> = (0..images.len()).collect();
     by_name.sort_by_key(|place| images[*place].0);
@@ -64,7 +64,7 @@ pub fn order(images: &[(&ImageName, &BTreeSet<ImageName>)]) -> Result<Vec<usize>
     Err(circle(&waiting.map(|(place, _)| images[*place]).collect()))
 }
 
-/// `images` and everything that they are built from, directly or not.
+/// The `images` and all images that they are built from, directly or not.
 #[must_use]
 pub fn closure(images: &BTreeSet<ImageName>, dependencies: &Dependencies) -> BTreeSet<ImageName> {
     let mut found = images.clone();
@@ -79,7 +79,8 @@ pub fn closure(images: &BTreeSet<ImageName>, dependencies: &Dependencies) -> BTr
     found
 }
 
-/// Follows first needs until an image comes again. Every image that waits needs one that waits.
+/// The circle that is found by following the first need of each image. Every waiting image needs another
+/// waiting image.
 fn circle(waiting: &BTreeMap<&ImageName, &BTreeSet<ImageName>>) -> Cycle {
     let mut path: Vec<&ImageName> = Vec::new();
     let mut at = waiting.keys().next().copied();
@@ -115,7 +116,7 @@ mod tests {
             .collect()
     }
 
-    /// The order of images that are given in any order.
+    /// The names of the images in order.
     fn ordered(edges: &[(&str, &[&str])]) -> Result<Vec<String>, Cycle> {
         let needs = |(image, needs): &(&str, &[&str])| {
             (name(image), needs.iter().map(|need| name(need)).collect::<BTreeSet<_>>())

@@ -1,4 +1,4 @@
-//! The plan: what is done with each image, and why. Pure: values in, a [`Plan`] out.
+//! The plan: the decision about each image, and its reasons. Start with [`Plan`]. Pure: values in, a plan out.
 //!
 //! `--dry-run`, `explain`, the executor, the JSON output and the tests read the same [`Plan`].
 
@@ -29,21 +29,21 @@ pub use unknown::{Undecided, UnknownImage};
 /// What a run is going to do.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    /// Where the release is to go; none for a local build.
+    /// The environment that the release goes to; none for a local build.
     pub environment: Option<EnvironmentName>,
-    /// The commit that the environment runs, and whether the diff against it could be had.
+    /// The commit that the environment runs, and whether the diff against that commit is known.
     pub base: Base,
-    /// What is built.
+    /// The commit or the files that images are built from.
     pub head: Head,
-    /// The images, each after those it is built from.
+    /// The images of the plan, each after the images that it is built from.
     pub images: Vec<PlannedImage>,
     /// The images that cannot be decided; none of `images` is built from one of them.
     pub unknown: Vec<UnknownImage>,
     /// The images that the environment runs, and that are no part of the release any more.
     pub removed: Vec<ImageName>,
-    /// Whether the environment is to be deployed, and why.
+    /// The decision about the deployment, and its reasons.
     pub deploy: DeployDecision,
-    /// The digest of what the deployment itself reads; recorded with it.
+    /// The digest of the files that the deployment itself reads; recorded with the deployment.
     pub deploy_inputs: Option<String>,
     /// What its reader should know, besides the notes of images.
     pub notes: Vec<String>,
@@ -53,90 +53,91 @@ pub struct Plan {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(tag = "state", rename_all = "kebab-case")]
 pub enum Base {
-    /// Nothing was deployed yet, or nothing is to be compared with.
+    /// No commit: nothing was deployed yet, or nothing is compared with.
     None,
-    /// The diff could be had.
+    /// A commit that the clone has: the diff is known.
     Known {
         /// The commit's id.
         commit: String,
     },
-    /// The commit is not in this clone: keys alone decide, causes are not named.
+    /// A commit that this clone lacks: keys alone decide, and causes are not named.
     Missing {
         /// The commit's id.
         commit: String,
-        /// Why it is not there, such as a shallow clone.
+        /// The reason why the clone lacks the commit, such as a shallow clone.
         reason: String,
     },
 }
 
-/// What is built.
+/// The commit or the files that images are built from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum Head {
     /// A commit.
     Commit {
-        /// Its id.
+        /// The commit's id.
         id: String,
     },
     /// The files as they are on the disk.
     WorkingTree {
-        /// The commit they started from; none in a repository without commits.
+        /// The id of HEAD's commit; none in a repository without commits.
         commit: Option<String>,
     },
 }
 
-/// What is done with one image, and why.
+/// The decision about one image, and its reasons.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct PlannedImage {
-    /// Which image.
+    /// The image's name.
     pub name: ImageName,
-    /// What is done.
+    /// The decision about the image.
     pub decision: Decision,
-    /// Why: the causes of a build, or what makes one needless.
+    /// The reasons of the decision: the causes of a build, or the facts that make a build needless.
     pub reasons: Vec<Reason>,
-    /// What its author should know, such as inputs that are not known exactly.
+    /// The remarks for the image's author, such as inputs that are not known exactly.
     pub notes: Vec<String>,
     /// Those of `notes` that tell of ONBUILD instructions that are not known.
     #[serde(skip)]
     pub unknown_triggers: Vec<String>,
     /// The content key.
     pub key: ImageKey,
-    /// What the key was taken from.
+    /// The fields that the key was computed from.
     pub fields: SharedFields,
-    /// Where the image lives.
+    /// The repository that the image is pushed to.
     pub repository: Repository,
-    /// The digest, when the image exists already.
+    /// The image's digest; none for an image that does not exist yet.
     pub digest: Option<Digest>,
-    /// The images that are built in this plan and that this one is built from.
+    /// The images that this image is built from, of the images that this plan builds.
     pub dependencies: Vec<ImageName>,
-    /// Whether this image is part of the environment's release, or only needed to build one that is.
+    /// True if the image is part of the environment's release; false if it is only needed to build another
+    /// image.
     pub released: bool,
 }
 
-/// What is done with an image.
+/// The decision about an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Decision {
-    /// Its key is not in the cache: it is built.
+    /// The image is built: its key is not in the cache.
     Build,
-    /// Its key is in the cache.
+    /// The image is taken from the cache, which has its key.
     Reuse,
-    /// The environment runs this very key.
+    /// The environment runs exactly this key.
     Keep,
 }
 
-/// Whether the environment is deployed.
+/// The decision about the deployment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(tag = "decision", rename_all = "kebab-case")]
 pub enum DeployDecision {
-    /// It is.
+    /// The environment is deployed.
     Deploy {
-        /// Why.
+        /// The causes of the deployment.
         reasons: Vec<Reason>,
     },
-    /// It is not: the environment runs all of this already, or nobody asked.
+    /// The environment is not deployed: it runs all of the release already, or nobody asked for a deployment.
     Nothing {
-        /// Why.
+        /// The reason why nothing is deployed.
         #[schemars(with = "String")]
         reason: NoDeploy,
     },
@@ -154,7 +155,7 @@ impl Head {
 }
 
 impl PlannedImage {
-    /// The name that the image has by its key: the cache's entry at the registry.
+    /// The reference of the image by its key: the cache's entry at the registry.
     #[must_use]
     pub fn key_reference(&self) -> Reference {
         self.repository.keyed(&self.key)

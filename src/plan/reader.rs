@@ -1,53 +1,53 @@
-//! What reads a file, or why nothing does.
+//! The readers of a file, and the reasons why a file has none. Start with [`Reader`].
 
 use schemars::JsonSchema;
 use serde::Serialize;
 
-/// What makes a file an input of an image.
+/// The part of an image that makes a file an input.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum Reader {
     /// An instruction of the Dockerfile.
     Instruction {
-        /// The Dockerfile.
+        /// The Dockerfile's path.
         file: String,
-        /// The line.
+        /// The line of the instruction, from 1.
         line: usize,
         /// The instruction, shortened.
         instruction: String,
     },
     /// The file is the Dockerfile.
     Dockerfile,
-    /// The file says what of the context is ignored.
+    /// The file is the ignore file of a context.
     IgnoreFile,
     /// The image's `paths` in `build.toml`.
     Paths,
-    /// All of a context counts: the Dockerfile copies it, stands on it, or cannot be told to read less.
+    /// A whole context: the Dockerfile copies all of it, is built on it, or does not tell that it reads less.
     Context {
-        /// The context's name; none for the main one.
+        /// The context's name; none for the main context.
         #[serde(skip_serializing_if = "Option::is_none")]
         name: Option<String>,
     },
 }
 
-/// Why a file is no input of an image.
+/// The reason why a file is no input of an image.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(tag = "why", rename_all = "kebab-case")]
 pub enum Unread {
-    /// It is not in the image's context.
+    /// The file is outside of the image's context.
     Outside {
-        /// The context's folder.
+        /// The path of the context's folder.
         context: String,
     },
-    /// `.dockerignore` keeps it out.
+    /// The file is excluded by `.dockerignore`.
     Ignored {
-        /// The ignore file.
+        /// The path of the ignore file.
         file: String,
         /// The line that matches, from 1.
         line: Option<usize>,
     },
-    /// The image's `ignore` in `build.toml` says that it is not to cause a rebuild.
+    /// The file matches the image's `ignore` in `build.toml`, and so is not to cause a rebuild.
     Declared,
-    /// No instruction copies or mounts it.
+    /// The file is neither copied nor mounted by any instruction.
     NotCopied,
 }

@@ -1,4 +1,4 @@
-//! Why an image is built, reused or kept.
+//! The reasons why an image is built, reused or kept. Start with [`Reason`].
 
 use std::fmt;
 
@@ -8,16 +8,16 @@ use serde::Serialize;
 use crate::changed::ChangedPath;
 use crate::config::ImageName;
 
-/// Why no changed path can be named.
+/// The reason why no changed path can be named.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Unnamed {
-    /// The commit that was deployed is not in this clone, or not known.
+    /// The commit that was deployed is not in this clone, or is not known.
     #[default]
     BaseMissing,
-    /// The image is built from the disk, of which the base has no copy.
+    /// The image is built from the disk, and the base has no copy of the disk.
     Disk,
-    /// No path among the inputs changed since the base: others count, or the base is not what runs.
+    /// No path among the inputs changed since the base: other inputs count, or the base is not what runs.
     OtherInputs,
 }
 
@@ -50,96 +50,97 @@ pub enum Reason {
     PathChanged(ChangedPath),
     /// The Dockerfile changed.
     DockerfileChanged {
-        /// Its path.
+        /// The Dockerfile's path.
         path: String,
     },
-    /// The target stage, the platforms, the network mode or what is attested changed.
+    /// The target stage, the platforms, the network mode, the attestations or a named context changed.
     SettingChanged {
-        /// Which one, as `build.toml` names it.
+        /// The setting's name in `build.toml`.
         setting: String,
-        /// What it was.
+        /// The old value.
         old: String,
-        /// What it is.
+        /// The new value.
         new: String,
     },
-    /// A build argument changed, came or went.
+    /// A build argument changed, was added or was removed.
     ArgumentChanged {
-        /// Its name.
+        /// The argument's name.
         name: String,
-        /// What it was.
+        /// The old value; none for an argument that was added.
         old: Option<String>,
-        /// What it is.
+        /// The new value; none for an argument that was removed.
         new: Option<String>,
     },
-    /// A base image names another digest than before.
+    /// A base image has another digest than before.
     BaseMoved {
-        /// The base image.
+        /// The base image's name.
         name: String,
-        /// The digest it had.
+        /// The old digest.
         old: Option<String>,
-        /// The digest it has.
+        /// The new digest.
         new: Option<String>,
     },
-    /// A secret was declared, dropped or got another version.
+    /// A secret was declared, was dropped or has another version.
     SecretChanged {
-        /// Its id.
+        /// The secret's id.
         id: String,
     },
     /// An image that this one is built from changed.
     DependencyChanged {
-        /// That image.
+        /// The name of the image that changed.
         image: ImageName,
     },
-    /// An instruction fetches from the network what nothing fixes: only a build can tell whether it is the same.
+    /// The image uses unpinned remote content: only a build can tell if the content is still the same.
     StaleRemote {
-        /// The Dockerfile; that of an image that this one is built from, where it stands there.
+        /// The file that names the address: the Dockerfile, also of an image that this image is built from, or
+        /// `build.toml`.
         file: String,
-        /// The line.
+        /// The line of the address.
         line: usize,
-        /// The address.
+        /// The address of the content.
         url: String,
     },
     /// A base image cannot be had, so the key is not known.
     BaseUnknown(LostBase),
     /// The inputs changed, and no path can be named.
     InputsChanged {
-        /// Why none can.
+        /// The reason why no changed path can be named.
         why: Unnamed,
     },
-    /// dtbuild computes keys in another way than when this image was made.
+    /// The key was computed in another way when this image was built.
     SchemaChanged,
-    /// The environment runs nothing of this name yet.
+    /// The environment runs no image of this name yet.
     NotDeployed,
     /// The base declares no image of this name.
     NewImage,
-    /// The base has another key: no cache was asked.
+    /// The base has another key for the image; no cache was asked.
     KeyDiffers,
     /// The environment runs this image under the name that it had before (`renamed-from`).
     Renamed {
-        /// That name.
+        /// The name that the environment runs the image under.
         from: ImageName,
     },
     /// The key is not in the cache.
     NotInCache,
     /// The key is in the cache.
     InCache,
-    /// The environment runs this very key.
+    /// The environment runs exactly this key.
     Unchanged,
     /// `--force` was given.
     Forced,
-    /// `dtbuild deploy` was asked for, whatever runs.
+    /// The user ran `dtbuild deploy`, which deploys whatever runs.
     Requested,
-    /// `--only` left it out: the environment keeps what it runs.
+    /// The image was left out by `--only`: the environment keeps the image that it runs.
     LeftOut,
-    /// What the deployment itself reads changed.
+    /// A file that the deployment itself reads changed.
     DeployPathChanged(ChangedPath),
-    /// What the deployment itself reads changed, but the paths are not known.
+    /// The files that the deployment itself reads changed, but the paths are not known.
     DeployInputsChanged,
     /// The last deployment did not succeed.
     LastDeploymentFailed,
-    /// An image of the release is not the one that the environment runs.
+    /// The environment does not run this image of the release, or runs an image that the release does not have.
     ReleaseChanged {
-        /// That image.
+        /// The name of the image.
         image: ImageName,
     },
 }

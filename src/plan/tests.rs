@@ -1,4 +1,4 @@
-//! What is decided from which facts.
+//! The plan that is decided from given facts.
 
 use std::collections::BTreeMap;
 
@@ -192,7 +192,7 @@ fn only_leaves_the_other_images_as_they_run() {
     assert_eq!(decisions(&Plan::decide(&facts).unwrap()), [("client", Decision::Build)]);
 }
 
-/// What an image fetches that nothing fixes.
+/// The reason to build an image with unpinned remote content.
 fn fetched() -> Vec<Reason> {
     vec![Reason::StaleRemote { file: "lib/Dockerfile".into(), line: 2, url: "https://a.example/b".into() }]
 }

@@ -14,10 +14,10 @@ use crate::events::{Event, EventSink};
 use crate::execute::pool::Builder;
 use crate::workspace::Workspace;
 
-/// How many images the machine's own engine builds at a time unless the command line says otherwise.
+/// The number of images that the machine's own engine builds at a time, unless the command line gives another.
 const JOBS: usize = 4;
 
-/// The engines that were reached, and those that were not.
+/// The engines that a run reached, and the engines that did not answer.
 pub(crate) struct Builders {
     reached: Vec<Builder<AnyEngine>>,
     lost: Vec<(String, EngineError)>,
@@ -25,13 +25,14 @@ pub(crate) struct Builders {
 }
 
 impl Builders {
-    /// Connects to the builders of `build.toml` for what is published. For local builds, where none are declared,
-    /// and where `DTBUILD_ENGINE` names one, that is the engine that the process's environment names.
+    /// Connects to the builders of `build.toml` for images that are published. Local builds use the engine that
+    /// the process's environment names, and so does every build where `build.toml` declares no builder or where
+    /// `DTBUILD_ENGINE` is set.
     ///
-    /// `jobs` is how many builds run at a time on all of them together.
+    /// `jobs` is the number of builds at a time on all engines together.
     ///
     /// # Errors
-    /// When none answers.
+    /// Fails when none of the engines answers.
     pub(crate) async fn reach(
         clients: &Clients,
         workspace: &Workspace,
@@ -66,7 +67,7 @@ impl Builders {
         Ok(Self { reached, lost, jobs: jobs.map_or(all, usize::from) })
     }
 
-    /// Tells which builders this run has to do without.
+    /// Sends an event for each builder that this run has to do without.
     pub(crate) fn announce(&self, events: &EventSink) {
         for (builder, error) in &self.lost {
             let (builder, reason) = (builder.clone(), error.advice());
@@ -74,7 +75,7 @@ impl Builders {
         }
     }
 
-    /// The builders, and how many builds run at a time on all of them together.
+    /// The reached builders, and the number of builds at a time on all of them together.
     pub(crate) fn pool(&self) -> (Vec<Builder<AnyEngine>>, usize) {
         (self.reached.clone(), self.jobs)
     }

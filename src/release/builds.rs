@@ -17,16 +17,16 @@ use crate::plan::{Decision, Plan};
 use crate::reference::Digest;
 use crate::workspace::Workspace;
 
-/// What is to be built, and on what.
+/// The builds of a plan, and the engines that they run on.
 pub(crate) struct Builds {
-    /// None when nothing is to be built: then no engine is needed.
+    /// The engines; none where nothing is to be built, as no engine is needed then.
     builders: Option<Builders>,
     jobs: Vec<Job>,
     keep_going: bool,
 }
 
 impl Builds {
-    /// Prepares the builds of a plan: the engines are reached, the files are listed.
+    /// Prepares the builds of a plan: lists the files and connects to the engines.
     pub(crate) async fn prepare(
         clients: &Clients,
         workspace: &Workspace,
@@ -43,10 +43,10 @@ impl Builds {
         Ok(Self { builders, jobs, keep_going: settings.keep_going })
     }
 
-    /// Builds, and pushes where that is the purpose; the digests of what was pushed.
+    /// Builds the images, and pushes them where that is the purpose. Returns the digests of the pushed images.
     ///
     /// # Errors
-    /// When an image could not be built or pushed; the events have told the details.
+    /// Fails when an image cannot be built or pushed; the events have the details.
     pub(crate) async fn run(&self, plan: &Plan, observer: &Observer) -> Result<BTreeMap<ImageName, Digest>> {
         for image in &plan.images {
             let outcome = match image.decision {
@@ -95,7 +95,7 @@ fn digests(outcomes: BTreeMap<ImageName, JobOutcome>) -> Result<BTreeMap<ImageNa
     let skipped = failed.len() - names.len();
     let skipped = if skipped > 0 { format!("; {} skipped", count(skipped)) } else { String::new() };
     let message = format!("{} could not be built: {}{skipped}", count(names.len()), names.join(", "));
-    // An engine or registry that cannot be used is not the images' fault.
+    // An engine or registry that cannot be used is not the fault of an image.
     let unusable = |error: &crate::engine::EngineError| error.is_unusable();
     let mut errors = failed.into_iter().filter_map(|(_, error)| error);
     match errors.find(unusable) {

@@ -14,19 +14,20 @@ use crate::plan::{Decision, Plan};
 use crate::reference::{LOCAL_TAG, Reference};
 use crate::workspace::Workspace;
 
-/// A file that one image is written to besides.
+/// A file that one image of a local build is written to, besides the engine's store.
 #[derive(Clone, Debug)]
 pub struct Export {
-    /// The image.
+    /// The image's name.
     pub image: ImageName,
-    /// The file and its format.
+    /// The file's path and format.
     pub archive: Archive,
 }
 
-/// Builds what a plan decided to into the engine's store, gives all of its images the local tag, and writes the export.
+/// Builds the images that a plan decided to build into the engine's store, gives all of the plan's images the
+/// local tag, and writes the export.
 ///
 /// # Errors
-/// When an image cannot be built, or the file not be written.
+/// Fails when an image cannot be built, or the export cannot be written.
 pub async fn build(
     clients: &Clients,
     workspace: &Workspace,
@@ -52,7 +53,7 @@ pub async fn build(
         }
         builds.run(plan, observer).await?;
         name_hits(&engine, gathered, plan).await?;
-        // All of its steps are there by now.
+        // The engine has all build steps of the export by now.
         if let Some(request) = &export {
             engine.build(request, &observer.events).await?;
         }
@@ -61,15 +62,15 @@ pub async fn build(
     told.end(built.await)
 }
 
-/// The names of a local plan's images.
+/// The references of a local plan's images, with the local tag.
 ///
 /// # Errors
-/// When a repository's name leaves no room for the tag.
+/// Fails when a repository's name leaves no room for the tag.
 pub fn names(plan: &Plan) -> Result<BTreeMap<ImageName, Reference>> {
     plan.images.iter().map(|image| Ok((image.name.clone(), image.repository.tagged(LOCAL_TAG)?))).collect()
 }
 
-/// The build that writes an image into a file.
+/// The build that writes an image into the export's file.
 fn exporting(
     workspace: &Workspace,
     (gathered, plan): (&Gathered, &Plan),
@@ -80,7 +81,7 @@ fn exporting(
     Some(request.map(|request| BuildRequest { output: Output::File(export.archive.clone()), ..request }))
 }
 
-/// An image that was built before gets the local tag again where another branch's has it.
+/// Gives reused images the local tag again where a build of another branch has it.
 async fn name_hits(engine: &AnyEngine, gathered: &Gathered, plan: &Plan) -> Result<()> {
     let unnamed = plan
         .images

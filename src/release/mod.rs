@@ -1,7 +1,7 @@
-//! Acting: a plan is carried out. Start with [`CdStep`], which goes from the record to the deployment.
+//! Acting: the execution of a plan. Start with [`CdStep`], which goes from the record to the deployment.
 //!
-//! A release passes through a list of steps, each in a file of [`steps`]: build, check, record, tag, deploy, record.
-//! [`local`] builds into the engine's store instead, and stops.
+//! A release passes through a list of steps, each in a file of [`steps`]: build, check, record, tag, deploy,
+//! record. [`local`] builds images into the engine's store instead, and does nothing more.
 
 use std::time::Duration;
 
@@ -31,38 +31,39 @@ use builds::Builds;
 use requests::Purpose;
 use steps::ReleaseRun;
 
-/// The life of a lease from its last renewal on: a run that is killed on another machine blocks the environment for
-/// so long.
+/// The life of a lease after its last renewal: the time for which a run that was killed on another machine
+/// blocks the environment.
 const LEASE_LIFE: Duration = Duration::from_mins(2);
 
-/// How images are built.
+/// The settings of a run's builds.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct BuildSettings {
-    /// The number of builds at a time; four, or what the builders of `build.toml` take together, where none is given.
+    /// The number of builds at a time; where none is given, four, or the sum of the `jobs` of the builders in
+    /// `build.toml`.
     pub jobs: Option<u16>,
-    /// Whether images that do not depend on a failed one are built still.
+    /// True if images that do not depend on a failed image are still built.
     pub keep_going: bool,
 }
 
 /// The CD step of one environment: plan, build, push, tag, deploy, record.
 pub struct CdStep<'a> {
-    /// The registry, the engine, the records.
+    /// The clients of the registry, the engine and the records.
     pub clients: &'a Clients,
-    /// The repository at the commit that is to run.
+    /// The repository at the commit that is deployed.
     pub workspace: &'a Workspace,
-    /// The release: [`Query::Release`].
+    /// The query of the release: [`Query::Release`].
     pub query: &'a Query,
-    /// How images are built.
+    /// The settings of the builds.
     pub settings: BuildSettings,
-    /// Where the time goes.
+    /// The measured times of the run's parts.
     pub timings: &'a Timings,
 }
 
-/// A plan with the state of the record that it was made from.
+/// A plan with the state of the record that the plan was made from.
 pub struct Prepared {
     stored: Stored,
     gathered: Gathered,
-    /// The plan.
+    /// The plan of the release.
     pub plan: Plan,
 }
 
@@ -84,10 +85,10 @@ impl Prepared {
 }
 
 impl CdStep<'_> {
-    /// Reads the record and decides.
+    /// Reads the environment's record, gathers the facts and decides the plan.
     ///
     /// # Errors
-    /// When the record, git, a registry or the engine cannot be read.
+    /// Fails when the record, git, a registry or the engine cannot be read.
     pub async fn prepare(&self) -> Result<Prepared> {
         let store = self.clients.records(self.workspace)?;
         self.prepare_from(self.read(&store).await?).await
@@ -111,10 +112,11 @@ impl CdStep<'_> {
             .ok_or_else(|| Error::new(Code::EnvironmentNotNamed, "no environment is named; add `--env`"))
     }
 
-    /// Takes the lease and carries the plan out; makes it anew if somebody deployed in between.
+    /// Takes the lease and carries out the plan. The plan is made anew if somebody deployed in between.
     ///
     /// # Errors
-    /// When an image cannot be built, a tag not be moved, or the deployment fails; the record says so.
+    /// Fails when an image cannot be built, a tag cannot be moved, or the deployment fails; the record has the
+    /// reason.
     pub async fn execute(&self, prepared: Prepared, observer: &Observer) -> Result<Release> {
         prepared.plan.check_decided()?;
         let store = self.clients.records(self.workspace)?;
@@ -127,7 +129,7 @@ impl CdStep<'_> {
         Ok(release)
     }
 
-    /// What is missing is found before anything is built.
+    /// Checks, before anything is built, that the records can be written and that the trigger can run.
     async fn check_before_work(&self, store: &Records) -> Result<()> {
         store.check_writable().await?;
         let asked = !matches!(self.query.deploying(), Deploying::No(_));
@@ -169,10 +171,10 @@ impl CdStep<'_> {
         told.end(Box::pin(run.execute(prepared.stored, lease)).await)
     }
 
-    /// Builds into the engine's store and stops: nothing is pushed, tagged or deployed.
+    /// Builds the plan's images into the engine's store: nothing is pushed, tagged or deployed.
     ///
     /// # Errors
-    /// When an image cannot be built.
+    /// Fails when an image cannot be built.
     pub async fn build_only(&self, prepared: &Prepared, observer: &Observer) -> Result<()> {
         let Prepared { gathered, plan, .. } = prepared;
         let prepare =

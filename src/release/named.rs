@@ -1,4 +1,4 @@
-//! The named contexts of a build, as engines are told them. Start with [`Named`].
+//! The named contexts of a build, in the form that engines are given them. Start with [`Named`].
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,18 +10,18 @@ use crate::error::Result;
 use crate::gather::{Gathered, Selections, Source};
 use crate::workspace::Workspace;
 
-/// The contexts that a build uses, by the names that `build.toml` has for them.
+/// The named contexts that a build uses, by their names in `build.toml`.
 pub(crate) struct Named(BTreeMap<String, Context>);
 
 struct Context {
-    /// The name that the engine knows it by.
+    /// The name under which the engine knows the context.
     known: String,
     context: NamedContext,
 }
 
 impl Named {
-    /// The contexts of an image. Other images are named in the Dockerfile itself, so the engine needs to know them
-    /// only where it cannot be told how the file uses them.
+    /// The named contexts of an image. The Dockerfile names other images itself, so the engine is given an
+    /// image as a context only where the Dockerfile's use of its contexts cannot be told.
     pub(crate) fn of(
         workspace: &Workspace,
         gathered: &Gathered,
@@ -48,7 +48,8 @@ impl Named {
             };
             named.insert(name.to_owned(), context);
         }
-        // BuildKit cannot build on a stage whose place a folder takes: the users of the stage name the folder.
+        // BuildKit cannot build on a stage whose name a folder takes. The folder gets another name, which the
+        // Dockerfile uses.
         let known = |name: &str| {
             if source.has_stage(name) { format!("dtbuild.local/{name}") } else { name.to_owned() }
         };
@@ -57,14 +58,15 @@ impl Named {
         Ok(Self(named.into_iter().map(with_known).collect()))
     }
 
-    /// The replacements for a Dockerfile whose engine knows the contexts.
+    /// The replacements in the Dockerfile for engines that know named contexts.
     pub(crate) fn known(&self, mut replacements: BTreeMap<String, String>) -> BTreeMap<String, String> {
         let renamed = self.0.iter().filter(|(name, context)| context.known != **name);
         replacements.extend(renamed.map(|(name, context)| (context_word(name), context.known.clone())));
         replacements
     }
 
-    /// What the engine is told; the Dockerfile for engines without contexts included, where there can be one.
+    /// The contexts for the engine, with a second Dockerfile for engines without named contexts, where there
+    /// can be one.
     pub(crate) fn contexts(self, source: &Source, mut replacements: BTreeMap<String, String>) -> Contexts {
         for (name, context) in &self.0 {
             if let NamedContext::Folder(folder) = &context.context {

@@ -1,4 +1,4 @@
-//! Who watches a run: a sink of its events, and what cancels it. Start with [`Observer`].
+//! The watcher of a run: a sink of its events, and a token that cancels it. Start with [`Observer`].
 
 use std::time::Instant;
 
@@ -13,18 +13,18 @@ use crate::plan::{Decision, Plan, PlannedImage};
 pub struct Observer {
     /// The sink of the run's events.
     pub events: EventSink,
-    /// Cancels the run: what was built is kept.
+    /// The token that cancels the run; images that were built are kept.
     pub cancel: CancellationToken,
 }
 
-/// A run whose beginning was told, and whose end is to be told.
+/// A run whose start was sent as an event, and whose end is still to be sent.
 pub(super) struct Told<'a> {
     observer: &'a Observer,
     started: Instant,
 }
 
 impl Observer {
-    /// Tells that a plan's execution begins.
+    /// Sends the event that the execution of a plan begins.
     pub(super) fn begin(&self, plan: &Plan) -> Told<'_> {
         let outline = |image: &PlannedImage| ImageOutline {
             image: image.name.clone(),
@@ -43,14 +43,14 @@ impl Observer {
         Told { observer: self, started: Instant::now() }
     }
 
-    /// Waits for a future, or gives it up when the run is cancelled.
+    /// Waits for a future, or drops the future when the run is cancelled.
     pub(super) async fn unless_cancelled<T>(&self, future: impl Future<Output = Result<T>>) -> Result<T> {
         self.cancel.run_until_cancelled(future).await.unwrap_or_else(|| Err(interrupted()))
     }
 }
 
 impl Told<'_> {
-    /// Tells how the run ended.
+    /// Sends the event that the run ended, with its exit code and its time in milliseconds.
     pub(super) fn end<T>(self, result: Result<T>) -> Result<T> {
         let exit_code = result.as_ref().map_or_else(Error::exit_code, |_| 0);
         let milliseconds = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
@@ -59,7 +59,7 @@ impl Told<'_> {
     }
 }
 
-/// The failure that a cancelled run ends with.
+/// The error that a cancelled run ends with.
 pub(super) fn interrupted() -> Error {
     Error::new(Kind::Interrupted, "interrupted")
         .hint("what was built is kept; the next run continues from there")

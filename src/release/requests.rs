@@ -1,4 +1,4 @@
-//! From a plan to the scheduler's jobs: snapshots, pinned Dockerfiles, names and labels.
+//! The scheduler's jobs for a plan: snapshots, pinned Dockerfiles, names and labels. Start with [`jobs`].
 
 use std::collections::BTreeMap;
 
@@ -18,16 +18,16 @@ use crate::reference::{LOCAL_TAG, Reference};
 use crate::workspace::Files;
 use crate::workspace::Workspace;
 
-/// What a plan's builds are for.
+/// The purpose of a plan's builds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Purpose {
-    /// The registry.
+    /// Images for the registry.
     Publish,
-    /// The engine's own store: builds stay there.
+    /// Images for the engine's own store, which they do not leave.
     Local,
 }
 
-/// The jobs that build what a plan decided to.
+/// The jobs for the images that a plan decided to build.
 pub(crate) fn jobs(
     workspace: &Workspace,
     gathered: &Gathered,
@@ -35,7 +35,7 @@ pub(crate) fn jobs(
     purpose: Purpose,
     no_cache: bool,
 ) -> Result<Vec<Job>> {
-    // Images of the same key are one job, which has the name of the first of them.
+    // Images with the same key share one job, which has the name of the first image.
     let (mut same, mut order) = (BTreeMap::<ImageKey, Vec<&PlannedImage>>::new(), Vec::new());
     for image in plan.builds() {
         let images = same.entry(image.key).or_default();
@@ -68,14 +68,15 @@ pub(crate) fn jobs(
     Ok(jobs)
 }
 
-/// A name for a context and what a Dockerfile reads of it: the engine fetches what it needs, so images that need the
-/// same can share one copy of it, and those that do not would undo each other's.
+/// A name for a context and the paths that a Dockerfile reads from the context. The engine fetches the files
+/// that it needs, so builds that need the same files can share one copy, and builds that need others would undo
+/// each other's copy.
 fn context_name(config: &Config, source: &Source, image: &Image) -> String {
     let reads: Vec<&str> = source.contexts.main.reads().into_iter().collect();
     format!("{}\0{}\0{}", config.project, image.context, reads.join("\0"))
 }
 
-/// The names that a build of the image gets.
+/// The references that a build of the image gets.
 fn names(image: &PlannedImage, purpose: Purpose) -> Result<Vec<Reference>> {
     let mut names = vec![image.key_reference()];
     if purpose == Purpose::Local {
@@ -84,7 +85,7 @@ fn names(image: &PlannedImage, purpose: Purpose) -> Result<Vec<Reference>> {
     Ok(names)
 }
 
-/// The build of one image of a plan.
+/// The build request for one image of a plan.
 pub(crate) fn request(
     workspace: &Workspace,
     gathered: &Gathered,
@@ -97,7 +98,7 @@ pub(crate) fn request(
     let files = source.files;
     let selections = gathered.selections(&planned.name);
     let context = source.contexts.sent(&workspace.repository, files, selections)?;
-    // Those of the key, also where none are declared: another machine's engine builds for itself.
+    // The platforms of the key are always passed, since another machine's engine would build for itself.
     let platforms: Vec<Platform> = source.platforms.iter().cloned().map(Platform).collect();
     let named = Named::of(workspace, gathered, (source, selections), &platforms)?;
     let replacements = replacements(source, gathered, &workspace.config);
@@ -123,7 +124,7 @@ pub(crate) fn request(
     })
 }
 
-/// The options of an image, with the places of its caches.
+/// The build options of an image, with the folders of its caches below the repository's root.
 fn options(workspace: &Workspace, image: &Image) -> BuildOptions {
     match workspace.repository.root() {
         Ok(root) => image.options.clone().below(root),
@@ -131,8 +132,8 @@ fn options(workspace: &Workspace, image: &Image) -> BuildOptions {
     }
 }
 
-/// What the Dockerfile is to name instead: every base image by the digest that was hashed, and every image of
-/// `build.toml` by its key. This works on every engine, where named contexts and source policies do not.
+/// The replacements in the Dockerfile: each base image by the digest that entered the key, and each image of
+/// `build.toml` by its key. Replacements work on every engine, unlike named contexts and source policies.
 fn replacements(source: &Source, gathered: &Gathered, config: &Config) -> BTreeMap<String, String> {
     let mut replacements: BTreeMap<String, String> = BTreeMap::new();
     for name in source.bases() {
@@ -149,16 +150,17 @@ fn replacements(source: &Source, gathered: &Gathered, config: &Config) -> BTreeM
     }
     for (_, origin) in source.contexts.others() {
         if let ContextOrigin::External(name) = origin {
-            // The Dockerfile has the context's name there.
+            // The Dockerfile has the context's name in this place.
             replacements.entry(name.clone()).or_insert_with(|| name.clone());
         }
     }
     replacements
 }
 
-/// The commit's time, so that two builds of it are the same image also in the times that it carries.
+/// The commit's time in seconds, so that two builds of a commit have equal times in the image.
 ///
-/// A Dockerfile that reads it has it as an argument like any other: it would enter the image without being in its key.
+/// None for files on the disk. None also for a Dockerfile that reads `SOURCE_DATE_EPOCH`, an argument like any
+/// other: the time would enter the image but not its key.
 fn source_date_epoch(workspace: &Workspace, dockerfile: &[u8], files: Files) -> Result<Option<i64>> {
     match files {
         Files::Commit(commit) if !dockerfile.contains_str("SOURCE_DATE_EPOCH") => {
@@ -168,7 +170,7 @@ fn source_date_epoch(workspace: &Workspace, dockerfile: &[u8], files: Files) -> 
     }
 }
 
-/// The OCI's labels for a commit; a working tree has none, as they would make a lie of its content.
+/// The OCI's labels for a commit. A working tree has none, as a commit's labels would not describe its content.
 /// <https://github.com/opencontainers/image-spec/blob/main/annotations.md>
 fn labels(workspace: &Workspace, planned: &PlannedImage, files: Files) -> Result<BTreeMap<String, String>> {
     let mut labels = BTreeMap::from([("dev.dtbuild.key".to_owned(), planned.key.to_string())]);

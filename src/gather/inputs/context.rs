@@ -1,4 +1,5 @@
-//! The inputs of an image: which files enter its key, and which changed paths are among them.
+//! The inputs of an image in one context: the files that enter the key, and the changed paths among them.
+//! Start with [`Inputs`].
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -21,11 +22,11 @@ use crate::git::Repository;
 use crate::plan::{Reader, Unread};
 use crate::workspace::{Files, Folder};
 
-/// Where a context is.
+/// The folder of a context, and its name in messages.
 pub(crate) struct Place {
-    /// Its folder, from the repository's root.
+    /// The folder's path, from the repository's root.
     pub(crate) folder: BString,
-    /// What it is, for messages.
+    /// The context's description, for messages.
     pub(crate) what: String,
     /// The line of `build.toml` that names the folder.
     pub(crate) line: usize,
@@ -42,29 +43,30 @@ impl Place {
 /// The part of a context that can alter an image.
 pub(crate) struct Inputs {
     place: Place,
-    /// The context's folder.
+    /// The path of the context's folder, from the repository's root.
     context: BString,
-    /// What `.dockerignore` keeps out of the context, whatever it is used for.
+    /// The rules of `.dockerignore`: the files that never get into the context.
     pub(crate) rules: Arc<Rules>,
-    /// The file that the rules were read from, and its text.
+    /// The path and the text of the ignore file that the rules were read from.
     ignore_file: Option<(BString, Vec<u8>)>,
     ignore: Option<Globs>,
     paths: Option<Globs>,
     dockerfile: BString,
-    /// What the Dockerfile reads of the context.
+    /// The sources that the Dockerfile reads from the context.
     reads: Reads,
 }
 
-/// What of a context is read, and its digest.
+/// The selected files of a context, and their digest.
 pub(crate) struct Selected {
-    /// What is read.
+    /// The files that the Dockerfile reads.
     pub(crate) selection: Selection,
-    /// The digest of what is read, and not ignored.
+    /// The digest of the files that are read and not ignored.
     pub(crate) digest: ContentId,
 }
 
 impl Inputs {
-    /// Reads the `.dockerignore` of the main context: `{dockerfile}.dockerignore`, else the context's own.
+    /// The inputs in the main context. The ignore file is `{dockerfile}.dockerignore`, else the `.dockerignore`
+    /// of the context.
     pub(crate) fn read(
         repository: &Repository,
         files: Files,
@@ -81,7 +83,7 @@ impl Inputs {
         Ok(Self { ignore, paths, dockerfile: image.dockerfile.clone(), ..this })
     }
 
-    /// Reads the `.dockerignore` of a named context: the one in its folder.
+    /// The inputs in a named context. The ignore file is the `.dockerignore` in the context's folder.
     pub(crate) fn of_context(
         repository: &Repository,
         files: Files,
@@ -121,12 +123,12 @@ impl Inputs {
         Ok(Self { place, context, rules, ignore_file, ignore: None, paths: None, dockerfile, reads })
     }
 
-    /// The paths of the context that the Dockerfile reads, as it writes them, sorted.
+    /// The paths of the context that the Dockerfile reads, as the Dockerfile writes them, sorted.
     pub(crate) fn reads(&self) -> BTreeSet<&str> {
         self.reads.paths()
     }
 
-    /// Finds what the Dockerfile reads of the context, and identifies it.
+    /// Finds the files that the Dockerfile reads from the context, and computes their digest.
     pub(crate) fn select(&self, repository: &Repository, files: Files) -> Result<Selected> {
         let folder = self.folder(repository, files)?;
         let selection = self.selection(&folder, files)?;
@@ -144,11 +146,11 @@ impl Inputs {
         self.folder(repository, files)?.snapshot(&self.filter(selection))
     }
 
-    /// The context as a build is sent it that reads a selection, which had a digest when the key was taken; all of it
-    /// where none is given.
+    /// The files of the context that are sent to a build: the files of `selected`, or all files where nothing
+    /// is selected. `selected` has the digest that the key was computed with.
     ///
     /// # Errors
-    /// When what is read is not what it was then.
+    /// Fails when the selected files on the disk do not have that digest any more.
     pub(crate) fn sent(
         &self,
         repository: &Repository,
@@ -158,7 +160,7 @@ impl Inputs {
         let folder = self.folder(repository, files)?;
         let reads = |path: &BStr| selected.is_none_or(|(selection, _)| selection.contains(path));
         let sent = folder.snapshot_reading(&*self.rules, reads)?;
-        // A commit stays what it is.
+        // The files of a commit cannot change.
         if let (Files::Disk, Some((_, digest))) = (files, selected) {
             let now = folder.digest(&self.filter(&self.found(&folder)?))?.to_string();
             if now != digest {
@@ -168,25 +170,26 @@ impl Inputs {
         Ok(sent)
     }
 
-    /// The error for files that are not those of the key any more.
+    /// The error for files that are not the key's files any more.
     fn changed(&self) -> Error {
         let message = format!("{}, `{}`, changed while it was being built", self.place.what, self.context);
         Error::new(Code::ContextChanged, message).hint("build again when nothing writes to its files")
     }
 
-    /// The context's folder, from the repository's root.
+    /// The path of the context's folder, from the repository's root.
     pub(crate) fn folder_path(&self) -> &BStr {
         self.context.as_bstr()
     }
 
-    /// What the Dockerfile reads of the context, before anything is ignored.
+    /// The files that the Dockerfile reads from the context, before anything is ignored. Fails if a required
+    /// file is missing or ignored.
     fn selection(&self, folder: &Folder<'_>, files: Files) -> Result<Selection> {
         let selection = folder.select(&self.reads.sources())?;
         self.check(&selection, files)?;
         Ok(self.widened(selection))
     }
 
-    /// The same, whatever is missing.
+    /// The files that the Dockerfile reads from the context, without a check for missing files.
     fn found(&self, folder: &Folder<'_>) -> Result<Selection> {
         Ok(self.widened(folder.select(&self.reads.sources())?))
     }
@@ -207,7 +210,8 @@ impl Inputs {
         files.folder(repository, self.context.as_bstr())?.ok_or_else(|| no_folder(files, &self.place).into())
     }
 
-    /// Checks that what the Dockerfile names is there: a build would fail.
+    /// Checks that the files that the Dockerfile names exist and are not ignored: without them a build would
+    /// fail.
     fn check(&self, selection: &Selection, files: Files) -> Result<()> {
         if !self.reads.certain {
             return Ok(());
@@ -242,13 +246,13 @@ impl Inputs {
         Ok(())
     }
 
-    /// The digest of the declared inputs besides the context; none when none are declared.
+    /// The digest of the files that match `paths`; none where no `paths` are declared.
     pub(crate) fn paths_digest(&self, repository: &Repository, files: Files) -> Result<Option<ContentId>> {
         let Some(filter) = self.paths_filter() else { return Ok(None) };
         files.digest(repository, BStr::new(""), &filter)
     }
 
-    /// The files of the declared inputs besides the context; none when none are declared.
+    /// The files that match `paths`; none where no `paths` are declared.
     pub(crate) fn paths_snapshot(&self, repository: &Repository, files: Files) -> Result<Option<Snapshot>> {
         let Some(filter) = self.paths_filter() else { return Ok(None) };
         let root = files.folder(repository, BStr::new(""))?;
@@ -261,19 +265,19 @@ impl Inputs {
         Some(Both(included, ignored))
     }
 
-    /// Whether the ignore file is the same in `files`.
+    /// True if the ignore file has the same text in `files`.
     pub(crate) fn has_rules_of(&self, repository: &Repository, files: Files) -> Result<bool> {
         let Some((path, text)) = &self.ignore_file else { return Ok(true) };
         Ok(files.read(repository, path.as_bstr())?.as_ref() == Some(text))
     }
 
-    /// Adds the ignore file to what an answer depends on.
+    /// Adds the ignore file's path and text to a question.
     pub(crate) fn identify_rules(&self, asking: &mut Asking) {
         let (path, text) = self.ignore_file.clone().unwrap_or_default();
         asking.on_number(usize::from(self.ignore_file.is_some())).on(&path).on(&text);
     }
 
-    /// Those of the changed paths, which are sorted, that lie where inputs can be.
+    /// The changed paths that lie in places where inputs can be. `changes` are sorted.
     pub(crate) fn nearby<'c>(&self, changes: &'c [ChangedPath]) -> Vec<&'c ChangedPath> {
         if self.paths.is_some() {
             return changes.iter().collect();
@@ -285,7 +289,7 @@ impl Inputs {
         nearby
     }
 
-    /// What makes a path an input, or why nothing does. The path need not be there.
+    /// The readers that make a path an input, or the reason why the path is none. The path need not exist.
     pub(crate) fn readers(
         &self,
         selection: &Selection,
@@ -317,7 +321,7 @@ impl Inputs {
         if readers.is_empty() { Err(unread) } else { Ok(readers) }
     }
 
-    /// Whether anything makes a path an input: whether it has [`readers`](Self::readers).
+    /// True if the path is an input: if it has [`readers`](Self::readers).
     pub(crate) fn is_input(&self, selection: &Selection, path: &BStr) -> bool {
         let matches = |globs: &Option<Globs>| globs.as_ref().is_some_and(|globs| globs.matches(path));
         let is_read = |inside: &BStr| selection.contains(inside) && !self.rules.matches(inside);
@@ -326,12 +330,12 @@ impl Inputs {
             || (!matches(&self.ignore) && (matches(&self.paths) || self.inside(path).is_some_and(is_read)))
     }
 
-    /// What of the context's digest is not exact, or why more counts than is read.
+    /// The remarks on sources whose digest is not exact or covers more than they read.
     pub(crate) fn notes(&self, selection: &Selection) -> Vec<String> {
         self.reads.notes(selection)
     }
 
-    /// The path from the context's root, when it is inside.
+    /// The path from the context's root; none where the path is outside of the context.
     fn inside<'a>(&self, path: &'a BStr) -> Option<&'a BStr> {
         if self.context.is_empty() {
             return Some(path);
@@ -341,15 +345,15 @@ impl Inputs {
     }
 }
 
-/// The globs that were declared, if any were.
+/// The globs of a declaration, if there is one.
 fn globs(declared: Option<&DeclaredGlobs>) -> Option<Globs> {
     declared.map(|declared| declared.globs.clone())
 }
 
-/// The lines that leave what runs write out of a context that holds it: the working tree would never have the key of its
-/// commit. Empty where there is nothing to leave out.
+/// The ignore rules that leave the folders which runs write to out of the context; empty where the context has
+/// none of them. Without these rules the working tree would never have the key of its commit.
 fn written_rules(context: &BString, written: &BTreeSet<PathBuf>) -> String {
-    // The folder above the default ones is dtbuild's as well, and would stay as an empty folder.
+    // The parent of the default folders is dtbuild's own as well, and would stay as an empty folder.
     let own = Path::new(".dtbuild");
     let folders = written.iter().map(|folder| if folder.starts_with(own) { own } else { folder });
     let inside = folders.filter_map(|folder| folder.strip_prefix(context.to_string()).ok());
@@ -367,12 +371,12 @@ fn written_rules(context: &BString, written: &BTreeSet<PathBuf>) -> String {
     lines
 }
 
-/// What is told when there is no such main context.
+/// The error for a main context that does not exist.
 pub(crate) fn no_context(files: Files, image: &Image) -> ConfigError {
     no_folder(files, &Place::main(image))
 }
 
-/// What is told when there is no such folder.
+/// The error for a context's folder that does not exist.
 fn no_folder(files: Files, place: &Place) -> ConfigError {
     let message = format!("{}, `{}`, is not a folder of {files}", place.what, place.folder);
     ConfigError::on_line(FILE_NAME, place.line, message)

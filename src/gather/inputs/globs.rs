@@ -1,4 +1,4 @@
-//! Globs of `build.toml` that take in nothing, or less than they seem to. Start with [`of_image`].
+//! Globs of `build.toml` that match nothing, or less than they seem to. Start with [`of_image`].
 
 use bstr::{BStr, BString, ByteSlice as _};
 use dtbuild_content::globs::{Globs, is_plain};
@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::git::Repository;
 use crate::workspace::{Files, Folder};
 
-/// The kind of question.
+/// The kind of the memo's questions about the first match of a glob.
 const MATCH: &str = "dtbuild first match of a glob v1";
 
 /// The remarks on an image's `paths` and `ignore`, each with the glob and its line.
@@ -26,7 +26,7 @@ pub(crate) fn of_image(repository: &Repository, files: Files, image: &Image) -> 
             _ => None,
         });
         let mut folders: Vec<&BStr> = [image.context.as_bstr()].into_iter().chain(named).collect();
-        // What `paths` takes in may lie anywhere.
+        // Files of `paths` may lie anywhere in the repository.
         folders.extend(image.paths.as_ref().map(|_| BStr::new("")));
         let search = Search { repository, files, key: "ignore", folders };
         notes.extend(search.notes(ignore)?);
@@ -43,7 +43,7 @@ pub(crate) fn of_deployment(
     Search { repository, files, key: "deploy.paths", folders: vec![BStr::new("")] }.notes(paths)
 }
 
-/// A search for what globs match.
+/// A search for the files that globs match.
 struct Search<'a> {
     repository: &'a Repository,
     files: Files,
@@ -101,7 +101,7 @@ impl Search<'_> {
         }
         let Ok(globs) = Globs::of_any_case([glob]) else { return Ok(None) };
         for folder in &self.folders {
-            // The text keeps this question apart from the one about the glob as it is.
+            // The text keeps this question apart from the question about the glob in its own case.
             if let Some((path, _)) = self.first(&globs, &format!("any case\n{glob}"), folder)? {
                 let path = dtbuild_content::path::join(folder, path.as_bstr());
                 return Ok(Some(format!("`{path}` differs from it in upper and lower case")));
@@ -110,7 +110,8 @@ impl Search<'_> {
         Ok(None)
     }
 
-    /// The first path of a folder that globs match, remembered where the folder is one of a commit.
+    /// The first path of a folder that the globs match; the memo keeps the answer if the folder is one of a
+    /// commit.
     fn first(&self, globs: &Globs, text: &str, place: &BStr) -> Result<Option<(BString, Kind)>> {
         let Some(folder) = self.files.folder(self.repository, place)? else { return Ok(None) };
         let Some(id) = Folder::id(&folder) else { return folder.first_match(globs, place) };

@@ -1,5 +1,5 @@
-//! All contexts of an image together: what each of them gives to the key, and which reads a file.
-//! Start with [`Contexts`].
+//! All contexts of an image together: the part of each context that enters the key, and the contexts that read
+//! a file. Start with [`Contexts`].
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -28,47 +28,48 @@ use reads::Reads;
 
 /// The contexts that an image reads.
 pub(crate) struct Contexts {
-    /// The main one.
+    /// The main context.
     pub(crate) main: Inputs,
-    /// The folders among the named ones that are used.
+    /// The named contexts that are folders and are used, by name.
     folders: BTreeMap<String, Inputs>,
-    /// What `build.toml` says of the others that are used.
+    /// The origins of the other named contexts that are used, as `build.toml` declares them.
     others: BTreeMap<String, ContextOrigin>,
-    /// What they are in the key.
+    /// The texts that stand for the other contexts in the key.
     identities: BTreeMap<String, String>,
-    /// What nothing fixes.
+    /// The contexts that are repositories without a fixed commit: a reason to build for each.
     stale: Vec<Reason>,
 }
 
-/// What is read of each context.
+/// The selected files of each context.
 pub(crate) struct Selections {
     main: Selection,
     folders: BTreeMap<String, Selection>,
-    /// The digests and identities by name, as they enter the key; the main context has none.
+    /// The digests and identities of the contexts as they enter the key, by name; the main context's name is
+    /// empty.
     pub(crate) digests: BTreeMap<String, String>,
 }
 
-/// What of one context enters the key.
+/// The part of one context that enters the key.
 pub(crate) struct Part<'a> {
-    /// Its name; none for the main one.
+    /// The context's name; none for the main context.
     pub(crate) name: Option<&'a str>,
-    /// Its folder.
+    /// The path of the context's folder.
     pub(crate) folder: &'a BStr,
-    /// Whether all of it counts.
+    /// True if the whole context counts.
     pub(crate) whole: bool,
-    /// Its digest.
+    /// The digest of the files.
     pub(crate) digest: &'a str,
-    /// The files.
+    /// The files that the key covers.
     pub(crate) snapshot: Snapshot,
 }
 
 impl Selections {
-    /// What is read of the main context, and its digest.
+    /// The selected files of the main context, and their digest.
     fn main(&self) -> Option<(&Selection, &str)> {
         Some((&self.main, self.digests.get("")?))
     }
 
-    /// The same of the context with a name, if it is a folder.
+    /// The selected files of the named context, and their digest; none where the context is no folder.
     fn folder(&self, name: &str) -> Option<(&Selection, &str)> {
         Some((self.folders.get(name)?, self.digests.get(name)?))
     }
@@ -114,7 +115,7 @@ impl Contexts {
         Ok(this)
     }
 
-    /// Finds what is read of the contexts, and identifies it.
+    /// Finds the files that the Dockerfile reads from each context, and computes their digests.
     pub(crate) fn select(&self, repository: &Repository, files: Files) -> Result<Selections> {
         let main = self.main.select(repository, files)?;
         let mut digests = self.identities.clone();
@@ -128,7 +129,7 @@ impl Contexts {
         Ok(Selections { main: main.selection, folders, digests })
     }
 
-    /// The files of each context that the key covers, the main one first.
+    /// The files of each context that the key covers, the main context first.
     pub(crate) fn parts<'a>(
         &'a self,
         repository: &Repository,
@@ -147,7 +148,8 @@ impl Contexts {
         self.with(selections).map(part).collect()
     }
 
-    /// What makes a path of the repository an input, or why nothing does. The path need not be there.
+    /// The readers that make a path of the repository an input, or the reason why the path is none. The path
+    /// need not exist.
     pub(crate) fn readers(
         &self,
         selections: &Selections,
@@ -160,7 +162,7 @@ impl Contexts {
                 Ok(found) => readers
                     .extend(found.into_iter().filter(|reader| !readers.contains(reader)).collect::<Vec<_>>()),
                 Err(why) if name.is_none() => unread = why,
-                // A file outside of the main context may be in another.
+                // A file outside of the main context may be in another context, whose reason says more.
                 Err(why) if !matches!(why, Unread::Outside { .. }) => nearer = Some(why),
                 Err(_) => {}
             }
@@ -174,7 +176,7 @@ impl Contexts {
         })
     }
 
-    /// Whether the ignore files are the same in `files`.
+    /// True if the ignore files have the same texts in `files`.
     pub(crate) fn has_rules_of(&self, repository: &Repository, files: Files) -> Result<bool> {
         for inputs in [&self.main].into_iter().chain(self.folders.values()) {
             if !inputs.has_rules_of(repository, files)? {
@@ -184,14 +186,14 @@ impl Contexts {
         Ok(true)
     }
 
-    /// Adds the ignore files to what an answer depends on.
+    /// Adds the ignore files to a question.
     pub(crate) fn identify_rules(&self, asking: &mut Asking) {
         for inputs in [&self.main].into_iter().chain(self.folders.values()) {
             inputs.identify_rules(asking);
         }
     }
 
-    /// Those of the changed paths, which are sorted, that are inputs.
+    /// The changed paths that are inputs. `changes` are sorted.
     pub(crate) fn changed<'c>(
         &self,
         selections: &Selections,
@@ -204,18 +206,18 @@ impl Contexts {
         nearby.filter(is_input).collect()
     }
 
-    /// What of the digests is not exact, or why more counts than is read.
+    /// The remarks on sources whose digest is not exact or covers more than they read.
     pub(crate) fn notes(&self, selections: &Selections) -> Vec<String> {
         self.with(selections).flat_map(|(_, inputs, selection)| inputs.notes(selection)).collect()
     }
 
-    /// The repositories that a build uses and whose content nothing fixes.
+    /// The reasons to build for the repositories that the image uses without a fixed commit.
     pub(crate) fn stale(&self) -> impl Iterator<Item = &Reason> {
         self.stale.iter()
     }
 
-    /// The main context as a build is sent it, `.dockerignore` applied. Of what is not read, what cannot be had
-    /// is left out.
+    /// The files of the main context that are sent to a build, with `.dockerignore` applied. Unselected files
+    /// that cannot be read are left out.
     pub(crate) fn sent(
         &self,
         repository: &Repository,
@@ -225,7 +227,7 @@ impl Contexts {
         self.main.sent(repository, files, selections.and_then(Selections::main))
     }
 
-    /// The folders in the same way, by their names.
+    /// The files of each named folder that are sent to a build, by the context's name.
     pub(crate) fn snapshots(
         &self,
         repository: &Repository,
@@ -239,7 +241,7 @@ impl Contexts {
         self.folders.iter().map(sent).collect()
     }
 
-    /// The contexts that are no folders and that a build uses.
+    /// The named contexts that are no folders and that a build uses.
     pub(crate) fn others(&self) -> impl Iterator<Item = (&str, &ContextOrigin)> {
         self.others.iter().map(|(name, origin)| (name.as_str(), origin))
     }
@@ -255,7 +257,7 @@ impl Contexts {
     }
 }
 
-/// The contexts as an analysis is given them.
+/// The contexts in the form that an analysis is given them.
 pub(crate) fn for_analysis(contexts: &NamedContexts) -> BTreeMap<String, NamedContext> {
     let given = contexts.iter().map(|(name, context)| {
         let given = match &context.origin {
@@ -268,7 +270,8 @@ pub(crate) fn for_analysis(contexts: &NamedContexts) -> BTreeMap<String, NamedCo
     given.collect()
 }
 
-/// Whether a build can use the context. An image counts as used by this name too where another one leads to it.
+/// True if a build can use the context. An image counts as used under this name even where another name leads
+/// to it.
 fn is_used(analysis: &Analysis, name: &str, origin: &ContextOrigin) -> bool {
     reads::is_obscure(analysis)
         || match origin {

@@ -1,4 +1,4 @@
-//! What a Dockerfile reads of one of its contexts, for all platforms together. Start with [`Reads`].
+//! The files of one context that a Dockerfile reads, for all platforms together. Start with [`Reads`].
 
 use std::collections::BTreeSet;
 
@@ -8,26 +8,26 @@ use dtbuild_content::sources::{self, Reading, Selection};
 use crate::dockerfile::{Analysis, Source, SourceKind};
 use crate::plan::Reader;
 
-/// What a Dockerfile reads of a context.
+/// The sources of a Dockerfile that are read from one context.
 pub(crate) struct Reads {
     /// The Dockerfile's path.
     file: String,
     /// The context's name; none for the main one.
     context: Option<String>,
-    /// Whether everything counts.
+    /// True if the whole context counts.
     pub(crate) whole: bool,
-    /// Whether all of the file was understood.
+    /// True if the whole Dockerfile was understood.
     pub(crate) certain: bool,
     sources: Vec<Source>,
 }
 
 impl Reads {
-    /// What any of `analyses` reads of the main context.
+    /// The sources that any of `analyses` reads from the main context.
     pub(crate) fn new(file: String, analyses: &[Analysis]) -> Self {
         Self::over(file, analyses, None)
     }
 
-    /// What any of `analyses` reads of the context `name`.
+    /// The sources that any of `analyses` reads from the context `name`.
     pub(crate) fn of_context(file: String, analyses: &[Analysis], name: &str) -> Self {
         Self::over(file, analyses, Some(name.to_owned()))
     }
@@ -45,14 +45,14 @@ impl Reads {
                 sources.push(source.clone());
             }
         }
-        // To know what the file itself reads is not enough where unknown instructions may be replayed.
+        // Unknown ONBUILD instructions may read more than the Dockerfile itself does.
         let whole = inputs().any(|inputs| inputs.whole) || analyses.iter().any(is_obscure);
         let mut notes = analyses.iter().flat_map(|analysis| &analysis.notes);
         let certain = !notes.any(|note| note.kind.widens());
         Self { file, context, whole, certain, sources }
     }
 
-    /// The sources, to be found in a tree.
+    /// The sources in the form that a tree is searched with.
     pub(crate) fn sources(&self) -> Vec<sources::Source> {
         let source = |source: &Source| {
             let reading = match source.kind {
@@ -70,19 +70,20 @@ impl Reads {
         self.sources.iter().map(|source| source.path.as_str()).collect()
     }
 
-    /// A source that has to be there: one that no more than older frontends read need not.
+    /// The source at `index`, if its files have to exist: the files of a source that only older frontends read
+    /// need not.
     pub(crate) fn required(&self, index: usize) -> Option<&Source> {
         self.sources.get(index).filter(|source| source.before.is_none())
     }
 
-    /// The line of a source, and what it says: `api/Dockerfile:7: COPY src`.
+    /// The line of a source and its text, such as `api/Dockerfile:7: COPY src`.
     pub(crate) fn place(&self, source: &Source) -> String {
         let keyword = source.instruction.split_whitespace().next().unwrap_or_default();
         let mount = if source.kind == SourceKind::Mount { " --mount" } else { "" };
         format!("{}:{}: {keyword}{mount} {}", self.file, source.line, source.path)
     }
 
-    /// The instructions that read `path`, a path of the context.
+    /// The instructions that read `path`, a path from the context's root.
     pub(crate) fn readers(&self, selection: &Selection, path: &BStr) -> Vec<Reader> {
         let reader = |source: &Source| Reader::Instruction {
             file: self.file.clone(),
@@ -99,14 +100,14 @@ impl Reads {
         readers
     }
 
-    /// The sources that count for more than they read.
+    /// The remarks on sources that count for more than they read.
     pub(crate) fn notes(&self, selection: &Selection) -> Vec<String> {
         let note = |(index, widening)| Some(format!("{}: {widening}", self.place(self.sources.get(index)?)));
         selection.widened().filter_map(note).collect()
     }
 }
 
-/// Whether a build may read more than the Dockerfile says: of any context, anything.
+/// True if a build may read more than the Dockerfile says: any file of any context.
 pub(crate) fn is_obscure(analysis: &Analysis) -> bool {
     analysis.obscure || analysis.has_unknown_triggers()
 }

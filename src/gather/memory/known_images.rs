@@ -1,5 +1,5 @@
-//! The images that need not be read, since an earlier run found out all that is wanted of them. Start with
-//! [`KnownImages::find`].
+//! The images that need not be read, because the memory of earlier runs has all facts that the query wants.
+//! Start with [`KnownImages::find`].
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,18 +16,18 @@ use crate::gather::query::{Detail, Query};
 use crate::plan::ImageFacts;
 use crate::workspace::Workspace;
 
-/// The images of a query, sorted into those that are known and those that have to be read.
+/// The images of a query, sorted into known images and images that have to be read.
 #[derive(Default)]
 pub(crate) struct KnownImages {
-    /// The facts of those that need not be read.
+    /// The facts of the known images.
     pub(crate) images: Vec<ImageFacts>,
-    /// Those that have to be read.
+    /// The names of the images that have to be read.
     pub(crate) unread: BTreeSet<ImageName>,
-    /// Those among them whose key, this one, the cache is known not to have.
+    /// The unread images whose key is known, with this key, to be missing in the cache.
     pub(crate) missed: BTreeMap<ImageName, ImageKey>,
 }
 
-/// The memory of a workspace's images, and what a recalled key is compared with.
+/// The memory of a workspace's images, and the base and diff that a recalled key is compared with.
 pub(crate) struct Recall<'a, 'w> {
     pub(crate) workspace: &'a Workspace,
     pub(crate) memory: &'a ImageMemory<'w>,
@@ -36,12 +36,13 @@ pub(crate) struct Recall<'a, 'w> {
 }
 
 impl KnownImages {
-    /// No known images: all of the query's have to be read.
+    /// No known images: all images of the query have to be read.
     pub(crate) fn none(query: &Query) -> Self {
         Self { unread: query.scope().images.clone(), ..Self::default() }
     }
 
-    /// Recalls the images in question, and those that they are built from where the environment runs another key.
+    /// Recalls the images of the query, and the images that they are built from where the environment runs
+    /// another key.
     pub(crate) fn find(recall: &Recall<'_, '_>, query: &Query) -> Result<Self> {
         let (mut this, mut needed) = (Self::default(), BTreeSet::new());
         let asked = &query.scope().images;
@@ -58,7 +59,7 @@ impl KnownImages {
         Ok(this)
     }
 
-    /// Adds an image to those that are known, or to those that have to be read.
+    /// Adds an image to the known images, or to the images that have to be read.
     fn add(
         &mut self,
         recall: &Recall<'_, '_>,
@@ -77,12 +78,13 @@ impl KnownImages {
         Ok(())
     }
 
-    /// Leaves those to be read that are to be built, if more is wanted of them than what a plan says.
+    /// Moves the images that are to be built from the known to the unread ones, if the query wants more than a
+    /// plan shows.
     pub(crate) async fn look_up(mut self, clients: &Clients, query: &Query, base: &Base) -> Result<Self> {
         if query.scope().detail == Detail::Plan {
             return Ok(self);
         }
-        // Who builds for this machine alone has the working tree built, of which nothing is remembered.
+        // A local build builds the working tree, of which the memory knows nothing.
         if let Query::Release { .. } = query {
             hits::look_up(clients, query, base, &mut self.images, &self.missed).await?;
         }
@@ -98,14 +100,14 @@ impl KnownImages {
 }
 
 impl Recall<'_, '_> {
-    /// The facts of an image that a plan is decided from, if earlier runs found out all of them.
+    /// The facts of an image that a plan is decided from, if the memory has all of them.
     fn facts(&self, name: &ImageName, released: bool) -> Result<Option<ImageFacts>> {
         let Some(image) = self.workspace.config.images.get(name) else { return Ok(None) };
         let Some(known) = self.memory.recall(name)? else { return Ok(None) };
         let (fields, changes) = match self.base.running(name) {
-            // There is no cause to tell.
+            // An image with an unchanged key has no causes.
             Some(running) if running.key == known.answer.key => (running.fields.clone(), Vec::new()),
-            // The base is fetched only where what is read shows that its paths are to be named.
+            // A missing base is fetched only for an image that was read, and whose inputs turn out to differ.
             Some(_) if self.diff.lacks_base() || self.base.older.contains_key(name) => return Ok(None),
             _ => {
                 let Some(fields) = self.memory.fields(&known.answer.key) else { return Ok(None) };
@@ -128,7 +130,7 @@ impl Recall<'_, '_> {
             lost: Vec::new(),
             changes,
             unnamed: self.diff.unnamed(),
-            // Nothing is remembered of an image that fetches what nothing fixes.
+            // The memory has no image with unpinned remote content.
             stale: Vec::new(),
             cached: false,
             digest: None,

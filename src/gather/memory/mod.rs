@@ -1,8 +1,11 @@
-//! Keys of images that earlier runs computed: most images of a commit are those of the one before.
+//! The memory of images: keys that earlier runs computed. Most images of a commit are those of the commit
+//! before.
+//! Start with [`ImageMemory::recall`].
 //!
-//! What is asked about an image holds everything that its key can depend on: the code, what `build.toml` and `build.lock`
-//! say, the ids of its trees, and the same of the images that it is built from. Where that is not all (a working tree,
-//! links, submodules, other contexts), nothing is remembered. Start with [`ImageMemory::recall`].
+//! A question about an image holds everything that the image's key can depend on: the code, the settings of
+//! `build.toml` and `build.lock`, the ids of the image's trees, and the questions of the images that it is
+//! built from. Where a key depends on more (a working tree, links, submodules, other contexts), the memory
+//! keeps nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -23,19 +26,19 @@ pub(crate) mod questions;
 
 pub(crate) use known_images::{KnownImages, Recall};
 
-/// What is remembered of the images of a commit.
+/// The memory of a commit's images.
 pub(crate) struct ImageMemory<'a> {
     workspace: &'a Workspace,
     questions: Questions<'a>,
 }
 
-/// What an earlier run found out about an image, and by what it found it out.
+/// The answer that an earlier run found about an image, and the question that it answers.
 pub(crate) struct Known {
     pub(crate) answer: Answer,
     question: Question,
 }
 
-/// What an earlier run found out about an image.
+/// The facts that an earlier run found about an image.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Answer {
     pub(crate) key: ImageKey,
@@ -45,23 +48,23 @@ pub(crate) struct Answer {
     pub(crate) notes: Vec<String>,
 }
 
-/// What is remembered of an image by itself.
+/// The first answer about an image, to the question without its dependencies.
 #[derive(Serialize, Deserialize)]
 enum First {
-    /// It is built from no other image: this is all.
+    /// The whole answer: the image is built from no other image.
     All(Answer),
-    /// What it is built from, directly or not: the question is about these as well.
+    /// The images that this image is built from, directly or not: the whole question asks about these as well.
     Needs(BTreeSet<ImageName>),
 }
 
 impl<'a> ImageMemory<'a> {
-    /// What is remembered of a commit's images; none of the working tree's.
+    /// The memory of a commit's images; none for the working tree.
     pub(crate) fn of(workspace: &'a Workspace) -> Result<Option<Self>> {
         let questions = Questions::of(workspace)?;
         Ok(questions.map(|questions| Self { workspace, questions }))
     }
 
-    /// What is remembered of an image.
+    /// The remembered answer about an image.
     pub(crate) fn recall(&self, image: &ImageName) -> Result<Option<Known>> {
         let Some(own) = self.questions.own(image)? else { return Ok(None) };
         let needs = match self.find(&own) {
@@ -73,12 +76,12 @@ impl<'a> ImageMemory<'a> {
         Ok(self.find(&question).map(|answer| Known { answer, question }))
     }
 
-    /// What a key was taken from.
+    /// The remembered fields that a key was computed from.
     pub(crate) fn fields(&self, key: &ImageKey) -> Option<SharedFields> {
         self.find(&of_key(key))
     }
 
-    /// Those of the changed paths, which are sorted, that are inputs of an image.
+    /// The changed paths that are inputs of an image, if the memory knows. `changes` are sorted.
     pub(crate) fn changed(
         &self,
         image: &Image,
@@ -97,7 +100,7 @@ impl<'a> ImageMemory<'a> {
         Some(inputs)
     }
 
-    /// Keeps what was found out about an image that was read: its key, and those of the changed paths that are inputs.
+    /// Keeps the facts of an image that was read: its key, and the changed paths that are inputs.
     pub(crate) fn note(
         &self,
         image: &ImageName,
@@ -131,7 +134,7 @@ impl<'a> ImageMemory<'a> {
         let mut bits = vec![0_u8; nearby.len().div_ceil(8)];
         let places = nearby.iter().enumerate().filter(|(_, change)| inputs.contains(**change));
         let count = places.map(|(place, _)| bits[place / 8] |= 1 << (place % 8)).count();
-        // Where one is elsewhere, something else than the context counts as well.
+        // An input that is not nearby shows that more counts than the context: then nothing is kept.
         if !nearby.is_empty() && count == inputs.len() {
             self.keep(of_changes(&whole, &nearby), Ok(bits));
         }
@@ -142,7 +145,7 @@ impl<'a> ImageMemory<'a> {
         serde_json::from_slice(&self.memo().recall(question)?).ok()
     }
 
-    /// A memo that lacks an answer costs time, and nothing else.
+    /// Keeps an answer that can be serialized. A memo that lacks an answer only costs time.
     fn keep(&self, question: Question, answer: serde_json::Result<Vec<u8>>) {
         if let (Ok(answer), None) = (answer, self.memo().recall(&question)) {
             self.memo().note(question, answer);

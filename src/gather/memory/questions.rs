@@ -1,4 +1,4 @@
-//! What is asked about the images of a commit: all that their keys can depend on. Start with [`Questions`].
+//! The memo's questions about images: everything that their keys can depend on. Start with [`Questions`].
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,8 +21,8 @@ use crate::git::CommitId;
 use crate::workspace::Files;
 use crate::workspace::Workspace;
 
-/// The kinds of questions. That a question or an answer comes to mean something else needs no new name: the memo is of one
-/// version of the code.
+/// The kinds of questions. A question or an answer that changes its meaning needs no new kind: a memo belongs
+/// to one version of the code.
 const OWN: &str = "dtbuild image of a commit v2";
 const WHOLE: &str = "dtbuild image of a commit with what it is built from v2";
 const FIELDS: &str = "dtbuild fields of a key v1";
@@ -33,7 +33,7 @@ const CHANGED: &str = "dtbuild changed inputs of an image of a commit v1";
 pub(crate) struct Questions<'a> {
     workspace: &'a Workspace,
     commit: CommitId,
-    /// What all questions have in common.
+    /// The part that all questions have in common.
     common: Asking,
     asked: RefCell<BTreeMap<&'a ImageName, Option<Question>>>,
 }
@@ -42,7 +42,7 @@ impl<'a> Questions<'a> {
     /// The questions about a commit's images; none about the working tree's.
     pub(crate) fn of(workspace: &'a Workspace) -> Result<Option<Self>> {
         let Files::Commit(commit) = workspace.files else { return Ok(None) };
-        // What of a submodule can be looked into differs between machines.
+        // The readable part of a submodule differs between machines.
         if workspace.repository.entry(commit, BStr::new(".gitmodules"))?.is_some() {
             return Ok(None);
         }
@@ -53,7 +53,8 @@ impl<'a> Questions<'a> {
         Ok(Some(Self { workspace, commit, common, asked: RefCell::default() }))
     }
 
-    /// The question about an image, but for what it is built from; none where that cannot be asked.
+    /// The question about an image without the images that it is built from; none where the question would not
+    /// cover the key.
     pub(crate) fn own(&self, name: &ImageName) -> Result<Option<Question>> {
         if let Some(known) = self.asked.borrow().get(name) {
             return Ok(*known);
@@ -68,7 +69,7 @@ impl<'a> Questions<'a> {
         let mut asking = self.common.clone();
         asking.on(image.name.as_str().as_bytes());
         declared(image, &mut asking);
-        // Globs of the repository can match anywhere in it, and other contexts lie anywhere.
+        // Globs in `paths` can match anywhere in the repository, and named contexts can lie anywhere.
         if image.paths.is_some() || !image.contexts.is_empty() || image.source != config::Source::Commit {
             return Ok(None);
         }
@@ -86,7 +87,7 @@ impl<'a> Questions<'a> {
         Ok(Some(asking.question()))
     }
 
-    /// The question with all that an image is built from.
+    /// The question about an image together with all images that it is built from.
     pub(crate) fn whole(&self, own: Question, needs: &BTreeSet<ImageName>) -> Result<Option<Question>> {
         if needs.is_empty() {
             return Ok(Some(own));
@@ -100,7 +101,7 @@ impl<'a> Questions<'a> {
         Ok(Some(asking.question()))
     }
 
-    /// Whether nothing but what a question holds was needed for an image's key.
+    /// True if the image's key depends on nothing but the content of its question.
     pub(crate) fn is_all(&self, source: &Source) -> bool {
         let lock = &self.workspace.lock;
         source.is_known()
@@ -108,7 +109,8 @@ impl<'a> Questions<'a> {
             && source.bases().all(|base| lock.bases.contains_key(base))
     }
 
-    /// Whether the Dockerfile and the ignore files are those of the trees: a link could lead out of them.
+    /// True if the Dockerfile and the ignore files are files of the trees and no links: a link could lead out
+    /// of the trees.
     pub(crate) fn reads_no_link(&self, name: &ImageName) -> Result<bool> {
         let Some(image) = self.workspace.config.images.get(name) else { return Ok(false) };
         let ignore = ignore_file(image);
@@ -131,15 +133,15 @@ pub(crate) fn of_key(key: &ImageKey) -> Question {
     Asking::new(FIELDS).on(key.as_bytes()).question()
 }
 
-/// The question whether all that the images read of the disk is as in a commit. None where more counts than can be put
-/// into it.
+/// The question about the disk: do the images read nothing but the files of `commit`? None where the question
+/// would not cover all inputs.
 pub(crate) fn of_disk(
     workspace: &Workspace,
     commit: CommitId,
     sources: &BTreeMap<ImageName, Source>,
     keys: &Keys,
 ) -> Result<Option<Question>> {
-    // What of a submodule can be looked into differs between machines.
+    // The readable part of a submodule differs between machines.
     if workspace.repository.entry(commit, BStr::new(".gitmodules"))?.is_some() {
         return Ok(None);
     }
@@ -155,7 +157,8 @@ pub(crate) fn of_disk(
     Ok(Some(asking.question()))
 }
 
-/// The question which of these paths are inputs of an image, of which `image` asks.
+/// The question about changed paths: which of them are inputs of the image that the question `image` asks
+/// about?
 pub(crate) fn of_changes(image: &Question, nearby: &[&ChangedPath]) -> Question {
     let mut asking = Asking::new(CHANGED);
     asking.on(image.as_bytes());
@@ -165,7 +168,7 @@ pub(crate) fn of_changes(image: &Question, nearby: &[&ChangedPath]) -> Question 
     asking.question()
 }
 
-/// Those of the changed paths, which are sorted, that are where the inputs of an image can be that is remembered.
+/// The changed paths in the places where a remembered image can have inputs. `changes` are sorted.
 pub(crate) fn nearby<'c>(image: &Image, changes: &'c [ChangedPath]) -> Vec<&'c ChangedPath> {
     let mut nearby: Vec<&ChangedPath> = below(changes, image.context.as_bstr()).iter().collect();
     if !is_inside(image.context.as_bstr(), image.dockerfile.as_bstr()) {
@@ -175,15 +178,15 @@ pub(crate) fn nearby<'c>(image: &Image, changes: &'c [ChangedPath]) -> Vec<&'c C
     nearby
 }
 
-/// The ignore file that belongs to an image's Dockerfile, if it is there.
+/// The path of the ignore file that belongs to an image's Dockerfile; the file need not exist.
 fn ignore_file(image: &Image) -> BString {
     [image.dockerfile.as_slice(), b".dockerignore"].concat().into()
 }
 
-/// Adds what of the project any image's key can depend on. Each list says how long it is, and each choice which it is, so that
-/// no two projects add the same.
+/// Adds the settings of the project that any image's key can depend on. Each list is preceded by its length and
+/// each choice by its number, so that no two projects add the same bytes.
 fn project(config: &Config, lock: &Lock, asking: &mut Asking) {
-    // Taken apart by name, so that a new field cannot be forgotten here.
+    // The struct is taken apart by name, so that a new field cannot be forgotten here.
     let Config { project: _, bases, records: _, written, builders: _, images, environments: _ } = config;
     let bases = match bases {
         BasePolicy::Resolve => 0,
@@ -193,16 +196,17 @@ fn project(config: &Config, lock: &Lock, asking: &mut Asking) {
     for folder in written {
         asking.on(folder.as_os_str().as_encoded_bytes());
     }
-    // Other images are meant by their names and repositories.
+    // A Dockerfile can name other images by their names and repositories.
     asking.on_number(images.len());
     for (name, image) in images {
         asking.on(name.as_str().as_bytes()).on(image.repository.as_str().as_bytes());
     }
 }
 
-/// Adds what `build.toml` says of an image, as [`project`] does.
+/// Adds the settings of an image in `build.toml`, in the manner of [`project`].
 fn declared(image: &Image, asking: &mut Asking) {
-    // Taken apart by name, so that a new field cannot be forgotten here. The lines are for messages alone.
+    // The struct is taken apart by name, so that a new field cannot be forgotten here. Two lines serve messages
+    // alone.
     let Image {
         name: _,
         renamed_from: _,
@@ -252,7 +256,7 @@ fn declared(image: &Image, asking: &mut Asking) {
 }
 
 fn build_options(options: &BuildOptions, asking: &mut Asking) {
-    // Caches say where steps are looked for, which is part of no key.
+    // Caches are places to look for steps, which are part of no key.
     let BuildOptions { ssh, network, cache_from: _, cache_to: _, provenance, sbom } = options;
     asking.on_number(ssh.len());
     for SshAgent { id, version } in ssh {
@@ -266,13 +270,13 @@ fn build_options(options: &BuildOptions, asking: &mut Asking) {
 
 fn named_contexts(contexts: &NamedContexts, asking: &mut Asking) {
     asking.on_number(contexts.len());
-    // The origin is read from what is written, and from nothing else.
+    // The origin follows from the written text alone.
     for (name, NamedContext { written, origin: _, line: _ }) in contexts {
         asking.on(name.as_bytes()).on(written.as_bytes());
     }
 }
 
-/// Whether `path` is in the folder; everything is in the root.
+/// True if `path` is in the folder; every path is in the root folder.
 fn is_inside(folder: &BStr, path: &BStr) -> bool {
     folder.is_empty() || path.strip_prefix(&**folder).is_some_and(|rest| rest.starts_with(b"/"))
 }

@@ -58,7 +58,7 @@ pub(crate) struct Bases<'a> {
 }
 
 impl<'a> Bases<'a> {
-    /// As `build.lock` has them.
+    /// The base images as `build.lock` has them.
     pub(crate) fn locked(clients: &'a Clients, workspace: &'a Workspace) -> Self {
         let lock = &workspace.lock;
         let digests = lock.bases.iter().map(|(name, base)| (name.clone(), base.digest.clone())).collect();
@@ -74,12 +74,12 @@ impl<'a> Bases<'a> {
         Self { digests, configs, ..Self::anew(clients, workspace, BTreeMap::new(), false) }
     }
 
-    /// As `build.lock` has them, else by their names alone.
+    /// The base images as `build.lock` has them; others count by their names alone.
     pub(crate) fn by_name(clients: &'a Clients, workspace: &'a Workspace) -> Self {
         Self { by_name: true, ..Self::locked(clients, workspace) }
     }
 
-    /// As the registries have them, but for the digests that are `kept`.
+    /// The base images as the registries serve them now, except for the digests in `kept`.
     pub(crate) fn moved(
         clients: &'a Clients,
         workspace: &'a Workspace,
@@ -120,7 +120,7 @@ impl<'a> Bases<'a> {
         self
     }
 
-    /// What analyses are given.
+    /// The configurations that analyses are given.
     pub(crate) fn configs(&self) -> &Configs {
         &self.configs
     }
@@ -136,7 +136,7 @@ impl<'a> Bases<'a> {
         self.failure.take().map_or(Ok(()), Err)
     }
 
-    /// Finds out the digests of `names`.
+    /// Finds the digests of the base images `names`.
     pub(crate) async fn resolve(&mut self, names: &BTreeSet<String>) -> Result<()> {
         let mut unknown = BTreeSet::new();
         for name in names {
@@ -170,7 +170,8 @@ impl<'a> Bases<'a> {
         Ok(())
     }
 
-    /// Finds out more of the configurations that analyses had a use for; of which images more is known now.
+    /// Learns more about the configurations that analyses lack, and returns the images about which more is
+    /// known now.
     pub(crate) async fn learn(
         &mut self,
         unread: &BTreeSet<PlatformImage>,
@@ -201,7 +202,7 @@ impl<'a> Bases<'a> {
                 self.exhausted.insert(image);
                 continue;
             };
-            // Variables are told when they are asked for again.
+            // Variables are included only at the second request for the same image.
             let env = self.configs.contains_key(&image).then(|| config.env.clone());
             let config = LockedConfig { onbuild: config.onbuild.clone(), env };
             self.configs.insert(image.clone(), told(&image, &config));
@@ -210,7 +211,7 @@ impl<'a> Bases<'a> {
         Ok(learned)
     }
 
-    /// What `build.lock` is to hold for `names` on `platforms`.
+    /// The content of `build.lock` for the base images `names` on `platforms`.
     pub(crate) async fn lock(
         &mut self,
         names: &BTreeSet<String>,
@@ -243,7 +244,7 @@ impl<'a> Bases<'a> {
         Ok(Lock { platforms, bases })
     }
 
-    /// What is known of an image, as the lock is to have it.
+    /// The known configuration of a base image, in the form that the lock has it.
     fn locked_config(&self, image: &BaseImage) -> Option<LockedConfig> {
         let uses_env = self
             .configs
@@ -263,7 +264,7 @@ impl<'a> Bases<'a> {
         self.anew || (self.workspace.config.bases == BasePolicy::Resolve && !self.by_name)
     }
 
-    /// Reads configurations that were not read yet.
+    /// Reads the configurations that were not read yet.
     async fn read<'i>(&mut self, images: impl Iterator<Item = &'i BaseImage>) -> Result<()> {
         let cache = ConfigCache::new(&cache_folder(), self.workspace.repository.code());
         let mut asked = Vec::new();
@@ -312,7 +313,7 @@ impl<'a> Bases<'a> {
             names.iter().filter(|name| !known.contains_key(*name)).cloned().collect();
         let mut answers: Answers = known.into_iter().map(|(name, digest)| (name, Ok(digest))).collect();
         if !unknown.is_empty() {
-            // What the engine pulls from is what a base image's name means to a build.
+            // A base image's name means to a build what the engine pulls, so the engine's mirrors are asked.
             let (mirrors, registry) = (self.clients.mirrors().await, self.clients.registry()?);
             let given = cache.ask(registry, &unknown, &mirrors).await.into_iter();
             answers.extend(given.map(|(name, answer)| (name, answer.map_err(Error::from))));
@@ -321,7 +322,7 @@ impl<'a> Bases<'a> {
     }
 }
 
-/// A configuration as analyses are given it.
+/// A configuration in the form that analyses are given it.
 fn told(image: &PlatformImage, config: &LockedConfig) -> BaseConfig {
     let rest = if config.env.is_some() { Rest::Nothing } else { Rest::Of(image.clone()) };
     let env = config.env.iter().flatten().map(|(name, value)| (name.clone(), Some(value.clone())));

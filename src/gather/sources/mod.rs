@@ -1,8 +1,8 @@
-//! The Dockerfiles of images and of all that they are built from. Start with [`Sources::read`].
+//! The Dockerfiles of images and of all images that they are built from. Start with [`Sources::read`].
 //!
-//! What a Dockerfile reads can depend on the images that it stands on: their variables, and the ONBUILD
-//! instructions that they bring along, which may name further images. So analyses and configurations take turns
-//! until nothing new is learned.
+//! The files that a Dockerfile reads can depend on the images that it is built from: on their variables, and on
+//! their ONBUILD instructions, which may name further images. So analyses and look-ups of configurations take
+//! turns until nothing new is learned.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -31,9 +31,9 @@ pub(crate) use written::machine_platform;
 use words::Words;
 use written::Written;
 
-/// Images with what they are built from.
+/// The images of a query together with the images that they are built from.
 pub(crate) struct Sources {
-    /// Every image after those that it is built from.
+    /// The images, each after the images that it is built from.
     pub(crate) order: Vec<ImageName>,
     /// The images by name.
     pub(crate) images: BTreeMap<ImageName, Source>,
@@ -42,22 +42,22 @@ pub(crate) struct Sources {
 /// An image that is being read.
 struct Draft<'a> {
     written: Written<'a>,
-    /// What was known of the images that it is built from.
+    /// The configurations of the images that this image is built from, as the analyses had them.
     built: Configs,
     /// One analysis per platform.
     analyses: Vec<Analysis>,
-    /// The images of `build.toml` that it is built from.
+    /// The images of `build.toml` that this image is built from.
     dependencies: BTreeSet<ImageName>,
 }
 
-/// Images that are being read, by name.
+/// The images that are being read, by name.
 type Drafts<'a> = BTreeMap<ImageName, Draft<'a>>;
 
-/// How many Dockerfiles are worth a thread.
+/// The fewest Dockerfiles that are worth a thread.
 const SHARE: usize = 8;
 
 impl Sources {
-    /// Reads the Dockerfiles of images and of what they are built from.
+    /// Reads the Dockerfiles of the images in `roots` and of the images that they are built from.
     pub(crate) async fn read(
         workspace: &Workspace,
         bases: &mut Bases<'_>,
@@ -99,7 +99,7 @@ impl<'a> Draft<'a> {
         Ok(Self { written, built, analyses, dependencies })
     }
 
-    /// Whether what was learned of these images can tell more of this one.
+    /// True if the newly learned configurations can change the analysis of this image.
     fn depends_on(&self, learned: &BTreeSet<PlatformImage>) -> bool {
         let uses = |analysis: &Analysis| {
             let rest = analysis.config.as_ref().map(|config| &config.rest);
@@ -110,13 +110,13 @@ impl<'a> Draft<'a> {
     }
 }
 
-/// The images, each after those that it is built from.
+/// The names of the images, each after the images that it is built from.
 fn order(drafts: &Drafts<'_>) -> Result<Vec<ImageName>> {
     let needs: Vec<_> = drafts.iter().map(|(name, draft)| (name, &draft.dependencies)).collect();
     Ok(graph::order(&needs)?.into_iter().map(|place| needs[place].0.clone()).collect())
 }
 
-/// Reads what is needed and was not read yet; whether there was anything.
+/// Reads the Dockerfiles that are needed and were not read yet. True if there were any.
 fn grow<'a>(
     workspace: &'a Workspace,
     (bases, words): (&Bases<'_>, &Arc<Words<'a>>),
@@ -149,7 +149,8 @@ fn grow<'a>(
     }
 }
 
-/// Analyses an image again if more is known of what it is built from; whether it has other dependencies then.
+/// Analyses an image again if more is known about the images that it is built from. True if its dependencies
+/// changed.
 fn renew(
     bases: &Bases<'_>,
     learned: &BTreeSet<PlatformImage>,

@@ -1,4 +1,4 @@
-//! An image as its Dockerfile has it. Start with [`Source`].
+//! An image as its Dockerfile describes it. Start with [`Source`].
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,30 +12,30 @@ use crate::plan::Reason;
 use crate::workspace::Files;
 use crate::workspace::Workspace;
 
-/// What an image is made of, as far as its Dockerfile and `.dockerignore` tell.
+/// The parts of an image, as far as its Dockerfile and `.dockerignore` tell.
 pub(crate) struct Source {
-    /// Which image.
+    /// The image's name.
     name: ImageName,
-    /// The commit or the disk; the disk also for `source = "worktree"`.
+    /// The commit or the disk that the files are read from; always the disk for `source = "worktree"`.
     pub(crate) files: Files,
-    /// What of the repository can alter the image.
+    /// The contexts that the image is built from.
     pub(crate) contexts: Contexts,
-    /// The images of `build.toml` that it is built from.
+    /// The images of `build.toml` that this image is built from.
     pub(crate) dependencies: BTreeSet<ImageName>,
-    /// The given build arguments that the Dockerfile declares.
+    /// The build arguments of `build.toml` that the Dockerfile declares.
     pub(crate) args: BTreeMap<String, String>,
-    /// The platforms that are built for; never empty.
+    /// The platforms that the image is built for; never empty.
     pub(crate) platforms: Vec<String>,
-    /// BLAKE3 of the Dockerfile's bytes, in hexadecimal.
+    /// The BLAKE3 digest of the Dockerfile's bytes, in hexadecimal.
     pub(crate) dockerfile_digest: String,
     dockerfile: Dockerfile,
-    /// The Dockerfile's path.
+    /// The Dockerfile's path, from the repository's root.
     path: String,
     /// One analysis per platform.
     analyses: Vec<Analysis>,
-    /// The words that stand for the images that it is built from.
+    /// The words of the Dockerfile that stand for images of `build.toml`.
     words: Vec<(String, ImageName)>,
-    /// Whether nobody is asked for base images.
+    /// True if no registry is asked for base images (`bases = "name"`).
     by_name: bool,
     /// The base images that cannot be had.
     lost: Vec<Reason>,
@@ -44,7 +44,7 @@ pub(crate) struct Source {
 }
 
 impl Source {
-    /// Reads what belongs to a Dockerfile that was analysed: the contexts' `.dockerignore`.
+    /// The source of an image whose Dockerfile was analysed; reads the contexts' `.dockerignore` files.
     pub(crate) fn new(
         workspace: &Workspace,
         written: Written<'_>,
@@ -58,7 +58,7 @@ impl Source {
             |need| written.words.of(need).map(move |word: &str| (word.to_owned(), ImageName::clone(need)));
         let declared: BTreeSet<&String> =
             analyses.iter().flat_map(|analysis| &analysis.declared_args).collect();
-        // ONBUILD instructions that are not known may declare any.
+        // Unknown ONBUILD instructions may declare any argument.
         let any = analyses.iter().any(Analysis::has_unknown_triggers);
         let args = image.args.iter().filter(|(arg, _)| any || declared.contains(arg)).map(own).collect();
         let (lost, stand_ins) = (bases.lost(&path, &analyses), bases.stand_ins(&path, &analyses));
@@ -80,12 +80,12 @@ impl Source {
         })
     }
 
-    /// What `build.toml` says of the image.
+    /// The image as `build.toml` declares it.
     pub(crate) fn declared<'a>(&self, config: &'a Config) -> Result<&'a Image> {
         declared(config, &self.name)
     }
 
-    /// The names of the base images, as the Dockerfile has them, expanded.
+    /// The names of the base images, as the Dockerfile writes them, with variables expanded.
     pub(crate) fn bases(&self) -> impl Iterator<Item = &str> {
         self.analyses.iter().flat_map(|analysis| &analysis.bases).map(|base| base.name.as_str())
     }
@@ -97,12 +97,12 @@ impl Source {
         self.platforms.iter().map(String::as_str).chain(asked).filter_map(crate::platform::normal)
     }
 
-    /// Whether no more could be known of the images that it is built from.
+    /// True if everything is known about the images that this image is built from.
     pub(crate) fn is_known(&self) -> bool {
         self.analyses.iter().all(|analysis| analysis.unread.is_empty())
     }
 
-    /// What the image's author should know before building it.
+    /// The remarks that the image's author should read before a build.
     pub(crate) fn notes(&self, selections: &Selections) -> Vec<String> {
         let undeclared = self.analyses.iter().flat_map(|analysis| &analysis.undeclared_args);
         let undeclared: BTreeSet<&String> = undeclared.filter(|arg| !self.args.contains_key(*arg)).collect();
@@ -149,19 +149,19 @@ impl Source {
         stale
     }
 
-    /// The same as texts, for the list of inputs.
+    /// The remarks on unpinned remote content, for the list of inputs.
     pub(crate) fn stale_notes(&self) -> Vec<String> {
         self.remarks(|kind| kind == NoteKind::StaleRemote)
     }
 
-    /// Where the inputs are not exact, or count as a whole, for `explain`.
+    /// The remarks on inputs that are not exact, or that count as a whole, for `explain`.
     pub(crate) fn inexact(&self, selections: &Selections) -> Vec<String> {
         let mut notes = self.remarks(|_| true);
         notes.extend(self.contexts.notes(selections));
         notes
     }
 
-    /// The Dockerfile's notes of some kinds, each with its line.
+    /// The Dockerfile's notes of the wanted kinds, each with its line.
     fn remarks(&self, wanted: impl Fn(NoteKind) -> bool) -> Vec<String> {
         let mut remarks: Vec<&Note> = Vec::new();
         for note in self.analyses.iter().flat_map(|analysis| &analysis.notes) {
@@ -178,22 +178,22 @@ impl Source {
         remarks.into_iter().map(remark).collect()
     }
 
-    /// Whether it cannot be told which contexts the Dockerfile uses, nor where.
+    /// True if the contexts that the Dockerfile uses, and their places in the file, cannot be told.
     pub(crate) fn is_obscure(&self) -> bool {
         self.analyses.iter().any(|analysis| analysis.obscure)
     }
 
-    /// Whether a stage of the Dockerfile has this name.
+    /// True if a stage of the Dockerfile has this name.
     pub(crate) fn has_stage(&self, name: &str) -> bool {
         self.dockerfile.stage_names().any(|stage| stage == name)
     }
 
-    /// The words that stand for the images that this one is built from.
+    /// The words of the Dockerfile that stand for images of `build.toml`, each with the image.
     pub(crate) fn images(&self) -> impl Iterator<Item = (&str, &ImageName)> {
         self.words.iter().map(|(word, need)| (word.as_str(), need))
     }
 
-    /// The Dockerfile with names of images replaced.
+    /// The Dockerfile's bytes with the names of images replaced.
     pub(crate) fn pin(&self, replacements: &BTreeMap<String, String>) -> Result<Vec<u8>> {
         let analyses: Vec<&Analysis> = self.analyses.iter().collect();
         let pinned = self.dockerfile.pinned(&analyses, replacements);

@@ -1,19 +1,20 @@
-//! The words by which Dockerfiles name the images of `build.toml`. Start with [`Words`].
+//! The words that name images of `build.toml` in a Dockerfile. Start with [`Words`].
 
 use std::sync::Arc;
 
 use crate::config::{Config, ImageName};
 use crate::dockerfile::ImageNames;
 
-/// The words of all images: an image is meant by its name, or by the repository that it is pushed to.
+/// The words of all images. An image has two words: its name, and the repository that it is pushed to.
 #[derive(Debug)]
 pub(crate) struct Words<'a> {
     config: &'a Config,
-    /// Sorted. A word stands for two images where the name of one is the repository of the other.
+    /// The words with their images, sorted. A word stands for two images where one image's name is another's
+    /// repository.
     all: Vec<(&'a str, &'a ImageName)>,
 }
 
-/// The words as one image has them: those for itself are none.
+/// The words as one image's Dockerfile has them: no word stands for the image itself.
 #[derive(Clone, Debug)]
 pub(crate) struct WordsFor<'a> {
     all: Arc<Words<'a>>,
@@ -25,7 +26,7 @@ impl<'a> Words<'a> {
         let names = config.images.keys().map(|name| (name.as_str(), name));
         let repositories = config.images.iter().map(|(name, image)| (image.repository.as_str(), name));
         let mut all: Vec<_> = names.chain(repositories).collect();
-        // Both halves are in order already, mostly.
+        // Both halves are mostly sorted already.
         all.sort();
         Arc::new(Self { config, all })
     }
@@ -36,7 +37,7 @@ impl<'a> Words<'a> {
 }
 
 impl<'a> WordsFor<'a> {
-    /// The image that a word stands for.
+    /// The image that a word stands for; none for other words.
     pub(crate) fn image(&self, word: &str) -> Option<&'a ImageName> {
         let all = &self.all.all;
         let end = all.partition_point(|(other, _)| *other <= word);

@@ -1,4 +1,4 @@
-//! A Dockerfile as it is written, and how it is analysed. Start with [`Written`].
+//! A Dockerfile as it is written, and its analysis. Start with [`Written`].
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -15,19 +15,19 @@ use crate::workspace::Files;
 pub(crate) struct Written<'a> {
     /// The image as `build.toml` declares it.
     pub(crate) image: &'a Image,
-    /// The commit or the disk; the disk also for `source = "worktree"`.
+    /// The commit or the disk that the files are read from; always the disk for `source = "worktree"`.
     pub(crate) files: Files,
     pub(crate) dockerfile: Dockerfile,
-    /// BLAKE3 of the Dockerfile's bytes, in hexadecimal.
+    /// The BLAKE3 digest of the Dockerfile's bytes, in hexadecimal.
     pub(crate) digest: String,
-    /// The platforms that are built for; never empty.
+    /// The platforms that the image is built for; never empty.
     pub(crate) platforms: Vec<String>,
     /// The words that stand for images of `build.toml`.
     pub(crate) words: WordsFor<'a>,
 }
 
 impl<'a> Written<'a> {
-    /// Reads an image's Dockerfile; `files` are those of images that say nothing else.
+    /// Reads an image's Dockerfile from `files`, or from the disk for `source = "worktree"`.
     pub(crate) fn read(
         repository: &Repository,
         files: Files,
@@ -53,7 +53,8 @@ impl<'a> Written<'a> {
         })
     }
 
-    /// Analyses the file for each platform, with what is known of base images and of images of `build.toml`.
+    /// Analyses the Dockerfile for each platform, with the known configurations of base images and of images of
+    /// `build.toml`.
     pub(crate) fn analyse(&self, bases: &Configs, built: &Configs) -> Result<Vec<Analysis>> {
         let analyse = |platform: &String| {
             let options = Options {
@@ -78,7 +79,8 @@ impl<'a> Written<'a> {
         found.filter_map(|needed| self.words.image(&needed.name).cloned()).collect()
     }
 
-    /// What the images that this one is built from tell, by the words that stand for them here.
+    /// The configurations of the images that this image is built from, by the words that stand for them in its
+    /// Dockerfile.
     pub(crate) fn configs<'d>(
         &self,
         dependencies: &BTreeSet<ImageName>,
@@ -94,7 +96,7 @@ impl<'a> Written<'a> {
             let each = written.platforms.iter().zip(analyses);
             for (platform, config) in each.filter_map(|(of, analysis)| Some((of, analysis.config.as_ref()?)))
             {
-                // An image of one platform is taken whatever platform is asked for.
+                // An image of one platform is used whatever platform is asked for.
                 let machine = machine_platform();
                 let any = self.platforms.iter().chain([&machine]).filter(|_| analyses.len() == 1);
                 for platform in any.chain([platform]).filter_map(|platform| crate::platform::normal(platform))
@@ -108,13 +110,14 @@ impl<'a> Written<'a> {
     }
 }
 
-/// What `build.toml` says of an image.
+/// The image as `build.toml` declares it.
 pub(crate) fn declared<'a>(config: &'a Config, name: &ImageName) -> Result<&'a Image> {
     let missing = || Error::new(Code::NotDeclared, format!("build.toml declares no image `{name}`"));
     config.images.get(name).ok_or_else(missing)
 }
 
-/// The declared platforms, else that of this machine: images for different machines are different images.
+/// The declared platforms of an image, else this machine's platform: images for different machines are
+/// different images.
 fn platforms(image: &Image) -> Vec<String> {
     if image.platforms.is_empty() {
         return vec![machine_platform()];
@@ -122,7 +125,7 @@ fn platforms(image: &Image) -> Vec<String> {
     image.platforms.iter().map(|platform| platform.as_str().to_owned()).collect()
 }
 
-/// This machine's platform, in the words of the OCI.
+/// This machine's platform as the OCI writes it, such as `linux/amd64`.
 pub(crate) fn machine_platform() -> String {
     let architecture = match std::env::consts::ARCH {
         "x86_64" => "amd64",
@@ -134,7 +137,7 @@ pub(crate) fn machine_platform() -> String {
 }
 
 fn no_dockerfile(repository: &Repository, files: Files, image: &Image) -> Error {
-    // Where the whole context is missing, that is what to mend.
+    // A missing context is the fault to report first.
     let context = files.folder(repository, image.context.as_ref());
     if matches!(context, Ok(None)) {
         return super::super::inputs::no_context(files, image).into();

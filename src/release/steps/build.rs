@@ -1,11 +1,12 @@
-//! The step that builds and pushes what the plan says.
+//! The step that builds and pushes the images of the plan.
 
 use super::{Digests, ReleaseRun};
 use crate::config::ImageName;
 use crate::error::Result;
 
 impl ReleaseRun<'_> {
-    /// The digests of the release: those that exist already, and those of what is built and pushed now.
+    /// The digests of the release: of images that exist already, and of images that this step builds and
+    /// pushes.
     pub(super) async fn build(&self) -> Result<Digests> {
         let images = &self.plan.images;
         let known = images.iter().filter_map(|image| Some((image.name.clone(), image.digest.clone()?)));

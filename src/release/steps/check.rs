@@ -1,11 +1,12 @@
-//! The step that checks, before a tag moves, that the registry serves what was pushed.
+//! The step that checks, before a tag moves, that the registry serves the images that were pushed.
 
 use super::{Digests, ReleaseRun};
 use crate::error::{Code, Error, Result};
 use crate::plan::PlannedImage;
 
 impl ReleaseRun<'_> {
-    /// All or nothing: what was pushed is served under its key and digest before a tag moves.
+    /// Checks that the registry serves every pushed image under its key and digest, before any tag moves: all
+    /// or nothing.
     pub(super) async fn check(&self, digests: &Digests) -> Result<()> {
         let built: Vec<&PlannedImage> = self.plan.builds().filter(|image| image.released).collect();
         let references: Vec<_> = built.iter().map(|image| image.key_reference()).collect();

@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::events::Event;
 
 impl ReleaseRun<'_> {
-    /// Runs the trigger; nothing where the environment has none.
+    /// Runs the environment's trigger; does nothing where the environment has none.
     pub(super) async fn deploy(&self, release: &Release) -> Result<()> {
         let Some(deploy) = &self.environment.deploy else { return Ok(()) };
         let events = &self.observer.events;

@@ -26,21 +26,21 @@ mod tag;
 
 use record_outcome::Ledger;
 
-/// One release, one environment.
+/// The run of one release to one environment.
 pub(super) struct ReleaseRun<'a> {
-    /// The repository.
+    /// The workspace of the release.
     pub(super) workspace: &'a Workspace,
-    /// The environment.
+    /// The target environment.
     pub(super) environment: &'a Environment,
-    /// The plan.
+    /// The plan of the release.
     pub(super) plan: &'a Plan,
     /// The builds of the plan.
     pub(super) builds: Builds,
-    /// The registry of images and tags.
+    /// The client of the registry that has the images and tags.
     pub(super) registry: &'a Registry,
-    /// The store of the environment's record.
+    /// The records that hold the environment's record.
     pub(super) store: &'a Records,
-    /// Who watches the run.
+    /// The observer of the run.
     pub(super) observer: &'a Observer,
     /// The time at which the run began.
     pub(super) started: OffsetDateTime,
@@ -50,10 +50,10 @@ pub(super) struct ReleaseRun<'a> {
 type Digests = BTreeMap<ImageName, Digest>;
 
 impl ReleaseRun<'_> {
-    /// Does all of it under the lease, and returns the release.
+    /// Runs all steps under the lease, and returns the release.
     ///
-    /// Before anything changes that the environment sees, the record says that a deployment was started; how
-    /// it ended is written last. So a run that is killed in between is known to the next one.
+    /// The record says that a deployment was started before anything changes that the environment sees. The
+    /// outcome is recorded last, so the next run knows about a run that was killed in between.
     pub(super) async fn execute(&self, stored: Stored, lease: &mut Lease) -> Result<Release> {
         let mut ledger = Ledger::new(self, stored);
         let digests = match record::hold(self.store, lease, self.before_tags()).await? {
@@ -69,7 +69,7 @@ impl ReleaseRun<'_> {
             return Ok(release);
         }
         if matches!(self.plan.deploy, DeployDecision::Nothing { .. }) {
-            // Recorded first: the next run must know that the tags may name this release.
+            // The record comes first: the next run must know that the tags may name this release.
             ledger.write(Outcome::Tagged, &digests, lease).await?;
             record::hold(self.store, lease, self.move_tags(&digests)).await??;
             return Ok(release);
@@ -98,7 +98,7 @@ impl ReleaseRun<'_> {
         self.deploy(release).await
     }
 
-    /// Whether the environment runs what was built: where nothing fixes what a build fetches, only its digest
+    /// True if the environment runs the built images already. For images with unpinned content, only the digest
     /// tells.
     fn runs_already(&self, record: &Record, digests: &Digests) -> bool {
         let DeployDecision::Deploy { reasons } = &self.plan.deploy else { return false };

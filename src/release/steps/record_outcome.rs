@@ -1,4 +1,4 @@
-//! The step that writes into the environment's record what became of the release. Start with [`Ledger`].
+//! The step that writes the outcome of the release into the environment's record. Start with [`Ledger`].
 
 use std::collections::BTreeMap;
 
@@ -26,7 +26,7 @@ impl<'a> Ledger<'a> {
         &self.stored.record
     }
 
-    /// Writes the deployment of this run, or writes it anew.
+    /// Adds the deployment of this run to the record with this outcome, or replaces it, and writes the record.
     pub(super) async fn write(&mut self, outcome: Outcome, digests: &Digests, lease: &Lease) -> Result<()> {
         let run = self.run;
         let running = self.stored.record.current();
@@ -55,7 +55,8 @@ impl<'a> Ledger<'a> {
     }
 }
 
-/// An image that the run left as it was, as the record has it, with the commit that it was deployed from.
+/// The recorded image of the running deployment, with the commit it was deployed from, if the run left the
+/// image out.
 fn left_out(image: &PlannedImage, running: &Deployment) -> Option<DeployedImage> {
     let kept = running.images.get(&image.name).filter(|_| image.reasons.contains(&Reason::LeftOut))?;
     let commit = kept.commit.clone().or_else(|| running.commit.clone());

@@ -1,7 +1,7 @@
 //! The line of a Dockerfile that a step comes from. Start with [`line_of_step`].
 //!
-//! Engines since BuildKit 0.12 tell the line themselves; Docker 20.10 does not. BuildKit names steps `[stage
-//! 2/3] RUN ...` and counts a stage's base image (unless it is `scratch` or another stage) and its `RUN`,
+//! Engines since BuildKit 0.12 tell the line themselves; Docker 20.10 does not. BuildKit names steps
+//! `[stage 2/3] RUN ...` and counts a stage's base image (unless it is `scratch` or another stage) and its `RUN`,
 //! `COPY`, `ADD` and `WORKDIR`. The same count over the Dockerfile's text gives the line. If the counts do
 //! not agree (`ONBUILD` of a base image, heredocs), there is no line rather than a wrong one.
 

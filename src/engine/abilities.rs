@@ -1,25 +1,26 @@
-//! What engines differ in. Start with [`Abilities::check`].
+//! The abilities in which engines differ. Start with [`Abilities::check`].
 //!
-//! Engines drop silently what they cannot do: an image comes out that is not what was asked for. So what a build
-//! [needs](Needs) is held against what its engine can, before anything is built.
+//! An engine silently drops options that it does not support, and builds an image that is not the one that
+//! was asked for. So the [needs](Needs) of a build are compared with the abilities of its engine before
+//! anything is built.
 
 use super::{ArchiveKind, BuildRequest, EngineError, Output};
 use crate::config::{BuildOptions, Image, ImageName, Network};
 
-/// What an engine can do that others cannot.
+/// The abilities of an engine that other engines lack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Abilities {
-    /// What it has.
+    /// The features that the engine has.
     pub(crate) features: &'static [Feature],
-    /// The kinds of cache that steps can be brought to.
+    /// The kinds of cache that the engine exports build steps to, as `type` of `cache_to` names them.
     pub(crate) cache_exports: &'static [&'static str],
-    /// The kinds of cache that steps can be looked for in.
+    /// The kinds of cache that the engine imports build steps from, as `type` of `cache_from` names them.
     pub(crate) cache_imports: &'static [&'static str],
-    /// The engines that can more.
+    /// The engines that can do more, for the hint of an error.
     pub(crate) better: &'static str,
 }
 
-/// What not all engines have.
+/// A feature that not every engine has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Feature {
     /// Secrets and ssh agents for steps.
@@ -44,7 +45,7 @@ impl Feature {
     }
 }
 
-/// What a build asks of its engine that not every engine has.
+/// The needs of a build that not every engine meets.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Needs<'a> {
     image: &'a ImageName,
@@ -55,7 +56,7 @@ pub(crate) struct Needs<'a> {
 }
 
 impl Abilities {
-    /// What has Docker's API without BuildKit: podman.
+    /// Engines with Docker's API but without BuildKit: podman.
     pub(super) const CLASSIC: Self = Self {
         features: &[],
         cache_exports: &[],
@@ -83,7 +84,7 @@ impl Abilities {
         ..Self::CONTAINERD
     };
 
-    /// Refuses what `engine` would leave out.
+    /// Refuses a request with needs that `engine` does not meet; `engine` is the engine's name in the error.
     pub(super) fn check(self, request: &BuildRequest, engine: &str) -> Result<(), EngineError> {
         match self.lacks(Needs::of(request)).next() {
             None => Ok(()),
@@ -95,7 +96,7 @@ impl Abilities {
         }
     }
 
-    /// What of the needs cannot be had, each as the subject of "is not supported".
+    /// The needs that the engine does not meet, each as the subject of "is not supported".
     pub(crate) fn lacks(self, needs: Needs<'_>) -> impl Iterator<Item = String> {
         let Needs { image, options, .. } = needs;
         let export = options.cache_to.iter().find(|entry| !self.cache_exports.contains(&&*entry.kind));
@@ -136,7 +137,7 @@ impl<'a> Needs<'a> {
         }
     }
 
-    /// Of every build of a declared image.
+    /// The needs of every build of a declared image.
     pub(crate) fn of_image(image: &'a Image) -> Self {
         Self {
             image: &image.name,

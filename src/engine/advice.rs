@@ -1,4 +1,4 @@
-//! The codes of failures of engines, and the hints to them. What a registry says of a push is read in `refusal`.
+//! The codes of engine errors, and the hints to them. The hints to failed pushes are made in `refusal`.
 
 use super::EngineError;
 use crate::error::{Code, Failure};
@@ -27,7 +27,7 @@ impl Failure for EngineError {
             Self::Push { hint, .. } => hint.clone(),
             Self::Silent { hint, .. } => Some(format!("{hint}, or raise `--silence-limit`")),
             Self::Defect(_) => Some("please report this, with the command that you ran".to_owned()),
-            // The message says what to do itself, or nobody but its reader knows.
+            // The messages of these errors already say what to do, or only their reader can know.
             Self::Address { .. }
             | Self::Failed(_)
             | Self::Secret { .. }

@@ -10,29 +10,29 @@ use crate::config::ImageName;
 use crate::events::EventSink;
 use crate::reference::{Digest, Reference};
 
-/// One of the engines that there are.
+/// An engine of one of the supported kinds.
 #[derive(Debug)]
 pub enum AnyEngine {
-    /// dockerd.
+    /// dockerd, or podman through Docker's API.
     Docker(Box<Docker>),
-    /// buildkitd.
+    /// A buildkitd.
     Buildkitd(Buildkitd),
 }
 
-/// What an engine is and can do.
+/// The description of an engine: kind, version, image store, platforms, mirrors and abilities.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Description {
-    /// `docker`, `podman` or `buildkitd`.
+    /// The kind of the engine: `docker`, `podman` or `buildkitd`.
     pub(crate) kind: String,
-    /// Its version, where it tells one.
+    /// The engine's version, if the engine tells one.
     pub(crate) version: Option<String>,
-    /// What keeps its images: a graph driver's name, or `containerd`; none where nothing does.
+    /// The engine's image store: a graph driver's name, or `containerd`; none for an engine without a store.
     pub(crate) store: Option<String>,
-    /// The platforms that it builds for.
+    /// The platforms that the engine builds for.
     pub(crate) platforms: Vec<String>,
-    /// Mirrors of Docker Hub, as URLs.
+    /// The engine's mirrors of Docker Hub, as URLs.
     pub(crate) mirrors: Vec<String>,
-    /// What it can do.
+    /// The features and kinds of cache that the engine supports.
     pub(crate) abilities: Abilities,
 }
 
@@ -52,7 +52,7 @@ impl AnyEngine {
         }
     }
 
-    /// What the engine is and can do.
+    /// Asks the engine for its description.
     pub(crate) async fn describe(&self) -> Result<Description, EngineError> {
         match self {
             Self::Docker(docker) => Ok(docker.describe().await?.into()),
@@ -60,7 +60,8 @@ impl AnyEngine {
         }
     }
 
-    /// Mirrors of Docker Hub, as URLs, in the order in which the engine asks them. A buildkitd does not tell its own.
+    /// The engine's mirrors of Docker Hub, as URLs, in the order in which the engine asks them. Empty for a
+    /// buildkitd, which does not tell its mirrors.
     pub async fn mirrors(&self) -> Result<Vec<String>, EngineError> {
         match self {
             Self::Docker(docker) => Ok(docker.describe().await?.mirrors.clone()),
@@ -96,7 +97,7 @@ impl AnyEngine {
     }
 }
 
-/// What the engine that it is does.
+/// Evaluates an expression for the engine inside an `AnyEngine`, whichever kind it is.
 macro_rules! each {
     ($any:expr, $engine:ident => $does:expr) => {
         match $any {
@@ -147,7 +148,7 @@ impl From<&EngineInfo> for Description {
     }
 }
 
-/// Such as `docker 28.5.2 (overlay2)`.
+/// The kind, the version and the store of the engine, such as `docker 28.5.2 (overlay2)`.
 impl std::fmt::Display for Description {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.write_str(&self.kind)?;

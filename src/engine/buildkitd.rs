@@ -1,6 +1,6 @@
-//! buildkitd, BuildKit without Docker. Start with [`Buildkitd::connect`].
+//! buildkitd: BuildKit without Docker. Start with [`Buildkitd::connect`].
 //!
-//! It has no store of images to leave one in: what it builds goes to the registry, or into a file.
+//! A buildkitd has no image store: the images that it builds go to the registry, or into a file.
 
 use std::collections::BTreeSet;
 
@@ -15,7 +15,7 @@ use crate::config::ImageName;
 use crate::events::EventSink;
 use crate::reference::{Digest, Reference};
 
-/// A buildkitd that answered.
+/// A connection to a buildkitd that answered.
 #[derive(Debug)]
 pub struct Buildkitd {
     buildkit: BuildKit,
@@ -29,19 +29,19 @@ impl Buildkitd {
         let mut control = control.ok_or_else(|| endpoint.unreachable("it does not speak BuildKit"))?;
         let version = match control.info(InfoRequest {}).await {
             Ok(info) => info.into_inner().buildkit_version.map(|version| version.version),
-            // Before 0.11 there was nothing to ask.
+            // buildkitd before 0.11 does not tell its version.
             Err(status) if status.code() == Code::Unimplemented => None,
             Err(status) => return Err(endpoint.unreachable(buildkit::lost_reason(&status))),
         };
         Ok(Self { buildkit: BuildKit::new(endpoint), version })
     }
 
-    /// Where it is.
+    /// The endpoint of the buildkitd.
     pub(super) fn endpoint(&self) -> &Endpoint {
         self.buildkit.endpoint()
     }
 
-    /// What it is, and what its workers build for.
+    /// Asks the buildkitd for its description, with the platforms that its workers build for.
     pub(super) async fn describe(&self) -> Result<Description, EngineError> {
         let lost = || EngineError::Lost("it does not speak BuildKit any more".to_owned());
         let mut control = buildkit::control(self.buildkit.endpoint()).await?.ok_or_else(lost)?;
@@ -68,7 +68,7 @@ impl Buildkitd {
         self.version.as_deref().map(|version| version.trim_start_matches('v'))
     }
 
-    /// Refuses what it cannot do.
+    /// Refuses a request that the buildkitd does not support.
     pub(super) fn check(&self, request: &BuildRequest) -> Result<(), EngineError> {
         if request.output == Output::Load {
             return Err(self.without_store("keeping a built image"));

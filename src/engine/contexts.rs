@@ -1,4 +1,4 @@
-//! The further contexts of a build. Start with [`Contexts`].
+//! The contexts of a build besides the main one. Start with [`Contexts`].
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,25 +10,26 @@ use super::{BuildRequest, EngineError, Output};
 use crate::config::{BuildOptions, Platform};
 use crate::reference::{Reference, Repository};
 
-/// The repository of the images that folders become. It is no registry: they are never pushed.
+/// The repository of the images that context folders become. No registry has this name: the images are never
+/// pushed.
 const REPOSITORY: &str = "dtbuild.local/context";
 
-/// The contexts besides the main one.
+/// The contexts of a build besides the main one.
 #[derive(Clone, Default)]
 pub struct Contexts {
-    /// The contexts by the names that the Dockerfile has for them.
+    /// The contexts, by the names that the Dockerfile has for them.
     pub named: BTreeMap<String, NamedContext>,
-    /// The Dockerfile for engines without named contexts: each folder's name is replaced by its image's. None where
-    /// that cannot be.
+    /// The Dockerfile for engines without named contexts: the name of each context folder is replaced by the
+    /// name of the image that the folder becomes. None if the names cannot be replaced.
     pub dockerfile: Option<Arc<[u8]>>,
 }
 
-/// One of them.
+/// One context besides the main one.
 #[derive(Clone)]
 pub enum NamedContext {
-    /// Files that are sent to the engine.
+    /// A folder whose files are sent to the engine.
     Folder(ContextFolder),
-    /// An image that the engine can get at.
+    /// An image that the engine can get at, by its name.
     Image(String),
     /// A git repository that the engine fetches, by its address.
     Remote(String),
@@ -37,17 +38,18 @@ pub enum NamedContext {
 /// A folder that is sent to the engine as a context of its own.
 #[derive(Clone)]
 pub struct ContextFolder {
-    /// What is sent, `.dockerignore` applied.
+    /// The files that are sent, with `.dockerignore` applied.
     pub files: Snapshot,
-    /// The image that the folder becomes on engines without named contexts, made from its content.
+    /// The image that the folder becomes on engines without named contexts; its tag is made from the folder's
+    /// content.
     pub image: Reference,
 }
 
 impl ContextFolder {
-    /// The folder with these files, for a build for `platforms`.
+    /// A context folder with these files, for a build for `platforms`.
     ///
     /// # Errors
-    /// When a platform cannot be part of a tag.
+    /// Fails if a platform cannot be part of a tag.
     pub fn new(files: Snapshot, platforms: &[Platform]) -> Result<Self, crate::reference::ReferenceError> {
         let mut hasher = blake3::Hasher::new();
         for entry in files.entries.iter() {
@@ -69,7 +71,7 @@ impl ContextFolder {
 }
 
 impl Contexts {
-    /// The folders with their names.
+    /// The contexts that are folders, with their names.
     pub(super) fn folders(&self) -> impl Iterator<Item = (&str, &ContextFolder)> {
         self.named.iter().filter_map(|(name, context)| match context {
             NamedContext::Folder(folder) => Some((name.as_str(), folder)),
@@ -79,10 +81,10 @@ impl Contexts {
 }
 
 impl BuildRequest {
-    /// The same build for an engine without named contexts, which holds the folders' images.
+    /// This build for an engine without named contexts, whose store holds the images of the context folders.
     ///
     /// # Errors
-    /// When the engine itself would have to know a context.
+    /// Fails if a context is not a folder, or if there is no Dockerfile for such engines.
     pub(super) fn without_contexts(&self, engine: &str) -> Result<Self, EngineError> {
         let Contexts { named, dockerfile } = &self.contexts;
         let fetched = named.iter().find(|(_, context)| !matches!(context, NamedContext::Folder(_)));
@@ -99,14 +101,14 @@ impl BuildRequest {
         }
     }
 
-    /// The build of the image that a folder becomes.
+    /// The request to build the image that the context folder `name` becomes.
     pub(super) fn of_folder(&self, name: &str, folder: &ContextFolder) -> Self {
         Self {
             image: self.image.clone(),
             context: folder.files.clone(),
             context_name: None,
             dockerfile: Arc::from(&b"FROM scratch\nCOPY . /\n"[..]),
-            // Under this name the engine keeps its copy of the folder.
+            // The engine's copy of the folder is named after this path.
             dockerfile_path: BString::from(format!("{} (context {name})", self.dockerfile_path)),
             target: None,
             args: BTreeMap::new(),

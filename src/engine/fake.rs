@@ -1,4 +1,4 @@
-//! An engine that builds nothing, for tests of what schedules builds. Start with [`FakeEngine`].
+//! An engine that builds nothing, for tests of the code that schedules builds. Start with [`FakeEngine`].
 //!
 //! Scripted durations are real time: a few milliseconds are enough to fix an order.
 
@@ -15,7 +15,7 @@ use crate::config::ImageName;
 use crate::events::EventSink;
 use crate::reference::{Digest, Reference};
 
-/// What a [`FakeEngine`] was asked, in order.
+/// One call of a [`FakeEngine`], or the end of one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Call {
     /// A build began.
@@ -32,7 +32,7 @@ pub(crate) enum Call {
     Tagged(Reference, Reference),
 }
 
-/// Plays builds by a script.
+/// An engine that plays builds by a script.
 #[derive(Default)]
 pub(crate) struct FakeEngine {
     durations: BTreeMap<ImageName, Duration>,
@@ -56,42 +56,42 @@ struct State {
 }
 
 impl FakeEngine {
-    /// Builds of `image` take `duration` rather than no time.
+    /// Makes builds of `image` take `duration` rather than no time.
     #[must_use]
     pub(crate) fn takes(mut self, image: &str, duration: Duration) -> Self {
         self.durations.insert(name(image), duration);
         self
     }
 
-    /// Builds of `image` fail.
+    /// Makes builds of `image` fail.
     #[must_use]
     pub(crate) fn fails(mut self, image: &str) -> Self {
         self.failing.insert(name(image));
         self
     }
 
-    /// The engine is gone when it is asked to build `image`, and does not come back.
+    /// Makes the engine disappear, for good, when it is asked to build `image`.
     #[must_use]
     pub(crate) fn loses_itself_at(mut self, image: &str) -> Self {
         self.lost.insert(name(image));
         self
     }
 
-    /// The engine cannot do something that `image` needs.
+    /// Makes the engine refuse `image`, as an image that needs a feature which the engine lacks.
     #[must_use]
     pub(crate) fn refuses(mut self, image: &str) -> Self {
         self.unsupported.insert(name(image));
         self
     }
 
-    /// Builds of `image` end with a panic.
+    /// Makes builds of `image` end with a panic.
     #[must_use]
     pub(crate) fn panics_at(mut self, image: &str) -> Self {
         self.panicking.insert(name(image));
         self
     }
 
-    /// The first `times` pushes of `reference` fail in a way that may pass.
+    /// Makes the first `times` pushes of `reference` fail for a reason that may pass.
     #[must_use]
     pub(crate) fn fails_pushing(self, reference: &str, times: usize) -> Self {
         let reference = reference.parse().expect("a reference");
@@ -99,38 +99,38 @@ impl FakeEngine {
         self
     }
 
-    /// Builds push in the same step, as engines with the containerd store do.
+    /// Makes builds push in the same step, as engines with the containerd store do.
     #[must_use]
     pub(crate) fn pushing_by_itself(mut self) -> Self {
         self.pushes_by_itself = true;
         self
     }
 
-    /// Builds of `image` end when [`FakeEngine::let_build`] says so.
+    /// Holds builds of `image` until [`FakeEngine::let_build`] lets them end.
     #[must_use]
     pub(crate) fn holds_build(mut self, image: &str) -> Self {
         self.builds_held.insert(name(image), Semaphore::new(0));
         self
     }
 
-    /// Pushes of `image` end when [`FakeEngine::let_push`] says so.
+    /// Holds pushes of `image` until [`FakeEngine::let_push`] lets them end.
     #[must_use]
     pub(crate) fn holds_push(mut self, image: &str) -> Self {
         self.pushes_held.insert(name(image), Semaphore::new(0));
         self
     }
 
-    /// Lets the build of `image` end, or the next one when none runs.
+    /// Lets the running build of `image` end, or the next one if none runs.
     pub(crate) fn let_build(&self, image: &str) {
         self.builds_held[&name(image)].add_permits(1);
     }
 
-    /// Lets the push of `image` end, or the next one when none runs.
+    /// Lets the running push of `image` end, or the next one if none runs.
     pub(crate) fn let_push(&self, image: &str) {
         self.pushes_held[&name(image)].add_permits(1);
     }
 
-    /// What was asked so far.
+    /// The calls so far, in order.
     pub(crate) fn calls(&self) -> Vec<Call> {
         self.state().calls.clone()
     }
@@ -155,7 +155,7 @@ impl FakeEngine {
     }
 }
 
-/// Notes how a build ends, even when it is dropped.
+/// A guard that records the end of a build, even of a build that is dropped.
 struct Running<'a> {
     engine: &'a FakeEngine,
     end: Option<Call>,
@@ -251,7 +251,7 @@ fn name(image: &str) -> ImageName {
     image.parse().expect("an image's name")
 }
 
-/// The digest that this engine pushes `image` with.
+/// The digest that the fake engine pushes `image` with.
 pub(crate) fn digest(image: &str) -> Digest {
     format!("sha256:{}", blake3::hash(image.as_bytes()).to_hex()).parse().expect("a digest")
 }

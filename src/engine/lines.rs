@@ -1,16 +1,16 @@
-//! Lines of a log, made of the pieces that a step's output arrives in. Start with [`Lines`].
+//! The lines of a log, put together from the pieces in which a step's output arrives. Start with [`Lines`].
 //!
-//! What a step prints is foreign text on its way to a terminal or a CI log, so nothing is left in it that
-//! could move the cursor or end a line.
+//! The output of a step is foreign text on its way to a terminal or a CI log, so a line keeps no character
+//! that could move the cursor or end the line.
 
 use crate::inert;
 
-/// Bytes that are kept of a line.
+/// The longest line that is kept, in bytes.
 const LINE_LIMIT: usize = 4096;
-/// What a cut line ends with.
+/// The mark at the end of a line that was cut.
 const CUT: char = '…';
 
-/// Puts the output of one step together.
+/// The lines of one step's output, put together from pieces.
 #[derive(Default)]
 pub(super) struct Lines {
     partial: Vec<u8>,
@@ -19,7 +19,7 @@ pub(super) struct Lines {
 }
 
 impl Lines {
-    /// Takes a piece of output; the lines that it completes go to `emit`.
+    /// Takes a piece of output, and gives each line that the piece completes to `emit`.
     pub(super) fn push(&mut self, piece: &[u8], mut emit: impl FnMut(String)) {
         for &byte in piece {
             if byte == b'\n' {
@@ -27,7 +27,8 @@ impl Lines {
                 continue;
             }
             if self.carriage_return {
-                // As on a terminal: what follows overwrites the line. Progress bars leave their last state.
+                // As on a terminal, text after a carriage return overwrites the line. Of a progress bar the
+                // last state stays.
                 self.partial.clear();
                 self.cut = false;
                 self.carriage_return = false;
@@ -40,7 +41,7 @@ impl Lines {
         }
     }
 
-    /// Ends a line that has no end of its own.
+    /// Ends the last line if it has no line end of its own, and gives it to `emit`.
     pub(super) fn finish(&mut self, emit: impl FnOnce(String)) {
         if !self.partial.is_empty() {
             emit(self.take());

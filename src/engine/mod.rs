@@ -1,7 +1,8 @@
-//! Engines build images. Start with [`Engine`]; [`BuildRequest`] is all that an engine is told.
+//! Engines, which build images. Start with [`Engine`]; [`BuildRequest`] is all that an engine gets for a
+//! build.
 //!
-//! What a build is sent is a [`Snapshot`], fixed when the key was taken, so an engine never reads
-//! the repository. Engines report what happens as [`Event`](crate::events::Event)s.
+//! The context of a build is a [`Snapshot`], fixed when the key was computed, so an engine never reads the
+//! repository. Engines report their progress as [`Event`](crate::events::Event)s.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -40,70 +41,71 @@ pub(crate) use self::any::Description;
 pub(crate) use self::held::HeldImage;
 pub use self::patience::SILENCE_LIMIT;
 
-/// One image to build.
+/// The request to build one image.
 #[derive(Clone)]
 pub struct BuildRequest {
-    /// The image's name in `build.toml`; events carry it.
+    /// The image's name in `build.toml`, which events carry.
     pub image: ImageName,
-    /// The files of the context, `.dockerignore` applied.
+    /// The files of the context, with `.dockerignore` applied.
     pub context: Snapshot,
-    /// What names the context and what of it is read. Builds with the same name that run at one time are sent it once.
-    /// None for a context that no other image has.
+    /// The name of the context and of the part of the context that is read. The context is sent once to
+    /// builds that run at the same time and have the same context name. None for a context that no other
+    /// image has.
     pub context_name: Option<String>,
-    /// The bytes of the Dockerfile as it is to be built: base images pinned.
+    /// The bytes of the Dockerfile as it is built, with pinned base images.
     pub dockerfile: Arc<[u8]>,
     /// The Dockerfile's path as the user knows it, for messages.
     pub dockerfile_path: BString,
-    /// The stage to build; none for the last.
+    /// The stage to build; none for the last stage.
     pub target: Option<String>,
-    /// The build arguments.
+    /// The build arguments, by name.
     pub args: BTreeMap<String, String>,
-    /// The platforms; empty for the engine's own.
+    /// The platforms to build for; empty for the engine's own platform.
     pub platforms: Vec<Platform>,
-    /// Labels of the image.
+    /// The labels of the image, by name.
     pub labels: BTreeMap<String, String>,
-    /// Secrets that `RUN --mount=type=secret` may ask for.
+    /// The secrets that `RUN --mount=type=secret` may ask for.
     pub secrets: Vec<SecretSource>,
-    /// Agents, network, caches and attestations.
+    /// The ssh agents, network, caches and attestations of the build.
     pub options: BuildOptions,
-    /// Seconds since 1970 that stand for the time of the build in the image; none for the engine's clock.
+    /// The time of the build in the image, in seconds since 1970; none for the engine's clock.
     pub source_date_epoch: Option<i64>,
-    /// Whether to run every step again.
+    /// The switch that runs every step again, without the engine's cache.
     pub no_cache: bool,
     /// The names that the image gets.
     pub names: Vec<Reference>,
-    /// Where the image goes.
+    /// The destination of the image.
     pub output: Output,
-    /// The further contexts that the Dockerfile may use.
+    /// The contexts besides the main one that the Dockerfile may use.
     pub contexts: Contexts,
 }
 
-/// Where a built image goes.
+/// The destination of a built image.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Output {
-    /// Into the engine's image store, under the request's names.
+    /// The engine's image store, under the request's names.
     Load,
-    /// To the registry, under the request's names.
+    /// The registry, under the request's names.
     Push,
-    /// Into a file.
+    /// A file.
     File(Archive),
 }
 
 /// A file that holds an image.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Archive {
-    /// What it is written as.
+    /// The format of the file.
     pub kind: ArchiveKind,
-    /// Where it is put, when it is whole.
+    /// The path of the file, which appears there when it is complete.
     pub path: PathBuf,
 }
 
-/// How an image is written into a file.
+/// The format of a file that holds an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ArchiveKind {
     /// A tar of an OCI image layout.
     Oci,
-    /// What `docker load` takes.
+    /// A tar that `docker load` reads.
     Docker,
 }
 
@@ -116,23 +118,23 @@ impl Archive {
 /// A build that succeeded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Built {
-    /// The digest of the manifest at the registry, when the engine pushed it in the same step.
-    /// Otherwise [`Engine::push`] brings it there.
+    /// The digest of the manifest at the registry, if the engine pushed the image in the same step as the
+    /// build. Otherwise [`Engine::push`] pushes the image.
     pub pushed: Option<Digest>,
-    /// How many steps there were, and how many of them came from the engine's cache.
+    /// The number of steps, and the number of those that came from the engine's cache.
     pub steps: StepCount,
 }
 
-/// What builds images and holds them.
+/// An engine that builds images, and keeps them if it has a store.
 pub trait Engine: Send + Sync + 'static {
-    /// Builds one image, reporting steps and logs to `events`.
+    /// Builds one image, and reports steps and logs to `events`.
     fn build(
         &self,
         request: &BuildRequest,
         events: &EventSink,
     ) -> impl Future<Output = Result<Built, EngineError>> + Send;
 
-    /// Pushes an image of the store under its own name; the digest is the registry's.
+    /// Pushes the image `reference` of the store under this name; returns the digest at the registry.
     fn push(
         &self,
         image: &ImageName,
@@ -140,18 +142,19 @@ pub trait Engine: Send + Sync + 'static {
         events: &EventSink,
     ) -> impl Future<Output = Result<Digest, EngineError>> + Send;
 
-    /// All names of the image that the store holds under this one, as it writes them; none where it holds none.
+    /// All names of the image that the store holds as `reference`, as the store writes them; none if the
+    /// store has no such image.
     fn names(
         &self,
         reference: &Reference,
     ) -> impl Future<Output = Result<Option<Vec<String>>, EngineError>> + Send;
 
-    /// Whether the store holds an image under this name.
+    /// True if the store holds an image named `reference`.
     fn holds(&self, reference: &Reference) -> impl Future<Output = Result<bool, EngineError>> + Send {
         async { Ok(self.names(reference).await?.is_some()) }
     }
 
-    /// Gives an image of the store another name.
+    /// Gives the image `source` of the store the further name `name`.
     fn tag(
         &self,
         source: &Reference,
@@ -159,23 +162,23 @@ pub trait Engine: Send + Sync + 'static {
     ) -> impl Future<Output = Result<(), EngineError>> + Send;
 }
 
-/// Why an engine did not do what it was asked.
+/// The error of an engine that did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
-    /// No engine answers.
+    /// No engine answers at the endpoint.
     #[error("cannot reach the engine at `{endpoint}`: {reason}")]
     Unreachable {
-        /// The socket or address.
+        /// The engine's socket or address.
         endpoint: String,
-        /// What the attempt to connect said.
+        /// The message of the failed attempt to connect.
         reason: String,
     },
-    /// What says where the engine is cannot be used.
+    /// The address of the engine, or the setting that should hold it, cannot be used.
     #[error("`{address}` does not lead to an engine: {reason}")]
     Address {
-        /// An address, or what should hold one.
+        /// The address, or the setting or file that should hold it.
         address: String,
-        /// What is wrong with it.
+        /// The fault of the address or setting.
         reason: String,
     },
     /// A step of the build failed.
@@ -184,86 +187,86 @@ pub enum EngineError {
     /// The engine cannot do something that the request needs.
     #[error("{feature} is not supported by {engine}")]
     Unsupported {
-        /// What was asked for.
+        /// The feature that was asked for.
         feature: String,
         /// The engine and its version.
         engine: String,
-        /// What to do.
+        /// The advice for the user.
         hint: String,
     },
-    /// The frontend has no named contexts; a build that needs none may succeed.
+    /// The engine's frontend has no named contexts; a build that needs none may succeed.
     #[error("named contexts are not supported by {engine}")]
     NoContexts {
         /// The engine and its version.
         engine: String,
     },
-    /// A secret's value is not where `build.toml` says.
+    /// The value of a secret cannot be read from the place that `build.toml` names.
     #[error("cannot read the secret `{id}`: {reason}")]
     Secret {
         /// The secret's id.
         id: String,
-        /// What is missing; never the value.
+        /// The reason of the failure; never the value.
         reason: String,
     },
-    /// The image cannot be put where it is to go.
+    /// The file of an image cannot be written.
     #[error("cannot write `{}`: {reason}", path.display())]
     File {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
-        /// Why not.
+        /// The reason of the failure.
         reason: String,
     },
-    /// A cache's folder cannot be used.
+    /// The folder of a cache cannot be used.
     #[error("cannot keep a cache in `{}`: {reason}", folder.display())]
     Cache {
-        /// The folder.
+        /// The path of the folder.
         folder: PathBuf,
-        /// Why not.
+        /// The reason of the failure.
         reason: String,
     },
-    /// There is no ssh agent to forward.
+    /// No ssh agent can be forwarded to the build.
     #[error("cannot forward the ssh agent `{id}`: {reason}")]
     SshAgent {
         /// The agent's id.
         id: String,
-        /// What is missing.
+        /// The reason of the failure: no agent's socket is set, or none answers.
         reason: String,
     },
     /// The context changed or could not be read while it was sent.
     #[error("cannot send the context: {0}")]
     Context(String),
-    /// The registry refused the push.
+    /// The push of an image failed.
     #[error("failed to push `{reference}`: {reason}")]
     Push {
-        /// What was pushed.
+        /// The name that was pushed.
         reference: Reference,
-        /// What the engine said.
+        /// The engine's message.
         reason: String,
-        /// What to do, where that can be told.
+        /// The advice for the user, if there is any.
         hint: Option<String>,
-        /// Whether the same push may succeed a moment later.
+        /// True if the same push may succeed a moment later.
         transient: bool,
     },
-    /// Nothing was heard for as long as `--silence-limit` says.
+    /// Nothing was heard of the engine or a registry for the time that `--silence-limit` sets.
     #[error("nothing was heard of {what} for {time}")]
     Silent {
-        /// Of the engine, or of a step that goes to a registry.
+        /// The silent party: the engine, or a step or push that a registry takes part in.
         what: String,
-        /// How long, in words.
+        /// The length of the silence, in words.
         time: String,
-        /// What to look at.
+        /// The advice for the user.
         hint: &'static str,
     },
-    /// The connection was lost or the engine answered nonsense.
+    /// The connection to the engine was lost, or the engine's answer made no sense.
     #[error("the engine stopped answering: {0}")]
     Lost(String),
-    /// dtbuild itself is at fault.
+    /// A defect of dtbuild itself.
     #[error("dtbuild failed inside ({0})")]
     Defect(String),
 }
 
 impl EngineError {
-    /// Whether the same request may succeed a moment later. A failed command never is.
+    /// True if the same request may succeed a moment later. A failed command is never transient.
     #[must_use]
     pub fn is_transient(&self) -> bool {
         match self {
@@ -273,13 +276,13 @@ impl EngineError {
         }
     }
 
-    /// Whether the engine is gone, so that only another one can help.
+    /// True if the engine is gone, so that only another engine can help.
     #[must_use]
     pub fn is_lost(&self) -> bool {
         matches!(self, Self::Unreachable { .. } | Self::Silent { .. } | Self::Lost(_))
     }
 
-    /// Whether the engine or the registry is at fault, not the image.
+    /// True if the engine or the registry is at fault, not the image.
     #[must_use]
     pub fn is_unusable(&self) -> bool {
         matches!(

@@ -1,4 +1,4 @@
-//! How long an engine may say nothing before it is given up. Start with [`Patience`].
+//! The longest silence of an engine before it is given up. Start with [`Patience`].
 
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -6,18 +6,19 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
 
-/// How long nothing is heard unless the command line says otherwise: a registry may take minutes to check a large layer.
+/// The silence limit unless the command line sets another: a registry may take minutes to check a large
+/// layer.
 pub const SILENCE_LIMIT: Duration = Duration::from_mins(10);
 
-/// The limit for one engine. Clones share what was heard last: of several pushes, an engine does some and lets the
-/// others wait in silence.
+/// The silence limit of one engine, with the time when the engine was last heard. Clones share that time: of
+/// several pushes, an engine does some and lets the others wait in silence.
 #[derive(Clone, Debug)]
 pub(super) struct Patience {
     limit: Duration,
     heard: Arc<Mutex<Instant>>,
 }
 
-/// Nothing was heard for so long.
+/// The error of a wait in which the engine was silent for this long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Silence(Duration);
 
@@ -26,15 +27,15 @@ impl Patience {
         Self { limit, heard: Arc::new(Mutex::new(Instant::now())) }
     }
 
-    /// The limit itself.
+    /// The silence limit.
     pub(super) fn limit(&self) -> Duration {
         self.limit
     }
 
-    /// Waits for `next`, as long as anything is heard of the engine.
+    /// Waits for `next`. Fails if nothing was heard of the engine for as long as the limit.
     pub(super) async fn wait<T>(&self, next: impl Future<Output = T>) -> Result<T, Silence> {
         let mut next = pin!(next);
-        // Who was not listening has heard nothing.
+        // Silence counts from here on: nobody was listening before this wait.
         *self.heard() = Instant::now();
         loop {
             let until = *self.heard() + self.limit;

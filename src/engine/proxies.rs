@@ -1,7 +1,8 @@
-//! Proxies of builds: docker's `config.json` names them, and docker's client hands them to `RUN` as predefined build
-//! arguments. Start with [`with_proxies`].
+//! The proxies of builds. Docker's `config.json` names them, and docker's client passes them to `RUN` as
+//! predefined build arguments. Start with [`with_proxies`].
 //!
-//! They are the machine's, not the image's: BuildKit leaves them out of its cache, and keys do not have them.
+//! Proxies belong to the machine, not to the image: BuildKit leaves them out of its cache, and keys do not
+//! include them.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -9,14 +10,14 @@ use std::collections::BTreeMap;
 use super::BuildRequest;
 use crate::docker_config::{DockerConfig, docker_folder};
 
-/// The proxies of builds on the engine at this address, by the names of their build arguments. None where docker's
-/// configuration cannot be read: who needs it for a login is told.
+/// The proxies of builds on the engine at this address, by the names of their build arguments. Empty if
+/// docker's configuration cannot be read: the code that needs a login from it reports the error.
 pub(crate) fn proxies(engine: &str) -> BTreeMap<String, String> {
     let config = docker_folder().and_then(|folder| DockerConfig::read(&folder).ok());
     config.unwrap_or_default().proxies(engine)
 }
 
-/// The request with these proxies, except for those that `args` of `build.toml` sets.
+/// The request with these proxies as build arguments, except for those that `args` of `build.toml` sets.
 pub(super) fn with_proxies(
     request: &BuildRequest,
     proxies: BTreeMap<String, String>,
@@ -28,8 +29,8 @@ pub(super) fn with_proxies(
     Cow::Owned(BuildRequest { args, ..request.clone() })
 }
 
-/// What `dtbuild inputs` says of the proxies of builds on the engine at this address: their names, since a value may
-/// hold a password.
+/// The note of `dtbuild inputs` on the proxies of builds on the engine at this address; none without proxies.
+/// The note has their names alone, since a value may hold a password.
 pub(crate) fn note(engine: &str) -> Option<String> {
     let proxies = proxies(engine);
     let capitals: Vec<String> = proxies

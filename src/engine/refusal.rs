@@ -1,10 +1,11 @@
-//! Why a push failed, and what to do about it. Start with [`EngineError::refused`].
+//! The reasons of failed pushes, and advice for each. Start with [`EngineError::refused`].
 
 use super::EngineError;
 use super::transient::is_transient;
 use crate::reference::Reference;
 
-/// Words of engines and registries, and what to do where they appear; the first that fits counts.
+/// Words in the messages of engines and registries, with advice for each; the first entry that matches
+/// counts.
 const ADVICE: [(&[&str], &str); 7] = [
     (
         &[

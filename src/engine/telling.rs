@@ -5,12 +5,12 @@ use std::collections::VecDeque;
 use crate::config::ImageName;
 use crate::events::{Event, EventSink, StepState};
 
-/// Lines that a failed step is reported with.
+/// The number of log lines that a failed step is reported with.
 const TAIL: usize = 20;
-/// Characters of a step's name; an inlined script can be one.
+/// The longest step name that is told, in characters; an inlined script can be a step's name.
 pub(super) const NAME_LIMIT: usize = 1000;
 
-/// Tells what the steps of a build do.
+/// The sender of one build's events: the states and log lines of its steps.
 pub(super) struct Teller {
     image: ImageName,
     events: EventSink,
@@ -21,18 +21,18 @@ pub(super) struct Teller {
 pub(super) struct Tail(VecDeque<String>);
 
 impl Teller {
-    /// Tells `events` of the build of `image`.
+    /// A teller that sends the events of the build of `image` to `events`.
     pub(super) fn new(image: ImageName, events: EventSink) -> Self {
         Self { image, events }
     }
 
-    /// A step began, or ended.
+    /// Tells that a step began or ended.
     pub(super) fn step(&self, step: &str, state: StepState) {
         let (image, step) = (self.image.clone(), step.to_owned());
         self.events.send(Event::ImageStep { image, step, state });
     }
 
-    /// A step printed a line.
+    /// Tells a line that a step printed.
     pub(super) fn line(&self, step: &str, line: String) {
         let (image, step) = (self.image.clone(), step.to_owned());
         self.events.send(Event::ImageLog { image, step, line });
@@ -40,7 +40,7 @@ impl Teller {
 }
 
 impl Tail {
-    /// Keeps a line, and forgets one for it.
+    /// Keeps a line, and drops the oldest one if the tail is full.
     pub(super) fn push(&mut self, line: String) {
         if self.0.len() == TAIL {
             self.0.pop_front();
@@ -48,12 +48,12 @@ impl Tail {
         self.0.push_back(line);
     }
 
-    /// Another step prints now.
+    /// Drops all lines, because another step prints now.
     pub(super) fn clear(&mut self) {
         self.0.clear();
     }
 
-    /// The lines, the last one at the end.
+    /// The kept lines, oldest first.
     pub(super) fn lines(&self) -> Vec<String> {
         self.0.iter().cloned().collect()
     }

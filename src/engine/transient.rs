@@ -1,6 +1,6 @@
-//! Which failures of a push may pass. Start with [`is_transient`].
+//! Transient failures of pushes, which may pass. Start with [`is_transient`].
 
-/// Whether the same push may succeed a moment later, from the words of dockerd and its HTTP client.
+/// True if the same push may succeed a moment later, judged by the words of dockerd and its HTTP client.
 pub(super) fn is_transient(reason: &str) -> bool {
     const REFUSALS: [&str; 12] = [
         "unauthorized",

@@ -1,4 +1,4 @@
-//! Trying again what failed for a reason that may pass. Start with [`Attempts`].
+//! Further attempts at actions that failed for a reason that may pass. Start with [`Attempts`].
 
 use std::time::Duration;
 
@@ -7,12 +7,12 @@ use crate::engine::EngineError;
 use crate::error::Failure as _;
 use crate::events::{Event, EventSink};
 
-/// How often, and after what pause, an action is tried.
+/// The number of attempts at an action, and the pause between attempts.
 #[derive(Clone, Copy, Debug)]
 pub struct Attempts {
-    /// All attempts, the first included; at least 1.
+    /// The most attempts, the first included; at least 1.
     pub most: u32,
-    /// The pause before the second attempt; it doubles each time.
+    /// The pause before the second attempt; the pause doubles each time.
     pub pause: Duration,
 }
 
@@ -24,12 +24,12 @@ impl Default for Attempts {
 }
 
 impl Attempts {
-    /// As often as this, or once where it can be tried elsewhere.
+    /// These attempts, or a single one if the action can be tried elsewhere.
     pub(super) fn here(self, elsewhere: bool) -> Self {
         if elsewhere { Self { most: 1, ..self } } else { self }
     }
 
-    /// Runs `action` until it succeeds, fails for good, or was tried often enough.
+    /// Runs `action` until it succeeds, fails for good, or has used up its attempts.
     pub(super) async fn run<T, F>(
         self,
         image: &ImageName,
@@ -46,7 +46,8 @@ impl Attempts {
                 Ok(value) => return Ok(value),
                 Err(error) => error,
             };
-            // Each engine of a run has answered once, so one that does not is restarting, as far as can be told.
+            // Each engine of a run has answered once, so an unreachable engine is restarting, as far as can
+            // be told.
             let restarting = matches!(error, EngineError::Unreachable { .. });
             if attempt >= self.most || !(error.is_transient() || restarting) {
                 return Err(error);

@@ -1,5 +1,5 @@
-//! Carries a plan out. Start with [`scheduler`], which builds and pushes on the builders of [`pool`];
-//! [`events`](crate::events) is what it tells.
+//! The execution of a plan. Start with [`scheduler`], which builds and pushes on the builders of [`pool`];
+//! [`events`](crate::events) are the scheduler's reports.
 
 mod attempt;
 pub mod pool;

@@ -1,8 +1,9 @@
-//! The engines that a run may use. Start with [`Builder`]; [`Pool`] says on which of them an image is built.
+//! The engines that a run may use. Start with [`Builder`]; [`Pool`] chooses the builder of an image.
 //!
-//! An image goes to the same builder each time, because that one has its layers in the cache: each image ranks
-//! the builders by a hash of both names (rendezvous hashing), so a builder that comes or goes moves only the
-//! images that it is first for. Where the first is full or lost, the next in rank builds.
+//! An image goes to the same builder each time, because that builder has the image's layers in its cache.
+//! Each image ranks the builders by a hash of both names (rendezvous hashing), so a builder that comes or
+//! goes moves only the images that rank it first. If the first builder is full or lost, the next in rank
+//! builds.
 
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
@@ -10,20 +11,20 @@ use std::sync::Arc;
 
 use crate::config::{ImageName, Platform};
 
-/// An engine that a run may use.
+/// An engine that a run may use, with its name and its limits.
 #[derive(Debug)]
 pub struct Builder<E> {
-    /// Its name, for messages and for the ranking; no other builder of the run has it.
+    /// The builder's name, for messages and for the ranking; no other builder of the run has this name.
     pub name: String,
-    /// What builds.
+    /// The engine that builds.
     pub engine: Arc<E>,
-    /// The platforms that it builds for; empty for whatever it is asked.
+    /// The platforms that the builder builds for; empty for any platform.
     pub platforms: Vec<Platform>,
-    /// How many builds run on it at a time; at least 1.
+    /// The most builds that run on the builder at a time; at least 1.
     pub jobs: usize,
 }
 
-/// Not derived: an engine is shared, never copied.
+/// Not derived, so that `E` need not be `Clone`: an engine is shared, never copied.
 impl<E> Clone for Builder<E> {
     fn clone(&self) -> Self {
         let (name, engine) = (self.name.clone(), Arc::clone(&self.engine));
@@ -31,30 +32,30 @@ impl<E> Clone for Builder<E> {
     }
 }
 
-/// A builder by its place in the pool.
+/// The number of a builder: its place in the pool.
 pub(super) type Number = usize;
 
-/// Where an image can be built.
+/// The place where an image can be built.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Place {
-    /// Here, now.
+    /// This builder, now.
     On(Number),
-    /// Somewhere, later: what could build it is full.
+    /// Some builder, later: those that could build the image are full.
     Later,
-    /// Nowhere, whatever ends.
+    /// No builder, whichever builds end.
     Nowhere,
 }
 
-/// What an image asks of a builder.
+/// The demands of an image on a builder.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Wish<'a> {
     pub(super) image: &'a ImageName,
     pub(super) platforms: &'a [Platform],
-    /// The builders that refused it.
+    /// The builders that refused the image.
     pub(super) refused: Option<&'a BTreeSet<Number>>,
 }
 
-/// The builders of a run, and what they do.
+/// The builders of a run, with the number of builds that run on each.
 #[derive(Debug)]
 pub(super) struct Pool<E> {
     members: Vec<Member<E>>,
@@ -73,7 +74,7 @@ impl<E> Pool<E> {
         Self { members: builders.into_iter().map(member).collect() }
     }
 
-    /// Where `wish` can be built; only on one of `among`, where that is given.
+    /// The place where `wish` can be built; if `among` is given, only that builder counts.
     pub(super) fn place(&self, wish: Wish<'_>, among: Option<Number>) -> Place {
         let able: Vec<Number> = self.able(wish).collect();
         if able.is_empty() {
@@ -87,7 +88,7 @@ impl<E> Pool<E> {
         first.map_or(Place::Later, |number| Place::On(*number))
     }
 
-    /// Whether another builder than `number` could build it.
+    /// True if a builder other than `number` could build the image.
     pub(super) fn has_other(&self, wish: Wish<'_>, number: Number) -> bool {
         self.able(wish).any(|other| other != number)
     }
@@ -101,7 +102,8 @@ impl<E> Pool<E> {
         self.members.iter().enumerate().filter(able).map(|(number, _)| number)
     }
 
-    /// How much an image prefers a builder. Equal hashes do not happen; the order is fixed all the same.
+    /// The rank of a builder for an image; the highest rank is first. Equal hashes do not happen; the order
+    /// is fixed all the same.
     fn rank(&self, image: &ImageName, number: Number) -> ([u8; 32], Reverse<Number>) {
         let mut hasher = blake3::Hasher::new_derive_key("dtbuild builder rank v1");
         hasher.update(image.as_str().as_bytes()).update(b"\0");
@@ -113,7 +115,7 @@ impl<E> Pool<E> {
         &self.members[number].builder
     }
 
-    /// Whether the run has a choice, so that it is worth saying where an image is built.
+    /// True if the run has several builders, so that an image's builder is worth telling.
     pub(super) fn is_several(&self) -> bool {
         self.members.len() > 1
     }
@@ -126,7 +128,7 @@ impl<E> Pool<E> {
         self.members[number].running -= 1;
     }
 
-    /// Gives a builder up for this run; whether it was not given up before.
+    /// Gives a builder up for this run; returns true if the builder was not given up before.
     pub(super) fn lose(&mut self, number: Number) -> bool {
         !std::mem::replace(&mut self.members[number].lost, true)
     }

@@ -1,4 +1,5 @@
-//! The session's login service: BuildKit asks it when it pulls base images and pushes. Start with [`Auth`].
+//! The login service of a session: BuildKit asks it when it pulls base images and pushes. Start with
+//! [`Auth`].
 //!
 //! Only `Credentials` is answered. Engines then fetch tokens themselves, as they do where
 //! `GetTokenAuthority` is not implemented.
@@ -11,7 +12,7 @@ use tonic::{Request, Response, Status};
 
 use crate::credentials::{Login, stored_login};
 
-/// Answers with what `docker login` left on this machine.
+/// The login service, which answers with the logins that `docker login` left on this machine.
 pub(super) struct Auth;
 
 #[tonic::async_trait]
@@ -24,7 +25,8 @@ impl auth_server::Auth for Auth {
         let found = found.map_err(|error| Status::unauthenticated(error.with_hint()))?;
         Ok(Response::new(match found {
             // An empty answer is anonymous; a secret without a name is an identity token.
-            // A registry's own token is none of the two: only who fetches tokens for engines could hand it over.
+            // A registry's own token is neither: only a client that fetches tokens for engines could hand it
+            // over.
             None | Some(Login::RegistryToken(_)) => CredentialsResponse::default(),
             Some(Login::Password { username, password }) => {
                 CredentialsResponse { username, secret: password }

@@ -1,4 +1,4 @@
-//! Caches outside of the engine. Start with [`imports`] and [`exports`].
+//! Caches outside of the engine, as BuildKit is told of them. Start with [`imports`] and [`exports`].
 
 use bollard_buildkit_proto::moby::buildkit::v1::CacheOptionsEntry;
 use serde::Serialize;
@@ -14,7 +14,7 @@ struct Import {
     attrs: std::collections::HashMap<String, String>,
 }
 
-/// The caches to look in, as the frontend wants them told; none where there are none.
+/// The caches to import steps from, as JSON for the frontend; none if there are no caches.
 pub(super) fn imports(
     entries: &[CacheEntry],
     caches: &Caches,
@@ -26,7 +26,7 @@ pub(super) fn imports(
     if imports.is_empty() { None } else { serde_json::to_string(&imports).ok() }
 }
 
-/// The caches to bring steps to.
+/// The caches to export steps to.
 pub(super) fn exports(
     entries: &[CacheEntry],
     caches: &Caches,
@@ -35,8 +35,8 @@ pub(super) fn exports(
     usable(entries, caches, variable).collect()
 }
 
-/// The caches that can be had here: GitHub's is there for its own jobs only, which find where and with what token
-/// in `variable`s, as `docker buildx` does.
+/// The caches that can be had here. GitHub's cache is there for GitHub's own jobs only, which find its
+/// address and token in environment variables, as `docker buildx` does; `variable` reads one.
 fn usable(
     entries: &[CacheEntry],
     caches: &Caches,

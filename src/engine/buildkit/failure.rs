@@ -1,4 +1,4 @@
-//! Why a build failed, for its author. Start with [`explain`].
+//! The explanation of a failed build, for the author of the Dockerfile. Start with [`explain`].
 
 use bollard_buildkit_proto::google::rpc;
 use bstr::BStr;
@@ -13,13 +13,14 @@ use crate::engine::BuildFailure;
 use crate::engine::transient::is_transient;
 use crate::inert;
 
-/// Characters of a message; the engine repeats a failed command, however long it is.
+/// The longest message, in characters; the engine repeats a failed command, however long the command is.
 const MESSAGE_LIMIT: usize = 600;
 
-/// Characters of a command in a message; a script can be a whole one, and the step names it in full.
+/// The longest command in a message, in characters; a command can be a whole script, and the step names it in
+/// full.
 const COMMAND_LIMIT: usize = 100;
 
-/// What BuildKit's error text starts with before it comes to the point.
+/// The beginnings of BuildKit's error texts, before the texts come to the point.
 const PREFIXES: [&str; 6] = [
     "rpc error: code = Unknown desc = ",
     "failed to solve with frontend dockerfile.v0: ",
@@ -29,13 +30,13 @@ const PREFIXES: [&str; 6] = [
     "executor failed running ",
 ];
 
-/// The Dockerfile as the messages name it, and its text.
+/// The Dockerfile's path as messages name it, and the Dockerfile's text.
 pub(super) struct Dockerfile<'a> {
     pub(super) path: &'a BStr,
     pub(super) text: &'a [u8],
 }
 
-/// What the engine attached to an error: one of BuildKit's `errdefs`, as JSON.
+/// The details that the engine attached to an error: BuildKit's `errdefs`, as JSON.
 #[derive(Default)]
 struct Details {
     vertex: Option<String>,
@@ -64,19 +65,19 @@ struct Position {
     line: usize,
 }
 
-/// Whether `status` says that the connection or the engine broke, rather than the build.
+/// True if `status` says that the connection or the engine broke, rather than the build.
 pub(super) fn is_lost(status: &Status) -> bool {
     // Only errors of our own side of the connection have a source.
     std::error::Error::source(status).is_some()
         || matches!(status.code(), Code::Unavailable | Code::Cancelled)
 }
 
-/// Whether `status` says that the frontend has no named contexts.
+/// True if `status` says that the frontend has no named contexts.
 pub(super) fn is_without_contexts(status: &Status) -> bool {
     status.message().contains("unsupported frontend capability moby.buildkit.frontend.contexts")
 }
 
-/// What a lost connection says, cause by cause: gRPC's own word for it is "transport error".
+/// The reason of a lost connection, cause by cause: gRPC's own message is "transport error".
 pub(in crate::engine) fn lost_reason(status: &Status) -> String {
     let mut reason = status.message().to_owned();
     let mut source = std::error::Error::source(status);
@@ -90,7 +91,7 @@ pub(in crate::engine) fn lost_reason(status: &Status) -> String {
     reason
 }
 
-/// Tells what failed, where, and what to do.
+/// The failure of a build: the failed step, its line in the Dockerfile, and advice.
 pub(super) fn explain(
     status: &Status,
     progress: &Progress,
@@ -111,7 +112,7 @@ pub(super) fn explain(
     } else if is_numbered(name) {
         step_message(name, exit_code, &text)
     } else {
-        // The place says the line already.
+        // The message's place has the line already.
         text.split_once("parse error ")
             .and_then(|(_, rest)| rest.split_once(": "))
             .map_or(text.clone(), |(_, what)| what.to_owned())
@@ -131,13 +132,13 @@ pub(super) fn explain(
     }
 }
 
-/// Whether containerd swept a layer away that it was about to build upon: images that another client removes at that
-/// moment can have the same one. It is made again the next time.
+/// True if containerd removed a layer that it was about to build upon: images that another client removes at
+/// that moment can have the same layer. The next attempt makes the layer again.
 fn lost_a_layer(text: &str) -> bool {
     text.contains("failed to prepare extraction snapshot") && text.contains("does not exist: not found")
 }
 
-/// The engine's text in one line, without what only says where in BuildKit it came from.
+/// The engine's text in one line, without the beginnings that only say where in BuildKit it came from.
 pub(super) fn cause(text: &str) -> String {
     let mut text = text.lines().collect::<Vec<_>>().join(" ");
     while let Some(rest) = PREFIXES.iter().find_map(|prefix| text.strip_prefix(prefix)) {
@@ -153,7 +154,7 @@ fn step_message(name: &str, exit_code: Option<i32>, text: &str) -> String {
     if let Some(code) = exit_code {
         return format!("`{command}` exited with code {code}");
     }
-    // What is copied is looked for when its checksum is taken.
+    // A file that is copied is looked for when its checksum is taken.
     let missing = text.contains("failed to c") && text.contains("cache key") && text.ends_with(": not found");
     let hint = if missing { "; is it in the context, and not in `.dockerignore`?" } else { "" };
     format!("`{command}` failed: {text}{hint}")

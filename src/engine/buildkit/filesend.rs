@@ -1,6 +1,7 @@
-//! The session's receiving side: an exporter sends the image that it made. Start with [`PendingFile`].
+//! The receiving side of a session: an exporter sends the image that it made. Start with [`PendingFile`].
 //!
-//! The file takes its place when all of it is there, so that a build that fails leaves what was there before.
+//! The file takes its place when all of it is there, so a build that fails leaves the file that was there
+//! before.
 
 use std::fs::File;
 use std::io;
@@ -13,32 +14,32 @@ use tokio::io::AsyncWriteExt;
 use tokio_stream::Empty;
 use tonic::{Request, Response, Status, Streaming};
 
-/// A file that is not whole yet; dropped, it is gone.
+/// A file that is not whole yet; dropping it removes the file.
 pub(in crate::engine) struct PendingFile(Draft);
 
-/// Takes the bytes of one file. Its clones are the same.
+/// The receiver of one file's bytes. Clones receive the same file.
 #[derive(Clone, Debug)]
 pub(in crate::engine) struct FileReceiver(Arc<File>);
 
 impl PendingFile {
-    /// Prepares to put a file at `path`.
+    /// Prepares a file that is to be put at `path`.
     pub(in crate::engine) fn open(path: &Path) -> io::Result<Self> {
         Draft::shared(folder_of(path)).map(Self)
     }
 
-    /// What takes its bytes.
+    /// A receiver of the file's bytes.
     pub(in crate::engine) fn receiver(&self) -> io::Result<FileReceiver> {
         Ok(FileReceiver(Arc::new(self.0.file().try_clone()?)))
     }
 
-    /// Puts what came at `path`.
+    /// Puts the received file at `path`.
     pub(in crate::engine) fn keep(self, path: &Path) -> io::Result<()> {
         self.0.keep_durably(path)
     }
 }
 
 impl FileReceiver {
-    /// Where the bytes go.
+    /// A writer of the file's bytes.
     pub(in crate::engine) fn writer(&self) -> io::Result<tokio::fs::File> {
         Ok(tokio::fs::File::from_std(self.0.try_clone()?))
     }

@@ -1,8 +1,9 @@
-//! The session's file service: BuildKit fetches the context and the Dockerfile with it. Start with [`FileSync`].
+//! The file service of a session: BuildKit fetches the context and the Dockerfile with it. Start with
+//! [`FileSync`].
 //!
-//! The protocol is fsutil's `DiffCopy` (described in its `receive.go`): the sender lists all stats, numbered from 0 in
-//! the order of the walk; the receiver asks for contents by number; data comes in chunks, an empty one ends a file;
-//! `FIN` goes back and forth.
+//! The protocol is fsutil's `DiffCopy` (described in its `receive.go`). The sender lists all stats, numbered
+//! from 0 in the order of the walk, and the receiver asks for contents by number. Data comes in chunks, and
+//! an empty chunk ends a file. At the end `FIN` goes back and forth.
 
 use std::io::Read;
 
@@ -19,20 +20,20 @@ use tonic::{Request, Response, Status, Streaming};
 use super::folder::{Selection, stat};
 use super::folders::Folders;
 
-/// The size that fsutil's own sender uses.
+/// The size of a chunk of a file, in bytes; fsutil's own sender uses this size.
 const CHUNK: usize = 32 * 1024;
-/// Packets that may wait for the connection: 2 MiB of data at most.
+/// The number of packets that may wait for the connection: 2 MiB of data at most.
 const WAITING: usize = 64;
 
-/// Sends folders to the engine.
+/// The file service, which sends folders to the engine.
 pub(super) struct FileSync {
-    /// The folders by the name that the frontend asks for.
+    /// The folders of the session, by the names that the frontend asks for.
     pub(super) folders: Folders,
 }
 
 type Packets = mpsc::Sender<Result<Packet, Status>>;
 
-/// One folder on its way to the engine.
+/// The transfer of one folder to the engine.
 struct Transfer {
     selection: Selection,
     packets: Packets,
@@ -70,7 +71,7 @@ impl file_sync_server::FileSync for FileSync {
 }
 
 impl Transfer {
-    /// Answers the receiver's packets until it has what it wants or goes away.
+    /// Answers the receiver's packets until the receiver has all that it wants or goes away.
     async fn serve(self, incoming: Streaming<Packet>, folders: Folders, name: String) {
         let packets = self.packets.clone();
         let (requests, queue) = mpsc::unbounded_channel();
@@ -79,7 +80,7 @@ impl Transfer {
         let mut pump = tokio::task::spawn_blocking(move || self.pump(queue));
         let (pumped, finished) = tokio::select! {
             finished = listen => (pump.await, finished),
-            // While the receiver waits for what cannot be read, it says nothing.
+            // A receiver that waits for a file which cannot be read says nothing.
             pumped = &mut pump => (pumped, false),
         };
         match pumped {
@@ -92,12 +93,12 @@ impl Transfer {
                 let _ = packets.send(Ok(error)).await;
                 let _ = packets.send(Err(Status::aborted(reason))).await;
             }
-            // The receiver went away, which it has its own words for.
+            // The receiver went away, and has its own message for that.
             _ => {}
         }
     }
 
-    /// Sends all stats, then the contents that are asked for. An error is one of the folder's own.
+    /// Sends all stats, then the contents that the receiver asks for. An error is a fault of the folder.
     fn pump(&self, mut queue: mpsc::UnboundedReceiver<u32>) -> Result<(), String> {
         for entry in self.selection.entries() {
             let packet = Packet { stat: Some(stat(entry)?), ..control(PacketType::PacketStat) };
@@ -119,7 +120,7 @@ impl Transfer {
         Ok(())
     }
 
-    /// Sends the content of `entry`; `false` when the receiver went away.
+    /// Sends the content of `entry`; returns `false` if the receiver went away.
     fn send_file(&self, id: u32, entry: &SnapshotEntry) -> Result<bool, String> {
         let unreadable = |error: std::io::Error| format!("cannot read `{}`: {error}", entry.path);
         let mut reader = self.selection.contents().open(entry).map_err(unreadable)?;
@@ -150,7 +151,8 @@ impl Transfer {
     }
 }
 
-/// Takes the requests of a receiver for some of `files` entries; whether it ended by saying so.
+/// Passes on the receiver's requests for some of the `files` entries; returns true if the receiver ended with
+/// `FIN`.
 async fn listen(mut incoming: Streaming<Packet>, requests: mpsc::UnboundedSender<u32>, files: usize) -> bool {
     let mut unasked = vec![true; files];
     while let Ok(Some(packet)) = incoming.message().await {
@@ -173,7 +175,7 @@ fn control(kind: PacketType) -> Packet {
     Packet { r#type: kind.into(), ..Packet::default() }
 }
 
-/// The values of a request's option; none when one of them cannot be read.
+/// The values of an option in a request's metadata; none if one of the values cannot be read.
 ///
 /// Old engines send names as they are; newer ones percent-encode what is not ASCII, and say so in
 /// `<option>-encoded`.
@@ -183,7 +185,7 @@ fn values(metadata: &MetadataMap, option: &str) -> Option<Vec<BString>> {
     metadata.get_all(option).iter().map(|value| decode(value.as_encoded_bytes())).collect()
 }
 
-/// Undoes Go's `url.QueryEscape`.
+/// The text that Go's `url.QueryEscape` escaped; none if the escapes are malformed.
 fn unescape(text: &[u8]) -> Option<BString> {
     let mut bytes = text.iter().copied();
     let mut out = Vec::with_capacity(text.len());

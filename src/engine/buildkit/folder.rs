@@ -1,10 +1,10 @@
-//! Folders as BuildKit's file sync sees them: a list of stats. Start with [`stat`] and [`Selection`].
+//! Folders as BuildKit's file sync sees them: lists of stats. Start with [`stat`] and [`Selection`].
 //!
 //! The engine keeps the copy of a folder that the last build sent, and asks only for files whose stat differs
-//! from that copy's: type, permissions, owner, size, modification time, link. *Equal stats with different
-//! contents would build stale files.* A [`Snapshot`] has no times, so each file gets one that is made from its
-//! content id ([`time_of`]): other content, other time; the same content, the same time on every machine.
-//! BuildKit's own cache leaves times out of its checksums, so they cannot cause a rebuild.
+//! from the copy's: type, permissions, owner, size, modification time, link. *Equal stats with different
+//! contents would build stale files.* A [`Snapshot`] has no times, so each file gets a time that is made from
+//! its content id ([`time_of`]): different contents have different times, and equal contents have equal times
+//! on every machine. BuildKit's own cache leaves times out of its checksums, so they cannot cause a rebuild.
 
 use std::sync::Arc;
 
@@ -18,28 +18,31 @@ const GO_FOLDER: u32 = 1 << 31;
 /// Go's `fs.ModeSymlink`.
 const GO_SYMLINK: u32 = 1 << 27;
 
-/// 2000-01-01T00:00:00Z: after the epochs of zip and tar, before any clock that could call it the future.
+/// The earliest modification time, in seconds since 1970: 2000-01-01T00:00:00Z, after the epochs of zip and
+/// tar, before any clock that could call it the future.
 const EPOCH: i64 = 946_684_800;
-/// 2^28 seconds, eight and a half years.
+/// The range of the modification times, in seconds: 2^28, eight and a half years.
 const SECONDS: u64 = 1 << 28;
 const NANOSECONDS: i64 = 1_000_000_000;
 
-/// The name that the engine has for the main context, always.
+/// The name that the engine always has for the main context.
 pub(super) const CONTEXT: &str = "context";
 /// The name under which the Dockerfile is sent, whatever the user calls it.
 pub(super) const DOCKERFILE: &str = "Dockerfile";
 
-/// What of a folder is sent: indices into the snapshot's entries, in its order.
+/// The part of a folder that is sent: indices into the snapshot's entries, in the snapshot's order.
 pub(super) struct Selection {
     snapshot: Snapshot,
     indices: Vec<usize>,
 }
 
 impl Selection {
-    /// The part of `snapshot` that a build needs which follows `paths` (all of it when there are none).
+    /// The part of `snapshot` that a build needs which follows `paths`; all of `snapshot` if there are no
+    /// paths.
     ///
-    /// The engine asks for what the Dockerfile copies. Sending more is always right, sending less never, so
-    /// a wildcard selects the folder it is in, and where links are involved everything is sent.
+    /// The engine asks for the paths that the Dockerfile copies. Sending more is always right and sending
+    /// less never is, so a wildcard selects the folder that it is in, and where links are involved everything
+    /// is sent.
     pub(super) fn new(snapshot: Snapshot, paths: &[BString]) -> Self {
         let roots: Option<Vec<Vec<u8>>> = paths.iter().map(|path| literal_root(path.as_bstr())).collect();
         let everything: Vec<usize> = (0..snapshot.entries.len()).collect();
@@ -56,30 +59,31 @@ impl Selection {
         Self { indices: if has_link { everything } else { indices }, snapshot }
     }
 
-    /// The entries in the order in which they are sent; their number is the file's id in the protocol.
+    /// The entries in the order in which they are sent; the place of an entry is the file's id in the
+    /// protocol.
     pub(super) fn entries(&self) -> impl Iterator<Item = &SnapshotEntry> {
         self.indices.iter().map(|&index| &self.snapshot.entries[index])
     }
 
-    /// The regular file with the number `id`.
+    /// The regular file with the id `id`; none if that entry is no regular file.
     pub(super) fn file(&self, id: u32) -> Option<&SnapshotEntry> {
         let index = *self.indices.get(usize::try_from(id).ok()?)?;
         Some(&self.snapshot.entries[index])
             .filter(|entry| matches!(entry.kind, Kind::File | Kind::Executable))
     }
 
-    /// How many entries there are.
+    /// The number of entries that are sent.
     pub(super) fn len(&self) -> usize {
         self.indices.len()
     }
 
-    /// Where the bytes come from.
+    /// The source of the files' bytes.
     pub(super) fn contents(&self) -> &dyn Contents {
         self.snapshot.contents.as_ref()
     }
 }
 
-/// The longest part of `path` without wildcards; none when it may lead anywhere.
+/// The longest part of `path` without wildcards; none if the path may lead anywhere.
 fn literal_root(path: &BStr) -> Option<Vec<u8>> {
     let mut root = Vec::new();
     for component in path.split_str("/") {
@@ -97,7 +101,7 @@ fn is_below(path: &[u8], folder: &[u8]) -> bool {
     path.strip_prefix(folder).is_some_and(|rest| rest.is_empty() || rest[0] == b'/')
 }
 
-/// The stat of `entry` in the protocol, or why it cannot have one.
+/// The stat of `entry` in the protocol; the error is the reason for which `entry` cannot have one.
 pub(super) fn stat(entry: &SnapshotEntry) -> Result<Stat, String> {
     // Protobuf strings are UTF-8, so such a name cannot be told to the engine.
     let utf8 = |bytes: &BString| {
@@ -125,7 +129,8 @@ pub(super) fn stat(entry: &SnapshotEntry) -> Result<Stat, String> {
     Ok(stat)
 }
 
-/// The time that an entry has in images, in nanoseconds since 1970: a file's is made from its content.
+/// The modification time of an entry in images, in nanoseconds since 1970: the time of a file is made from
+/// its content.
 pub(in crate::engine) fn modified(entry: &SnapshotEntry) -> i64 {
     if entry.kind == Kind::Folder { EPOCH * NANOSECONDS } else { time_of(&entry.id) }
 }
@@ -146,11 +151,11 @@ fn time_of(id: &ContentId) -> i64 {
     (EPOCH + below(SECONDS)) * NANOSECONDS + 1 + below(999_999_999)
 }
 
-/// The folder that holds the Dockerfile and nothing to ignore.
+/// The folder that holds the Dockerfile, with ignore rules that ignore nothing.
 ///
-/// A context arrives with `.dockerignore` applied. BuildKit reads `Dockerfile.dockerignore` in its place
-/// when there is one, so this one, which ignores nothing, keeps files from being filtered twice, and
-/// a `.dockerignore` that the Dockerfile copies from being mistaken for rules.
+/// A context arrives with `.dockerignore` applied. BuildKit reads `Dockerfile.dockerignore` instead, if there
+/// is one. So this folder has one that ignores nothing: files are not filtered twice, and a `.dockerignore`
+/// that the Dockerfile copies is not mistaken for rules.
 pub(super) fn dockerfile(text: Arc<[u8]>) -> Snapshot {
     let ignore: Arc<[u8]> = Arc::from(&b"# applied before the context was sent\n"[..]);
     let files = vec![(DOCKERFILE.to_owned(), text), (format!("{DOCKERFILE}.dockerignore"), ignore)];
@@ -164,14 +169,14 @@ pub(super) fn dockerfile(text: Arc<[u8]>) -> Snapshot {
     Snapshot { entries: entries.collect(), contents: Arc::new(Memory(files)) }
 }
 
-/// An id for content that git does not know.
+/// The id of content that git does not know.
 fn id_of(bytes: &[u8]) -> ContentId {
     let mut id = [0; 20];
     id.copy_from_slice(&blake3::hash(bytes).as_bytes()[..20]);
     ContentId::Sha1(id)
 }
 
-/// Files that are held in memory.
+/// The contents of files that are held in memory.
 struct Memory(Vec<(String, Arc<[u8]>)>);
 
 impl Contents for Memory {

@@ -5,21 +5,23 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use dtbuild_content::snapshot::Snapshot;
 
-/// What may be fetched of a session; its clones are the same.
+/// The folders that the engine may fetch in a session; clones share the same folders.
 #[derive(Clone, Default)]
 pub(super) struct Folders(Arc<Mutex<State>>);
 
 #[derive(Default)]
 struct State {
     folders: BTreeMap<String, Snapshot>,
-    /// Why sending a folder failed: the engine's own words for it lose the cause.
+    /// The reasons for which folders could not be sent, by folder: the engine's own error loses the cause.
     faults: BTreeMap<String, String>,
 }
 
 impl Folders {
-    /// Offers `files` under `name`, or under one like it when other files have that; the name that they got.
+    /// Offers `files` under `name`, or under a similar name if other files have that one; returns the name
+    /// that the files got.
     ///
-    /// The engine keeps its copy of a folder by this name, and is sent what differs from it.
+    /// The engine keeps its copy of a folder by this name, and is sent only the files that differ from the
+    /// copy.
     pub(super) fn add(&self, name: &str, files: &Snapshot) -> String {
         let mut state = self.state();
         let mut own = name.to_owned();
@@ -32,17 +34,17 @@ impl Folders {
         own
     }
 
-    /// The files under `name`.
+    /// The files of the folder `name`.
     pub(super) fn get(&self, name: &str) -> Option<Snapshot> {
         self.state().folders.get(name).cloned()
     }
 
-    /// Remembers why the folder `name` could not be sent.
+    /// Records the reason for which the folder `name` could not be sent; the first reason stays.
     pub(super) fn fail(&self, name: &str, reason: &str) {
         self.state().faults.entry(name.to_owned()).or_insert_with(|| reason.to_owned());
     }
 
-    /// Why one of these folders could not be sent.
+    /// The reason for which one of these folders could not be sent; none if there was no such failure.
     pub(super) fn fault<'a>(&self, names: impl IntoIterator<Item = &'a str>) -> Option<String> {
         let state = self.state();
         names.into_iter().find_map(|name| state.faults.get(name).cloned())
@@ -53,7 +55,7 @@ impl Folders {
     }
 }
 
-/// Whether two snapshots are the same files.
+/// True if two snapshots are the same files.
 pub(super) fn same_files(left: &Snapshot, right: &Snapshot) -> bool {
     Arc::ptr_eq(&left.entries, &right.entries) || left.entries == right.entries
 }

@@ -1,4 +1,5 @@
-//! The session's health service: newer engines end a session that does not answer it. Start with [`Health`].
+//! The health service of a session: newer engines end a session that does not answer it. Start with
+//! [`Health`].
 
 use bollard_buildkit_proto::health::health_check_response::ServingStatus;
 use bollard_buildkit_proto::health::{
@@ -7,7 +8,7 @@ use bollard_buildkit_proto::health::{
 use tokio_stream::Empty;
 use tonic::{Request, Response, Status};
 
-/// Says that the session is well, which it is as long as something answers.
+/// The health service, which says that the session is well: it is, as long as something answers.
 pub(super) struct Health;
 
 #[tonic::async_trait]

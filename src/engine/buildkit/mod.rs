@@ -1,9 +1,10 @@
 //! A client of BuildKit, as far as dtbuild needs one. Start with [`BuildKit`].
 //!
-//! A build takes two connections: on one we ask for a solve and follow its status ([`transport`], [`solve`],
-//! [`progress`]), on the other the engine fetches files, logins and secrets from us ([`session`]). The first belongs
-//! to the future of [`BuildKit::build`]: dropping it hangs up, and BuildKit cancels what nobody waits for. The second is
-//! shared ([`sessions`]).
+//! A build takes two connections. On the first we ask for a solve and follow its status ([`transport`],
+//! [`solve`], [`progress`]). On the second the engine fetches files, logins and secrets from us
+//! ([`session`]). The first connection belongs to the future of [`BuildKit::build`]: dropping the future
+//! hangs up, and BuildKit cancels a build that nobody waits for. The second connection is shared between
+//! builds ([`sessions`]).
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -56,10 +57,10 @@ pub(super) use self::solve::Exporter;
 pub(super) use self::source::line_of_instruction;
 pub(super) use self::transport::control;
 
-/// How long the last log lines may come after the build's end.
+/// The longest time that the last log lines may come after the build's end.
 const STATUS_GRACE: Duration = Duration::from_secs(1);
 
-/// A BuildKit, and what its builds share.
+/// A BuildKit, with the sessions that its builds share.
 #[derive(Debug)]
 pub(super) struct BuildKit {
     endpoint: Endpoint,
@@ -67,17 +68,17 @@ pub(super) struct BuildKit {
 }
 
 impl BuildKit {
-    /// The BuildKit at `endpoint`. Nothing is connected before it is needed.
+    /// The BuildKit at `endpoint`. It is connected to when a build needs it, not before.
     pub(super) fn new(endpoint: Endpoint) -> Self {
         Self { endpoint, sessions: Sessions::default() }
     }
 
-    /// Where it is.
+    /// The endpoint of the BuildKit.
     pub(super) fn endpoint(&self) -> &Endpoint {
         &self.endpoint
     }
 
-    /// Builds `request`; `engine` names it in errors.
+    /// Builds `request`; `engine` is the engine's name in errors.
     pub(super) async fn build(
         &self,
         engine: &str,
@@ -126,7 +127,7 @@ impl BuildKit {
     }
 }
 
-/// The file that a build is to send.
+/// The file that a build is to send, with the archive that it becomes.
 struct Incoming<'a> {
     archive: &'a Archive,
     file: PendingFile,
@@ -148,7 +149,7 @@ impl<'a> Incoming<'a> {
     }
 }
 
-/// Lets the engine fetch the folders of a build; the names that they got.
+/// Lets the engine fetch the folders of a build; returns the names that the folders got.
 fn offer(request: &BuildRequest, folders: &Folders) -> Locals {
     let of_image = short_hash(&[request.image.as_str().as_bytes(), &request.dockerfile_path]);
     let dockerfile = folder::dockerfile(Arc::clone(&request.dockerfile));
@@ -158,7 +159,7 @@ fn offer(request: &BuildRequest, folders: &Folders) -> Locals {
     Locals { dockerfile: folders.add(&format!("dockerfile-{of_image}"), &dockerfile), named: named.collect() }
 }
 
-/// What the engine keeps its copy of the context under, on every checkout.
+/// The name under which the engine keeps its copy of the context; it is the same in every checkout.
 fn context_name(request: &BuildRequest) -> String {
     match &request.context_name {
         Some(name) => short_hash(&[name.as_bytes()]),
@@ -174,12 +175,12 @@ fn short_hash(parts: &[&[u8]]) -> String {
     hasher.finalize().to_hex()[..32].to_owned()
 }
 
-/// The error for a build that the engine could not finish.
+/// The error for a build that the engine could not finish: a failed build or a refused push.
 fn failed(status: &Status, request: &BuildRequest, progress: &Progress, secrets: &Secrets) -> EngineError {
     let dockerfile = Dockerfile { path: request.dockerfile_path.as_ref(), text: &request.dockerfile };
     let failure = failure::explain(status, progress, &dockerfile, secrets);
     let step = failure.step.as_deref().unwrap_or_default();
-    // An engine that pushes by itself does it in the step that exports; the build was fine.
+    // An engine that pushes by itself pushes in the step that exports; the build was fine.
     let pushing = request.output == Output::Push && progress::exports(step);
     match request.names.first() {
         Some(reference) if pushing => EngineError::refused(reference, &failure::cause(status.message())),
@@ -198,15 +199,15 @@ fn silent(silence: Silence, request: &BuildRequest, progress: &Progress) -> Engi
     EngineError::Silent { what, time: silence.to_string(), hint }
 }
 
-/// Why a solve has no answer.
+/// The end of a solve that has no answer.
 enum Ended {
-    /// It, or the connection, failed.
+    /// The solve or the connection failed.
     Failed(Box<Status>),
-    /// Nothing was heard of a step that goes to a registry.
+    /// Nothing was heard of a step that carries bytes from or to a registry.
     Silent(Silence),
 }
 
-/// Solves, and follows the status until both have ended.
+/// Asks for the solve, and follows its status until both have ended.
 async fn run(
     mut control: ControlClient<Channel>,
     asked: SolveRequest,
@@ -217,7 +218,7 @@ async fn run(
     let reference = StatusRequest { r#ref: asked.r#ref.clone() };
     let mut watcher = control.clone();
     let follow = async {
-        // The status is a courtesy: what fails it fails the solve too, or does not matter.
+        // The status is a courtesy: a failure of the status fails the solve too, or does not matter.
         let Ok(stream) = watcher.status(reference).await else { return None };
         let mut stream = stream.into_inner();
         loop {

@@ -1,4 +1,4 @@
-//! BuildKit's status stream, told as events. Start with [`Progress`].
+//! The status stream of BuildKit, told as events. Start with [`Progress`].
 
 use std::collections::BTreeMap;
 
@@ -12,21 +12,21 @@ use crate::engine::telling::{NAME_LIMIT, Tail, Teller};
 use crate::events::{EventSink, StepState};
 use crate::inert;
 
-/// Follows one build.
+/// The progress of one build, followed message by message.
 pub(super) struct Progress {
     teller: Teller,
     secrets: Secrets,
     steps: BTreeMap<String, Step>,
-    /// The digests of the steps that failed, in that order.
+    /// The digests of the steps that failed, in the order of their failures.
     failed: Vec<String>,
 }
 
-/// One vertex of the build's graph.
+/// A step of a build: one vertex of the build's graph.
 #[derive(Default)]
 pub(super) struct Step {
-    /// The name that the engine gave it.
+    /// The name that the engine gave the step.
     pub(super) name: String,
-    /// What the engine said when it failed.
+    /// The engine's message, if the step failed.
     pub(super) error: String,
     state: Option<StepState>,
     lines: BTreeMap<i64, Lines>,
@@ -34,14 +34,14 @@ pub(super) struct Step {
 }
 
 impl Progress {
-    /// Nothing has happened yet.
+    /// The progress of a build that has not begun.
     pub(super) fn new(image: ImageName, events: EventSink, secrets: Secrets) -> Self {
         Self { teller: Teller::new(image, events), secrets, steps: BTreeMap::new(), failed: Vec::new() }
     }
 
-    /// Takes what the engine tells.
+    /// Takes a message of the engine.
     ///
-    /// One message can hold a step's start, all its output and its end; they are told in this order.
+    /// One message can hold a step's start, all its output and its end; the events are told in this order.
     pub(super) fn update(&mut self, status: &StatusResponse) {
         for vertex in &status.vertexes {
             self.begin(vertex);
@@ -54,7 +54,7 @@ impl Progress {
         }
     }
 
-    /// Ends the lines that the build left open.
+    /// Ends the lines that the build left without a line end.
     pub(super) fn finish(&mut self) {
         let digests: Vec<String> = self.steps.keys().cloned().collect();
         for digest in digests {
@@ -62,7 +62,7 @@ impl Progress {
         }
     }
 
-    /// The steps of the Dockerfile: not what the frontend and the exporter do around them.
+    /// The count of the Dockerfile's steps, without those that the frontend and the exporter do around them.
     pub(super) fn count(&self) -> StepCount {
         let steps = self.steps.values().filter(|step| is_numbered(&step.name) && step.state.is_some());
         let (total, cached) = steps.fold((0, 0), |(total, cached), step| {
@@ -71,26 +71,27 @@ impl Progress {
         StepCount { total, cached }
     }
 
-    /// The step that made the build fail with `text`: the one with this digest if the engine named one.
+    /// The step that made the build fail with `text`; if the engine named a step, the one with this digest.
     ///
-    /// Several can fail before the others are stopped. The text is that of one of them with more before it; where
-    /// two say the same, the first one is it.
+    /// Several steps can fail before the others are stopped. `text` is the error of one of them with more
+    /// text before it; if two steps have the same error, the first one counts.
     pub(super) fn failed(&self, digest: Option<&str>, text: &str) -> Option<&Step> {
         let named = digest.and_then(|digest| self.steps.get(digest));
         let failed = || self.failed.iter().filter_map(|digest| self.steps.get(digest));
         let told = |step: &&Step| !step.error.is_empty() && text.contains(&step.error);
-        // Of equals, the last: so from the last to the first.
+        // `max_by_key` takes the last of equals, so the steps go from the last to the first.
         let told = || failed().rev().filter(told).max_by_key(|step| step.error.len());
         named.or_else(told).or_else(|| failed().next())
     }
 
-    /// Whether all that is going on is bytes on their way from or to a registry: what never takes long in silence.
+    /// True if steps are running and all of them carry bytes from or to a registry, which never takes long in
+    /// silence.
     pub(super) fn is_transferring(&self) -> bool {
         let mut running = self.running().peekable();
         running.peek().is_some() && running.all(|step| fetches(step) || exports(step))
     }
 
-    /// The names of the steps that are going on.
+    /// The names of the steps that are running.
     pub(super) fn running(&self) -> impl Iterator<Item = &str> {
         self.steps.values().filter(|step| step.state == Some(StepState::Started)).map(|step| &*step.name)
     }
@@ -110,7 +111,7 @@ impl Progress {
             _ if vertex.completed.is_none() => return,
             "" if vertex.cached => StepState::Cached,
             "" => StepState::Done,
-            // Another step's failure stopped it; it has none of its own.
+            // Another step's failure stopped this step, which has no failure of its own.
             error if error.ends_with("context canceled") => return,
             _ => StepState::Failed,
         };
@@ -124,7 +125,8 @@ impl Progress {
         self.change(&vertex.digest, state);
     }
 
-    /// Tells a step's state, unless it has ended: what several steps need is reported for each of them.
+    /// Tells a step's state, unless the step has ended: a step that several others need is reported for each
+    /// of them.
     fn change(&mut self, digest: &str, state: StepState) {
         let Some(step) = self.steps.get_mut(digest) else { return };
         if step.state.is_none_or(|before| before == StepState::Started && before != state) {
@@ -160,27 +162,27 @@ impl Progress {
 }
 
 impl Step {
-    /// The last lines that it printed.
+    /// The last lines that the step printed.
     pub(super) fn log(&self) -> Vec<String> {
         self.tail.lines()
     }
 }
 
-/// Whether `name` is that of an instruction: `[2/3] RUN ...`, `[build 2/3] RUN ...`.
+/// True if `name` is the name of an instruction's step: `[2/3] RUN ...`, `[build 2/3] RUN ...`.
 pub(super) fn is_numbered(name: &str) -> bool {
     let inside = name.strip_prefix('[').and_then(|rest| rest.split_once(']')).map(|(inside, _)| inside);
     let number = inside.and_then(|inside| inside.rsplit(' ').next()?.split_once('/'));
     number.is_some_and(|(index, total)| index.parse::<usize>().is_ok() && total.parse::<usize>().is_ok())
 }
 
-/// Whether the step fetches a base image.
+/// True if the step with this name fetches a base image.
 pub(super) fn fetches(name: &str) -> bool {
     let pulls = |rest: &str| rest.starts_with("FROM ");
     name.starts_with("[internal] load metadata for ")
         || is_numbered(name) && name.split_once("] ").is_some_and(|(_, instruction)| pulls(instruction))
 }
 
-/// Whether the step brings the result to where it goes.
+/// True if the step with this name brings the image to its destination.
 pub(super) fn exports(name: &str) -> bool {
     ["exporting to ", "pushing "].iter().any(|prefix| name.starts_with(prefix))
 }
@@ -214,7 +216,7 @@ mod tests {
         }
     }
 
-    /// What is told of these messages, one word per event.
+    /// The events of these messages, one word per event.
     fn told(messages: Vec<(Vec<Vertex>, Vec<VertexLog>)>) -> (Vec<String>, Progress) {
         let (sink, mut events) = EventSink::channel();
         let mut progress = Progress::new("api".parse().unwrap(), sink, Secrets::default());

@@ -1,7 +1,7 @@
-//! Secrets of a build. Start with [`Secrets`].
+//! The secrets of a build. Start with [`Secrets`].
 //!
-//! Values are read before the build starts, are sent only to a `RUN --mount=type=secret` that asks, and
-//! are taken out of what that `RUN` prints.
+//! The values are read before the build starts, are sent only to a `RUN --mount=type=secret` that asks for
+//! them, and are taken out of the output of the build.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,11 +15,12 @@ use tonic::{Request, Response, Status};
 use crate::config::{SecretSource, SecretValue};
 use crate::engine::EngineError;
 
-/// BuildKit's own limit for a secret.
+/// The largest secret, in bytes: BuildKit's own limit.
 const LIMIT: u64 = 500 * 1024;
-/// Shorter values would black out innocent text, and are no secrets.
+/// The shortest value that is taken out of logs, in bytes. Shorter values would black out innocent text, and
+/// are no secrets.
 const SHORTEST_REDACTED: usize = 6;
-/// What stands for a secret in a log.
+/// The text that stands for a secret in a log.
 const REDACTED: &str = "***";
 
 /// The values of a build's secrets by id.
@@ -27,7 +28,7 @@ const REDACTED: &str = "***";
 pub(super) struct Secrets(Arc<BTreeMap<String, Vec<u8>>>);
 
 impl Secrets {
-    /// Reads the values from where `sources` says.
+    /// Reads the values of the secrets from the variables and files that `sources` name.
     pub(super) async fn read(sources: &[SecretSource]) -> Result<Self, EngineError> {
         let mut values = BTreeMap::new();
         for source in sources {
@@ -39,7 +40,7 @@ impl Secrets {
         Ok(Self(Arc::new(values)))
     }
 
-    /// `line` without the secrets in it. A value of several lines is looked for line by line.
+    /// The line without the secrets in it. A value of several lines is looked for line by line.
     pub(super) fn redact(&self, line: String) -> String {
         let parts = self.0.values().flat_map(|value| value.split(|byte| *byte == b'\n'));
         let parts = parts.filter_map(|part| std::str::from_utf8(part).ok()).map(str::trim);

@@ -1,7 +1,7 @@
 //! The session of a build: a connection on which the engine calls *us*. Start with [`Session`].
 //!
-//! It is opened beside the control connection, and BuildKit finds it by its id. It serves all builds that
-//! [join](super::sessions) it.
+//! A session is opened beside the control connection, and BuildKit finds the session by its id. The session
+//! serves all builds that [join](super::sessions) it.
 
 use bollard_buildkit_proto::health::health_server::HealthServer;
 use bollard_buildkit_proto::moby::buildkit::secrets::v1::secrets_server::SecretsServer;
@@ -26,7 +26,7 @@ use crate::engine::EngineError;
 use crate::engine::endpoint::{Endpoint, Task};
 use crate::random;
 
-/// The methods that the engine may call; it compares without regard to case.
+/// The methods that the engine may call in every session; the engine compares them without regard to case.
 const METHODS: [&str; 6] = [
     "/moby.filesync.v1.FileSync/DiffCopy",
     "/moby.filesync.v1.Auth/Credentials",
@@ -36,25 +36,25 @@ const METHODS: [&str; 6] = [
     "/grpc.health.v1.Health/Check",
 ];
 
-/// What it may call besides when it is to send a file.
+/// The method that the engine may call besides if it is to send a file.
 const FILE_METHOD: &str = "/moby.filesync.v1.FileSend/DiffCopy";
-/// BuildKit sends a file in pieces of 3 MiB at most.
+/// The longest message, in bytes. BuildKit sends a file in pieces of 3 MiB at most.
 const MESSAGE_LIMIT: usize = 16 << 20;
 
-/// An open session; dropping it hangs up.
+/// An open session; dropping it closes the connection.
 pub(super) struct Session {
-    /// What a build names the session by.
+    /// The id by which a build names the session.
     pub(super) id: String,
-    /// What may be fetched.
+    /// The folders that the engine may fetch.
     pub(super) folders: Folders,
     server: Task,
 }
 
 impl Session {
-    /// Opens a session with the engine; `None` when the engine has no sessions.
+    /// Opens a session with the engine; returns `None` if the engine has no sessions.
     ///
-    /// The engine updates its copy of a folder that has the same name and was sent by a session for the same context,
-    /// rather than taking all of it again.
+    /// The engine updates its copy of a folder that has the same name and was sent by a session for the same
+    /// context, rather than fetching the whole folder again.
     pub(super) async fn open(endpoint: &Endpoint, terms: Terms) -> Result<Option<Self>, EngineError> {
         let id = random::id();
         let mut headers = vec![
@@ -96,7 +96,7 @@ impl Session {
         Ok(Some(Self { id, folders, server }))
     }
 
-    /// Whether the engine can still call.
+    /// True if the engine can still call.
     pub(super) fn is_alive(&self) -> bool {
         self.server.is_running()
     }

@@ -1,8 +1,8 @@
 //! Sessions that builds share. Start with [`Sessions::join`].
 //!
-//! What an engine fetches, it fetches for a session. Builds of one context that run at one time join one session, so that
-//! the engine takes their requests for the same files for what they are: one request. Builds with other secrets never do,
-//! since the engine asks for those by their ids alone.
+//! An engine fetches files for a session. Builds of one context that run at the same time join one session,
+//! so that the engine takes their requests for the same files for one request. Builds with different secrets
+//! never share a session, since the engine asks for secrets by their ids alone.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
@@ -18,27 +18,28 @@ use super::ssh::Agents;
 use crate::engine::EngineError;
 use crate::engine::endpoint::Endpoint;
 
-/// The sessions with one engine that builds are using.
+/// The sessions with one engine that builds are using now.
 #[derive(Debug, Default)]
 pub(in crate::engine) struct Sessions(Mutex<Vec<Open>>);
 
-/// A session that is there as long as somebody holds it; empty until the first one has opened it.
+/// A session that lives as long as a build holds it; empty until the first build has opened it.
 pub(super) type Shared = Arc<OnceCell<Session>>;
 
-/// Which builds may join a session.
+/// The terms of a session: a build may join a session with equal terms.
 #[derive(Clone)]
 pub(super) struct Terms {
-    /// What names the context.
+    /// The name of the context.
     pub(super) context: String,
-    /// What is in it. The engine calls every main context the same, so a session has one.
+    /// The files of the context. The engine has the same name for every main context, so a session has one
+    /// context.
     pub(super) files: Snapshot,
-    /// What steps may ask for.
+    /// The secrets that steps may ask for.
     pub(super) secrets: Secrets,
-    /// Whom steps may ask.
+    /// The ssh agents that steps may ask.
     pub(super) agents: Agents,
-    /// The caches in folders.
+    /// The caches in folders of this machine.
     pub(super) stores: Caches,
-    /// What takes the image, where it goes into a file: one build's alone.
+    /// The receiver of an image that goes into a file; a session with a receiver belongs to one build alone.
     pub(super) receiver: Option<FileReceiver>,
 }
 
@@ -59,7 +60,7 @@ impl PartialEq for Terms {
 }
 
 impl Sessions {
-    /// A session on these terms, opened if there is none; `None` when the engine has no sessions.
+    /// A session on these terms, opened if there is none; `None` if the engine has no sessions.
     pub(super) async fn join(
         &self,
         endpoint: &Endpoint,
@@ -80,7 +81,7 @@ impl Sessions {
     fn find(&self, terms: &Terms) -> Shared {
         let mut open = self.open();
         open.retain(|open| open.session.strong_count() > 0);
-        // One whose connection broke serves nobody any more.
+        // A session whose connection broke serves nobody any more.
         let serves = |shared: &Shared| shared.get().is_none_or(Session::is_alive);
         let mut joined =
             open.iter().filter(|open| open.terms == *terms).filter_map(|open| open.session.upgrade());
@@ -97,7 +98,7 @@ impl Sessions {
     }
 }
 
-/// Says nothing of the secrets.
+/// Shows the name of the context, and nothing of the secrets.
 impl std::fmt::Debug for Open {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.write_str(&self.terms.context)

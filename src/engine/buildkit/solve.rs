@@ -1,4 +1,4 @@
-//! What BuildKit is asked to do. Start with [`solve_request`].
+//! The solve request, which asks BuildKit for a build. Start with [`solve_request`].
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -10,19 +10,21 @@ use super::folder::{CONTEXT, DOCKERFILE};
 use crate::config::{BuildOptions, Network, Platform};
 use crate::engine::{ArchiveKind, BuildRequest, NamedContext, Output};
 
-/// Where the result of a build goes on its engine.
+/// The exporter of a build: the destination of its result on the engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exporter {
-    /// Into the store of dockerd. On engines with the graphdriver store it cannot push, and does not say so.
+    /// The store of dockerd. On engines with the graphdriver store this exporter cannot push, and does not
+    /// say so.
     Moby,
-    /// To the registry.
+    /// The registry.
     Push,
-    /// To us, as a file.
+    /// A file, which is sent to us.
     File(ArchiveKind),
 }
 
 impl Exporter {
-    /// The exporter that does what `output` asks, or the next best on an engine that has dockerd's own alone.
+    /// The exporter that does what `output` asks; if `is_complete` is false, the engine has dockerd's own
+    /// exporter alone.
     pub(crate) fn of(output: &Output, is_complete: bool) -> Self {
         match output {
             Output::Push if is_complete => Self::Push,
@@ -44,20 +46,20 @@ impl Exporter {
 /// The names of a build's folders in its session.
 #[derive(Debug, Default)]
 pub(super) struct Locals {
-    /// Of the folder with the Dockerfile.
+    /// The name of the folder with the Dockerfile.
     pub(super) dockerfile: String,
-    /// Of the named contexts, by their names.
+    /// The names of the folders of the named contexts, by the contexts' names.
     pub(super) named: BTreeMap<String, String>,
 }
 
 impl Locals {
-    /// All of the names, that of the main context included.
+    /// All names of the build's folders, that of the main context included.
     pub(super) fn all(&self) -> impl Iterator<Item = &str> {
         [CONTEXT, &self.dockerfile].into_iter().chain(self.named.values().map(String::as_str))
     }
 }
 
-/// The build `reference` of `request`, with the folders `locals` of `session`.
+/// The solve request for the build `reference` of `request`, with the folders `locals` of `session`.
 pub(super) fn solve_request(
     request: &BuildRequest,
     exporter: Exporter,
@@ -79,10 +81,10 @@ pub(super) fn solve_request(
         session: session.to_owned(),
         frontend: "dockerfile.v0".to_owned(),
         frontend_attrs: attributes(request, locals, caches),
-        // The plural field is not known to all engines.
+        // Not all engines know the plural field.
         exporter_deprecated: exporter.as_str().to_owned(),
         exporter_attrs_deprecated: output,
-        // BuildKit of Docker 20.10 reads it without looking whether it is there.
+        // BuildKit of Docker 20.10 reads this field without looking whether it is there.
         cache: Some(CacheOptions {
             exports: cache::exports(&request.options.cache_to, caches, variable),
             ..CacheOptions::default()
@@ -132,12 +134,12 @@ fn attributes(request: &BuildRequest, locals: &Locals, caches: &Caches) -> HashM
     attributes
 }
 
-/// The attributes of what an image's options ask for.
+/// The frontend's attributes for the build options of an image.
 fn options(options: &BuildOptions, caches: &Caches) -> impl Iterator<Item = (String, String)> {
     let network =
         options.network.map(|network| ("force-network-mode".to_owned(), network.as_str().to_owned()));
     let imports = cache::imports(&options.cache_from, caches, variable);
-    // BuildKit knows the import of a cache as an attribute alone; the field of the request does nothing.
+    // BuildKit takes the import of a cache as an attribute alone; the field of the request does nothing.
     let imports = imports.map(|imports| ("cache-imports".to_owned(), imports));
     let provenance =
         options.provenance.map(|mode| ("attest:provenance".to_owned(), format!("mode={}", mode.as_str())));

@@ -1,9 +1,9 @@
 //! The line of a Dockerfile that a step comes from. Start with [`line_of_step`].
 //!
-//! Engines since BuildKit 0.12 say it themselves; Docker 20.10 does not. BuildKit names steps
-//! `[stage 2/3] RUN ...` and counts a stage's base image (unless it is `scratch` or another stage) and its
-//! `RUN`, `COPY`, `ADD` and `WORKDIR`. The same count over the text gives the line; where it does not come out
-//! even (`ONBUILD` of a base image, heredocs), there is none rather than a wrong one.
+//! Engines since BuildKit 0.12 tell the line themselves; Docker 20.10 does not. BuildKit names steps
+//! `[stage 2/3] RUN ...` and counts a stage's base image (unless it is `scratch` or another stage) and its `RUN`,
+//! `COPY`, `ADD` and `WORKDIR`. The same count over the Dockerfile's text gives the line. If the counts do
+//! not agree (`ONBUILD` of a base image, heredocs), there is no line rather than a wrong one.
 
 /// An instruction of a Dockerfile.
 #[derive(Debug, PartialEq, Eq)]
@@ -41,8 +41,9 @@ pub(super) fn line_of_step(dockerfile: &[u8], name: &str) -> Option<usize> {
     keyword.eq_ignore_ascii_case(&found.keyword).then_some(found.line)
 }
 
-/// The line (from 1) of an instruction by its number (from 1) in a stage, `FROM` being the first, as engines without
-/// BuildKit count. `total` and `command` are what the engine says of it: they must be the file's.
+/// The line (from 1) of an instruction by its number (from 1) in a stage, with `FROM` as the first, as
+/// engines without BuildKit count. `totals` are the possible numbers of instructions in the stage and
+/// `command` is the engine's text of the instruction: both must agree with the Dockerfile.
 pub(in crate::engine) fn line_of_instruction(
     dockerfile: &[u8],
     stage: usize,
@@ -66,7 +67,7 @@ pub(super) fn line_of_base(dockerfile: &[u8], image: &str) -> Option<usize> {
     found.map(|from| from.line)
 }
 
-/// `alpine` as `docker.io/library/alpine:latest`.
+/// The full name of an image, such as `docker.io/library/alpine:latest` for `alpine`.
 fn full_name(image: &str) -> String {
     let domain = |first: &str| first.contains(['.', ':']) || first == "localhost";
     let name = match image.split_once('/') {
@@ -99,7 +100,8 @@ fn stages(instructions: &[Instruction]) -> Vec<&[Instruction]> {
     starts.iter().copied().zip(ends).map(|(start, end)| &instructions[start..end]).collect()
 }
 
-/// The instructions with continued lines joined. Not a parser: it has only to find where they begin.
+/// The instructions of a Dockerfile, with continued lines joined. This is no parser: it only has to find the
+/// beginnings.
 fn instructions(text: &str) -> Vec<Instruction> {
     let escape = escape_of(text);
     let mut found: Vec<Instruction> = Vec::new();
@@ -126,7 +128,8 @@ fn instructions(text: &str) -> Vec<Instruction> {
     found
 }
 
-/// The character of the directive `# escape=`, which stands before everything else.
+/// The escape character of a Dockerfile: that of the directive `# escape=`, which stands before everything
+/// else, or a backslash.
 fn escape_of(text: &str) -> char {
     let directives = text.lines().map_while(|line| line.trim().strip_prefix('#'));
     let mut pairs = directives.filter_map(|directive| directive.split_once('='));

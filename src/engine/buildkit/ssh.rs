@@ -1,8 +1,8 @@
-//! The session's ssh agent, which `RUN --mount=type=ssh` asks. Start with [`Agents`].
+//! The ssh agent service of a session, which `RUN --mount=type=ssh` asks. Start with [`Agents`].
 //!
-//! A step gets the answers of the user's agent, and no more of it than BuildKit's own client gives: it may list keys and
-//! have things signed, but not add, remove or lock keys. The agent's protocol is a request and an answer at a time
-//! (draft-miller-ssh-agent), each with its length before it.
+//! A step gets the answers of the user's agent, and no more of the agent than BuildKit's own client gives: a
+//! step may list keys and have data signed, but not add, remove or lock keys. The agent's protocol is one
+//! request and one answer at a time (draft-miller-ssh-agent), each with its length before it.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -20,18 +20,19 @@ use tonic::{Request, Response, Status, Streaming};
 use crate::config::SshAgent;
 use crate::engine::EngineError;
 
-/// What names the agent in a request's metadata.
+/// The key in a request's metadata that holds the agent's id.
 const ID: &str = "buildkit.ssh.id";
-/// The id of a mount without one.
+/// The agent's id of a mount without one.
 const DEFAULT: &str = "default";
-/// OpenSSH's own limit for a message.
+/// The longest message, in bytes: OpenSSH's own limit.
 const MESSAGE_LIMIT: usize = 256 * 1024;
-/// The requests that are passed on: `SSH_AGENTC_REQUEST_IDENTITIES` and `SSH_AGENTC_SIGN_REQUEST`.
+/// The types of the requests that are passed on: `SSH_AGENTC_REQUEST_IDENTITIES` and
+/// `SSH_AGENTC_SIGN_REQUEST`.
 const ALLOWED: [u8; 2] = [11, 13];
-/// `SSH_AGENT_FAILURE`, as a whole message.
+/// The answer to all other requests: `SSH_AGENT_FAILURE`, as a whole message.
 const REFUSED: [u8; 5] = [0, 0, 0, 1, 5];
 
-/// The agents of a build by id: all of them the user's own.
+/// The ssh agents of a build by id, all of them the user's own agent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Agents {
     ids: Arc<BTreeSet<String>>,
@@ -90,7 +91,7 @@ impl ssh_server::Ssh for Agents {
     }
 }
 
-/// Answers what comes in, until either side goes away.
+/// Answers the requests of `incoming`, until either side goes away.
 async fn forward(
     mut incoming: Streaming<BytesMessage>,
     mut agent: UnixStream,
@@ -111,7 +112,7 @@ async fn forward(
     }
 }
 
-/// Takes the first message, its length included, out of `bytes`, if it is there as a whole.
+/// Takes the first message, its length included, out of `bytes`; none if the message is not complete.
 fn first_message(bytes: &mut Vec<u8>) -> Option<Vec<u8>> {
     let length = u32::from_be_bytes(*bytes.first_chunk()?);
     let end = usize::try_from(length).ok()?.checked_add(4)?;

@@ -1,7 +1,8 @@
-//! The connections to BuildKit: one on which we call it, one on which it calls us. Start with [`control`].
+//! The connections to BuildKit: one on which we call BuildKit, one on which BuildKit calls us. Start with
+//! [`control`].
 //!
-//! dockerd hides both behind an HTTP upgrade. A buildkitd speaks gRPC at once, and carries the second one inside a call
-//! of the first: a stream of messages, each a piece of the bytes.
+//! dockerd hides both connections behind an HTTP upgrade. A buildkitd speaks gRPC at once, and carries the
+//! second connection inside a call of the first: a stream of messages, each a piece of the bytes.
 
 use std::io;
 use std::time::Duration;
@@ -20,16 +21,17 @@ use super::failure::lost_reason;
 use crate::engine::EngineError;
 use crate::engine::endpoint::{Connection, Endpoint, Protocol};
 
-/// BuildKit's own limit for a message; a status with many log lines can be large.
+/// The longest message, in bytes: BuildKit's own limit. A status with many log lines can be large.
 const MESSAGE_LIMIT: usize = 16 << 20;
-/// A server of gRPC hangs up on who pings more often than every five minutes.
+/// The shortest pause between two pings to a buildkitd. A gRPC server hangs up on clients that ping more
+/// often than every five minutes.
 const PING_PAUSE: Duration = Duration::from_secs(310);
-/// The pieces that bytes are carried in.
+/// The size of the pieces that bytes are carried in, in bytes.
 const PIECE: usize = 32 << 10;
 
-/// A client of the engine's BuildKit; `None` when the engine has none to offer.
+/// A client of the engine's BuildKit; `None` if the engine has none to offer.
 ///
-/// It is the only user of its connection, so that dropping it ends all that it asked for.
+/// The client is the only user of its connection, so dropping the client ends all that it asked for.
 pub(in crate::engine) async fn control(
     endpoint: &Endpoint,
 ) -> Result<Option<ControlClient<Channel>>, EngineError> {
@@ -42,7 +44,7 @@ pub(in crate::engine) async fn control(
     };
     let mut stream = Some(TokioIo::new(stream));
     let connector = tower::service_fn(move |_| {
-        // A lost connection is lost: the build went with it.
+        // A lost connection is not opened again: the build went with it.
         let stream = stream.take().ok_or_else(|| io::Error::from(io::ErrorKind::ConnectionReset));
         std::future::ready(stream)
     });
@@ -60,7 +62,7 @@ pub(in crate::engine) async fn control(
     Ok(Some(client.max_decoding_message_size(MESSAGE_LIMIT).max_encoding_message_size(MESSAGE_LIMIT)))
 }
 
-/// The stream on which the engine calls us, opened with `headers`; `None` when the engine has none to offer.
+/// The stream on which the engine calls us, opened with `headers`; `None` if the engine has none to offer.
 pub(super) async fn session(
     endpoint: &Endpoint,
     headers: &[(&'static str, String)],
@@ -77,7 +79,7 @@ pub(super) async fn session(
     }
 }
 
-/// The bytes inside a call of `Control.Session`.
+/// The stream that is carried inside a call of `Control.Session`.
 async fn carried(
     mut control: ControlClient<Channel>,
     headers: &[(&'static str, String)],

@@ -1,13 +1,13 @@
 //! Builds with named contexts, on engines with and without them. Start with [`build`].
 //!
-//! Docker 20.10 has none. There a folder becomes an image first, which the Dockerfile then names; the files that
-//! a build sees are the same.
+//! Docker 20.10 has no named contexts. There a context folder becomes an image first, which the Dockerfile
+//! then names; the build sees the same files.
 
 use super::Docker;
 use crate::engine::{BuildRequest, Built, Engine as _, EngineError};
 use crate::events::EventSink;
 
-/// Builds `request`, whose folders become images if the engine wants no contexts.
+/// Builds `request`; if the engine has no named contexts, the context folders become images first.
 pub(super) async fn build(
     docker: &Docker,
     request: &BuildRequest,
@@ -18,7 +18,7 @@ pub(super) async fn build(
             let plain = request.without_contexts(&engine)?;
             for (name, folder) in request.contexts.folders() {
                 if !docker.holds(&folder.image).await? {
-                    // The steps are not those of the Dockerfile.
+                    // The events of this build are dropped: its steps are not those of the Dockerfile.
                     let unheard = EventSink::channel().0;
                     docker.solve(&request.of_folder(name, folder), &unheard).await?;
                 }

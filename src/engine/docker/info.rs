@@ -1,4 +1,4 @@
-//! What an engine says of itself. Start with [`EngineInfo`].
+//! An engine's description of itself. Start with [`EngineInfo`].
 
 use super::lost;
 use crate::engine::EngineError;
@@ -6,40 +6,40 @@ use crate::engine::abilities::Abilities;
 use crate::engine::endpoint::Api;
 use crate::loopback::is_loopback;
 
-/// An engine's version and abilities.
+/// The version and the abilities of an engine with Docker's API.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EngineInfo {
-    /// `docker` or `podman`.
+    /// The kind of the engine: `docker` or `podman`.
     pub name: String,
-    /// Its version, such as `20.10.24`.
+    /// The engine's version, such as `20.10.24`.
     pub version: String,
-    /// What keeps its images; what a build can do depends on it.
+    /// The engine's image store, on which the abilities of its builds depend.
     pub store: Store,
-    /// Mirrors of Docker Hub, as URLs, in the order in which the engine asks them.
+    /// The engine's mirrors of Docker Hub, as URLs, in the order in which the engine asks them.
     pub mirrors: Vec<String>,
-    /// Registries that the engine talks to without TLS or without checking it: hosts and CIDR ranges.
+    /// The registries that the engine talks to without TLS or without checking it: hosts and CIDR ranges.
     pub insecure_registries: Vec<String>,
-    /// What it builds for unless told otherwise, such as `linux/amd64`.
+    /// The platform that the engine builds for unless told otherwise, such as `linux/amd64`.
     pub platform: String,
 }
 
-/// What keeps an engine's images.
+/// The image store of an engine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Store {
     /// A graph driver, such as `overlay2`: one platform per image, pushes only through the API.
     GraphDriver(String),
-    /// containerd: what `buildkitd` can, it can.
+    /// containerd's store, with which dockerd can do all that `buildkitd` can.
     Containerd,
 }
 
 impl EngineInfo {
-    /// Whether it builds with BuildKit. Podman has Docker's API, but answers 404 where BuildKit would be.
+    /// True if the engine builds with BuildKit. Podman has Docker's API, but answers 404 at BuildKit's path.
     #[must_use]
     pub fn has_buildkit(&self) -> bool {
         self.name != "podman"
     }
 
-    /// What it can do.
+    /// The features and kinds of cache that the engine supports.
     pub(crate) fn abilities(&self) -> Abilities {
         match self.store {
             _ if !self.has_buildkit() => Abilities::CLASSIC,
@@ -48,7 +48,7 @@ impl EngineInfo {
         }
     }
 
-    /// Asks the engine behind `api`.
+    /// Asks the engine behind `api` for its description.
     pub(super) async fn ask(api: &Api) -> Result<Self, EngineError> {
         let info = api.docker.info().await.map_err(|error| lost(&error))?;
         let registries = info.registry_config.unwrap_or_default();
@@ -59,7 +59,7 @@ impl EngineInfo {
         let mut insecure_registries: Vec<String> = insecure.map(|(host, _)| host).collect();
         insecure_registries.sort();
         insecure_registries.extend(registries.insecure_registry_cidrs.unwrap_or_default());
-        // `driver-type` is how dockerd since 24 tells the two stores apart.
+        // dockerd since 24 tells the two stores apart by `driver-type`.
         let is_containerd =
             info.driver_status.unwrap_or_default().iter().any(|pair| {
                 pair.iter().map(String::as_str).eq(["driver-type", "io.containerd.snapshotter.v1"])
@@ -83,7 +83,7 @@ impl EngineInfo {
     }
 }
 
-/// An architecture as platforms name it: dockerd has the kernel's name for it.
+/// The name of an architecture in platforms; dockerd reports the kernel's name.
 fn architecture(name: &str) -> &str {
     match name {
         "x86_64" => "amd64",
@@ -94,7 +94,7 @@ fn architecture(name: &str) -> &str {
     }
 }
 
-/// A mirror as a URL: podman leaves the scheme out, and speaks to this machine's without TLS.
+/// The URL of a mirror. Podman leaves the scheme out, and speaks to mirrors on this machine without TLS.
 fn as_url(mirror: String) -> String {
     if mirror.contains("://") {
         return mirror;

@@ -1,4 +1,5 @@
-//! Docker: dockerd with its BuildKit, and what speaks its API without one. Start with [`Docker::connect`].
+//! Docker: dockerd with its BuildKit, and engines with Docker's API but without BuildKit. Start with
+//! [`Docker::connect`].
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -20,20 +21,20 @@ mod save;
 
 pub use info::{EngineInfo, Store};
 
-/// A connection to dockerd.
+/// A connection to dockerd, or to an engine with dockerd's API.
 #[derive(Debug)]
 pub struct Docker {
     endpoint: Endpoint,
     api: Api,
     info: OnceCell<EngineInfo>,
     buildkit: BuildKit,
-    /// Whether it was said that the engine has no BuildKit.
+    /// True once the user was told that the engine has no BuildKit.
     noticed: AtomicBool,
 }
 
 impl Docker {
-    /// Connects to the engine at `host`, such as `unix:///var/run/docker.sock` or `tcp://127.0.0.1:2375`; without
-    /// it, to the one that the [environment](Environment) names.
+    /// Connects to the engine at `host`, such as `unix:///var/run/docker.sock` or `tcp://127.0.0.1:2375`;
+    /// without `host`, to the engine that the [environment](Environment) names.
     pub async fn connect(host: Option<&str>) -> Result<Self, EngineError> {
         let environment = Environment::read();
         Self::at(match host {
@@ -45,19 +46,19 @@ impl Docker {
 
     /// Connects to the engine at `endpoint`.
     ///
-    /// Speaks the newest API that both know.
+    /// The connection uses the newest version of the API that both sides know.
     pub async fn at(endpoint: Endpoint) -> Result<Self, EngineError> {
         let api = endpoint.api().await?;
         let buildkit = BuildKit::new(endpoint.clone());
         Ok(Self { endpoint, api, info: OnceCell::new(), buildkit, noticed: AtomicBool::new(false) })
     }
 
-    /// Where it is.
+    /// The endpoint of the engine.
     pub(in crate::engine) fn endpoint(&self) -> &Endpoint {
         &self.endpoint
     }
 
-    /// What the engine says of itself; asked once.
+    /// The engine's description of itself, asked for once.
     pub async fn describe(&self) -> Result<&EngineInfo, EngineError> {
         self.info.get_or_try_init(|| EngineInfo::ask(&self.api)).await
     }
@@ -100,7 +101,7 @@ impl Docker {
         let (Output::File(archive), Exporter::Moby) = (&request.output, exporter) else {
             return self.run(info, exporter, request, events).await;
         };
-        // What cannot send an image as a file can save one.
+        // An engine that cannot send an image as a file can save one from its store.
         let loaded = BuildRequest { output: Output::Load, ..request.clone() };
         let built = self.run(info, exporter, &loaded, events).await?;
         if let Some(name) = request.names.first() {

@@ -1,8 +1,7 @@
 //! Pushes through dockerd's API. Start with [`push`].
 //!
-//! bollard has a `push_image`, but its answers lack what matters here: which layer a progress belongs to, and the
-//! digest. So the request is made here; the answer is one JSON object per line (`PushImageInfo` of the
-//! Engine API).
+//! bollard has a `push_image`, but its answers lack the digest and the layer that a progress belongs to. So
+//! the request is made here; the answer is one JSON object per line (`PushImageInfo` of the Engine API).
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -23,14 +22,14 @@ use crate::events::{Event, EventSink};
 use crate::loopback::is_loopback;
 use crate::reference::{Digest, Reference};
 
-/// A longer line is not one of Docker's.
+/// The longest line of an answer, in bytes; a longer one is not Docker's.
 const LINE_LIMIT: usize = 256 * 1024;
-/// Layers that are told apart in the progress; more are counted together.
+/// The number of layers that are told apart in the progress; further layers are counted together.
 const LAYER_LIMIT: usize = 256;
 /// The least time between two progress events.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
 
-/// A line of the answer.
+/// A line of the engine's answer to a push.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Line {
@@ -42,7 +41,7 @@ struct Line {
     aux: Option<Aux>,
 }
 
-/// Bytes of a layer. Docker sends an empty object where there is nothing to say.
+/// The progress of a layer, in bytes. Docker sends an empty object if there is nothing to say.
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
 #[serde(default)]
 struct Amount {
@@ -56,20 +55,20 @@ struct Aux {
     digest: Option<String>,
 }
 
-/// Follows one push.
+/// The follower of one push.
 struct Follower<'a> {
     image: &'a ImageName,
     events: &'a EventSink,
     layers: BTreeMap<String, Amount>,
     told: Option<Instant>,
     digest: Option<Digest>,
-    /// How often the engine sent layers again of its own accord.
+    /// The number of times that the engine sent layers again of its own accord.
     again: u32,
-    /// The seconds that it told last before it does, by layer.
+    /// The last countdown until the engine sends a layer again, in seconds, by layer.
     countdowns: BTreeMap<String, u64>,
 }
 
-/// Pushes the image `reference` of the store; the answer is the manifest's digest at the registry.
+/// Pushes the image `reference` of the store, and returns the manifest's digest at the registry.
 pub(super) async fn push(
     endpoint: &Endpoint,
     image: &ImageName,
@@ -94,7 +93,7 @@ pub(super) async fn push(
     let mut follower = Follower::new(image, events);
     let ended = follower.follow(&mut answer, endpoint.patience()).await;
     ended.map_err(|reason| match failed(reason) {
-        // What it tried several times, minutes apart, is not tried several times more.
+        // The engine tried several times, minutes apart, so the push is not tried several times more.
         EngineError::Push { reference, reason, hint, .. } if follower.again > 0 => {
             EngineError::Push { reference, reason, hint, transient: false }
         }
@@ -104,7 +103,7 @@ pub(super) async fn push(
     follower.digest.ok_or_else(|| failed("the engine did not tell the digest".to_owned()))
 }
 
-/// The header that carries a login: URL-safe base64 of JSON, `{}` to push anonymously.
+/// The value of the header that carries a login: URL-safe base64 of JSON, `{}` to push anonymously.
 fn registry_auth(login: Option<&Login>) -> String {
     let value = match login {
         None => serde_json::json!({}),
@@ -155,7 +154,7 @@ impl<'a> Follower<'a> {
         if buffer.is_empty() { Ok(()) } else { self.line(&buffer) }
     }
 
-    /// Takes a line of the answer; an error is what the engine says went wrong.
+    /// Takes a line of the answer. The error is the engine's own message.
     fn line(&mut self, line: &[u8]) -> Result<(), String> {
         let Ok(line) = serde_json::from_slice::<Line>(line) else { return Ok(()) };
         if let Some(error) = line.error {
@@ -177,7 +176,8 @@ impl<'a> Follower<'a> {
         Ok(())
     }
 
-    /// Tells that the engine is going to send a layer again: it counts the seconds until then, line by line.
+    /// Tells that the engine is going to send a layer again; the engine counts the seconds until then, line
+    /// by line.
     fn count_down(&mut self, id: &str, status: &str) {
         let seconds =
             status.strip_prefix("Retrying in ").and_then(|rest| rest.split(' ').next()?.parse().ok());

@@ -1,4 +1,4 @@
-//! An image of the store as an archive, the way of `docker save`. Start with [`save`].
+//! An image of the store as an archive, as `docker save` makes one. Start with [`save`].
 
 use http_body_util::{BodyExt, Full};
 use hyper::Request;
@@ -10,7 +10,7 @@ use crate::engine::endpoint::Endpoint;
 use crate::engine::{Archive, EngineError};
 use crate::reference::Reference;
 
-/// Writes the image `reference` of the store into a docker archive.
+/// Writes the image `reference` of the engine's store into a docker archive.
 pub(super) async fn save(
     endpoint: &Endpoint,
     reference: &Reference,

@@ -17,22 +17,23 @@ use super::exchange::{never_there, words};
 use super::{Connection, Endpoint};
 use crate::engine::EngineError;
 
-/// Seconds that a request to the API may take; builds and pushes have no limit.
+/// The longest time that a request to the API may take, in seconds; builds and pushes have no limit.
 const REQUEST_LIMIT: u64 = 120;
 
-/// Docker's API at an endpoint.
+/// Docker's API at an endpoint, with the client that speaks it.
 #[derive(Debug)]
 pub(in crate::engine) struct Api {
-    /// The client, which speaks the newest version that both sides know.
+    /// The client, which speaks the newest version of the API that both sides know.
     pub(in crate::engine) docker: bollard::Docker,
-    /// Whether podman answers, which has Docker's API without BuildKit.
+    /// True if podman answers, which has Docker's API without BuildKit.
     pub(in crate::engine) is_podman: bool,
 }
 
 impl Endpoint {
     /// A client of the engine's API.
     ///
-    /// The engine is asked by `_ping`, which it answers from memory: for `version`, dockerd runs several programs.
+    /// The client asks the engine by `_ping`, which the engine answers from memory: for `version`, dockerd
+    /// runs several programs.
     pub(in crate::engine) async fn api(&self) -> Result<Api, EngineError> {
         let endpoint = self.clone();
         let connector = tower::service_fn(move |_: Uri| {
@@ -70,7 +71,7 @@ impl Endpoint {
     }
 }
 
-/// The newest version of the API that the engine and we know.
+/// The newest version of the API that both the engine and dtbuild know.
 fn version(headers: &HeaderMap) -> ClientVersion {
     let own = *API_DEFAULT_VERSION;
     let told = headers.get("Api-Version").and_then(|value| value.to_str().ok()?.split_once('.'));
@@ -81,7 +82,7 @@ fn version(headers: &HeaderMap) -> ClientVersion {
     }
 }
 
-/// A connection that may be used again.
+/// A connection of the client's pool, which may be used again.
 struct Pooled(TokioIo<Box<dyn Connection>>);
 
 impl Poolable for Pooled {

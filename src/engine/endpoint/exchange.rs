@@ -1,8 +1,9 @@
-//! HTTP to an engine. Start with [`Endpoint::send`].
+//! HTTP exchanges with an engine. Start with [`Endpoint::send`].
 //!
-//! Builds need what HTTP clients hide: a connection that stops being HTTP/1.1 after its first answer
-//! ([`Endpoint::upgrade`]). So each exchange has a connection of its own, which ends with it. What only asks goes through
-//! [`Endpoint::api`], which keeps its connections: over ssh each costs a handshake.
+//! Builds need a feature that HTTP clients hide: a connection that stops being HTTP/1.1 after its first
+//! answer ([`Endpoint::upgrade`]). So each exchange has a connection of its own, which ends with the
+//! exchange. Other requests go through [`Endpoint::api`], which keeps its connections: over ssh each
+//! connection costs a handshake.
 
 use std::error::Error;
 use std::io;
@@ -19,12 +20,12 @@ use super::{Endpoint, Task};
 use crate::engine::EngineError;
 use crate::engine::patience::Silence;
 
-/// What is kept of an answer that is not the expected one.
+/// The longest part of an unexpected answer that is read, in bytes.
 const ERROR_BODY_LIMIT: usize = 64 * 1024;
 
-/// The answer to an HTTP request, and the connection that it comes over.
+/// The answer to an HTTP request, with the connection that carries it.
 pub(in crate::engine) struct Answer {
-    /// Status, headers and body.
+    /// The answer's status, headers and body.
     pub(in crate::engine) response: Response<Incoming>,
     connection: Task,
 }
@@ -39,7 +40,7 @@ impl Endpoint {
         let (mut sender, connection) =
             http1::handshake(TokioIo::new(stream)).await.map_err(|error| self.unreachable(error))?;
         let connection = Task::spawn(async move {
-            // How it ends is told by the answer.
+            // The answer tells how the connection ends.
             let _ = connection.with_upgrades().await;
         });
         // Docker ignores the value, and HTTP/1.1 demands one.
@@ -50,9 +51,9 @@ impl Endpoint {
         Ok(Answer { response, connection })
     }
 
-    /// Turns a connection into the raw stream behind `path`, where both sides then speak HTTP/2.
+    /// Turns a new connection into the raw stream behind `path`, where both sides then speak HTTP/2.
     ///
-    /// `None` when the engine has no such path.
+    /// Returns `None` if the engine has no such path.
     pub(in crate::engine) async fn upgrade(
         &self,
         path: &str,
@@ -94,7 +95,7 @@ impl Endpoint {
     }
 }
 
-/// Why there was no connection at all, if that is what `error` comes from.
+/// The reason for which there was no connection at all, if `error` comes from that; none otherwise.
 pub(super) fn never_there(error: &(dyn Error + 'static)) -> Option<String> {
     let mut cause = Some(error);
     while let Some(error) = cause {
@@ -110,7 +111,7 @@ pub(super) fn never_there(error: &(dyn Error + 'static)) -> Option<String> {
     None
 }
 
-/// What an error and its causes say.
+/// The messages of an error and of its causes, in one line.
 pub(super) fn words(error: &(dyn Error + 'static)) -> String {
     let mut words = error.to_string();
     let mut source = error.source();
@@ -125,7 +126,7 @@ pub(super) fn words(error: &(dyn Error + 'static)) -> String {
 }
 
 impl Answer {
-    /// The text of an error answer: Docker's `message`, or the body itself, bounded.
+    /// The text of an error answer: Docker's `message`, or the body itself, up to a limit.
     pub(in crate::engine) async fn error_text(self) -> String {
         let _connection = self.connection;
         let body = match Limited::new(self.response.into_body(), ERROR_BODY_LIMIT).collect().await {

@@ -1,7 +1,8 @@
-//! Which engine a machine is set up for. Start with [`Environment`].
+//! The engine that a machine is set up for. Start with [`Environment`].
 //!
-//! `DTBUILD_ENGINE` goes first, then what docker's own command line looks at, in its order: `DOCKER_HOST`, the context
-//! that `DOCKER_CONTEXT` names, the current one of `config.json`, the default socket.
+//! `DTBUILD_ENGINE` goes first, then the settings that docker's own command line reads, in its order:
+//! `DOCKER_HOST`, the context that `DOCKER_CONTEXT` names, the current context of `config.json`, the default
+//! socket.
 //! <https://docs.docker.com/engine/manage-resources/contexts/>
 
 use std::path::{Path, PathBuf};
@@ -13,33 +14,33 @@ use super::Endpoint;
 use crate::docker_config::{self, DockerConfig, docker_folder};
 use crate::engine::EngineError;
 
-/// Docker's own default.
+/// The address that docker's own command line uses by default.
 const DEFAULT: &str = "unix:///var/run/docker.sock";
-/// The context that stands for "none".
+/// The name of the context that stands for no context.
 const DEFAULT_CONTEXT: &str = "default";
-/// More is not a configuration of docker's.
+/// The largest `meta.json` that is read, in bytes; docker writes none that is larger.
 const FILE_LIMIT: u64 = 1 << 20;
 
-/// What says where the engine is.
+/// The settings that say where the engine is.
 #[derive(Clone, Debug, Default)]
 pub struct Environment {
-    /// `DTBUILD_ENGINE`.
+    /// The value of `DTBUILD_ENGINE`: the address of an engine.
     pub engine: Option<String>,
-    /// `DTBUILD_ENGINE_CERTS`, the certificates for it.
+    /// The value of `DTBUILD_ENGINE_CERTS`: the folder of the certificates for that engine.
     pub engine_certificates: Option<PathBuf>,
-    /// `DOCKER_HOST`.
+    /// The value of `DOCKER_HOST`: the address of an engine.
     pub docker_host: Option<String>,
-    /// Whether `DOCKER_TLS_VERIFY` is set.
+    /// True if `DOCKER_TLS_VERIFY` is set.
     pub docker_tls: bool,
-    /// `DOCKER_CERT_PATH`.
+    /// The value of `DOCKER_CERT_PATH`: the folder of the certificates for `DOCKER_HOST`.
     pub docker_certificates: Option<PathBuf>,
-    /// `DOCKER_CONTEXT`.
+    /// The value of `DOCKER_CONTEXT`: the name of a context of docker's.
     pub docker_context: Option<String>,
     /// The folder of docker's configuration.
     pub docker_folder: Option<PathBuf>,
 }
 
-/// A context's `meta.json`.
+/// The file `meta.json` of a context of docker's.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Meta {
@@ -61,7 +62,7 @@ struct DockerEndpoint {
 }
 
 impl Environment {
-    /// The environment of this process.
+    /// The settings of this process: its environment variables and docker's folder.
     #[must_use]
     pub fn read() -> Self {
         let text = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
@@ -76,10 +77,10 @@ impl Environment {
         }
     }
 
-    /// The engine that it says to use.
+    /// The endpoint of the engine that the settings name.
     ///
     /// # Errors
-    /// When what it names is not an address, or a context that does not exist.
+    /// Fails if the settings name something that is no address, or a context that does not exist.
     pub fn endpoint(&self) -> Result<Endpoint, EngineError> {
         if let Some(engine) = &self.engine {
             return Endpoint::parse(engine, self.engine_certificates.as_deref());
@@ -97,7 +98,7 @@ impl Environment {
         }
     }
 
-    /// An address as `DOCKER_HOST` holds it, with the certificates that go with it.
+    /// The endpoint at an address of `DOCKER_HOST`, with the certificates that go with it.
     pub(in crate::engine) fn docker(&self, host: &str) -> Result<Endpoint, EngineError> {
         let folder = self.docker_certificates.as_ref().or(self.docker_folder.as_ref());
         Endpoint::parse(host, folder.filter(|_| self.docker_tls).map(PathBuf::as_path))
@@ -112,7 +113,7 @@ impl Environment {
         Ok(config.current_context().map(ToOwned::to_owned))
     }
 
-    /// The engine of a context of docker's.
+    /// The endpoint of the engine that a context of docker's names.
     fn context(&self, name: &str) -> Result<Endpoint, EngineError> {
         let wrong = |reason: &str| EngineError::Address {
             address: format!("docker context {name}"),
@@ -135,12 +136,12 @@ impl Environment {
     }
 }
 
-/// The folder of a context: the SHA-256 of its name.
+/// The name of a context's folder: the SHA-256 of the context's name, in hex.
 pub(super) fn folder_of(context: &str) -> String {
     hex::encode(Sha256::digest(context.as_bytes()))
 }
 
-/// A file of docker's; none where there is none.
+/// The content of a JSON file of docker's; none if there is no such file.
 fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<Option<T>, EngineError> {
     use std::io::Read as _;
     let unusable = |reason: String| EngineError::Address { address: path.display().to_string(), reason };

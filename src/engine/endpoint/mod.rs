@@ -1,4 +1,4 @@
-//! Where an engine listens, and what it speaks there. Start with [`Endpoint`].
+//! The endpoint of an engine: its address, and the protocol there. Start with [`Endpoint`].
 //!
 //! | address | what is reached |
 //! | --- | --- |
@@ -33,10 +33,11 @@ pub(super) use self::client::Api;
 pub(super) use self::exchange::Answer;
 pub use self::locate::Environment;
 
-/// A local socket answers at once or never; a remote one within a few round trips.
+/// The longest time that connecting may take. A local socket answers at once or never; a remote one within a
+/// few round trips.
 const CONNECT_LIMIT: Duration = Duration::from_secs(10);
 
-/// The address of an engine.
+/// The address of an engine, with its protocol and its silence limit.
 #[derive(Clone, Debug)]
 pub struct Endpoint {
     protocol: Protocol,
@@ -44,38 +45,39 @@ pub struct Endpoint {
     patience: Patience,
 }
 
-/// What an engine speaks.
+/// The protocol of an engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Protocol {
-    /// Docker's API, in which BuildKit's is a path.
+    /// Docker's API, in which BuildKit's API is a path.
     Docker,
-    /// BuildKit's own, which is gRPC.
+    /// BuildKit's own API, which is gRPC.
     BuildKit,
 }
 
 #[derive(Clone, Debug)]
 enum Transport {
     Unix(PathBuf),
-    /// Host and port.
+    /// The host and port.
     Tcp(String),
-    /// Host and port, and who we are to each other.
+    /// The host and port, and the certificates of both sides.
     Tls(String, Tls),
     Ssh(Ssh),
 }
 
-/// A task that lives no longer than its owner.
+/// A task that lives no longer than its owner: dropping it ends the task.
 #[derive(Debug)]
 pub(super) struct Task(JoinHandle<()>);
 
-/// A stream of bytes to an engine.
+/// A stream of bytes to and from an engine.
 pub(super) trait Connection: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Connection for T {}
 
 impl Endpoint {
-    /// Reads an address; `certificates` is a folder with `ca.pem` and, to be known by, `cert.pem` and `key.pem`.
+    /// Reads an address; `certificates` is a folder with `ca.pem` and, for a client certificate, `cert.pem`
+    /// and `key.pem`.
     ///
     /// # Errors
-    /// When it is not an address, or the certificates cannot be used.
+    /// Fails if the text is not an address, or the certificates cannot be used.
     pub fn parse(address: &str, certificates: Option<&Path>) -> Result<Self, EngineError> {
         let wrong = |reason: String| EngineError::Address { address: address.to_owned(), reason };
         let (protocol, plain) = match address.strip_prefix("buildkit+") {
@@ -97,19 +99,19 @@ impl Endpoint {
         Ok(Self { protocol, transport, patience: Patience::new(SILENCE_LIMIT) })
     }
 
-    /// The same engine, given up when nothing is heard of it for `limit`.
+    /// This endpoint, with the engine given up when nothing is heard of it for `limit`.
     #[must_use]
     pub fn with_silence_limit(self, limit: Duration) -> Self {
         Self { patience: Patience::new(limit), ..self }
     }
 
-    /// What is spoken there.
+    /// The protocol of the engine.
     #[must_use]
     pub fn protocol(&self) -> Protocol {
         self.protocol
     }
 
-    /// How long it may say nothing.
+    /// The limit on the engine's silence.
     pub(super) fn patience(&self) -> &Patience {
         &self.patience
     }
@@ -137,7 +139,7 @@ impl Endpoint {
     }
 }
 
-/// An address of host and port, with TLS where there are certificates or the scheme asks for it.
+/// The transport to a host and port, with TLS if there are certificates or the scheme asks for TLS.
 fn tcp(
     protocol: Protocol,
     scheme: &str,
@@ -163,7 +165,7 @@ fn tcp(
     };
     let address = if has_port { host.to_owned() } else { format!("{host}:{port}") };
     let Some(folder) = certificates else {
-        // Docker's `tcp://` has always meant "without TLS"; who writes BuildKit's is asked to say so.
+        // Docker's `tcp://` has always meant "without TLS"; for BuildKit the user is asked to say so.
         if protocol == Protocol::BuildKit && scheme != "http" && !is_loopback(&address) {
             let hint = "name the folder of the certificates, or write `buildkit+http://` to go without TLS: \
                         logins and secrets then travel in the clear";
@@ -196,12 +198,12 @@ impl std::fmt::Display for Endpoint {
 }
 
 impl Task {
-    /// Runs `future` until it ends or the guard is dropped.
+    /// Runs `future` until it ends or the task is dropped.
     pub(super) fn spawn(future: impl Future<Output = ()> + Send + 'static) -> Self {
         Self(tokio::spawn(future))
     }
 
-    /// Whether it has not ended yet.
+    /// True if the task has not ended yet.
     pub(super) fn is_running(&self) -> bool {
         !self.0.is_finished()
     }

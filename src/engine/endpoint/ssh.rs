@@ -1,7 +1,7 @@
-//! Engines behind ssh. Start with [`Ssh`].
+//! Engines that are reached over ssh. Start with [`Ssh`].
 //!
-//! The user's own `ssh` program connects, with all its configuration, keys and agents, and runs what passes its stdin
-//! and stdout to the engine there: the way of docker's own command line.
+//! The user's own `ssh` program connects, with all its configuration, keys and agents. On the other machine
+//! it runs a program that passes its stdin and stdout to the engine, as docker's own command line does.
 
 use std::io;
 use std::pin::Pin;
@@ -14,22 +14,22 @@ use tokio::task::JoinHandle;
 
 use super::Protocol;
 
-/// What is kept of what `ssh` says on its stderr.
+/// The longest part of `ssh`'s stderr that is kept, in bytes.
 const WORDS_LIMIT: u64 = 4096;
 
-/// A machine, and how to reach the engine there.
+/// The address of a machine for ssh, and of the engine there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Ssh {
     user: Option<String>,
     host: String,
     port: Option<u16>,
-    /// The engine's socket there, when it is not the usual one.
+    /// The path of the engine's socket on that machine; none for the usual one.
     socket: Option<String>,
     protocol: Protocol,
 }
 
 impl Ssh {
-    /// Reads `[user@]host[:port][/path/of/the/socket]`.
+    /// Reads a target of the form `[user@]host[:port][/path/of/the/socket]`.
     pub(super) fn parse(target: &str, protocol: Protocol) -> Result<Self, String> {
         let (authority, socket) = match target.split_once('/') {
             Some((authority, path)) => (authority, Some(format!("/{path}")).filter(|path| path != "/")),
@@ -47,7 +47,7 @@ impl Ssh {
             _ => (host, None),
         };
         let host = host.trim_matches(['[', ']']);
-        // What is none of these could be taken for an option, or be read by the shell on the other side.
+        // Text with other characters could be taken for an option, or be read by the shell on the other side.
         let is_plain = |text: &str, more: &str| {
             let known = |c: char| c.is_ascii_alphanumeric() || more.contains(c);
             !text.is_empty() && !text.starts_with('-') && text.chars().all(known)
@@ -65,7 +65,7 @@ impl Ssh {
         Ok(Self { user, host, port, socket, protocol })
     }
 
-    /// What `ssh` is told.
+    /// The arguments of `ssh`.
     pub(super) fn arguments(&self) -> Vec<String> {
         let mut arguments: Vec<String> = ["-o", "ConnectTimeout=10", "-T"].map(str::to_owned).into();
         if let Some(user) = &self.user {
@@ -87,7 +87,7 @@ impl Ssh {
         arguments
     }
 
-    /// Starts `ssh`. Whether it gets there shows in the first bytes that are read.
+    /// Starts `ssh`. The first bytes that are read show whether `ssh` gets there.
     pub(super) fn connect(&self) -> io::Result<SshStream> {
         let mut child = Command::new("ssh")
             .args(self.arguments())
@@ -125,14 +125,14 @@ impl std::fmt::Display for Ssh {
     }
 }
 
-/// The stdin and stdout of an `ssh` that ends with it.
+/// A stream over the stdin and stdout of an `ssh` process, which ends with the stream.
 pub(super) struct SshStream {
     stdin: ChildStdin,
     stdout: ChildStdout,
     words: JoinHandle<String>,
     asked: bool,
     answered: bool,
-    /// Who reads before anything was asked.
+    /// The task that reads before anything was written.
     early: Option<Waker>,
     _child: Child,
 }
@@ -148,12 +148,13 @@ impl AsyncRead for SshStream {
         if buffer.filled().len() > before {
             self.answered = true;
         } else if !self.answered && buffer.remaining() > 0 {
-            // A client that learns of an end before it asks does not tell who asked why it ended.
+            // An HTTP client that sees the end before it sent its request does not pass the reason on. So the
+            // end waits for the request.
             if !self.asked {
                 self.early = Some(context.waker().clone());
                 return Poll::Pending;
             }
-            // It ended without a byte of the engine's: what it said itself is the reason.
+            // `ssh` ended without a byte from the engine, so the stderr of `ssh` is the reason.
             let words = ready!(Pin::new(&mut self.words).poll(context)).unwrap_or_default();
             self.answered = true;
             let words = if words.is_empty() { "`ssh` ended without a word".to_owned() } else { words };
@@ -175,7 +176,7 @@ impl AsyncWrite for SshStream {
             early.wake();
         }
         match written {
-            // Whoever reads next is told why; a broken pipe would hide it.
+            // The next read returns the reason; a broken pipe would hide it.
             Err(_) if !self.answered => Poll::Ready(Ok(bytes.len())),
             written => Poll::Ready(written),
         }

@@ -73,7 +73,7 @@ fn certificates_that_cannot_be_used_are_named() {
     assert!(parse().contains("holds no certificate"), "{}", parse());
 }
 
-/// A folder of docker's with a context `far`, current or not.
+/// A folder of docker's configuration with a context `far`, current or not.
 fn contexts(current: Option<&str>, endpoint: &str) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     let config = current.map(|name| format!(r#"{{"auths":{{}},"currentContext":"{name}"}}"#));

@@ -1,4 +1,4 @@
-//! TLS with an engine, both sides known by certificates. Start with [`Tls::read`].
+//! TLS with an engine, where both sides have certificates. Start with [`Tls::read`].
 
 use std::io;
 use std::path::Path;
@@ -11,7 +11,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-/// Whom we trust, and who we are.
+/// The authorities that we trust, our own certificate, and the server's name.
 #[derive(Clone)]
 pub(super) struct Tls {
     config: Arc<ClientConfig>,
@@ -21,7 +21,7 @@ pub(super) struct Tls {
 impl Tls {
     /// Reads `ca.pem`, `cert.pem` and `key.pem`, as docker names them, for the server `name`.
     ///
-    /// Without the last two we are nobody to the server, which it may accept.
+    /// Without `cert.pem` and `key.pem` the client is anonymous to the server, which may accept that.
     pub(super) fn read(folder: &Path, name: &str) -> Result<Self, String> {
         let certificates = |file: &str| -> Result<Vec<CertificateDer<'static>>, String> {
             let path = folder.join(file);
@@ -61,13 +61,14 @@ impl Tls {
         Ok(Self { config: Arc::new(config), name })
     }
 
-    /// Shakes hands; what the other side shows must be signed for its name by whom we trust.
+    /// Opens TLS on `stream`. The server's certificate must be for its name, and signed by an authority that
+    /// we trust.
     pub(super) async fn connect(&self, stream: TcpStream) -> io::Result<TlsStream<TcpStream>> {
         TlsConnector::from(Arc::clone(&self.config)).connect(self.name.clone(), stream).await
     }
 }
 
-/// Says nothing: it holds a private key.
+/// Shows nothing, because the configuration holds a private key.
 impl std::fmt::Debug for Tls {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.write_str("Tls(..)")

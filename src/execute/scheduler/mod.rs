@@ -1,11 +1,13 @@
-//! Builds and pushes the images of a plan in parallel. Start with [`Scheduler::run`].
+//! The scheduler, which builds and pushes the images of a plan in parallel. Start with [`Scheduler::run`].
 //!
-//! An image starts when everything that it is built from is built, a job is free and a builder has a place, the
-//! head of the longest chain of dependents first. A push takes no job: it overlaps the builds that follow.
+//! An image starts when everything that the image is built from is built, a job is free and a builder has a
+//! place. The head of the longest chain of dependents starts first. A push takes no job: pushes overlap the
+//! builds that follow.
 //!
-//! With several builders an image that is only in the store of one of them, because its push goes on, is built
-//! on there alone; from the registry every builder has it. A builder that is lost is given up for the rest of
-//! the run: what it was building, and what it had built and not yet pushed, is built elsewhere.
+//! With several builders, an image whose push goes on is only in the store of the builder that built it, so
+//! images that are built from it are built there alone; from the registry every builder has the image. A lost
+//! builder is given up for the rest of the run: the images that it was building, and those that it had built
+//! and not yet pushed, are built elsewhere.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -30,63 +32,64 @@ mod tests;
 /// One content key to build, for one image or several.
 #[derive(Clone)]
 pub struct Job {
-    /// What the engine is told; `request.image` names the job, and `request.names` the twins' names too.
+    /// The request to the engine; `request.image` names the job, and `request.names` has the twins' names
+    /// too.
     pub request: BuildRequest,
-    /// Further images of the same key: this build is theirs as well.
+    /// Further images of the same key, which share this build.
     pub twins: Vec<ImageName>,
-    /// The jobs that must be built before, by their names.
+    /// The names of the jobs that must be built before.
     pub needs: BTreeSet<ImageName>,
-    /// The name to push each image under; none to leave them in the engine's store.
+    /// The name to push each image under; an image without one stays in the engine's store.
     pub push: BTreeMap<ImageName, Reference>,
 }
 
-/// What became of an image.
+/// The outcome of an image in a run.
 #[derive(Debug)]
 pub enum JobOutcome {
-    /// It was built, and pushed when that was asked for.
+    /// The image was built, and pushed if a push was asked for.
     Done {
-        /// The digest at the registry, when it was pushed.
+        /// The digest at the registry, if the image was pushed.
         digest: Option<Digest>,
     },
-    /// It could not be built or pushed.
+    /// The image could not be built or pushed.
     Failed(EngineError),
-    /// It was not started.
+    /// The image was not started, or did not end.
     Skipped {
-        /// Why.
+        /// The reason, for the user.
         reason: String,
     },
 }
 
-/// Runs jobs on builders.
+/// A scheduler, which runs jobs on builders.
 pub struct Scheduler<E> {
-    /// What builds; at least one.
+    /// The builders; at least one.
     pub builders: Vec<Builder<E>>,
-    /// How many builds run at a time, on all builders together; at least 1.
+    /// The most builds that run at a time, on all builders together; at least 1.
     pub jobs: usize,
-    /// Whether images that do not depend on a failed one are still built.
+    /// The switch that still builds the images which do not depend on a failed one.
     pub keep_going: bool,
-    /// Where to report.
+    /// The receiver of the run's events.
     pub events: EventSink,
-    /// Ends the run early.
+    /// The token that ends the run early.
     pub cancel: CancellationToken,
-    /// How often what failed for a passing reason is tried.
+    /// The number of attempts at actions that fail for a passing reason.
     pub attempts: Attempts,
 }
 
-/// What a task of the scheduler does.
+/// The work of a task of the scheduler.
 #[derive(Clone)]
 enum Work {
     Build { job: ImageName, on: Number, started: Instant },
     Push { job: ImageName, image: ImageName, on: Number },
 }
 
-/// What a task of the scheduler ended with.
+/// The result of a task of the scheduler.
 enum Ended {
     Build(Result<Built, EngineError>),
     Push(Result<Digest, EngineError>),
 }
 
-/// A run under way.
+/// A run in progress.
 struct Run<'a, E> {
     scheduler: &'a Scheduler<E>,
     pool: Pool<E>,
@@ -96,7 +99,7 @@ struct Run<'a, E> {
 }
 
 impl<E: Engine> Scheduler<E> {
-    /// Runs all jobs and says what became of each image.
+    /// Runs all jobs, and returns the outcome of each image.
     pub async fn run(&self, jobs: Vec<Job>) -> BTreeMap<ImageName, JobOutcome> {
         let pool = Pool::new(self.builders.clone());
         let (state, tasks) = (State::new(jobs), JoinSet::new());
@@ -119,7 +122,7 @@ impl<E: Engine> Scheduler<E> {
 }
 
 impl<E: Engine> Run<'_, E> {
-    /// Starts all that can start now.
+    /// Starts all jobs that can start now.
     fn start(&mut self) {
         while self.state.building < self.scheduler.jobs.max(1) && !self.scheduler.cancel.is_cancelled() {
             match self.state.next(&self.pool) {
@@ -136,7 +139,7 @@ impl<E: Engine> Run<'_, E> {
         let name = self.pool.is_several().then(|| builder.name.clone());
         let (engine, events) = (Arc::clone(&builder.engine), self.scheduler.events.clone());
         let image = job.request.image.clone();
-        // Elsewhere is sooner than the same place again.
+        // Another builder is sooner than another attempt on this one.
         let elsewhere = self.state.has_other(&image, &self.pool, number);
         let attempts = self.scheduler.attempts.here(elsewhere);
         let work = Work::Build { job: image.clone(), on: number, started: Instant::now() };
@@ -198,7 +201,7 @@ impl<E: Engine> Run<'_, E> {
             self.state.pushed(name);
         }
         for image in std::iter::once(name).chain(&job.twins) {
-            // A second build, for what a lost builder did not push, is no news.
+            // A second build, of an image that a lost builder did not push, is no news.
             if self.state.tell(image) {
                 let own = image == name;
                 let outcome =
@@ -234,14 +237,14 @@ impl<E: Engine> Run<'_, E> {
         }
     }
 
-    /// What was only in the store of a lost builder is built again elsewhere.
+    /// Handles a failed push. An image that was only in the store of a lost builder is built again elsewhere.
     fn not_pushed(&mut self, job: ImageName, image: ImageName, error: EngineError, number: Number) {
         if !error.is_lost() || !self.state.has_other(&job, &self.pool, number) {
             self.fail(image, error, Instant::now());
             return;
         }
         self.lose(number, &error);
-        // A twin's push may have told already.
+        // The push of a twin may have put the job back already.
         if self.state.is_built(&job) {
             self.state.again(job, error);
         }
@@ -269,7 +272,7 @@ impl<E: Engine> Run<'_, E> {
         self.scheduler.events.send(Event::ImageFinished { image, outcome, milliseconds });
     }
 
-    /// Accounts for the images that were never started or did not end.
+    /// Gives an outcome to the images that were never started or did not end.
     fn finish(mut self) -> BTreeMap<ImageName, JobOutcome> {
         for image in self.state.left() {
             let reason = self.state.why_skipped(&image, self.scheduler.cancel.is_cancelled());

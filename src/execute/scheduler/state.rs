@@ -1,4 +1,4 @@
-//! What of a run is waiting, what runs, and what ended. Start with [`State`].
+//! The state of a run: the jobs that wait, run and have ended. Start with [`State`].
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,38 +7,38 @@ use crate::config::ImageName;
 use crate::engine::EngineError;
 use crate::execute::pool::{Number, Place, Pool, Wish};
 
-/// The jobs of a run by the name of their image, and what became of them.
+/// The jobs of a run by the names of their images, and the outcomes of the images.
 pub(super) struct State {
     pub(super) jobs: BTreeMap<ImageName, Job>,
-    /// The waiting images in the order in which they are to start, were they all ready.
+    /// The waiting images, in the order in which they would start if all were ready.
     waiting: Vec<ImageName>,
-    /// Where images were built that no engine but that one can have yet, or every engine by now.
+    /// The built images, each with the place that has the image: one builder's store, or the registry.
     built: BTreeMap<ImageName, Where>,
-    /// The builders that refused an image.
+    /// The builders that refused an image, by image.
     refused: BTreeMap<ImageName, BTreeSet<Number>>,
-    /// Why an image was last not built.
+    /// The error of the last build of an image, by image.
     errors: BTreeMap<ImageName, EngineError>,
-    /// The images whose builds were told to have ended well.
+    /// The images whose end was told: a build that ended well, or an image that was skipped.
     told: BTreeSet<ImageName>,
     pub(super) building: usize,
     stopped: bool,
     pub(super) outcomes: BTreeMap<ImageName, JobOutcome>,
 }
 
-/// Where an image that was built can be had.
+/// The place that a built image can be had from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Where {
-    /// In the store of the builder that built it.
+    /// The store of the builder that built the image.
     At(Number),
-    /// At the registry.
+    /// The registry, which every builder reaches.
     Everywhere,
 }
 
-/// What is to be done next.
+/// The next action of a run.
 pub(super) enum Next {
-    /// A job, and where.
+    /// Start a job on a builder.
     Start(Box<Job>, Number),
-    /// An image that no builder is left for, and why.
+    /// Give up an image that no builder is left for, with the error.
     GiveUp(ImageName, EngineError),
 }
 
@@ -62,7 +62,8 @@ impl State {
         }
     }
 
-    /// The first waiting image that is ready and has a place. It counts as building from here on.
+    /// The next action: for the first waiting image that is ready and need not wait for a place. An image
+    /// that starts counts as building from here on.
     pub(super) fn next<E>(&mut self, pool: &Pool<E>) -> Option<Next> {
         if self.stopped {
             return None;
@@ -86,7 +87,8 @@ impl State {
         Some(Next::GiveUp(image, error))
     }
 
-    /// The only builder that has all that `job` needs, if there is one such; none while it is not ready.
+    /// The only builder that has all that `job` needs; the inner `None` stands for any builder, the outer one
+    /// for a job that is not ready.
     #[expect(clippy::option_option, reason = "not ready, ready anywhere, ready at one builder")]
     fn at(&self, job: &Job) -> Option<Option<Number>> {
         let mut only = None;
@@ -95,7 +97,7 @@ impl State {
                 (Where::Everywhere, _) => {}
                 (Where::At(number), None) => only = Some(number),
                 (Where::At(number), Some(other)) if number == other => {}
-                // One of them is at the registry soon.
+                // Two builders have one need each; one of the needs is at the registry soon.
                 (Where::At(_), Some(_)) => return None,
             }
         }
@@ -107,19 +109,19 @@ impl State {
         Wish { image, platforms: &job.request.platforms, refused: self.refused.get(image) }
     }
 
-    /// Whether another builder than `number` is left for `image`.
+    /// True if a builder other than `number` is left for `image`.
     pub(super) fn has_other<E>(&self, image: &ImageName, pool: &Pool<E>, number: Number) -> bool {
         self.jobs.get(image).is_some_and(|job| pool.has_other(self.wish(job), number))
     }
 
-    /// Lets an image wait again, for another builder.
+    /// Lets an image wait again, for another builder, and keeps the error.
     pub(super) fn again(&mut self, image: ImageName, error: EngineError) {
         self.built.remove(&image);
         self.errors.insert(image.clone(), error);
         self.waiting.insert(0, image);
     }
 
-    /// Notes that the end of an image's build is told; whether it was not before.
+    /// Notes that the end of an image was told; returns true if the end was not told before.
     pub(super) fn tell(&mut self, image: &ImageName) -> bool {
         self.told.insert(image.clone())
     }
@@ -136,7 +138,7 @@ impl State {
         self.outcomes.contains_key(image)
     }
 
-    /// Notes that a builder will never build an image.
+    /// Notes that a builder refused an image, and will never build it.
     pub(super) fn refuse(&mut self, image: &ImageName, number: Number) {
         self.refused.entry(image.clone()).or_default().insert(number);
     }
@@ -159,7 +161,7 @@ impl State {
         self.outcomes.insert(image, JobOutcome::Failed(error));
     }
 
-    /// The images that nothing became of.
+    /// The images without an outcome yet.
     pub(super) fn left(&self) -> Vec<ImageName> {
         let all = self.jobs.iter().flat_map(|(image, job)| std::iter::once(image).chain(&job.twins));
         all.filter(|image| !self.is_finished(image)).cloned().collect()
@@ -182,7 +184,7 @@ impl State {
     }
 }
 
-/// The error for an image whose platforms no builder builds for.
+/// The error for an image with platforms that no builder builds for.
 fn nobody(job: &Job) -> EngineError {
     let platforms: Vec<&str> = job.request.platforms.iter().map(crate::config::Platform::as_str).collect();
     EngineError::Unsupported {
@@ -192,7 +194,7 @@ fn nobody(job: &Job) -> EngineError {
     }
 }
 
-/// For each image, the length of the longest chain of images that wait for it.
+/// The length of the longest chain of images that wait for an image, by image.
 fn chains(jobs: &BTreeMap<ImageName, Job>) -> BTreeMap<ImageName, usize> {
     let mut chain: BTreeMap<ImageName, usize> = BTreeMap::new();
     // A plan has no circles, so no chain is longer than the number of jobs.

@@ -13,10 +13,10 @@ use serde_json::{Value, json};
 use crate::reference::Digest;
 
 const INDEX: &str = "index.json";
-/// What names a manifest of the index.
+/// The annotation that names a manifest of the index.
 const TAG: &str = "org.opencontainers.image.ref.name";
 
-/// The folder. Others may use it at the same time, other programs included.
+/// The folder of a cache. Others may use the folder at the same time, other programs included.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Layout {
     folder: PathBuf,
@@ -27,25 +27,25 @@ impl Layout {
         Self { folder: folder.to_owned() }
     }
 
-    /// Makes what is not there yet.
+    /// Makes the folder for blobs, and the file that marks the layout.
     pub(super) fn create(&self) -> io::Result<()> {
         std::fs::create_dir_all(self.folder.join("blobs/sha256"))?;
         self.replace("oci-layout", br#"{"imageLayoutVersion":"1.0.0"}"#)
     }
 
-    /// Where a blob is, if it is.
+    /// The path of a blob, if the layout has the blob.
     pub(super) fn blob(&self, digest: &Digest) -> PathBuf {
         self.folder.join("blobs").join(digest.as_str().replace(':', "/"))
     }
 
-    /// A file that can become a blob.
+    /// A new file that can become a blob.
     pub(super) fn pending(&self) -> io::Result<Draft> {
         let ingest = self.folder.join("ingest");
         std::fs::create_dir_all(&ingest)?;
         Draft::shared(&ingest)
     }
 
-    /// The digest that the index has for `tag`; none where there is no index, or no such tag.
+    /// The digest that the index has for `tag`; none if there is no index, or no such tag.
     pub(super) fn tagged(&self, tag: &str) -> io::Result<Option<String>> {
         let index = self.index()?;
         let manifests = index["manifests"].as_array().into_iter().flatten();
@@ -53,7 +53,7 @@ impl Layout {
         Ok(named.next().and_then(|manifest| manifest["digest"].as_str()).map(str::to_owned))
     }
 
-    /// Gives `tag` to what a descriptor describes, and to nothing else.
+    /// Gives `tag` to the manifest that a descriptor describes, and to no other.
     pub(super) fn tag(&self, mut descriptor: Value, tag: &str) -> io::Result<()> {
         // The lock of `docker buildx`; closing the file lets it go.
         let lock = File::create(self.folder.join(format!("{INDEX}.lock")))?;
@@ -83,7 +83,7 @@ impl Layout {
         Ok(index)
     }
 
-    /// Puts a file in its place as a whole.
+    /// Puts a file in its place as a whole, so that no reader sees a part of it.
     fn replace(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
         let mut file = Draft::shared(&self.folder)?;
         file.write_all(bytes)?;

@@ -1,4 +1,4 @@
-//! The messages of containerd's content service, as far as BuildKit uses it.
+//! The messages of containerd's content service, as far as BuildKit uses it. Start with [`ReadRequest`].
 //!
 //! <https://github.com/containerd/containerd/blob/main/api/services/content/v1/content.proto>
 
@@ -16,7 +16,7 @@ pub(super) struct InfoResponse {
     pub(super) info: Option<Info>,
 }
 
-/// A blob that is there.
+/// The digest and the size of a blob that exists.
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct Info {
     #[prost(string, tag = "1")]
@@ -25,7 +25,7 @@ pub(super) struct Info {
     pub(super) size: i64,
 }
 
-/// A part of a blob; all that follows `offset` where the size is 0.
+/// The request for a part of a blob; a size of 0 stands for all that follows `offset`.
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct ReadRequest {
     #[prost(string, tag = "1")]
@@ -44,7 +44,7 @@ pub(super) struct ReadResponse {
     pub(super) data: Vec<u8>,
 }
 
-/// What a message of a write is to do.
+/// The action of a message of a write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, prost::Enumeration)]
 #[repr(i32)]
 pub(super) enum Action {
@@ -84,7 +84,7 @@ pub(super) struct WriteResponse {
     pub(super) digest: String,
 }
 
-/// Of the upload that it names, which nothing here needs to know.
+/// The request to end an upload; the name of the upload is not read, since nothing here needs it.
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct AbortRequest {}
 

@@ -1,7 +1,8 @@
-//! The session's content stores: caches in folders of this machine. Start with [`Caches`].
+//! The content stores of a session: caches in folders of this machine. Start with [`Caches`].
 //!
-//! A cache of `type=local` is a folder that the engine reads and writes through containerd's content service, which
-//! BuildKit finds in the session. Which folder is meant, each call says by the store's name; no path is told.
+//! A cache of `type=local` is a folder that the engine reads and writes through containerd's content service,
+//! which BuildKit finds in the session. Each call says by the store's name which folder is meant; the engine
+//! is told no path.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -22,24 +23,25 @@ mod upload;
 
 pub(super) use self::service::METHODS;
 
-/// What the engine puts before the name of a store that is in a folder.
+/// The prefix that the engine puts before the name of a store in a folder.
 const PREFIX: &str = "local:";
-/// What a cache is called in its folder unless something else was asked for.
+/// The tag of a cache in its folder, unless another tag was asked for.
 const LATEST: &str = "latest";
-/// What a solve says of the cache that it brought somewhere.
+/// The key in the answer to a solve that holds the descriptor of the exported cache.
 const EXPORTED: &str = "cache.manifest";
 
-/// The folders with a build's caches.
+/// The folders with the caches of a build.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Caches {
-    /// By the names that the engine calls them by.
+    /// The folders, by the store names that the engine uses.
     stores: Arc<BTreeMap<String, Layout>>,
-    /// The digests of what is in those that are read, by folder and tag.
+    /// The digests of the caches that are read, by folder and tag.
     found: BTreeMap<(PathBuf, String), String>,
 }
 
 impl Caches {
-    /// Opens the folders that `options` name: makes those that are written, and looks what the others hold.
+    /// Opens the folders that `options` name: makes the folders to export to, and looks up the caches to
+    /// import from.
     pub(super) fn open(options: &BuildOptions) -> Result<Self, EngineError> {
         let (mut stores, mut found) = (BTreeMap::new(), BTreeMap::new());
         for folder in folders(&options.cache_to) {
@@ -63,7 +65,7 @@ impl Caches {
         Ok(Self { stores: Arc::new(stores), found })
     }
 
-    /// The entry as the engine is told it; none for a cache that is not there yet, as at the first run.
+    /// The entry as the engine is told of it; none for a cache that does not exist yet, as at the first run.
     pub(super) fn told(&self, entry: &CacheEntry) -> Option<CacheOptionsEntry> {
         let Some(folder) = entry.folder() else {
             let attrs = entry.attributes.clone().into_iter().collect();
@@ -82,18 +84,18 @@ impl Caches {
         Some(CacheOptionsEntry { r#type: entry.kind.clone(), attrs: attributes.into_iter().collect() })
     }
 
-    /// Whether there are any.
+    /// True if the build has no cache in a folder.
     pub(super) fn is_empty(&self) -> bool {
         self.stores.is_empty()
     }
 
-    /// The folder that the engine means.
+    /// The folder of the store that the engine calls `name`.
     fn store(&self, name: &str) -> Option<&Layout> {
         self.stores.get(name.strip_prefix(PREFIX)?)
     }
 }
 
-/// Gives what the engine brought to folders its tags there.
+/// Gives the cache that the engine exported to folders its tags there.
 pub(super) fn keep(options: &BuildOptions, answer: &SolveResponse) -> Result<(), EngineError> {
     let Some(manifest) = answer.exporter_response.get(EXPORTED) else { return Ok(()) };
     for entry in &options.cache_to {
@@ -113,7 +115,7 @@ fn tag(entry: &CacheEntry) -> &str {
     entry.attributes.get("tag").map_or(LATEST, String::as_str)
 }
 
-/// The name does not tell an engine elsewhere what this machine's folders are called.
+/// The store's name of a folder: a hash, which does not tell an engine elsewhere the paths of this machine.
 fn store_name(folder: &Path) -> String {
     short_hash(&[folder.as_os_str().as_encoded_bytes()])
 }

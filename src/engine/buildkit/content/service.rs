@@ -1,4 +1,4 @@
-//! containerd's content service over [`Caches`]: what BuildKit calls of it.
+//! The content service of containerd over [`Caches`]: the methods that BuildKit calls.
 
 use std::convert::Infallible;
 use std::io::SeekFrom;
@@ -31,11 +31,12 @@ pub(in crate::engine::buildkit) const METHODS: [&str; 5] = [
     "/containerd.services.content.v1.Content/Write",
     "/containerd.services.content.v1.Content/Abort",
 ];
-/// What names the store in a request's metadata.
+/// The key in a request's metadata that holds the store's name.
 const STORE: &str = "buildkit-attachable-store-id";
-/// The pieces that a blob is read in: older engines take messages of 4 MiB at most.
+/// The size of the pieces that a blob is read in, in bytes: older engines take messages of 4 MiB at most.
 const PIECE: usize = 1 << 20;
-/// The engine writes pieces of half of its own limit, which is 16 MiB.
+/// The longest message that is accepted, in bytes. The engine writes pieces of half of its own limit, which
+/// is 16 MiB.
 const MESSAGE_LIMIT: usize = 16 << 20;
 
 type Pieces = Pin<Box<dyn Stream<Item = Result<ReadResponse, Status>> + Send>>;
@@ -81,12 +82,12 @@ impl Caches {
                     Grpc::new(ProstCodec::default()).apply_max_message_size_config(Some(MESSAGE_LIMIT), None);
                 grpc.streaming(service_fn(write), request).await
             }
-            // An upload lives no longer than its stream, so there is none to end.
+            // An upload lives no longer than its stream, so there is no upload to end.
             "Abort" => {
                 let abort = |_: Request<AbortRequest>| async { Ok(Response::new(Empty {})) };
                 Grpc::new(ProstCodec::default()).unary(service_fn(abort), request).await
             }
-            // Nor one to go on with.
+            // For that reason there is no upload to go on with either.
             "Status" => Status::not_found("no upload is under way").into_http(),
             other => Status::unimplemented(other).into_http(),
         }

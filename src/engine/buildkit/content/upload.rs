@@ -1,4 +1,4 @@
-//! A blob that the engine brings to a cache. Start with [`answers`].
+//! The upload of a blob that the engine exports to a cache. Start with [`answers`].
 
 use std::io;
 
@@ -33,7 +33,7 @@ pub(super) fn answers(
     ReceiverStream::new(receiver)
 }
 
-/// What has come of a blob.
+/// The part of a blob that has come.
 struct Upload {
     layout: Layout,
     pending: Option<Pending>,
@@ -95,7 +95,7 @@ impl Upload {
         }
     }
 
-    /// Ends the blob: it takes its place when it is what it should be.
+    /// Ends the blob, which takes its place if its size and digest are as announced.
     async fn commit(&mut self) -> Result<Digest, Status> {
         self.pending().map_err(|error| unwritable(&error))?;
         let Some(Pending { draft, mut file, hasher }) = self.pending.take() else {
@@ -125,7 +125,7 @@ mod tests {
 
     use super::*;
 
-    /// Of `abc`, from FIPS 180-4.
+    /// The SHA-256 of `abc`, from FIPS 180-4.
     const ABC: &str = "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
 
     fn message(action: Action, offset: i64, data: &str) -> WriteRequest {

@@ -1,6 +1,7 @@
 //! Builds on engines that have Docker's API but no BuildKit: podman. Start with [`build`].
 //!
-//! The whole context goes as an archive, at every build, and the engine knows neither secrets nor several platforms.
+//! Every build sends the whole context as an archive, and the engine knows neither secrets nor several
+//! platforms.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, OnceLock};
@@ -24,10 +25,11 @@ use crate::reference::Reference;
 mod archive;
 mod output;
 
-/// How long an engine may take to receive a context: as good as no limit, since a build has none either.
+/// The longest time that an engine may take to receive a context, one day: as good as no limit, since a build
+/// has no limit either.
 const LIMIT: Duration = Duration::from_hours(24);
 
-/// What its user is to know of an engine without BuildKit, once.
+/// The notice to the user of an engine without BuildKit, shown once.
 pub(super) fn notice(engine: &EngineInfo) -> String {
     format!(
         "{engine} has no BuildKit, so builds go through its classic API: every build sends its whole context; secrets \
@@ -110,7 +112,7 @@ fn options(request: &BuildRequest, dockerfile: &str) -> BuildImageOptions {
     options.build()
 }
 
-/// The logins of the registries that the Dockerfile names, for the engine to pull from.
+/// The logins of the registries that the Dockerfile names, with which the engine pulls base images.
 async fn credentials(dockerfile: &[u8]) -> Result<HashMap<String, DockerCredentials>, EngineError> {
     let mut found = HashMap::new();
     for host in registries(dockerfile) {
@@ -140,7 +142,8 @@ async fn credentials(dockerfile: &[u8]) -> Result<HashMap<String, DockerCredenti
     Ok(found)
 }
 
-/// The registries of the images in `FROM` and `--from=`; a login that none of them needs stays here.
+/// The registries of the images in `FROM` and `--from=`. Logins of other registries are not sent to the
+/// engine.
 fn registries(dockerfile: &[u8]) -> BTreeSet<String> {
     let text = String::from_utf8_lossy(dockerfile);
     let images = text.lines().flat_map(|line| {

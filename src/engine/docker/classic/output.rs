@@ -1,7 +1,8 @@
-//! What an engine without BuildKit prints during a build, told as events. Start with [`Output`].
+//! The output of builds on engines without BuildKit, told as events. Start with [`Output`].
 //!
-//! All of it is one stream of text: `STEP 2/5: COPY . /app` begins a step (`[1/2] STEP 2/5: ...` with several stages,
-//! `Step 2/5 : ...` on old engines), `--> Using cache 1f8a...` says that the engine had it, the rest is what it printed.
+//! The output is one stream of text: `STEP 2/5: COPY . /app` begins a step (`[1/2] STEP 2/5: ...` with
+//! several stages, `Step 2/5 : ...` on old engines), `--> Using cache 1f8a...` says that the step came from
+//! the engine's cache, and all other lines are those that the step printed.
 
 use crate::config::ImageName;
 use crate::engine::buildkit::line_of_instruction;
@@ -12,12 +13,12 @@ use crate::engine::{BuildFailure, BuildRequest, StepCount};
 use crate::events::{EventSink, StepState};
 use crate::inert;
 
-/// Characters of a message; an inlined script can be in it.
+/// The longest message of a failure, in characters; a message can contain an inlined script.
 const MESSAGE_LIMIT: usize = 600;
-/// The instructions that make a layer: BuildKit counts these alone.
+/// The instructions that make a layer; BuildKit counts these alone as steps.
 const COUNTED: [&str; 4] = ["RUN", "COPY", "ADD", "WORKDIR"];
 
-/// Follows one build.
+/// The output of one build, followed line by line.
 pub(super) struct Output {
     teller: Teller,
     lines: Lines,
@@ -26,19 +27,19 @@ pub(super) struct Output {
     tail: Tail,
 }
 
-/// A step under way.
+/// A step that is running.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Step {
     name: String,
     command: String,
-    /// Which stage, from 1.
+    /// The number of the step's stage, from 1.
     stage: usize,
-    /// Its number in the stage, and how many there are.
+    /// The step's number in the stage, and the number of steps in the stage.
     number: (usize, usize),
     cached: bool,
 }
 
-/// What a line of the engine says of the step under way.
+/// The meaning of a line of the engine for the running step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Marker {
     Cached,
@@ -46,15 +47,15 @@ enum Marker {
 }
 
 impl Output {
-    /// Nothing has happened yet.
+    /// The output of a build that has not begun.
     pub(super) fn new(image: ImageName, events: EventSink) -> Self {
         let (teller, lines, tail) = (Teller::new(image, events), Lines::default(), Tail::default());
         Self { teller, lines, step: None, count: StepCount::default(), tail }
     }
 
-    /// Takes what the engine printed next.
+    /// Takes the next text that the engine printed.
     pub(super) fn take(&mut self, text: &str) {
-        // The engine's own lines come apart from what a step printed, whose last line may have no end.
+        // A line of the engine's own begins a new line, even if the last line of a step has no line end.
         let first = text.lines().next().unwrap_or_default();
         if Step::of(first).is_some() || is_commit(first) || marker(first).is_some() {
             self.end_line();
@@ -66,14 +67,14 @@ impl Output {
         }
     }
 
-    /// The build is over, and all went well.
+    /// Ends a build that succeeded, and returns the count of its steps.
     pub(super) fn finish(mut self) -> StepCount {
         self.end_line();
         self.end_step(StepState::Done);
         self.count
     }
 
-    /// The build is over: `error` is what the engine says of it.
+    /// Ends a build that failed, and returns the failure; `error` is the engine's message.
     pub(super) fn fail(mut self, error: &str, request: &BuildRequest) -> BuildFailure {
         self.end_line();
         let step = self.step.clone();
@@ -127,7 +128,7 @@ impl Output {
                 self.end_step(StepState::Cached);
             }
             Some(Marker::Done) => self.end_step(StepState::Done),
-            // What follows the last step is the engine's own: the image is named.
+            // Lines after the last step are the engine's own: they name the image.
             None if is_commit(&line) => self.end_step(StepState::Done),
             None => {
                 self.tail.push(line.clone());
@@ -144,7 +145,7 @@ impl Output {
 }
 
 impl Step {
-    /// The step that a line begins.
+    /// The step that a line begins; none for any other line.
     fn of(line: &str) -> Option<Self> {
         let (stages, rest) = staged(line);
         let rest = rest.strip_prefix("STEP ").or_else(|| rest.strip_prefix("Step "))?;
@@ -165,7 +166,7 @@ impl Step {
     }
 }
 
-/// Which stage of how many a line is about, and the rest of it: `[1/2] STEP ...`.
+/// The stage of a line such as `[1/2] STEP ...` with the number of stages, and the rest of the line.
 fn staged(line: &str) -> (Option<(usize, usize)>, &str) {
     let parts = line.strip_prefix('[').and_then(|rest| rest.split_once("] "));
     match parts.and_then(|(stages, rest)| Some((fraction(stages)?, rest))) {
@@ -174,18 +175,19 @@ fn staged(line: &str) -> (Option<(usize, usize)>, &str) {
     }
 }
 
-/// Whether the engine says that the last step is over.
+/// True if the line says that the last step is over: `COMMIT ...`.
 fn is_commit(line: &str) -> bool {
     staged(line).1.starts_with("COMMIT ")
 }
 
-/// `2/5`.
+/// The two numbers of a fraction such as `2/5`.
 fn fraction(text: &str) -> Option<(usize, usize)> {
     let (part, whole) = text.split_once('/')?;
     Some((part.parse().ok()?, whole.parse().ok()?))
 }
 
-/// What a line says of the step under way: `--> Using cache 1f8a...`, or `--> 1f8a...` at its end.
+/// The marker in a line about the running step: `--> Using cache 1f8a...`, or `--> 1f8a...` at the step's
+/// end.
 fn marker(line: &str) -> Option<Marker> {
     let said = line.trim_start().trim_start_matches('-').strip_prefix("> ")?.trim();
     let is_id = said.len() >= 8 && said.bytes().all(|byte| byte.is_ascii_hexdigit());
@@ -196,7 +198,7 @@ fn marker(line: &str) -> Option<Marker> {
     }
 }
 
-/// The engine's text without the step that it repeats, and without its own insides.
+/// The engine's error text without the step that the text repeats, and without the engine's internals.
 fn cause(text: &str, step: Option<&Step>) -> String {
     let text = text.strip_prefix("error ").unwrap_or(text);
     let repeated = step.map(|step| format!("building at STEP \"{}\": ", step.command));
@@ -213,7 +215,7 @@ mod tests {
     use crate::engine::fake;
     use crate::events::Event;
 
-    /// What is told of this text, one line per event.
+    /// The events of this text, one line per event, with the failure and the count of steps.
     fn told(text: &[&str], end: Option<&str>) -> (Vec<String>, Option<BuildFailure>, StepCount) {
         let (sink, mut events) = EventSink::channel();
         let mut request = fake::request("api");

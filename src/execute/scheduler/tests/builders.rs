@@ -1,4 +1,4 @@
-//! Runs with several builders, with images that share a key, and with tasks that break.
+//! Tests of runs with several builders, with images that share a key, and with tasks that break.
 
 use super::*;
 
@@ -24,7 +24,7 @@ fn favourite(image: &str) -> &'static str {
     }
 }
 
-/// The engines of two builders, the one first that `image` prefers.
+/// Two builders with these engines; the first is the builder that `image` prefers.
 fn two(image: &str, first: FakeEngine, second: FakeEngine) -> Vec<Builder<FakeEngine>> {
     let (one, other) = if favourite(image) == "left" { ("left", "right") } else { ("right", "left") };
     builders(vec![(one, first), (other, second)])

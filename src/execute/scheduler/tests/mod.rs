@@ -1,7 +1,7 @@
-//! The scheduler on an engine that plays builds by a script.
+//! Tests of the scheduler, on an engine that plays builds by a script.
 //!
-//! Every test runs on one thread, so once the scheduler has been yielded to often enough it has done all that
-//! it can do: no test waits for a time.
+//! Every test runs on one thread, so the scheduler has done all that it can do once it has been yielded to
+//! often enough: no test waits for a time.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ fn name(image: &str) -> ImageName {
     image.parse().unwrap()
 }
 
-/// A job that is pushed; `"api: base db"` needs two others.
+/// A job that is pushed, from its text: `"api: base db"` is the image `api`, which needs two others.
 fn job(text: &str) -> Job {
     let (image, needs) = text.split_once(':').unwrap_or((text, ""));
     let request = request(image);
@@ -29,7 +29,7 @@ fn job(text: &str) -> Job {
     Job { request, twins: Vec::new(), needs: needs.split_whitespace().map(name).collect(), push }
 }
 
-/// A scheduler at work.
+/// A run of a scheduler.
 struct Run {
     engine: Arc<FakeEngine>,
     cancel: CancellationToken,
@@ -37,7 +37,7 @@ struct Run {
     task: JoinHandle<Outcomes>,
 }
 
-/// The only builder, without limits of its own.
+/// The only builder of a run, without limits of its own.
 fn alone(engine: &Arc<FakeEngine>) -> Vec<Builder<FakeEngine>> {
     let builder =
         Builder { name: "alone".to_owned(), engine: Arc::clone(engine), platforms: Vec::new(), jobs: 99 };
@@ -66,7 +66,7 @@ impl Run {
         Self { engine, cancel, events: receiver, task }
     }
 
-    /// Lets the scheduler do all that it can do now, and gives the builds that were started so far.
+    /// Lets the scheduler do all that it can do now, and returns the images whose builds were started so far.
     async fn settle(&self) -> String {
         for _ in 0..200 {
             tokio::task::yield_now().await;
@@ -74,7 +74,7 @@ impl Run {
         self.engine.started().join(" ")
     }
 
-    /// Waits for the end; a line per image with what became of it, and the events.
+    /// Waits for the end of the run; returns a line per image with its outcome, and the events.
     async fn end(mut self) -> (String, Vec<Event>) {
         let outcomes = self.task.await.unwrap();
         let mut events = Vec::new();
@@ -224,7 +224,8 @@ async fn a_run_that_was_cancelled_before_starts_nothing() {
     assert_eq!(run.end().await.0, "a skipped: the run was interrupted");
 }
 
-/// Images that may need those before them; which of them fail; how many builds run at a time.
+/// A random plan: images that may need those before them, the images that fail, the number of builds at a
+/// time, and the switch `keep_going`.
 fn any_plan() -> impl Strategy<Value = (Vec<Vec<bool>>, Vec<bool>, usize, bool)> {
     (1_usize..9).prop_flat_map(|count| {
         let needs = prop::collection::vec(prop::collection::vec(prop::bool::weighted(0.3), count), count);

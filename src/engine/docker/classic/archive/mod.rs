@@ -1,7 +1,8 @@
-//! A context as a tar archive, made while it is sent. Start with [`Archive::stream`].
+//! A context as a tar archive, which is made while it is sent. Start with [`Archive::stream`].
 //!
-//! It holds what a BuildKit session would send: the snapshot with normalised modes, owner 0:0 and times that are made
-//! from the contents, and the Dockerfile besides, which no `COPY` sees.
+//! The archive holds the files that a BuildKit session would send: the snapshot with normalised modes, owner
+//! 0:0 and times that are made from the contents. The Dockerfile is in the archive too, and no `COPY` sees
+//! it.
 
 use std::ffi::OsStr;
 use std::io::{self, Read, Write};
@@ -19,14 +20,15 @@ use tokio_stream::wrappers::ReceiverStream;
 
 use crate::engine::buildkit::modified;
 
-/// Bytes that are sent at a time.
+/// The size of a chunk of the archive, in bytes.
 const CHUNK: usize = 64 * 1024;
-/// Chunks that may wait for the engine: what an archive needs of the memory, however large it is.
+/// The number of chunks that may wait for the engine. They are all the memory that an archive needs, however
+/// large the archive is.
 const WAITING: usize = 8;
-/// The longest text of a link that a header holds.
+/// The longest text of a link that a tar header holds, in bytes.
 const LINK_LIMIT: usize = 100;
 
-/// What is to be sent.
+/// A context and its Dockerfile, to be sent as an archive.
 pub(super) struct Archive {
     snapshot: Snapshot,
     dockerfile: Arc<[u8]>,
@@ -34,13 +36,13 @@ pub(super) struct Archive {
     pub(super) name: String,
 }
 
-/// The writing end of the stream.
+/// The writing end of the archive's stream.
 struct Chunks {
     sender: mpsc::Sender<io::Result<Bytes>>,
     waiting: Vec<u8>,
 }
 
-/// A file's content, which must have exactly the size that its header says.
+/// The content of a file, which must have exactly the size that the file's header says.
 struct Exactly<'a> {
     reader: Box<dyn Read + Send>,
     entry: &'a SnapshotEntry,
@@ -62,13 +64,14 @@ impl Archive {
         Self { snapshot, dockerfile, name }
     }
 
-    /// The archive's bytes. Why it cannot be sent in full is left in `fault`, and breaks the stream.
+    /// The archive's bytes. If the archive cannot be sent in full, the reason is left in `fault` and the
+    /// stream breaks.
     pub(super) fn stream(
         self,
         fault: Arc<OnceLock<String>>,
     ) -> impl Stream<Item = io::Result<Bytes>> + Send + 'static {
         let (sender, receiver) = mpsc::channel(WAITING);
-        // What git's objects and the disk give is read with blocking calls.
+        // Contents come from git's objects and the disk, which are read with blocking calls.
         tokio::task::spawn_blocking(move || {
             let chunks = Chunks { sender: sender.clone(), waiting: Vec::with_capacity(CHUNK) };
             if let Err(error) = self.write(chunks) {
@@ -84,8 +87,8 @@ impl Archive {
 
     fn write(&self, chunks: Chunks) -> io::Result<()> {
         let mut builder = Builder::new(chunks);
-        // The engine finds its rules beside the Dockerfile before it looks for the context's own, which were
-        // applied already; these keep the two files out of what is copied.
+        // The engine looks for ignore rules beside the Dockerfile before it looks for the context's own
+        // rules, which were applied already. The rules here keep the two files out of what is copied.
         let rules = format!("{0}\n{0}.dockerignore\n", self.name);
         let own = [
             (self.name.clone(), &*self.dockerfile),
@@ -139,7 +142,8 @@ fn header(kind: EntryType, mode: u32, size: u64, nanoseconds: i64) -> Header {
     header
 }
 
-/// Gives a link its text as it is; one that is too long for the header comes in an entry before it.
+/// Sets the text of a link as it is; a text that is too long for the header goes into an entry before the
+/// link's.
 fn link(builder: &mut Builder<Chunks>, of: &mut Header, text: &[u8]) -> io::Result<()> {
     if text.len() <= LINK_LIMIT {
         return of.set_link_name_literal(text);

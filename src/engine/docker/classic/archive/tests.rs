@@ -7,7 +7,7 @@ use tokio_stream::StreamExt as _;
 
 use super::*;
 
-/// Files in memory; those of the second list are not what was hashed.
+/// The contents of files in memory, by path; those in `changed` are not the contents that were hashed.
 struct Memory(BTreeMap<BString, Vec<u8>>);
 
 impl Contents for Memory {

@@ -40,7 +40,7 @@ impl Folder {
     fn make(&self) -> std::io::Result<()> {
         if !self.root.exists() {
             std::fs::create_dir_all(&self.root)?;
-            // The records of one machine do not belong into the repository.
+            // The records of one machine do not belong in the repository.
             std::fs::write(self.root.join(".gitignore"), "*\n")?;
         }
         Ok(())

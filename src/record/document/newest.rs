@@ -33,7 +33,7 @@ impl Record {
         environment: &EnvironmentName,
         place: &str,
     ) -> Result<Self, RecordError> {
-        // The reader of the whole record describes the damage.
+        // Decoding the whole record describes the damage.
         let whole = || Self::decode(bytes, environment, place);
         if bytes.len() > SIZE_LIMIT {
             return whole();

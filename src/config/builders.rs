@@ -1,4 +1,4 @@
-//! `[[builders]]`: the engines that build what is published. Start with [`Builder`].
+//! The engines that build published images: `[[builders]]`. Start with [`Builder`].
 
 use std::path::PathBuf;
 
@@ -9,49 +9,49 @@ use toml::Spanned;
 use super::validate::Validator;
 use super::{ConfigError, Platform};
 
-/// How many builds run on a builder at a time unless it says otherwise.
+/// The number of builds that run on a builder at a time unless its table says otherwise.
 const JOBS: u16 = 4;
 
-/// An engine that builds what is published.
+/// An engine that builds published images.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BuilderTable {
-    /// Its name, for messages; which images it builds goes by it.
+    /// The builder's name, for messages; it also decides which images the builder builds.
     #[schemars(with = "String")]
     pub name: Spanned<String>,
-    /// Where it is: `unix:///path`, `tcp://host:port`, `ssh://user@host` for Docker, and the same after
-    /// `buildkit+` for a buildkitd.
+    /// The builder's address: `unix:///path`, `tcp://host:port` or `ssh://user@host` for Docker; for a
+    /// buildkitd, such an address after `buildkit+`.
     #[schemars(with = "String")]
     pub address: Spanned<String>,
     /// The folder with `ca.pem`, `cert.pem` and `key.pem`, for TLS; absolute, or from the repository's root.
     #[schemars(with = "Option<String>")]
     pub certificates: Option<Spanned<String>>,
-    /// The platforms that it builds for; any when left out.
+    /// The platforms that the builder builds for; any platform when left out.
     #[serde(default)]
     #[schemars(with = "Vec<String>")]
     pub platforms: Vec<Spanned<String>>,
-    /// How many builds run on it at a time; 4 when left out.
+    /// The number of builds that run on the builder at a time; 4 when left out.
     #[schemars(with = "Option<u16>")]
     pub jobs: Option<Spanned<u16>>,
 }
 
-/// A declared engine.
+/// An engine that `build.toml` declares.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Builder {
-    /// Its name.
+    /// The builder's name.
     pub name: String,
-    /// Its address, as `DTBUILD_ENGINE` takes one.
+    /// The builder's address, in the form of `DTBUILD_ENGINE`.
     pub address: String,
-    /// The folder of its certificates; absolute, or from the repository's root.
+    /// The folder of the builder's certificates; absolute, or from the repository's root.
     pub certificates: Option<PathBuf>,
-    /// The platforms that it builds for; empty for any.
+    /// The platforms that the builder builds for; empty for any platform.
     pub platforms: Vec<Platform>,
-    /// How many builds run on it at a time.
+    /// The number of builds that run on the builder at a time.
     pub jobs: u16,
 }
 
 impl Validator<'_> {
-    /// Checks all that can be known without asking the engines.
+    /// Checks everything about the builders that can be known without asking the engines.
     pub(super) fn builders(&self, tables: Vec<BuilderTable>) -> Result<Vec<Builder>, ConfigError> {
         let mut builders: Vec<Builder> = Vec::with_capacity(tables.len());
         for table in tables {

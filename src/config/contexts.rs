@@ -1,4 +1,4 @@
-//! The named contexts of an image: what `contexts = { NAME = "..." }` may say. Start with [`NamedContext`].
+//! The named contexts of an image, which `contexts = { NAME = "..." }` declares. Start with [`NamedContext`].
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,40 +15,41 @@ use crate::suggestion::nearest;
 /// The named contexts of an image, by the names that its Dockerfile has for them.
 pub type NamedContexts = BTreeMap<String, NamedContext>;
 
-/// A context besides the main one.
+/// A context of an image besides the main context.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NamedContext {
-    /// Where it comes from.
+    /// The origin of the context's files.
     pub origin: ContextOrigin,
-    /// What `build.toml` says, word by word.
+    /// The context's text in `build.toml`, word by word.
     pub written: String,
-    /// The line of `build.toml`.
+    /// The line of `build.toml` that names the context, from 1.
     pub line: usize,
 }
 
-/// Where a named context comes from.
+/// The origin of a named context's files.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ContextOrigin {
-    /// A folder, from the repository's root; empty for the root itself.
+    /// A folder, as a path from the repository's root; empty for the root itself.
     Folder(BString),
     /// Another image of `build.toml`.
     Image(ImageName),
-    /// An image from elsewhere, by its name.
+    /// An image that `build.toml` does not declare, by its name.
     External(String),
     /// A git repository, fetched by the engine.
     Repository {
-        /// The address.
+        /// The repository's address.
         url: String,
-        /// Whether the address says exactly what is there: a full commit id does.
+        /// True if the address fixes the content: an address with a full commit id does.
         exact: bool,
     },
 }
 
-/// A text that is no context, and what to write.
+/// The message about a text that cannot be a context, and the hint.
 type Refusal = (String, &'static str);
 
 impl Validator<'_> {
-    /// Checks the contexts of the image `own`; `images` are all that the file declares.
+    /// Checks the named contexts of the image `own`; `images` are the names of all images that the file
+    /// declares.
     pub(super) fn contexts(
         &self,
         own: &Spanned<String>,
@@ -70,7 +71,7 @@ impl Validator<'_> {
         Ok(contexts)
     }
 
-    /// The name in the form in which builds look for it.
+    /// The context's name, in the form in which builds look for the name.
     fn context_name(&self, name: &Spanned<String>) -> Result<String> {
         let text = name.get_ref();
         let known = familiar(text);
@@ -116,7 +117,7 @@ impl Validator<'_> {
     }
 }
 
-/// What a text that is no folder means; none for a folder.
+/// The origin or the refusal that a text means; none for a folder.
 fn origin(text: &str) -> Option<std::result::Result<ContextOrigin, Refusal>> {
     let refused = |hint| Some(Err((format!("`{text}` cannot be a context"), hint)));
     if let Some(name) = text.strip_prefix("image:") {
@@ -147,7 +148,7 @@ fn origin(text: &str) -> Option<std::result::Result<ContextOrigin, Refusal>> {
         Some(RemoteKind::Git) => {
             refused("write a repository as `https://.../NAME.git`, `git://...` or `git@HOST:PATH`")
         }
-        // Engines make a folder of it that holds one file, `context`, or fail; ADD says what the file is to be.
+        // Engines make a folder of such a url with one file, `context`, or fail; ADD names the file that it makes.
         Some(RemoteKind::Http) => refused(
             "fetch files with `ADD --checksum=... URL` in the Dockerfile; of a repository, the path ends in `.git`",
         ),
@@ -158,7 +159,7 @@ fn origin(text: &str) -> Option<std::result::Result<ContextOrigin, Refusal>> {
     }
 }
 
-/// Whether `name` can stand after FROM, and is not the image without anything.
+/// True if `name` can stand after FROM and is not `scratch`, the image without any content.
 fn is_image(name: &str) -> bool {
     let (name, digest) = name.split_once('@').map_or((name, None), |(name, digest)| (name, Some(digest)));
     let digest_is_one = digest.is_none_or(|digest| digest.parse::<Digest>().is_ok());

@@ -1,4 +1,4 @@
-//! What is wrong with `build.toml`, and where.
+//! The errors of `build.toml` and `build.lock`, with their places: [`ConfigError`].
 
 use std::fmt;
 
@@ -10,13 +10,13 @@ use crate::suggestion::nearest;
 /// An error in a configuration file: one message, the place, and a hint.
 #[derive(Debug)]
 pub struct ConfigError {
-    /// The file as the user knows it.
+    /// The file's name as the user knows it.
     pub file: String,
-    /// The line, from 1, when the error has a place.
+    /// The line of the mistake, from 1; none when the error has no place.
     pub line: Option<usize>,
-    /// What is wrong.
+    /// The description of the mistake.
     pub message: String,
-    /// What to do.
+    /// The advice on how to correct the mistake.
     pub hint: Option<String>,
 }
 
@@ -31,21 +31,21 @@ impl ConfigError {
         Self { file: file.to_owned(), line: None, message: message.into(), hint: None }
     }
 
-    /// The same error at a byte offset of the text with these lines.
+    /// This error, placed at a byte offset of the text with these lines.
     #[must_use]
     pub(super) fn at(mut self, lines: &Lines, offset: usize) -> Self {
         self.line = Some(lines.at(offset));
         self
     }
 
-    /// The same error with what to do about it.
+    /// This error, with advice on how to correct the mistake.
     #[must_use]
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
     }
 
-    /// What the TOML parser found, with a "did you mean" for a misspelt key.
+    /// The error that the TOML parser found, with a "did you mean" for a misspelt key.
     pub(super) fn from_toml(file: &str, text: &str, error: &toml::de::Error) -> Self {
         let message = error.message().lines().next().unwrap_or("not valid TOML").to_owned();
         let this = Self::new(file, message.clone());
@@ -60,7 +60,7 @@ impl ConfigError {
     }
 }
 
-/// The lines of a text: that of an offset is found without reading the text again.
+/// The line ends of a text. The line of an offset is found without reading the text again.
 pub(super) struct Lines(Vec<usize>);
 
 impl Lines {
@@ -74,7 +74,7 @@ impl Lines {
     }
 }
 
-/// The expected word nearest to the unknown one, out of serde's
+/// The expected word nearest to the unknown word, out of a message of serde's such as
 /// "unknown field `contex`, expected one of `context`, `dockerfile`".
 fn meant(message: &str) -> Option<&str> {
     let (unknown, expected) = message.split_once(", expected ")?;

@@ -1,4 +1,5 @@
-//! `build.toml` as it is written. Start with [`File`]; [`super::validate`] makes a [`super::Config`] of it.
+//! The tables of `build.toml`, before validation. Start with [`File`], of which [`super::validate`] makes a
+//! [`super::Config`].
 //!
 //! The JSON Schema in `docs/build.schema.json` is generated from these types, doc comments included.
 
@@ -15,7 +16,7 @@ use super::{BasePolicy, Network, Provenance, Source};
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct File {
-    /// What all images share.
+    /// The settings that all images share.
     pub project: ProjectTable,
     /// The images, by name.
     #[schemars(with = "BTreeMap<String, ImageTable>")]
@@ -24,38 +25,38 @@ pub struct File {
     #[serde(default)]
     #[schemars(with = "BTreeMap<String, EnvironmentTable>")]
     pub environments: BTreeMap<Spanned<String>, EnvironmentTable>,
-    /// Where the deployments are recorded.
+    /// The storage of the records of deployments.
     #[serde(default)]
     pub records: RecordsTable,
-    /// The engines that build what is published; the one that the machine has when none are declared.
+    /// The engines that build published images; the machine's own engine when none are declared.
     #[serde(default)]
     pub builders: Vec<BuilderTable>,
 }
 
-/// What all images share.
+/// The settings that all images share.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ProjectTable {
     /// The project's name; lower-case letters, digits, `-`, `_` and `.`.
     #[schemars(with = "String")]
     pub name: Spanned<String>,
-    /// Where images are pushed to: an image's repository is `{registry}/{image}`.
+    /// The registry that images are pushed to: an image's repository is `{registry}/{image}`.
     #[schemars(with = "String")]
     pub registry: Spanned<String>,
-    /// How base images that `build.lock` does not name become digests: `resolve` asks the registry,
-    /// `name` takes the name alone.
+    /// The policy by which base images that `build.lock` does not name become digests: `resolve` asks the
+    /// registry, `name` takes the name alone.
     #[serde(default)]
     pub bases: BasePolicy,
 }
 
-/// An image.
+/// An image of the repository.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ImageTable {
-    /// The folder that is the build context, from the repository's root.
+    /// The folder of the build context, from the repository's root.
     #[schemars(with = "String")]
     pub context: Spanned<String>,
-    /// The Dockerfile, from the repository's root; `{context}/Dockerfile` when left out.
+    /// The Dockerfile's path from the repository's root; `{context}/Dockerfile` when left out.
     #[schemars(with = "Option<String>")]
     pub dockerfile: Option<Spanned<String>>,
     /// Further contexts, by the names that the Dockerfile has for them (`COPY --from=NAME`, `FROM NAME`): a folder
@@ -64,28 +65,28 @@ pub struct ImageTable {
     #[serde(default)]
     #[schemars(with = "BTreeMap<String, String>")]
     pub contexts: BTreeMap<Spanned<String>, Spanned<String>>,
-    /// The name that the image had before: what runs under it tells what changed since.
+    /// The image's earlier name. Changes are counted from the image that an environment runs under that name.
     #[serde(rename = "renamed-from", alias = "renamed_from")]
     #[schemars(with = "Option<String>")]
     pub renamed_from: Option<Spanned<String>>,
-    /// The stage to build; the last one when left out.
+    /// The stage to build; the last stage when left out.
     pub target: Option<String>,
     /// The repository to push to; `{project.registry}/{image}` when left out.
     #[schemars(with = "Option<String>")]
     pub repository: Option<Spanned<String>>,
-    /// Build arguments. Those that the Dockerfile does not declare are reported and have no effect.
+    /// Build arguments by name. Arguments that the Dockerfile does not declare are reported and have no effect.
     #[serde(default)]
     #[schemars(with = "BTreeMap<String, String>")]
     pub args: BTreeMap<String, Spanned<String>>,
-    /// The platforms to build for, such as `linux/arm64`; the engine's own when left out.
+    /// The platforms to build for, such as `linux/arm64`; the engine's own platform when left out.
     #[serde(default)]
     #[schemars(with = "Vec<String>")]
     pub platforms: Vec<Spanned<String>>,
-    /// Inputs besides the context: globs from the repository's root.
+    /// Inputs of the image besides the context: globs from the repository's root.
     #[serde(default)]
     #[schemars(with = "Vec<String>")]
     pub paths: Vec<Spanned<String>>,
-    /// What of the context must not cause a rebuild: globs from the repository's root.
+    /// Files of the context that must not cause a rebuild: globs from the repository's root.
     #[serde(default)]
     #[schemars(with = "Vec<String>")]
     pub ignore: Vec<Spanned<String>>,
@@ -99,79 +100,82 @@ pub struct ImageTable {
     pub ssh: Vec<Spanned<SshTable>>,
     /// The network of `RUN`: `none`, or the machine's own as `host`; the engine's default when left out.
     pub network: Option<Network>,
-    /// Caches to look for steps in, as `docker buildx` has them written: `type=registry,ref=REPOSITORY:TAG`,
-    /// `type=local,src=FOLDER`.
+    /// Caches that the build reads steps from, in the notation of `docker buildx`:
+    /// `type=registry,ref=REPOSITORY:TAG`, `type=local,src=FOLDER`.
     #[serde(default)]
     #[schemars(with = "Vec<String>")]
     pub cache_from: Vec<Spanned<String>>,
-    /// Caches to bring steps to: `type=inline`, `type=registry,ref=REPOSITORY:TAG,mode=max`, `type=gha`,
-    /// `type=local,dest=FOLDER`.
+    /// Caches that the build writes steps to: `type=inline`, `type=registry,ref=REPOSITORY:TAG,mode=max`,
+    /// `type=gha`, `type=local,dest=FOLDER`.
     #[serde(default)]
     #[schemars(with = "Vec<String>")]
     pub cache_to: Vec<Spanned<String>>,
-    /// Attest how the image was built: `min`, or `max` with every step and argument.
+    /// The attestation of how the image was built: `min`, or `max` with every step and argument.
     pub provenance: Option<Provenance>,
-    /// Attest what is in the image: `true`, or the name of the image that finds out.
+    /// The attestation of the image's content: `true`, or the name of the image that lists the content.
     #[schemars(with = "Option<SbomValue>")]
     pub sbom: Option<Spanned<SbomValue>>,
-    /// Where the files come from when a commit is built: `commit` (git's objects) or `worktree` (the disk).
+    /// The source of the context's files when a commit is built: `commit` (git's objects) or `worktree` (the
+    /// disk).
     #[serde(default)]
     pub source: Source,
 }
 
-/// A secret: `env` or `file` says where its value is.
+/// A secret, whose value is in `env` or in `file`.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SecretTable {
-    /// The id that the Dockerfile names.
+    /// The secret's id, which the Dockerfile names.
     pub id: String,
     /// The environment variable that holds the value.
     pub env: Option<String>,
     /// The file that holds the value; absolute, or from the repository's root.
     pub file: Option<String>,
-    /// A version of your own: images are rebuilt when it changes. The value never enters a key.
+    /// The secret's version, chosen by you: images are rebuilt when it changes. The value never enters a key.
     pub version: Option<String>,
 }
 
-/// An ssh agent.
+/// An ssh agent that the steps of a build may ask.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SshTable {
-    /// The id that the Dockerfile names; `default` where it names none.
+    /// The agent's id, which the Dockerfile names; `default` where the Dockerfile names none.
     pub id: String,
-    /// A version of your own: images are rebuilt when it changes. The keys never enter a key.
+    /// The agent's version, chosen by you: images are rebuilt when it changes. The agent's ssh keys never enter
+    /// an image's key.
     pub version: Option<String>,
 }
 
-/// Whether, or with what, the content of an image is listed.
+/// The switch for a list of the image's content, or the image that makes the list.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum SbomValue {
-    /// With BuildKit's own scanner, or not at all.
+    /// A list made by BuildKit's own scanner, or no list.
     Switch(bool),
-    /// With this image.
+    /// A list made by this image.
     Generator(String),
 }
 
-/// An environment.
+/// An environment that releases are deployed to.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct EnvironmentTable {
-    /// The branch that goes to this environment: `dtbuild` without `--env` on it means this one.
+    /// The branch that goes to this environment: `dtbuild` without `--env` on that branch means this
+    /// environment.
     #[schemars(with = "Option<String>")]
     pub branch: Option<Spanned<String>>,
-    /// Its images; all when left out.
+    /// The environment's images; all images when left out.
     #[schemars(with = "Option<Vec<String>>")]
     pub images: Option<Vec<Spanned<String>>>,
-    /// The tag that its images carry at the registry; the environment's name when left out.
+    /// The tag that the environment's images carry at the registry; the environment's name when left out.
     #[schemars(with = "Option<String>")]
     pub tag: Option<Spanned<String>>,
-    /// What brings a release to it; without one only the tags move.
+    /// The deployment of a release to the environment; without one, only the tags move.
     #[schemars(with = "Option<DeployTable>")]
     pub deploy: Option<Spanned<DeployTable>>,
 }
 
-/// How a release is brought to an environment: `command` or `ansible`.
+/// The deployment of a release to an environment: `command` or `ansible`.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DeployTable {
@@ -179,7 +183,7 @@ pub struct DeployTable {
     pub command: Option<Vec<String>>,
     /// An Ansible playbook.
     pub ansible: Option<AnsibleTable>,
-    /// What the deployment itself reads: globs from the repository's root. A change deploys again and
+    /// Inputs of the deployment itself: globs from the repository's root. A change here deploys again and
     /// builds nothing.
     #[serde(default)]
     #[schemars(with = "Vec<String>")]
@@ -190,23 +194,23 @@ pub struct DeployTable {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AnsibleTable {
-    /// The playbook, from the repository's root.
+    /// The playbook's path from the repository's root.
     pub playbook: String,
-    /// The inventory, from the repository's root; Ansible's own default when left out.
+    /// The inventory's path from the repository's root; Ansible's own default when left out.
     pub inventory: Option<String>,
     /// More arguments for `ansible-playbook`.
     #[serde(default)]
     pub args: Vec<String>,
 }
 
-/// Where the deployments are recorded.
+/// The storage of the records of deployments.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RecordsTable {
-    /// `folder` or `registry`.
+    /// The kind of storage: `folder` or `registry`.
     #[serde(default)]
     pub store: StoreKind,
-    /// The folder, from the repository's root; `.dtbuild/records` when left out.
+    /// The folder of the records, from the repository's root; `.dtbuild/records` when left out.
     #[schemars(with = "Option<String>")]
     pub folder: Option<Spanned<String>>,
     /// The repository of the records; `{project.registry}/dtbuild-records` when left out.
@@ -214,11 +218,11 @@ pub struct RecordsTable {
     pub repository: Option<Spanned<String>>,
 }
 
-/// The kinds of record store.
+/// The kinds of storage for records.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum StoreKind {
-    /// Files below the repository: for one machine.
+    /// Files below the repository's root: for one machine.
     #[default]
     Folder,
     /// OCI artifacts at the registry: for runners that keep nothing.

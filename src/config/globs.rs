@@ -5,24 +5,24 @@ use toml::Spanned;
 
 use super::validate::{Result, Validator};
 
-/// Globs, and the lines that name them.
+/// Globs, and the lines of `build.toml` that name them.
 #[derive(Clone, Debug)]
 pub struct DeclaredGlobs {
-    /// The globs.
+    /// The compiled globs.
     pub globs: Globs,
-    /// The line of `build.toml` of each glob, in their order.
+    /// The line of `build.toml` of each glob, from 1, in the order of the globs.
     pub lines: Vec<usize>,
 }
 
 impl DeclaredGlobs {
-    /// Each glob as it is written, with its line.
+    /// The text of each glob, with its line.
     pub fn iter(&self) -> impl Iterator<Item = (&str, usize)> {
         self.globs.texts().zip(self.lines.iter().copied())
     }
 }
 
 impl Validator<'_> {
-    /// Compiles globs; none where none are declared.
+    /// Compiles the globs of one key; none where the key has none.
     pub(super) fn globs(&self, values: &[Spanned<String>]) -> Result<Option<DeclaredGlobs>> {
         if values.is_empty() {
             return Ok(None);

@@ -11,8 +11,8 @@
 //! "node:22-onbuild" = { digest = "sha256:...", onbuild = ["COPY . /app"] }
 //! ```
 //!
-//! A digest alone says that the image has no ONBUILD instructions on any of the platforms. Files of version 1
-//! have digests only and say nothing of the kind.
+//! An entry with a digest alone says that the base image has no ONBUILD instructions on any of the platforms.
+//! Files of version 1 have digests only and say nothing about ONBUILD instructions.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -24,7 +24,7 @@ use toml::{Spanned, Value};
 use super::error::{ConfigError, Lines};
 use crate::reference::Digest;
 
-/// The name of the file at the repository's root.
+/// The name of the lock's file, at the repository's root.
 pub const FILE_NAME: &str = "build.lock";
 
 const VERSION: u32 = 2;
@@ -34,41 +34,41 @@ const HEADER: &str = "\
 # `dtbuild lock --update` moves them to what the registries serve now.
 ";
 
-/// What is fixed of each base image, by the name that the Dockerfiles use.
+/// The base images that `build.lock` fixes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Lock {
-    /// The platforms that the images' configurations were read for.
+    /// The platforms that the base images' configurations were read for.
     pub platforms: BTreeSet<String>,
-    /// Name to image.
+    /// The fixed base images, by the names that the Dockerfiles use.
     pub bases: BTreeMap<String, LockedBase>,
 }
 
-/// What is fixed of a base image.
+/// A base image as `build.lock` fixes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LockedBase {
-    /// Its digest.
+    /// The base image's digest.
     pub digest: Digest,
-    /// Its configurations.
+    /// The base image's configurations.
     pub configs: LockedConfigs,
 }
 
 /// The configurations of a base image.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LockedConfigs {
-    /// One for all of the lock's platforms.
+    /// One configuration for all of the lock's platforms.
     Same(LockedConfig),
-    /// One per platform; where there is none, it could not be told.
+    /// One configuration per platform; a platform without one is a platform for which none could be told.
     Each(BTreeMap<String, LockedConfig>),
 }
 
-/// What a build that stands on a base image takes from its configuration.
+/// The part of a base image's configuration that builds on this base image depend on.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LockedConfig {
-    /// The instructions that it has replayed.
+    /// The ONBUILD instructions, which the build replays.
     #[serde(default)]
     pub onbuild: Vec<String>,
-    /// All variables that it sets, but `PATH`; none where no Dockerfile had a use for them.
+    /// All variables that the base image sets, except `PATH`; none where no Dockerfile had a use for them.
     #[serde(default)]
     pub env: Option<BTreeMap<String, String>>,
 }
@@ -83,7 +83,7 @@ struct LockFile {
     bases: BTreeMap<Spanned<String>, LockedBase>,
 }
 
-/// An entry that is more than a digest.
+/// The entry of a base image that is more than a digest.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Table {
@@ -98,7 +98,7 @@ impl Lock {
     /// Reads the text of a `build.lock`.
     ///
     /// # Errors
-    /// When it is not one, or was written by a newer dtbuild.
+    /// Fails when the text is no `build.lock`, or was written by a newer dtbuild.
     pub fn parse(text: &str) -> Result<Self, ConfigError> {
         let file: LockFile =
             toml::from_str(text).map_err(|error| ConfigError::from_toml(FILE_NAME, text, &error))?;
@@ -126,7 +126,8 @@ impl Lock {
         Ok(Self { platforms, bases })
     }
 
-    /// What is fixed of the configuration of the base image `name` for a platform, if its digest is this one.
+    /// The fixed configuration of the base image `name` for a platform; none where `digest` is not the fixed
+    /// digest, or the lock has no configuration for the platform.
     #[must_use]
     pub fn config(&self, name: &str, digest: &Digest, platform: &str) -> Option<&LockedConfig> {
         let base = self.bases.get(name).filter(|base| base.digest == *digest)?;

@@ -8,45 +8,45 @@ use serde::Serialize;
 use super::Lock;
 use crate::reference::Digest;
 
-/// One difference from an earlier `build.lock`.
+/// A difference from an earlier `build.lock`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(tag = "change", rename_all = "kebab-case")]
 pub enum LockChange {
     /// A base image is new.
     Added {
-        /// The name, as Dockerfiles have it.
+        /// The base image's name, as Dockerfiles have it.
         name: String,
-        /// The digest.
+        /// The base image's digest.
         digest: Digest,
     },
     /// No Dockerfile names the base image any more.
     Dropped {
-        /// The name.
+        /// The base image's name.
         name: String,
     },
     /// The name of a base image stands for another digest.
     Moved {
-        /// The name.
+        /// The base image's name.
         name: String,
         /// The earlier digest.
         old: Digest,
-        /// The digest.
+        /// The new digest.
         new: Digest,
     },
     /// The configurations of base images are read for other platforms.
     Platforms {
-        /// All platforms.
+        /// All platforms of the new lock.
         platforms: BTreeSet<String>,
     },
     /// The ONBUILD instructions and variables of a base image became known, or are read anew.
     Configured {
-        /// The name.
+        /// The base image's name.
         name: String,
     },
 }
 
 impl Lock {
-    /// The base images whose digests are others than in `old`.
+    /// The base images that were added, dropped or moved since `old`, sorted by name.
     #[must_use]
     pub fn moved_since(&self, old: &Self) -> Vec<LockChange> {
         let names: BTreeSet<&String> = old.bases.keys().chain(self.bases.keys()).collect();
@@ -60,7 +60,8 @@ impl Lock {
         names.into_iter().filter_map(change).collect()
     }
 
-    /// The further differences from `old`, in what is known of base images that did not move.
+    /// The further differences from `old`: the platforms, and the configurations of base images that did not
+    /// move.
     #[must_use]
     pub fn completed_since(&self, old: &Self) -> Vec<LockChange> {
         let mut changes = Vec::new();

@@ -29,97 +29,98 @@ pub use lock_change::LockChange;
 pub use name::{EnvironmentName, ImageName, NameError};
 pub use options::{BuildOptions, CacheEntry, Network, Provenance, SshAgent};
 
-/// The name of the file at the repository's root.
+/// The name of the configuration's file, at the repository's root.
 pub const FILE_NAME: &str = "build.toml";
 
 /// A validated `build.toml`.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// The project's name: letters of a compose project, part of records.
+    /// The project's name, in the form of an image's name. Deployments are told this name.
     pub project: String,
-    /// How base images without an entry in `build.lock` become digests.
+    /// The policy by which base images without an entry in `build.lock` become digests.
     pub bases: BasePolicy,
-    /// Where records are kept.
+    /// The storage of the records.
     pub records: RecordStore,
-    /// The folders of the repository that runs write: records and caches. They are part of no context.
+    /// The folders that runs write, from the repository's root: records and caches. They are part of no
+    /// context.
     pub written: BTreeSet<std::path::PathBuf>,
     /// The images by name.
     pub images: BTreeMap<ImageName, Image>,
     /// The environments by name.
     pub environments: BTreeMap<EnvironmentName, Environment>,
-    /// The engines that build what is published; the machine's own when there are none.
+    /// The engines that build published images; empty for the machine's own engine.
     pub builders: Vec<Builder>,
 }
 
-/// How the digest of a base image is found that `build.lock` does not name.
+/// The policy by which a base image that `build.lock` does not name becomes a digest.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
 )]
 #[serde(rename_all = "kebab-case")]
 pub enum BasePolicy {
-    /// Ask the registry; the answer counts for an hour.
+    /// The registry is asked for the digest; its answer counts for an hour.
     #[default]
     Resolve,
-    /// Take the name alone: a base that moves rebuilds nothing.
+    /// The name is taken alone, without a digest: a base image that moves rebuilds nothing.
     Name,
 }
 
-/// Where the deployments of an environment are recorded.
+/// The storage that the deployments of the environments are recorded in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RecordStore {
-    /// A folder, from the repository's root.
+    /// A folder, as a path from the repository's root.
     Folder(std::path::PathBuf),
-    /// An OCI artifact per environment in this repository.
+    /// A repository at a registry, with an OCI artifact per environment.
     Registry(Repository),
 }
 
-/// A declared image.
+/// An image that `build.toml` declares.
 #[derive(Clone, Debug)]
 pub struct Image {
-    /// Its name.
+    /// The image's name.
     pub name: ImageName,
-    /// The name that it had before, under which an environment may run it.
+    /// The image's earlier name, under which an environment may still run the image.
     pub renamed_from: Option<ImageName>,
-    /// The repository that its builds are pushed to.
+    /// The repository that builds of the image are pushed to.
     pub repository: Repository,
-    /// The context's folder from the repository's root; empty for the root itself.
+    /// The folder of the main context, from the repository's root; empty for the root itself.
     pub context: BString,
     /// The Dockerfile's path from the repository's root.
     pub dockerfile: BString,
-    /// Further contexts, by the names that the Dockerfile has for them.
+    /// The named contexts: further contexts, by the names that the Dockerfile has for them.
     pub contexts: NamedContexts,
-    /// The stage to build; none for the last.
+    /// The stage to build; none for the last stage.
     pub target: Option<String>,
-    /// Build arguments.
+    /// The build arguments by name.
     pub args: BTreeMap<String, String>,
-    /// The platforms, sorted and without doubles; empty for the engine's own.
+    /// The platforms to build for, sorted and without doubles; empty for the engine's own platform.
     pub platforms: Vec<Platform>,
-    /// Inputs besides the context: globs from the repository's root.
+    /// Inputs of the image besides the context: globs from the repository's root.
     pub paths: Option<DeclaredGlobs>,
-    /// What of the context must not cause a rebuild: globs from the repository's root.
+    /// The files of the context that must not cause a rebuild: globs from the repository's root.
     pub ignore: Option<DeclaredGlobs>,
-    /// Secrets for `RUN --mount=type=secret`.
+    /// The secrets for `RUN --mount=type=secret`.
     pub secrets: Vec<SecretSource>,
-    /// Agents, network, caches and attestations.
+    /// The options for ssh agents, network, caches and attestations.
     pub options: BuildOptions,
-    /// Whether the files come from the commit or from the disk.
+    /// The source of the context's files: the commit or the disk.
     pub source: Source,
-    /// The line of `build.toml` that names the context.
+    /// The line of `build.toml` that names the context, from 1.
     pub context_line: usize,
-    /// The line of `build.toml` that names the Dockerfile, or else the context.
+    /// The line of `build.toml` that names the Dockerfile, or else the context, from 1.
     pub dockerfile_line: usize,
 }
 
-/// Where the files of an image's context come from when a commit is built.
+/// The source of the files of an image's context when a commit is built.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
 )]
 #[serde(rename_all = "kebab-case")]
 pub enum Source {
-    /// From git's objects.
+    /// Git's objects.
     #[default]
     Commit,
-    /// From the disk: for files that git does not hold.
+    /// The disk: for files that git does not hold.
     Worktree,
 }
 
@@ -127,65 +128,66 @@ pub enum Source {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
 pub struct Platform(pub(crate) String);
 
-/// Where the value of a build's secret is found; the value itself is read when a build asks for it.
+/// The source of a build's secret. The value itself is read when a build asks for the secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SecretSource {
-    /// The id that `RUN --mount=type=secret,id=...` names.
+    /// The secret's id, which `RUN --mount=type=secret,id=...` names.
     pub id: String,
-    /// Where the value is.
+    /// The place of the secret's value.
     pub value: SecretValue,
-    /// A version that enters the key, so that a new secret can cause a rebuild.
+    /// The secret's version, which enters the key, so that a new secret can cause a rebuild.
     pub version: Option<String>,
 }
 
-/// Where a secret's value is.
+/// The place of a secret's value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SecretValue {
-    /// In this variable of dtbuild's environment.
+    /// The variable of dtbuild's environment that holds the value.
     Env(String),
-    /// In this file.
+    /// The file that holds the value.
     File(std::path::PathBuf),
 }
 
-/// An environment.
+/// An environment that `build.toml` declares.
 #[derive(Clone, Debug)]
 pub struct Environment {
-    /// Its name.
+    /// The environment's name.
     pub name: EnvironmentName,
-    /// The branch whose pushes it follows.
+    /// The branch whose pushes the environment follows.
     pub branch: Option<String>,
-    /// Its images.
+    /// The environment's images, sorted.
     pub images: Vec<ImageName>,
-    /// The tag that names what it runs.
+    /// The tag that names the images that the environment runs.
     pub tag: String,
-    /// What brings a release to it; none to only move the tags.
+    /// The deployment of a release to the environment; none to only move the tags.
     pub deploy: Option<Deploy>,
 }
 
-/// How a release is brought to an environment.
+/// The deployment of a release to an environment, as `build.toml` declares it.
 #[derive(Clone, Debug)]
 pub struct Deploy {
-    /// What is run.
+    /// The program that is run to deploy.
     pub trigger: Trigger,
-    /// Globs from the repository's root: a change here deploys again and builds nothing.
+    /// Inputs of the deployment itself: globs from the repository's root. A change here deploys again and
+    /// builds nothing.
     pub paths: Option<DeclaredGlobs>,
 }
 
-/// What is run to deploy.
+/// A program that is run to deploy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Trigger {
-    /// A program with its arguments.
+    /// A program of the user's own, with its arguments.
     Command {
         /// The argument vector, the program first.
         argv: Vec<String>,
     },
-    /// `ansible-playbook`.
+    /// The program `ansible-playbook`.
     Ansible {
-        /// The playbook, from the repository's root.
+        /// The playbook's path from the repository's root.
         playbook: std::path::PathBuf,
-        /// The inventory, from the repository's root.
+        /// The inventory's path from the repository's root; none for Ansible's own default.
         inventory: Option<std::path::PathBuf>,
-        /// More arguments, after dtbuild's own.
+        /// More arguments for `ansible-playbook`, after dtbuild's own.
         args: Vec<String>,
     },
 }
@@ -196,14 +198,14 @@ impl Config {
     /// `registry` stands in for `[project] registry`, so that a fork or a test pushes elsewhere.
     ///
     /// # Errors
-    /// When the text is not TOML, has unknown keys or names something that cannot be.
+    /// Fails when the text is not TOML, has unknown keys or names something that cannot be.
     pub fn parse(text: &str, registry: Option<&str>) -> Result<Self, ConfigError> {
         let file: file::File =
             toml::from_str(text).map_err(|error| ConfigError::from_toml(FILE_NAME, text, &error))?;
         validate::Validator { file: FILE_NAME, lines: error::Lines::of(text), registry }.config(file)
     }
 
-    /// The environment that follows `branch`.
+    /// The environment that follows `branch`; none where no environment does.
     #[must_use]
     pub fn environment_of_branch(&self, branch: &str) -> Option<&Environment> {
         self.environments.values().find(|environment| environment.branch.as_deref() == Some(branch))
@@ -211,7 +213,7 @@ impl Config {
 }
 
 impl Platform {
-    /// The text, as Docker writes it.
+    /// The platform's text, as Docker writes it.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0

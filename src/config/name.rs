@@ -1,4 +1,4 @@
-//! Names of images and environments.
+//! Names of images and environments: [`ImageName`] and [`EnvironmentName`].
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::text::as_text;
 
-/// A name that cannot be one.
+/// A text that is no name of an image or an environment.
 #[derive(Debug, thiserror::Error)]
 #[error(
     "`{0}` is not a name: use lower-case letters, digits, `-`, `_` and `.`, a letter or digit first, at most 64"
@@ -20,7 +20,7 @@ macro_rules! names {
         pub struct $name(Arc<str>);
 
         impl $name {
-            /// The text.
+            /// The name's text.
             #[must_use]
             pub fn as_str(&self) -> &str {
                 &self.0
@@ -48,12 +48,12 @@ macro_rules! names {
 names!(
     /// The name of an image in `build.toml`; part of its repository's path.
     ImageName,
-    /// The name of an environment in `build.toml`; its tag unless one is given.
+    /// The name of an environment in `build.toml`; also the environment's tag unless a tag is given.
     EnvironmentName
 );
 
 impl ImageName {
-    /// The variable that names the image to a deployment: `DTBUILD_IMAGE_WEB_API` for `web-api`.
+    /// The variable that tells a deployment the image's reference: `DTBUILD_IMAGE_WEB_API` for `web-api`.
     #[must_use]
     pub fn variable(&self) -> String {
         let letter = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' };

@@ -1,4 +1,5 @@
-//! How an image is built, besides from what: agents, network, caches, attestations. Start with [`BuildOptions`].
+//! The options of an image's build besides its files and arguments: ssh agents, network, caches, attestations.
+//! Start with [`BuildOptions`].
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -12,36 +13,37 @@ use super::validate::{Result, Validator};
 use crate::reference::Repository;
 use crate::suggestion::nearest;
 
-/// The caches that BuildKit has.
+/// The kinds of cache that BuildKit has.
 const CACHES: [&str; 6] = ["registry", "inline", "local", "gha", "s3", "azblob"];
-/// The attributes that say a folder: where steps are looked for in, and where they are brought to.
+/// The attributes that name the folder of a `local` cache: the one that steps are read from, and the one that
+/// steps are written to.
 const FOLDERS: [&str; 2] = ["src", "dest"];
-/// Attributes of caches that are secrets.
+/// The attributes of caches that are secrets.
 const SECRETS: [&str; 5] = ["token", "ghtoken", "access_key_id", "secret_access_key", "session_token"];
 
-/// What a build is told besides its files and arguments.
+/// The options of a build besides its files and arguments.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BuildOptions {
-    /// Agents that `RUN --mount=type=ssh` may ask.
+    /// The ssh agents that `RUN --mount=type=ssh` may ask.
     pub ssh: Vec<SshAgent>,
     /// The network of `RUN`; none for the engine's default.
     pub network: Option<Network>,
-    /// Caches that steps are looked for in.
+    /// The caches that steps are read from.
     pub cache_from: Vec<CacheEntry>,
-    /// Caches that steps are brought to.
+    /// The caches that steps are written to.
     pub cache_to: Vec<CacheEntry>,
-    /// Whether the image says how it was built, and in how much detail.
+    /// The detail in which the image says how it was built; none where the image does not say so.
     pub provenance: Option<Provenance>,
-    /// Whether the image lists what is in it: the image that finds out, empty for BuildKit's own.
+    /// The image that lists the content of the built image: empty for BuildKit's own scanner, none for no list.
     pub sbom: Option<String>,
 }
 
-/// An ssh agent: the one of dtbuild's own environment.
+/// An ssh agent for a build: the agent of dtbuild's own environment, under an id.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SshAgent {
-    /// The id that `RUN --mount=type=ssh,id=...` names.
+    /// The agent's id, which `RUN --mount=type=ssh,id=...` names.
     pub id: String,
-    /// A version that enters the key, so that other keys can cause a rebuild.
+    /// The agent's version, which enters the key, so that other ssh keys can cause a rebuild.
     pub version: Option<String>,
 }
 
@@ -49,33 +51,33 @@ pub struct SshAgent {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Network {
-    /// Loopback alone.
+    /// The loopback interface alone.
     None,
-    /// The machine's own.
+    /// The machine's own network.
     Host,
 }
 
-/// How much an image says of its build.
+/// The detail in which an image says how it was built.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Provenance {
-    /// What it was built from.
+    /// The materials that the image was built from.
     Min,
-    /// Every step and argument besides.
+    /// The materials, and every step and argument.
     Max,
 }
 
 /// A cache, as `type=registry,ref=...` names one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CacheEntry {
-    /// Its kind, such as `registry`.
+    /// The cache's kind, such as `registry`.
     pub kind: String,
-    /// All that is said of it besides.
+    /// The cache's attributes besides its kind, by name.
     pub attributes: BTreeMap<String, String>,
 }
 
 impl Network {
-    /// The word for it, as BuildKit and the key have it.
+    /// The word for the network, as BuildKit and the key have it.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -86,7 +88,7 @@ impl Network {
 }
 
 impl Provenance {
-    /// The word for it, as BuildKit and the key have it.
+    /// The word for the detail, as BuildKit and the key have it.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -97,7 +99,8 @@ impl Provenance {
 }
 
 impl BuildOptions {
-    /// What of the options can alter the image beyond its layers: attestations with what makes them.
+    /// The attestations, which alter the image beyond its layers: `provenance` with its detail, `sbom` with the
+    /// image that makes it.
     #[must_use]
     pub fn attestations(&self) -> BTreeMap<String, String> {
         let provenance = self.provenance.map(|mode| ("provenance".to_owned(), mode.as_str().to_owned()));
@@ -107,12 +110,12 @@ impl BuildOptions {
 }
 
 impl BuildOptions {
-    /// The folders of caches.
+    /// The folders of the caches that are in folders.
     pub fn cache_folders(&self) -> impl Iterator<Item = &Path> {
         self.cache_from.iter().chain(&self.cache_to).filter_map(CacheEntry::folder)
     }
 
-    /// The same, with folders that are not absolute below `root`.
+    /// These options, with the relative folders of caches taken from `root`.
     #[must_use]
     pub fn below(mut self, root: &Path) -> Self {
         for entry in self.cache_from.iter_mut().chain(&mut self.cache_to) {
@@ -127,7 +130,7 @@ impl BuildOptions {
 }
 
 impl CacheEntry {
-    /// The folder that the cache is in, where it is in one.
+    /// The folder that the cache is in; none for a cache that is not in a folder.
     #[must_use]
     pub fn folder(&self) -> Option<&Path> {
         let mut named = FOLDERS.iter().filter(|_| self.kind == "local");
@@ -136,7 +139,7 @@ impl CacheEntry {
 }
 
 impl Validator<'_> {
-    /// The options of an image.
+    /// The checked build options of an image.
     pub(super) fn options(&self, table: &ImageTable) -> Result<BuildOptions> {
         let mut ids = BTreeSet::new();
         let agent = |agent: &Spanned<super::file::SshTable>| {
@@ -177,8 +180,9 @@ impl Validator<'_> {
         })
     }
 
-    /// A cache as `docker buildx bake` and `docker buildx build` have it written: `type=KIND,NAME=VALUE,...`, or only
-    /// the reference of an image.
+    /// The cache that a text names, in the notation of `docker buildx bake` and `docker buildx build`:
+    /// `type=KIND,NAME=VALUE,...`, or only the reference of an image. `export` is true for an entry of
+    /// `cache_to`.
     fn cache(&self, written: &Spanned<String>, export: bool) -> Result<CacheEntry> {
         let text = written.get_ref();
         let wrong = |message: String| self.error(written, message);
@@ -226,7 +230,7 @@ impl Validator<'_> {
         Ok(CacheEntry { kind, attributes })
     }
 
-    /// Checks the folder of a cache: absolute, or from the repository's root.
+    /// Checks the folder of a `local` cache: absolute, or from the repository's root.
     fn cache_folder(
         &self,
         written: &Spanned<String>,

@@ -1,4 +1,4 @@
-//! What `build.toml` may say, and what is said back where it may not.
+//! The accepted forms of `build.toml`, and the errors for all others.
 
 use super::*;
 
@@ -52,8 +52,8 @@ fn an_environment_has_all_images_and_its_own_name_as_tag_unless_it_says_otherwis
     assert!(config.environment_of_branch("other").is_none());
 }
 
-/// Each line: what is added to the minimal file, the line of the error counted from there, a part of the
-/// message and of the hint.
+/// Each row: the text that is added to the minimal file, the line of the error counted from there, a part of
+/// the message and a part of the hint.
 #[test]
 fn every_mistake_is_named_with_its_line_and_a_hint() {
     let table: &[(&str, usize, &str, &str)] = &[
@@ -193,7 +193,7 @@ fn two_images_of_a_deployment_never_share_a_variable() {
         )
     );
     assert_eq!(error.hint.unwrap(), "rename one of them, or leave it out of the environment's `images`");
-    // Where nothing is deployed, or only one of them, there are no two variables.
+    // Without a deployment, or with only one of the images in it, no two variables are equal.
     for environment in [
         "[environments.staging]\nbranch = \"main\"\n".to_owned(),
         deploy.replace("deploy", "images = [\"web_api\", \"client\"]\ndeploy"),

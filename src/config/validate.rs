@@ -1,4 +1,5 @@
-//! From [`File`] to [`Config`]: names, paths, globs and references are checked, defaults filled in.
+//! Validation, which makes a [`Config`] of a [`File`]: names, paths, globs and references are checked, defaults are
+//! filled in. Start with [`Validator::config`].
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
@@ -15,7 +16,7 @@ use super::{
 use crate::reference::{Repository, check_tag};
 use crate::suggestion::nearest;
 
-/// What is known of `build.toml` besides what it declares.
+/// The checks of a `build.toml`, with the file's name and lines for messages.
 pub(super) struct Validator<'a> {
     pub(super) file: &'a str,
     pub(super) lines: Lines,
@@ -30,7 +31,7 @@ impl Validator<'_> {
         let project = self.parse::<ImageName>(&file.project.name)?.to_string();
         let registry = self.registry(&file.project.registry)?;
         let mut images = BTreeMap::new();
-        // Contexts alone name other images.
+        // Only named contexts refer to other images.
         let names_others = file.images.values().any(|table| !table.contexts.is_empty());
         let declared: BTreeSet<String> =
             file.images.keys().filter(|_| names_others).map(|name| name.get_ref().clone()).collect();
@@ -66,7 +67,8 @@ impl Validator<'_> {
         Ok(Config { project, bases: file.project.bases, records, written, images, environments, builders })
     }
 
-    /// Where images are pushed to. It is checked on its own, so that no image gets the blame for it.
+    /// The registry that images are pushed to, checked on its own, so that no image gets the blame for a wrong
+    /// registry.
     fn registry(&self, written: &Spanned<String>) -> Result<String> {
         let registry = self.registry.unwrap_or(written.get_ref()).trim_end_matches('/');
         if format!("{registry}/image").parse::<Repository>().is_ok() {
@@ -144,7 +146,8 @@ impl Validator<'_> {
         })
     }
 
-    /// Build arguments: a text in which a variable seems meant would be built as it stands.
+    /// Checks build arguments. A value with `${NAME}` in it is an error: the build would take such a value word
+    /// by word.
     fn args(&self, args: BTreeMap<String, Spanned<String>>) -> Result<BTreeMap<String, String>> {
         let checked = args.into_iter().map(|(name, value)| {
             let variable = value.get_ref().split("${").skip(1).find_map(|rest| {
@@ -164,7 +167,7 @@ impl Validator<'_> {
         checked.collect()
     }
 
-    /// The names that images had before are nobody's now, and each was one image's.
+    /// Checks that no earlier name of an image is a declared image's name or the earlier name of two images.
     fn renamed(&self, renamed: &[Spanned<String>], images: &BTreeMap<ImageName, Image>) -> Result<()> {
         let mut seen = BTreeSet::new();
         for from in renamed {
@@ -180,7 +183,7 @@ impl Validator<'_> {
         Ok(())
     }
 
-    /// A path inside the repository, without `.` and trailing slashes; empty for the root.
+    /// The path inside the repository that a value names, without `.` and trailing slashes; empty for the root.
     pub(super) fn path(&self, value: &Spanned<String>) -> Result<BString> {
         let path = value.get_ref();
         if path.starts_with('/') || path.contains('\\') || path.contains('\0') {
@@ -308,7 +311,8 @@ impl Validator<'_> {
         }
     }
 
-    /// Each image's place and name: in the order of the file, the later of two is the one at fault.
+    /// Checks that no two images have one repository. `places` holds each image's byte offset and name in the
+    /// order of the file: of two images, the later one is at fault.
     fn repositories_differ(
         &self,
         places: &[(usize, ImageName)],
@@ -328,7 +332,8 @@ impl Validator<'_> {
         Ok(())
     }
 
-    /// Two images of one deployment are told to it by two variables. `places` is in the order of the file.
+    /// Checks that no two images of one deployment have the same variable. `places` holds each image's byte
+    /// offset and name in the order of the file.
     fn variables_differ(
         &self,
         places: &[(usize, ImageName)],
@@ -357,7 +362,8 @@ impl Validator<'_> {
         Ok(())
     }
 
-    /// Each branch's place, its environment and its name.
+    /// Checks that no two environments follow one branch. `branches` holds the byte offset of each branch, its
+    /// environment and its name.
     fn branches_differ(&self, mut branches: Vec<(usize, EnvironmentName, String)>) -> Result<()> {
         branches.sort_by_key(|branch| branch.0);
         let mut seen: BTreeMap<String, EnvironmentName> = BTreeMap::new();
@@ -378,7 +384,7 @@ fn in_order<'a, T: Ord>(one: &'a T, other: &'a T) -> [&'a T; 2] {
     if one <= other { [one, other] } else { [other, one] }
 }
 
-/// The folders of the repository that runs write.
+/// The folders that runs write, from the repository's root: records and caches.
 fn written(records: &RecordStore, images: &BTreeMap<ImageName, Image>) -> BTreeSet<PathBuf> {
     let records = match records {
         RecordStore::Folder(folder) => Some(folder.clone()),

@@ -1,7 +1,8 @@
 //! Credential helpers: programs `docker-credential-NAME` that keep logins. Start with [`Helper::get`].
 //!
 //! The protocol is that of <https://github.com/docker/docker-credential-helpers>: the registry's key goes to standard
-//! input, JSON comes back, and a failure is told in words on standard output, which may hold a secret and is never shown.
+//! input, JSON comes back on standard output. A failure is a text on standard output, which may hold a secret and is
+//! never shown.
 
 use std::ffi::OsString;
 use std::process::Stdio;
@@ -15,25 +16,26 @@ use tokio::time::timeout;
 use super::Login;
 use crate::process::child::Running;
 
-/// How long a helper may take: it may ask a keychain, which may ask its owner.
+/// The longest time that a helper may take: a helper may ask a keychain, which may ask its owner.
 const LIMIT: Duration = Duration::from_mins(1);
 
-/// How long its output may stay open after it ended: something that it left behind may hold it for ever.
+/// The longest time that a helper's output may stay open after the helper ended: a process that the helper left
+/// behind may hold the output for ever.
 const DRAIN: Duration = Duration::from_secs(1);
 
-/// The largest answer, in bytes.
+/// The largest answer of a helper, in bytes.
 const ANSWER_LIMIT: u64 = 64 * 1024;
 
-/// The name that a helper gives to an identity token.
+/// The user name by which a helper marks an identity token.
 const TOKEN: &str = "<token>";
 
-/// A credential helper.
+/// A credential helper: a program with a time limit.
 pub(super) struct Helper {
     program: OsString,
     limit: Duration,
 }
 
-/// Why a helper gave no login: the reason, and what to do.
+/// The failure of a helper to give a login: the reason, and the advice on what to do.
 pub(super) type Failure = (String, String);
 
 #[derive(Deserialize)]
@@ -51,8 +53,8 @@ impl Helper {
         Self { program: format!("docker-credential-{name}").into(), limit: LIMIT }
     }
 
-    /// The login that is kept under a key; none where nothing is. A helper that takes too long is ended, with all that
-    /// it started.
+    /// The login that the helper keeps under a key; none where the helper keeps no such login. A helper that
+    /// takes too long is ended, with everything that it started.
     pub(super) async fn get(&self, key: &str) -> Result<Option<Login>, Failure> {
         let name = self.program.display();
         let mut command = Command::new(&self.program);
@@ -62,7 +64,7 @@ impl Helper {
             (format!("the credential helper `{name}` cannot be run: {error}"), hint.to_owned())
         })?;
         let Ok(talked) = timeout(self.limit, talk(&mut running, key)).await else {
-            // To end it takes a while where it does not want to.
+            // A helper that resists takes a while to end: the drop waits on a thread that may block.
             let _ = tokio::task::spawn_blocking(move || drop(running)).await;
             let reason =
                 format!("`{name}` gave no answer within {} seconds and was ended", self.limit.as_secs());
@@ -90,10 +92,10 @@ impl Helper {
     }
 }
 
-/// Asks a helper; whether it succeeded, and what it printed.
+/// Asks a helper: true if the helper succeeded, and the bytes that it printed.
 async fn talk(running: &mut Running, key: &str) -> std::io::Result<(bool, Vec<u8>)> {
     if let Some(mut stdin) = running.child.stdin.take() {
-        // One that knows its answer need not read the question.
+        // A helper may answer without reading the key.
         let _ = stdin.write_all(key.as_bytes()).await;
     }
     let mut said = Vec::new();
@@ -120,7 +122,8 @@ async fn talk(running: &mut Running, key: &str) -> std::io::Result<(bool, Vec<u8
     Ok((status.success(), said))
 }
 
-/// Helpers say "not found" in words only; docker itself looks for these.
+/// True if a helper's words mean "not found". Helpers say so in words only; docker's client looks for these two
+/// texts.
 fn means_none(said: &str) -> bool {
     said.contains("credentials not found") || said.contains("no credentials")
 }

@@ -1,8 +1,8 @@
-//! Logins of registries, as `docker login` left them. Start with [`login`].
+//! Logins of registries, as `docker login` stored them. Start with [`login`].
 //!
-//! The registry client and the engines' sessions both ask here, so that they are always the same user. The answers are
-//! those of docker's client: `DOCKER_AUTH_CONFIG`, then the credential helper that [`DockerConfig`] names for a registry,
-//! and where it names none, `auths`.
+//! The registry client and the engines' sessions both take their logins from here, so that they are always the same
+//! user. A login is looked for in the order of docker's client: `DOCKER_AUTH_CONFIG`, then the credential helper that
+//! [`DockerConfig`] names for a registry, then, where no helper is named, `auths`.
 
 use std::path::Path;
 
@@ -13,15 +13,15 @@ pub(crate) use crate::docker_config::docker_folder;
 
 mod helper;
 
-/// The variable with a configuration, as continuous integration has it.
+/// The variable that holds a whole configuration, as continuous integration sets it.
 const VARIABLE: &str = "DOCKER_AUTH_CONFIG";
 
-/// What a registry is told about who asks. Its `Debug` says nothing on purpose: it would be the secret.
+/// The credentials for a registry. `Debug` shows nothing of them, because they are secret.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) enum Login {
     /// A name and a password.
     Password {
-        /// Who.
+        /// The user's name.
         username: String,
         /// The password or access token.
         password: String,
@@ -32,19 +32,19 @@ pub(crate) enum Login {
     RegistryToken(String),
 }
 
-/// A login that exists but cannot be had.
+/// The failure to read a login that exists.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("cannot get the credentials for `{host}`: {reason}")]
 pub(crate) struct LoginError {
-    /// The registry.
+    /// The registry's host.
     pub(crate) host: String,
-    /// What went wrong; never what a helper printed.
+    /// The reason of the failure; never a text that a helper printed.
     pub(crate) reason: String,
-    /// What to do.
+    /// The advice on what to do.
     pub(crate) hint: String,
 }
 
-/// Where the login for the registry at `host` is kept, in words; none where nothing is.
+/// The place of the login for the registry at `host`, in words; none where no login is stored.
 pub(crate) fn source(folder: &Path, host: &str) -> Option<String> {
     let has = |config: &DockerConfig| matches!(config.auth(host), Ok(Some(_)));
     if has(&from_variable()) {
@@ -59,7 +59,7 @@ pub(crate) fn source(folder: &Path, host: &str) -> Option<String> {
     }
 }
 
-/// The login for the registry at `host` in this user's configuration; none to ask anonymously.
+/// The login for the registry at `host` in this user's configuration; none for an anonymous user.
 pub(crate) async fn stored_login(host: &str) -> Result<Option<Login>, LoginError> {
     match docker_folder() {
         Some(folder) => login(&folder, host).await,
@@ -67,7 +67,7 @@ pub(crate) async fn stored_login(host: &str) -> Result<Option<Login>, LoginError
     }
 }
 
-/// The login for the registry at `host` in docker's configuration folder; none to ask anonymously.
+/// The login for the registry at `host` in docker's configuration folder; none for an anonymous user.
 pub(crate) async fn login(folder: &Path, host: &str) -> Result<Option<Login>, LoginError> {
     let failed = |reason: String, hint: String| LoginError { host: host.to_owned(), reason, hint };
     if let Ok(Some(auth)) = from_variable().auth(host) {
@@ -91,7 +91,8 @@ pub(crate) async fn login(folder: &Path, host: &str) -> Result<Option<Login>, Lo
     Helper::new(name).get(key).await.map_err(|(reason, hint)| failed(reason, hint))
 }
 
-/// The configuration of the variable; an empty one where it is not set, or is none, as docker's client has it.
+/// The configuration in the variable. A variable that is not set, or holds no configuration, counts as an empty
+/// configuration, as in docker's client.
 fn from_variable() -> DockerConfig {
     let text = std::env::var(VARIABLE).unwrap_or_default();
     DockerConfig::parse(text.as_bytes()).unwrap_or_default()
@@ -108,7 +109,7 @@ impl From<StoredAuth> for Option<Login> {
 }
 
 impl LoginError {
-    /// The failure with what to do, for where both are one text.
+    /// The failure and the advice in one text.
     pub(crate) fn with_hint(&self) -> String {
         format!("{self}; {}", self.hint)
     }

@@ -12,11 +12,11 @@ use super::{DeployError, Deployment, Trigger};
 const PROGRAM: &str = "ansible-playbook";
 const HINT: &str = "install ansible-core, such as by `pipx install ansible-core`";
 
-/// A playbook of Ansible's, with paths from the repository's root.
+/// A playbook with its inventory; both paths are from the repository's root.
 pub(super) struct Ansible {
     pub(super) playbook: PathBuf,
     pub(super) inventory: Option<PathBuf>,
-    /// More arguments, after dtbuild's own.
+    /// More arguments for `ansible-playbook`, after dtbuild's own.
     pub(super) args: Vec<String>,
 }
 
@@ -42,7 +42,8 @@ impl Trigger for Ansible {
 }
 
 impl Ansible {
-    /// `ansible-playbook [-i INVENTORY] PLAYBOOK --extra-vars @FILE [ARGS]`.
+    /// The program `ansible-playbook [-i INVENTORY] PLAYBOOK --extra-vars @FILE [ARGS]`, where FILE is
+    /// `variables`.
     fn program(&self, variables: &Path, root: &Path) -> Result<Program, DeployError> {
         let mut words: Vec<OsString> = Vec::new();
         if let Some(inventory) = &self.inventory {
@@ -55,7 +56,7 @@ impl Ansible {
         let settings = [
             ("ANSIBLE_NOCOLOR", "1"),
             ("ANSIBLE_RETRY_FILES_ENABLED", "false"),
-            // Without it, an inventory that cannot be read is one without hosts, and to deploy nowhere succeeds.
+            // Without this setting, an unreadable inventory has no hosts, and deploying nowhere succeeds.
             ("ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED", "true"),
         ];
         let mut settings: BTreeMap<String, OsString> =
@@ -66,7 +67,7 @@ impl Ansible {
             path: installed(root)?,
             args: words,
             variables: settings,
-            // It would win over "no colour".
+            // This variable would win over `ANSIBLE_NOCOLOR`.
             removed: vec!["ANSIBLE_FORCE_COLOR"],
         })
     }
@@ -77,15 +78,15 @@ fn installed(root: &Path) -> Result<PathBuf, DeployError> {
     find(Path::new(PROGRAM), root).ok_or_else(missing)
 }
 
-/// The `ansible.cfg` beside the playbook, unless the user named another: Ansible itself would look for it in
-/// the current folder alone, which is the repository's root.
+/// The variable `ANSIBLE_CONFIG` for the `ansible.cfg` beside the playbook, unless the user named another file.
+/// Ansible itself would look for `ansible.cfg` in the current folder alone, which is the repository's root.
 fn own_settings(playbook: &Path, root: &Path) -> Option<(String, OsString)> {
     let file = root.join(playbook.parent()?).join("ansible.cfg");
     let named = std::env::var_os("ANSIBLE_CONFIG").is_some();
     (!named && file.is_file()).then(|| ("ANSIBLE_CONFIG".to_owned(), file.into_os_string()))
 }
 
-/// A path that cannot be taken for an option.
+/// The playbook's path in a form that cannot be taken for an option.
 fn dashless(path: &Path) -> OsString {
     let dashed = path.as_os_str().as_encoded_bytes().starts_with(b"-");
     if dashed { Path::new(".").join(path).into_os_string() } else { path.into() }

@@ -31,7 +31,7 @@ impl Trigger for Command {
 }
 
 impl Command {
-    /// The program; a relative path is taken from the repository's root.
+    /// The program that the first argument names; a relative path is taken from the repository's root.
     fn program(&self, root: &Path) -> Result<Program, DeployError> {
         let Some((name, args)) = self.argv.split_first().filter(|(name, _)| !name.is_empty()) else {
             return Err(DeployError::EmptyCommand);

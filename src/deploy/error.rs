@@ -1,77 +1,77 @@
-//! Why a deployment did not happen: [`DeployError`].
+//! The errors of deployments: [`DeployError`].
 
 use std::path::PathBuf;
 
 use crate::config::ImageName;
 use crate::error::{Code, Failure};
 
-/// Why a release was not brought to its environment.
+/// The reason why a release was not brought to its environment.
 #[derive(Debug, thiserror::Error)]
 pub enum DeployError {
-    /// The program is not there.
+    /// The program does not exist.
     #[error("cannot deploy: there is no program `{program}`")]
     NoProgram {
-        /// The program.
+        /// The program, as the user names it.
         program: String,
-        /// What to do.
+        /// The advice on what to do.
         hint: &'static str,
     },
-    /// The program is there, but cannot be run.
+    /// The program exists, but cannot be run.
     #[error("cannot deploy: `{program}` {reason}")]
     NotRunnable {
-        /// The program.
+        /// The program, as the user names it.
         program: String,
-        /// Why it cannot be run, such as `is not executable`.
+        /// The obstacle, such as `is not executable`.
         reason: String,
-        /// What to do.
+        /// The advice on what to do.
         hint: String,
     },
-    /// A file that the deployment needs is not there.
+    /// A file that the deployment needs does not exist.
     #[error("cannot deploy: the {what} `{path}` does not exist", path = path.display())]
     NoFile {
-        /// What it is.
+        /// The file's role, such as `playbook`.
         what: &'static str,
-        /// Its path from the repository's root.
+        /// The file's path from the repository's root.
         path: PathBuf,
     },
     /// A command without a program.
     #[error("cannot deploy: the command is empty")]
     EmptyCommand,
-    /// Two images would be told by the same variable.
+    /// Two images would have the same variable.
     #[error("cannot deploy: images `{first}` and `{second}` would both be `{variable}`")]
     SameVariable {
-        /// An image.
+        /// The first image.
         first: ImageName,
-        /// Another image.
+        /// The second image.
         second: ImageName,
-        /// The variable.
+        /// The variable of both images.
         variable: String,
     },
-    /// An image that a deployment could not rely on: its tag may move.
+    /// An image is named by a tag, which may move, and not by a digest.
     #[error("cannot deploy: image `{image}` is not pinned by digest: `{reference}`")]
     NotPinned {
-        /// The image.
+        /// The image's name.
         image: ImageName,
-        /// What names it.
+        /// The reference without a digest.
         reference: crate::reference::Reference,
     },
-    /// The program could not be run, or not be told the release.
+    /// The program could not be run, or the release could not be written for it.
     #[error("cannot deploy: failed to {action}: {source}")]
     Io {
-        /// What was to be done.
+        /// The action that failed, as it follows "failed to".
         action: String,
-        /// Why it was not.
+        /// The error of the system.
         source: std::io::Error,
     },
     /// The program ran and failed.
     #[error("the deployment failed: `{program}` {end}")]
     Failed {
-        /// The program.
+        /// The program, as the user names it.
         program: String,
-        /// How it ended: `ended with exit code 2`, or `was ended by signal 9`.
+        /// The end of the program: `ended with exit code 2`, or `was ended by signal 9`.
         end: String,
-        /// The last lines that it printed, at most 20. Not part of the message, which is recorded: a program
-        /// may print what should not be.
+        /// The last lines that the program printed, at most 20. The lines are no part of the message, because
+        /// the message is recorded, and a program may print secrets.
         log: Vec<String>,
     },
 }

@@ -1,15 +1,15 @@
-//! Deployments: a [`Release`] is brought to an environment by what `build.toml` names.
+//! Deployments: a [`Release`] is brought to an environment by the program that `build.toml` names.
 //!
-//! Start with [`open`], which makes the [`Trigger`] of a configured one. A trigger is a file here, a line in [`open`] and
-//! the form that `build.toml` gives it in [`config::Trigger`]. Programs are run as argument vectors from the repository's
-//! root and are told the release by a file and by variables:
+//! Start with [`open`], which makes a [`Trigger`] of a [`config::Trigger`]. A further kind of trigger needs a file in
+//! this folder, a line in [`open`] and a variant of [`config::Trigger`]. Programs are run as argument vectors from the
+//! repository's root and get the release by a file and by variables:
 //!
 //! | variable | value |
 //! | --- | --- |
 //! | `DTBUILD_PROJECT` | the project |
 //! | `DTBUILD_ENVIRONMENT` | the environment |
 //! | `DTBUILD_COMMIT` | the commit's id; not set for the working tree |
-//! | `DTBUILD_RELEASE` | the path of the release's JSON file, which goes when the program ends |
+//! | `DTBUILD_RELEASE` | the path of the release's JSON file, which is removed when the program ends |
 //! | `DTBUILD_IMAGE_<NAME>` | an image, pinned by digest; the name in capitals, `_` for `-` and `.` |
 
 use std::path::Path;
@@ -31,13 +31,14 @@ pub use release::Release;
 
 /// A way to bring a release to its environment.
 pub trait Trigger: Send + Sync {
-    /// Finds out, before any work, whether what is to be run is there. `root` is the repository's.
+    /// Finds out, before any work, whether the program and the files of the deployment exist. `root` is the
+    /// repository's root.
     fn check(&self, root: &Path) -> Result<(), DeployError>;
 
-    /// Brings a release to its environment. What is printed on the way becomes events, line by line.
+    /// Brings a release to its environment. Each line that the program prints becomes an event.
     ///
-    /// Dropping the future ends a program and all that it started: first gently, after five seconds for good.
-    /// The drop waits for that, so that nothing deploys any more when it is done.
+    /// Dropping the future ends the program and everything that the program started: first gently, after five
+    /// seconds for good. The drop waits for that end, so that nothing deploys any more when the drop is done.
     fn run<'a>(&'a self, deployment: Deployment<'a>) -> BoxFuture<'a, Result<(), DeployError>>;
 }
 
@@ -48,7 +49,7 @@ pub struct Deployment<'a> {
     pub release: &'a Release,
     /// The repository's root.
     pub root: &'a Path,
-    /// The consumer of what is printed.
+    /// The consumer of the lines that the program prints.
     pub events: &'a EventSink,
 }
 

@@ -1,4 +1,5 @@
-//! A program that deploys: run from an argument vector, listened to, and ended with all that it started.
+//! Programs that deploy: a [`Program`] is run from an argument vector, its output becomes events, and it is ended with
+//! everything that it started.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::ffi::OsString;
@@ -18,19 +19,20 @@ use crate::events::{Event, EventSink};
 use crate::inert;
 use crate::process::child::Running;
 
-/// How long its output may stay open after it ended: something that it left behind may hold it for ever.
+/// The longest time that the program's output may stay open after the program ended: a process that the program
+/// left behind may hold the output for ever.
 const DRAIN: Duration = Duration::from_secs(1);
 
-/// How many lines of a failed program its error repeats.
+/// The number of last lines that the error of a failed program repeats.
 const LAST_LINES: usize = 20;
 
-/// The longest line, in bytes; the rest of a longer one is left out.
+/// The longest line, in bytes; the rest of a longer line is left out.
 const LINE_LIMIT: usize = 4096;
 
-/// A program with its arguments and what is changed in its environment.
+/// A program with its arguments and the changes of its environment.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Program {
-    /// As the user named it.
+    /// The program's name, as the user wrote it.
     pub(super) name: String,
     pub(super) path: PathBuf,
     pub(super) args: Vec<OsString>,
@@ -39,7 +41,7 @@ pub(super) struct Program {
 }
 
 impl Program {
-    /// Runs the program to its end, told the release by variables and by its files.
+    /// Runs the program to its end. The program gets the release by variables and by `files`.
     pub(super) async fn deploy(
         mut self,
         deployment: Deployment<'_>,
@@ -47,7 +49,7 @@ impl Program {
     ) -> Result<(), DeployError> {
         let Deployment { release, root, events } = deployment;
         if release.commit.is_none() {
-            // One that dtbuild itself was started with would be another's.
+            // A `DTBUILD_COMMIT` in dtbuild's own environment would name another commit.
             self.removed.push("DTBUILD_COMMIT");
         }
         self.variables.extend(release.variables()?);
@@ -77,7 +79,7 @@ async fn run(program: &Program, root: &Path, events: &EventSink) -> Result<(), D
     Err(DeployError::Failed { program: program.name.clone(), end: describe(status), log: log.last.into() })
 }
 
-/// Passes on what the program prints until it has ended.
+/// Passes on each line that the program prints, until the program has ended.
 async fn listen(running: &mut Running, log: &mut Log<'_>) -> std::io::Result<ExitStatus> {
     let mut stdout = Lines::new(running.child.stdout.take());
     let mut stderr = Lines::new(running.child.stderr.take());
@@ -104,7 +106,7 @@ async fn listen(running: &mut Running, log: &mut Log<'_>) -> std::io::Result<Exi
     }
 }
 
-/// What a program printed, on its way to the events.
+/// The log of a program: each line goes to the events, and the last lines are kept.
 struct Log<'a> {
     events: &'a EventSink,
     last: VecDeque<String>,
@@ -120,7 +122,8 @@ impl Log<'_> {
     }
 }
 
-/// The lines of a stream. Bounded, whatever the program prints; safe to stop waiting for in between.
+/// The lines of a stream. The length of a line is bounded, whatever the program prints; [`Lines::next`] may be
+/// cancelled without a loss.
 struct Lines<R> {
     stream: Option<BufReader<R>>,
     line: Vec<u8>,
@@ -135,7 +138,7 @@ impl<R: AsyncRead + Unpin> Lines<R> {
         self.stream.is_some()
     }
 
-    /// The next line; none when the stream ends.
+    /// The next line; none when the stream has ended.
     async fn next(&mut self) -> Option<String> {
         while let Some(stream) = &mut self.stream {
             let read = stream.fill_buf().await.unwrap_or_default();
@@ -162,13 +165,13 @@ impl<R: AsyncRead + Unpin> Lines<R> {
     }
 }
 
-/// The file of a program: on the `PATH` when it is a bare name, else from the root.
+/// The path of an executable program: a bare name is looked up on the `PATH`, a path is taken from the root.
 pub(super) fn find(program: &Path, root: &Path) -> Option<PathBuf> {
     let runnable = |path: &PathBuf| {
         std::fs::metadata(path).is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o111 != 0)
     };
     if program.as_os_str().as_encoded_bytes().contains(&b'/') {
-        // Absolute, or it would be looked for from the folder that the program is to run in.
+        // A relative path would be looked up from the folder that the program is to run in.
         return std::path::absolute(root.join(program)).ok().filter(runnable);
     }
     let path = std::env::var_os("PATH")?;

@@ -1,4 +1,4 @@
-//! A [`Release`], and the forms in which programs are told about it.
+//! A [`Release`], and the files and variables by which programs get the release.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -14,26 +14,27 @@ use super::DeployError;
 use crate::config::{EnvironmentName, ImageName};
 use crate::reference::Reference;
 
-/// The images that belong to one commit, pinned by digest, and where they are to go.
+/// The images that belong to one commit, pinned by digest, and the environment that they go to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Release {
     /// The project's name.
     pub project: String,
-    /// The environment.
+    /// The environment's name.
     pub environment: EnvironmentName,
-    /// The commit; none for the working tree.
+    /// The commit's id; none for the working tree.
     pub commit: Option<String>,
     /// The images by name.
     pub images: BTreeMap<ImageName, Reference>,
 }
 
-/// The release as files in a folder that only this user can open. They go when this value does.
+/// The files of a release, in a folder that only this user can open. The folder is removed when this value is
+/// dropped.
 #[derive(Debug)]
 pub(super) struct ReleaseFiles(TempDir);
 
 impl Release {
-    /// The release as the JSON file says it: `{"version": 1, "project": .., "environment": .., "commit": ..,
-    /// "images": {"client": "registry.example.com/datatube/client@sha256:.."}}`.
+    /// The release in the format of its JSON file: `{"version": 1, "project": .., "environment": .., "commit":
+    /// .., "images": {"client": "registry.example.com/datatube/client@sha256:.."}}`.
     #[must_use]
     pub fn to_json(&self) -> serde_json::Value {
         json!({
@@ -45,7 +46,7 @@ impl Release {
         })
     }
 
-    /// The same as variables of a playbook.
+    /// The release as variables of a playbook.
     fn to_playbook_variables(&self) -> serde_json::Value {
         json!({
             "dtbuild_project": self.project,
@@ -55,7 +56,8 @@ impl Release {
         })
     }
 
-    /// The same as variables of a program's environment.
+    /// The release as variables of a program's environment. An error where an image is not pinned by digest, or
+    /// two images have the same variable.
     pub(super) fn variables(&self) -> Result<BTreeMap<String, OsString>, DeployError> {
         let mut variables = BTreeMap::new();
         let mut names: BTreeMap<String, &ImageName> = BTreeMap::new();

@@ -1,4 +1,4 @@
-//! The obstacles to running a file as a program, told before the file is run. Start with [`obstacle`].
+//! The obstacles to running a file as a program, found before the file is run. Start with [`obstacle`].
 
 use std::fs::File;
 use std::io::Read as _;
@@ -7,10 +7,10 @@ use std::path::Path;
 
 use super::DeployError;
 
-/// How many bytes of a file the system looks at for an interpreter.
+/// The number of bytes at the start of a file in which the system looks for an interpreter.
 const START: u64 = 256;
 
-/// Why the file at `path`, which the user calls `program`, cannot be run; none where nothing speaks against it.
+/// The obstacle to running the file at `path`, which the user calls `program`; none where no obstacle is known.
 ///
 /// The system itself says "no such file" of a script whose interpreter is missing.
 pub(super) fn obstacle(program: &str, path: &Path) -> Option<DeployError> {

@@ -1,4 +1,4 @@
-//! Why a record or a lease could not be had: [`RecordError`].
+//! The errors of records and leases: [`RecordError`].
 
 use std::path::PathBuf;
 
@@ -9,76 +9,76 @@ use super::Owner;
 use crate::config::EnvironmentName;
 use crate::error::{Code, Failure};
 
-/// Why a record could not be read or written, or a lease not be had.
+/// The reason why a record could not be read or written, or a lease could not be taken or held.
 #[derive(Debug, thiserror::Error)]
 pub enum RecordError {
-    /// A later version of dtbuild wrote it.
+    /// A later version of dtbuild wrote the document.
     #[error("`{place}` has version {found} and this dtbuild reads up to {known}")]
     Newer {
-        /// The file or the reference.
+        /// The document's file or reference.
         place: String,
-        /// The version there.
+        /// The version of the document's format.
         found: u64,
         /// The version that this dtbuild writes.
         known: u32,
     },
-    /// It is not what dtbuild writes.
+    /// The document is not one that dtbuild writes.
     #[error("`{place}` is damaged: {reason}")]
     Damaged {
-        /// The file or the reference.
+        /// The document's file or reference.
         place: String,
-        /// What is wrong with it.
+        /// The description of the damage.
         reason: String,
     },
-    /// The folder of the records is none, or cannot be written to.
+    /// The path of the records' folder is no folder, or the folder cannot be written to.
     #[error("cannot keep records in `{folder}`: {source}", folder = folder.display())]
     Unwritable {
-        /// The folder.
+        /// The folder's path.
         folder: PathBuf,
-        /// What the attempt said.
+        /// The error of the attempt to write.
         source: std::io::Error,
     },
-    /// A file could not be read or written.
+    /// A file of the records could not be used, such as read or written.
     #[error("failed to {action}: {source}")]
     File {
-        /// What was to be done with which file.
+        /// The action that failed, with the file, as it follows "failed to".
         action: String,
-        /// Why it was not.
+        /// The error of the system.
         source: std::io::Error,
     },
-    /// Another run has written the record meanwhile.
+    /// Another run has written the record since this run read it.
     #[error("`{place}` was changed by another run meanwhile and is left as that run wrote it")]
     Conflict {
-        /// The file or the reference.
+        /// The record's file or reference.
         place: String,
     },
-    /// Another run has the lease.
+    /// Another run has the lease on the environment.
     #[error(
         "`{environment}` is being deployed by {owner} since {since}", since = show(*since)
     )]
     LeaseHeld {
-        /// The environment.
+        /// The environment's name.
         environment: EnvironmentName,
-        /// Who has it.
+        /// The process that has the lease.
         owner: Owner,
-        /// Since when.
+        /// The time at which the lease was taken.
         since: OffsetDateTime,
-        /// Until when, unless it is renewed.
+        /// The time at which the lease ends, unless it is renewed.
         until: OffsetDateTime,
     },
-    /// The lease ended and is no longer this run's.
+    /// The lease ended and is no longer this run's lease.
     #[error("the lease on `{environment}` was lost to another run: nothing more is recorded")]
     LeaseLost {
-        /// The environment.
+        /// The environment's name.
         environment: EnvironmentName,
     },
-    /// The server that keeps the records did not answer well.
+    /// The server that keeps the records failed.
     #[error("{0}")]
     Storage(Box<dyn Failure + Send + Sync>),
 }
 
 impl RecordError {
-    /// Whether another run is at work on the environment: exit code 5.
+    /// True if another run is at work on the environment: exit code 5.
     #[must_use]
     pub fn is_lease(&self) -> bool {
         matches!(self, Self::LeaseHeld { .. } | Self::LeaseLost { .. })
@@ -119,13 +119,13 @@ impl Failure for RecordError {
     }
 }
 
-/// A time as people read it: to the second.
+/// The text of a time for people, to the second.
 fn show(at: OffsetDateTime) -> String {
     let seconds = at.replace_nanosecond(0).unwrap_or(at);
     seconds.format(&Rfc3339).unwrap_or_else(|_| seconds.to_string())
 }
 
-/// The error of a document of more bytes than are read.
+/// The error of a document that is larger than `limit`, in bytes.
 pub(super) fn too_large(place: String, limit: usize) -> RecordError {
     RecordError::Damaged { place, reason: format!("it is larger than {} KiB", limit / 1024) }
 }

@@ -1,7 +1,7 @@
-//! Documents in a folder: a file `<name>.json` for each.
+//! Documents in a folder: [`Folder`] keeps each document in a file `<name>.json`.
 //!
-//! Every change happens under an advisory lock on `_lock`, held for milliseconds, and replaces a file as a whole:
-//! readers need no lock.
+//! Every change happens under an advisory lock on the file `_lock`, held for milliseconds, and replaces a file as a
+//! whole: readers need no lock.
 
 use std::fs::{File, TryLockError};
 use std::io::{ErrorKind, Read as _, Write as _};
@@ -15,19 +15,19 @@ use futures_util::future::BoxFuture;
 use super::storage::{Address, Change, Document, Put, Revision, Storage};
 use super::{RecordError, error};
 
-/// How long to wait for another process to finish its change: it may be one on a slow network disk.
+/// The longest time to wait for the lock of another process, which may be on a slow network disk.
 const LOCK_LIMIT: Duration = Duration::from_secs(10);
 
-/// Documents in a folder of this machine, or of a disk that several machines share.
+/// A storage in a folder of this machine, or of a disk that several machines share.
 #[derive(Clone, Debug)]
 pub struct Folder {
     root: PathBuf,
-    /// Whether the disk is waited for on the thread that asks, and not on one that is made for waiting.
+    /// True if files are read and written on the calling thread, false if on a thread that may block.
     on_this_thread: bool,
 }
 
 impl Folder {
-    /// The documents in this folder, which is made when something is to be kept.
+    /// The storage in a folder. The folder is made when the first document is written.
     #[must_use]
     pub fn new(root: PathBuf) -> Self {
         Self { root, on_this_thread: false }
@@ -40,7 +40,7 @@ impl Folder {
     fn make(&self) -> std::io::Result<()> {
         if !self.root.exists() {
             std::fs::create_dir_all(&self.root)?;
-            // What a machine keeps for itself is not for its repository.
+            // The records of one machine do not belong in the repository.
             std::fs::write(self.root.join(".gitignore"), "*\n")?;
         }
         Ok(())
@@ -49,7 +49,7 @@ impl Folder {
     fn try_writing(&self) -> Result<(), RecordError> {
         let attempt = || {
             self.make()?;
-            // Mode bits do not tell: root passes them by, and a read-only disk does not show in them.
+            // Mode bits are no proof: they do not bind root, and do not show that a disk is read-only.
             Draft::private(&self.root)?.write_all(b"writable")
         };
         attempt().map_err(|source| self.unwritable(source))
@@ -59,7 +59,7 @@ impl Folder {
         RecordError::Unwritable { folder: self.root.clone(), source }
     }
 
-    /// Gives a document this content, or none, if `read` is its revision.
+    /// Gives a document this content, or removes it, if `read` is its stored revision.
     fn change(&self, address: &Address, content: Option<&[u8]>, read: &Revision) -> Result<Put, RecordError> {
         self.make().map_err(|source| self.unwritable(source))?;
         let path = self.path(address);
@@ -91,7 +91,7 @@ impl Folder {
         Ok(names)
     }
 
-    /// Replaces a file as a whole, and lasts: the bytes and then the name are on the disk before it returns.
+    /// Replaces a file as a whole, durably: the bytes and then the name are on the disk before this returns.
     fn replace(&self, path: &Path, bytes: &[u8]) -> Result<(), RecordError> {
         let replaced = || {
             let mut draft = Draft::private(&self.root)?;
@@ -101,7 +101,7 @@ impl Folder {
         replaced().map_err(|source| file_error("write", path, source))
     }
 
-    /// The lock on changes; it ends with the file, also when the process is killed.
+    /// The lock on changes. The lock ends when the file is closed, also when the process is killed.
     fn lock(&self) -> Result<File, RecordError> {
         let path = self.root.join("_lock");
         let failed = |source| file_error("lock", &path, source);
@@ -120,7 +120,7 @@ impl Folder {
         }
     }
 
-    /// Does what waits for the disk on a thread that may wait.
+    /// Does work that waits for the disk on a thread that may block, or on this thread if the storage says so.
     fn aside<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Self) -> Result<T, RecordError> + Send + 'static,
@@ -173,19 +173,19 @@ impl Storage for Folder {
     }
 }
 
-/// The bytes of a file; none when there is none.
+/// The bytes of a file; none where there is no such file. A file of more than `limit` bytes is an error.
 fn read_file(path: &Path, limit: usize) -> Result<Option<Vec<u8>>, RecordError> {
     let failed = |source| file_error("read", path, source);
     let file = match File::open(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        // Something else is where the folder is to be.
+        // Something else than a folder is at the folder's path.
         Err(source) if source.kind() == ErrorKind::NotADirectory => {
             let folder = path.parent().unwrap_or(path).to_owned();
             return Err(RecordError::Unwritable { folder, source });
         }
         other => other.map_err(failed)?,
     };
-    // What is said of its size spares growing by and by; more than is read is not made room for.
+    // The file's size spares the buffer from growing; no room is made for more bytes than are read.
     let size = file.metadata().map_or(0, |file| file.len()).min(limit as u64);
     let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0) + 1);
     file.take(limit as u64 + 1).read_to_end(&mut bytes).map_err(failed)?;

@@ -1,4 +1,4 @@
-//! Documents in this process's memory: [`Memory`], for tests of what stands above a storage.
+//! Documents in this process's memory: [`Memory`], for tests of the code above a storage.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,7 +8,7 @@ use futures_util::future::{BoxFuture, ready};
 use super::storage::{Address, Change, Document, Put, Revision, Storage};
 use super::{RecordError, error};
 
-/// Documents in memory. Clones share them.
+/// A storage in memory. Clones share the documents.
 #[derive(Clone, Debug, Default)]
 pub struct Memory(Arc<Mutex<BTreeMap<String, Vec<u8>>>>);
 

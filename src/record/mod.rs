@@ -1,16 +1,16 @@
-//! Records: what each environment runs and has run, and the lease on changing it.
+//! Records: the deployments of each environment, and the lease, which is the right to deploy to an environment.
 //!
-//! Start with [`Record`]. [`Records`] reads and writes the records, and takes the leases. All of that is written
-//! once, over a thin [`Storage`] that keeps named documents and changes them by compare-and-swap: a [`Folder`], a
-//! repository of a registry (`clients::RegistryStorage`), or [`Memory`] in tests. A further storage implements [`Storage`] and
-//! nothing else.
+//! Start with [`Record`]. [`Records`] reads and writes the records, and takes the leases. The logic of records and
+//! leases stands once, above a thin [`Storage`] that keeps named documents and changes them by compare-and-swap: a
+//! [`Folder`], a repository of a registry (`clients::RegistryStorage`), or [`Memory`] in tests. A further storage
+//! implements [`Storage`] and nothing else.
 //!
 //! An environment has two documents: its record under its name, and the lease under `_lease.` and its name.
-//! Nothing is written but under a [`Lease`]:
+//! A record is written only under a [`Lease`]:
 //!
-//! 1. [`Records::check_writable`], before any work whose result would have to be kept;
+//! 1. [`Records::check_writable`], before any work whose result has to be recorded;
 //! 2. [`Records::acquire`], then [`hold`] around the work, which renews the lease while it goes on;
-//! 3. [`Records::read`], [`Record::add`], [`Records::write`] with the revision that was read;
+//! 3. [`Records::read`], [`Record::add`], [`Records::write`] with the revision of the record that was read;
 //! 4. [`Records::release`].
 
 mod document;

@@ -8,7 +8,7 @@ use super::lease::{self, Lease};
 use super::storage::{Address, Change, Put, Revision, Storage};
 use crate::config::EnvironmentName;
 
-/// What an artifact with a record is.
+/// The artifact type of a record at a registry.
 const MEDIA_TYPE: &str = "application/vnd.dtbuild.record.v1+json";
 
 /// The records of a project's environments, and the leases on changing them. Clones share the storage.
@@ -22,23 +22,24 @@ pub struct Records {
 pub struct Stored {
     /// The record; an empty one for an environment without deployments.
     pub record: Record,
-    /// The revision that was read: a write names it, so that no update is lost unseen.
+    /// The revision of the record that was read. A write names this revision, so that no update of another run
+    /// is lost.
     pub revision: Revision,
 }
 
 impl Records {
-    /// The records in this storage.
+    /// The records in a storage.
     #[must_use]
     pub fn new(storage: Arc<dyn Storage>) -> Self {
         Self { storage }
     }
 
-    /// Finds out whether records can be written, by trying; for use before any work.
+    /// Tries to write to the storage, so that a storage that cannot be written is found before any work.
     pub async fn check_writable(&self) -> Result<(), RecordError> {
         self.storage.check_writable().await
     }
 
-    /// Reads an environment's record; an empty one where there is none.
+    /// Reads an environment's record; an empty record where none is stored.
     pub async fn read(&self, environment: &EnvironmentName) -> Result<Stored, RecordError> {
         let address = address(environment);
         let document = self.storage.get(&address).await?;
@@ -49,11 +50,11 @@ impl Records {
         Ok(Stored { record, revision: document.revision() })
     }
 
-    /// Reads an environment's record without the deployments before the one that the environment runs: for who
-    /// asks what that is, and writes nothing.
+    /// Reads an environment's record down to the deployment that the environment runs; older deployments are
+    /// left out. For callers that ask what the environment runs and write nothing.
     pub async fn read_newest(&self, environment: &EnvironmentName) -> Result<Record, RecordError> {
         let address = address(environment);
-        // A file is read faster than a thread is started to wait for it.
+        // Reading a file takes less time than starting a thread that waits for the file.
         let storage = self.storage.on_this_thread().unwrap_or_else(|| Arc::clone(&self.storage));
         match storage.get(&address).await?.content {
             None => Ok(Record::new(environment.clone())),
@@ -61,10 +62,10 @@ impl Records {
         }
     }
 
-    /// Writes a record, if the lease is held still and `read` is the stored revision.
+    /// Writes a record, if `lease` is still held and `read` is the stored revision.
     ///
-    /// The lease is looked at before and after: a run that lost it while it wrote goes no further, and its
-    /// successor finds that the record has changed.
+    /// The lease is checked before and after the write: a run that lost the lease while it wrote goes no
+    /// further, and its successor finds that the record has changed.
     pub async fn write(
         &self,
         record: &Record,

@@ -1,8 +1,8 @@
-//! Storages of named documents: [`Storage`], which knows bytes, names and revisions, not what the bytes mean.
+//! Storages of named documents: [`Storage`], which knows bytes, names and revisions, not the meaning of the bytes.
 //!
-//! What is shared between runs changes in one way only, by compare-and-swap: [`Storage::put`] changes a document
-//! while the stored revision is the one that the caller has read, and says so where it is another. A storage that
-//! cannot promise this tells in [`Storage::settle`] how far its promise goes.
+//! Documents that runs share change by compare-and-swap only: [`Storage::put`] changes a document if the stored
+//! revision is the revision that the caller has read, and answers [`Put::Changed`] otherwise. A storage that cannot
+//! promise this states in [`Storage::settle`] for how long a change may still be overwritten.
 
 use std::fmt;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use futures_util::future::BoxFuture;
 use super::RecordError;
 use crate::config::EnvironmentName;
 
-/// The name of a document, with what a storage has to know in order to keep it.
+/// The name of a document, with the type and the size limit of its content.
 #[derive(Clone, Debug)]
 pub struct Address {
     name: String,
@@ -21,16 +21,16 @@ pub struct Address {
     size_limit: usize,
 }
 
-/// A state of a document: nothing, or some content.
+/// The revision of a document: the state without content, or the state with some content.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Revision(Option<String>);
 
 /// A document as it was read.
 #[derive(Clone, Debug)]
 pub struct Document {
-    /// The bytes; none where there is no such document.
+    /// The document's bytes; none where no such document is stored.
     pub content: Option<Vec<u8>>,
-    /// The storage's own name for the revision; none where the content tells revisions apart.
+    /// The storage's own name for the revision; none where the revision is computed from the content.
     tag: Option<String>,
 }
 
@@ -39,14 +39,14 @@ pub struct Document {
 pub enum Change<'a> {
     /// The document has this content from now on.
     Write(&'a [u8]),
-    /// The document is there no more.
+    /// The document is removed.
     Remove {
         /// The content that takes the document's place in a storage that cannot remove anything.
         tombstone: &'a [u8],
     },
 }
 
-/// The end of a [`Storage::put`] that did not fail.
+/// The result of a [`Storage::put`] that did not fail.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum Put {
@@ -56,12 +56,12 @@ pub enum Put {
     Changed,
 }
 
-/// A place that keeps documents for all runs of a project.
+/// A storage of documents, shared by all runs of a project.
 pub trait Storage: fmt::Debug + Send + Sync {
-    /// Finds out whether documents can be written, by trying; for use before any work.
+    /// Tries to write, so that a storage that cannot be written is found before any work.
     fn check_writable(&self) -> BoxFuture<'_, Result<(), RecordError>>;
 
-    /// Reads a document; an error for one that is larger than its address allows.
+    /// Reads a document; an error where the document is larger than its address allows.
     fn get<'a>(&'a self, address: &'a Address) -> BoxFuture<'a, Result<Document, RecordError>>;
 
     /// Changes a document, if `read` is its stored revision.
@@ -78,22 +78,23 @@ pub trait Storage: fmt::Debug + Send + Sync {
     /// The document's place, as messages name it: a file, a reference.
     fn place(&self, address: &Address) -> String;
 
-    /// How long a change may still be overwritten by another one that was begun at the same time. None where
-    /// compare-and-swap is atomic: of several changes of one revision, one is done.
+    /// The time within which a change may still be overwritten by another change that began at the same time.
+    /// None where compare-and-swap is atomic: of several changes of one revision, exactly one is done.
     fn settle(&self) -> Option<Duration> {
         None
     }
 
-    /// This storage for callers that cannot wait: its futures need no runtime and are ready when they are first
-    /// polled. None where answers come over a network.
+    /// This storage for callers without a runtime: its futures are ready when they are first polled. None where
+    /// answers come over a network.
     fn on_this_thread(&self) -> Option<Arc<dyn Storage>> {
         None
     }
 }
 
 impl Address {
-    /// The address of an environment's document of the kind that `prefix` tells: empty, or one that no environment's
-    /// name begins with. So a name is fit for a file and for a tag of a registry.
+    /// The address of an environment's document. `prefix` tells the kind of document: the prefix is empty, or
+    /// begins with a character that no environment's name begins with. So the name is fit for a file and for a
+    /// tag of a registry.
     #[must_use]
     pub fn new(
         prefix: &'static str,
@@ -104,13 +105,13 @@ impl Address {
         Self { name: format!("{prefix}{environment}"), media_type, size_limit }
     }
 
-    /// The name, which no other document of the storage has.
+    /// The document's name, which no other document of the storage has.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The type of the content, for storages that keep one.
+    /// The media type of the content, for storages that keep a type.
     #[must_use]
     pub fn media_type(&self) -> &'static str {
         self.media_type
@@ -124,13 +125,13 @@ impl Address {
 }
 
 impl Revision {
-    /// The revision that a storage names so.
+    /// The revision that has this name in its storage.
     #[must_use]
     pub fn tagged(tag: String) -> Self {
         Self(Some(tag))
     }
 
-    /// The revision of a document by its content, for storages that have no names for revisions.
+    /// The revision of a document with this content, for storages that have no names for revisions.
     #[must_use]
     pub fn of(bytes: Option<&[u8]>) -> Self {
         Self(bytes.map(|bytes| blake3::hash(bytes).to_hex().to_string()))
@@ -138,7 +139,7 @@ impl Revision {
 }
 
 impl Document {
-    /// A document whose content tells its revision.
+    /// A document whose revision is computed from its content.
     #[must_use]
     pub fn of(content: Option<Vec<u8>>) -> Self {
         Self { content, tag: None }
@@ -150,10 +151,10 @@ impl Document {
         Self { content: Some(content), tag: Some(tag) }
     }
 
-    /// The revision that was read, to be named when the document is changed.
+    /// The revision that was read; a later change of the document names this revision.
     #[must_use]
     pub fn revision(&self) -> Revision {
-        // Taken from the content here and not before: most readers change nothing.
+        // The content is hashed here and not before: most readers change nothing.
         self.tag.clone().map_or_else(|| Revision::of(self.content.as_deref()), Revision::tagged)
     }
 }

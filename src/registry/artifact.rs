@@ -1,10 +1,10 @@
 //! Artifacts: one document of dtbuild's own under a tag, beside the images. Start with [`Artifact`].
 //!
-//! By the OCI's guidance for artifacts
+//! The format follows the OCI's guidance for artifacts
 //! (<https://github.com/opencontainers/image-spec/blob/main/manifest.md#guidelines-for-artifact-usage>):
-//! a manifest with an `artifactType`, the empty config and one layer. A registry that takes only the media types that it
-//! knows (GitLab's, and those from before that guidance) gets an image with one layer, whose type an annotation says.
-//! Artifacts that say their type by the config's media type, which dtbuild wrote once, are read.
+//! a manifest with an `artifactType`, the empty config and one layer. A registry that takes only the media types that
+//! it knows (GitLab's, and registries from before that guidance) gets an image with one layer and an annotation with
+//! the type. Artifacts with their type as the config's media type, which dtbuild wrote once, are still read.
 
 use std::collections::BTreeMap;
 
@@ -16,26 +16,26 @@ use super::transport::Hidden;
 use super::{Digest, Kind, Reference, Registry, RegistryError, digest_of};
 use crate::http::legible;
 
-/// The config of an artifact that needs none, and its only content.
+/// The media type and the only content of the config of an artifact that needs none.
 const EMPTY_TYPE: &str = "application/vnd.oci.empty.v1+json";
 const EMPTY: &[u8] = b"{}";
 
-/// The config of an artifact that looks like an image, in the media types that every registry takes.
+/// The media types and the config of an artifact that looks like an image; every registry takes these types.
 const IMAGE_TYPE: &str = "application/vnd.oci.image.config.v1+json";
 const IMAGE: &[u8] =
     br#"{"architecture":"unknown","os":"unknown","config":{},"rootfs":{"type":"layers","diff_ids":[]}}"#;
 const LAYER_TYPE: &str = "application/vnd.oci.image.layer.v1.tar";
 
-/// The annotation that says the type of such an artifact.
+/// The annotation that states the type of an artifact that looks like an image.
 const ANNOTATION: &str = "org.dtbuild.artifact-type";
 
-/// The statuses of a registry that does not take a manifest for what is in it.
+/// The statuses of a registry that refuses a manifest because of its content.
 const REFUSALS: [u16; 4] = [400, 406, 415, 422];
 
 /// A document that a registry keeps under a tag.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Artifact {
-    /// The digest of its manifest: it changes when, and only when, the document does.
+    /// The digest of the artifact's manifest: the digest changes when, and only when, the document does.
     pub digest: Digest,
     /// The document.
     pub content: Vec<u8>,
@@ -54,12 +54,12 @@ struct ArtifactManifest {
     annotations: BTreeMap<String, String>,
 }
 
-/// How an artifact says what it is.
+/// The form in which an artifact states its type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Form {
-    /// By the manifest's `artifactType`.
+    /// The type is the manifest's `artifactType`.
     Artifact,
-    /// By an annotation of what is an image otherwise.
+    /// The type is an annotation of a manifest that is otherwise an image's.
     Image,
 }
 
@@ -72,7 +72,7 @@ struct Descriptor {
 }
 
 impl Registry {
-    /// Puts a document of a type under a tag; the digest of its manifest.
+    /// Puts a document of a type under a tag, and returns the digest of the artifact's manifest.
     pub async fn push_artifact(
         &self,
         reference: &Reference,
@@ -100,7 +100,8 @@ impl Registry {
         pushed.await.map_err(|kind: Kind| kind.during(format!("write `{reference}`")))
     }
 
-    /// The document of a type under a reference, of at most `limit` bytes; none where there is nothing.
+    /// The document of a type under a reference, of at most `limit` bytes; none where the reference does not
+    /// exist.
     pub async fn pull_artifact(
         &self,
         reference: &Reference,
@@ -151,7 +152,7 @@ fn manifest_of(artifact_type: &str, content: &[u8], form: Form) -> Result<Manife
     Ok(Manifest { digest: digest_of(&bytes), media_type: OCI_MANIFEST.to_owned(), bytes })
 }
 
-/// The layer of an artifact of this type, or why the manifest is none.
+/// The only layer of an artifact of this type, or the reason why the manifest is no such artifact.
 fn only_layer(manifest: &[u8], artifact_type: &str) -> Result<Descriptor, String> {
     let manifest: ArtifactManifest = serde_json::from_slice(manifest)
         .map_err(|_| "what the tag names is no artifact, but perhaps an image".to_owned())?;

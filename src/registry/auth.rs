@@ -1,8 +1,8 @@
-//! Who asks: the [`Logins`] that docker stored and the [`Grants`] that registries give for them.
+//! Authorization: the [`Logins`] that docker stored and the [`Grants`] that registries give for them.
 //!
 //! The token protocol is <https://distribution.github.io/distribution/spec/auth/token/>: an unauthorized
 //! request is answered with a challenge, a token is fetched from the challenge's realm, and the request is
-//! made again with it. Neither credentials nor tokens are ever shown: their types have no `Debug` that does.
+//! sent again with the token. Credentials and tokens are never shown: no `Debug` of their types shows them.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -21,30 +21,30 @@ use super::host::Host;
 use crate::credentials::{self, Login, LoginError};
 use crate::http::Request;
 
-/// What a request is for; a grant counts for one scope.
+/// The repository and the access that a request needs; a grant counts for one scope.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Scope {
     /// The path of the repository.
     pub(super) repository: String,
-    /// Whether something is written.
+    /// True if the request writes.
     pub(super) push: bool,
 }
 
-/// What a registry accepts as leave to do something.
+/// The credentials that a registry accepts in a request.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) enum Grant {
     Basic { user: String, password: String },
     Bearer { token: String },
 }
 
-/// How a registry wants to be told who asks.
+/// The kind of credentials that a registry asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Challenge {
     Basic,
     Bearer { realm: Url, service: Option<String> },
 }
 
-/// The logins of docker's configuration, read once per registry.
+/// The logins of docker's configuration, each read once per registry.
 pub(super) struct Logins {
     folder: Option<PathBuf>,
     known: PerKey<String, Result<Option<Login>, LoginError>>,
@@ -57,18 +57,19 @@ pub(super) struct Grants {
     slots: Mutex<HashMap<(String, Scope), GrantSlot>>,
 }
 
-/// One scope's grant and when it ends. Locked while it is fetched, so that thirty requests fetch it once.
+/// The grant of one scope and the time at which it ends. The slot is locked while a grant is fetched, so that
+/// thirty requests fetch one grant.
 type GrantSlot = Arc<tokio::sync::Mutex<Option<(Grant, Instant)>>>;
 
 type PerKey<K, V> = Mutex<HashMap<K, Arc<tokio::sync::OnceCell<V>>>>;
 
 impl Logins {
-    /// The logins of docker's configuration in this folder; none for a user without one.
+    /// The logins of docker's configuration in this folder; without a folder, no logins.
     pub(super) fn new(folder: Option<PathBuf>) -> Self {
         Self { folder, known: Mutex::default() }
     }
 
-    /// What `docker login` stored for a registry; none to stay anonymous.
+    /// The login that `docker login` stored for a registry; none for an anonymous user.
     pub(super) async fn find(&self, host: &Host) -> Result<Option<Login>, Kind> {
         let Some(folder) = &self.folder else { return Ok(None) };
         let cell = {
@@ -92,12 +93,12 @@ impl Grants {
         slots.entry((host.name.clone(), scope.clone())).or_default().clone()
     }
 
-    /// How this registry has asked before, so that the next scope saves a round trip.
+    /// The challenge that this registry gave before, so that the next scope saves a round trip.
     pub(super) fn challenge(&self, host: &Host) -> Option<Challenge> {
         self.challenges.lock().unwrap_or_else(PoisonError::into_inner).get(&host.name).cloned()
     }
 
-    /// Keeps how this registry asks.
+    /// Keeps the challenge of this registry.
     pub(super) fn remember(&self, host: &Host, challenge: Challenge) {
         self.challenges.lock().unwrap_or_else(PoisonError::into_inner).insert(host.name.clone(), challenge);
     }
@@ -113,12 +114,13 @@ impl Grant {
     }
 }
 
-/// The request with a name and a password.
+/// The request with a user's name and password.
 pub(super) fn basic(request: Request, user: &str, password: &str) -> Request {
     authorized(request, &format!("Basic {}", BASE64.encode(format!("{user}:{password}"))))
 }
 
-/// The request with credentials; without them where no header can carry them, so that the registry refuses it.
+/// The request with credentials. Credentials that no header can carry are left out, so that the registry
+/// refuses the request.
 fn authorized(request: Request, credentials: &str) -> Request {
     match HeaderValue::from_str(credentials) {
         Ok(mut value) => {
@@ -134,7 +136,7 @@ impl Challenge {
     pub(super) fn parse<'a>(headers: impl Iterator<Item = &'a str>) -> Option<Self> {
         let mut basic = None;
         for header in headers {
-            // What comes after a challenge that nobody can read is left out.
+            // Challenges after one that cannot be parsed are left out.
             for challenge in ChallengeParser::new(header).map_while(Result::ok) {
                 let parameter = |name: &str| {
                     let found = challenge.params.iter().find(|(key, _)| key.eq_ignore_ascii_case(name));
@@ -155,7 +157,7 @@ impl Challenge {
 }
 
 impl Scope {
-    /// The scope as the token protocol writes it.
+    /// The scope's text in the token protocol.
     pub(super) fn text(&self) -> String {
         let actions = if self.push { "pull,push" } else { "pull" };
         format!("repository:{}:{actions}", self.repository)

@@ -1,7 +1,7 @@
-//! Base images: which digest `FROM name` means. Start with [`BaseCache::resolve`].
+//! Base images: the digest that `FROM name` means. Start with [`BaseCache::ask`].
 //!
-//! Mirrors are asked for Docker Hub's images only, as docker does. The digest is that of the index where a
-//! name stands for several platforms: it covers them all, and asking for it does not count as a pull.
+//! Mirrors are asked for Docker Hub's images only, as docker does. Where a name stands for several platforms, the
+//! digest is that of the index: the index covers all platforms, and asking for its digest does not count as a pull.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -19,7 +19,7 @@ use super::{Digest, Kind, PARALLEL, Registry, RegistryError};
 use crate::docker_config::is_docker_hub;
 use crate::reference::{Reference, Repository};
 
-/// How long an answer counts.
+/// The time for which a registry's answer counts.
 const LIFE: Duration = Duration::from_hours(1);
 
 /// How long an answer is kept for who can ask nobody.
@@ -51,7 +51,7 @@ struct Entry {
 }
 
 impl Registry {
-    /// The digest that `FROM name` means now. A name that carries its digest answers itself.
+    /// The digest that `FROM name` means now. A name with a digest needs no request.
     pub async fn resolve_base(&self, name: &str, mirrors: &[String]) -> Result<Digest, RegistryError> {
         self.ask_for_base(name, mirrors)
             .await
@@ -84,15 +84,15 @@ impl Registry {
 }
 
 impl BaseCache {
-    /// The cache in a folder, which is made when something is to be kept.
+    /// The cache in a folder. The folder is made when the first answer is kept.
     ///
-    /// `engine` names the engine whose mirrors are asked: another one's may answer otherwise.
+    /// `engine` names the engine whose mirrors are asked: the mirrors of another engine may answer otherwise.
     #[must_use]
     pub fn new(folder: &Path, engine: &str) -> Self {
         Self { path: folder.join("bases.json"), engine: engine.to_owned(), life: LIFE }
     }
 
-    /// The digests among the last hour's answers; nobody is asked.
+    /// The digests of these names among the last hour's answers, without any request.
     #[must_use]
     pub fn recall(&self, names: &BTreeSet<String>) -> BTreeMap<String, Digest> {
         let now = OffsetDateTime::now_utc();
@@ -161,7 +161,7 @@ impl BaseCache {
     }
 }
 
-/// The full name: Docker Hub and its `library` where a name has no host and no slash.
+/// The full form of a base image's name: Docker Hub and its `library` where the name has no host and no slash.
 pub(super) fn normalize(name: &str) -> Result<Reference, Kind> {
     let named = |error: crate::reference::ReferenceError| Kind::Name(error.to_string());
     let reference: Reference = name.parse().map_err(named)?;

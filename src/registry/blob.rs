@@ -1,4 +1,5 @@
-//! Blobs: small ones, read whole and checked, written in one piece.
+//! Small blobs, which are read whole, checked against their digest, and written in one piece. Start with
+//! [`Registry::pull_blob`].
 
 use reqwest::Url;
 use reqwest::header::LOCATION;
@@ -23,7 +24,7 @@ impl Registry {
         pulled.await.map_err(|kind: Kind| kind.during(format!("pull `{digest}` from `{repository}`")))
     }
 
-    /// [`pull_blob`](Self::pull_blob) from a host that may be a mirror.
+    /// The blob of [`pull_blob`](Self::pull_blob), from a host that may be a mirror.
     pub(super) async fn blob(
         &self,
         host: &Host,
@@ -41,20 +42,20 @@ impl Registry {
         Ok(Some(answer.body))
     }
 
-    /// Finds out whether this user may push to a repository, by beginning an upload and taking it back.
+    /// Checks that this user may push to a repository, by beginning an upload and cancelling it.
     pub async fn check_push(&self, repository: &Repository) -> Result<(), RegistryError> {
         let checked = async {
             let host = self.host(repository)?;
             let start = upload(&host, repository);
             let url = self.start_upload(&start, repository).await?;
-            // Not every registry takes uploads back; those that do not forget them after some days.
+            // Not every registry cancels uploads on request; the others forget an upload after some days.
             let _ = self.0.send(&Call { url, method: Method::DELETE, ..start }).await;
             Ok(())
         };
         checked.await.map_err(|kind: Kind| kind.during(format!("begin a push to `{repository}`")))
     }
 
-    /// Brings a blob to a repository, unless it is there.
+    /// Pushes a blob to a repository, unless the repository has the blob.
     pub(super) async fn push_blob(
         &self,
         host: &Host,
@@ -63,7 +64,7 @@ impl Registry {
     ) -> Result<Digest, Kind> {
         let digest = digest_of(bytes);
         let head = call(host, repository, digest.as_str(), Method::HEAD);
-        // Who is refused to look may be let in to push: the upload tells.
+        // A user who may not read may still be allowed to push: the upload shows this.
         if let Reply::Answer(_) = self.0.ask(&head).await? {
             return Ok(digest);
         }
@@ -73,14 +74,14 @@ impl Registry {
         let body = Some(("application/octet-stream", bytes.to_owned()));
         let put = Call { url, body, method: Method::PUT, ..start };
         let done = self.0.send(&put).await?.map(|answer| answer.status);
-        // Whoever answers otherwise may be a proxy's page in front of the registry: only what is there was sent.
+        // Another status may be a proxy's page in front of the registry: a blob counts as sent only when it is found.
         if done != Some(StatusCode::CREATED) && !matches!(self.0.ask(&head).await?, Reply::Answer(_)) {
             return Err(Kind::invalid(&host.name, "an upload that it did not finish"));
         }
         Ok(digest)
     }
 
-    /// Begins an upload; the address to send the bytes to.
+    /// Begins an upload, and returns the address to send the bytes to.
     async fn start_upload(&self, start: &Call<'_>, repository: &Repository) -> Result<Url, Kind> {
         let missing = || Kind::NotFound { name: repository.to_string() };
         let started = self.0.send(start).await?.ok_or_else(missing)?;

@@ -1,7 +1,7 @@
-//! What the configuration of a base image tells of the builds that stand on it. Start with [`ConfigCache`].
+//! The configurations of base images, as far as builds on these base images depend on them. Start with [`ConfigCache`].
 //!
-//! An index leads to the manifest of a platform, the manifest to the configuration: each is bounded, and each
-//! is what its digest says, so an answer counts for ever. The formats are those of
+//! An index leads to the manifest of a platform, the manifest to the configuration. Each document has a size limit and
+//! is checked against its digest, so an answer counts for ever. The formats are those of
 //! <https://github.com/opencontainers/image-spec>, and Docker's own, which add ONBUILD.
 
 use std::collections::BTreeMap;
@@ -34,12 +34,12 @@ const CONFIGS: [&str; 2] =
 const INDEXES: [&str; 2] =
     ["application/vnd.oci.image.index.v1+json", "application/vnd.docker.distribution.manifest.list.v2+json"];
 
-/// What a build that stands on an image takes from its configuration.
+/// The part of an image's configuration that builds on this image depend on.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ImageConfig {
-    /// The variables that it sets, but `PATH`, which every image has.
+    /// The variables that the image sets, except `PATH`, which every image has.
     pub env: BTreeMap<String, String>,
-    /// The instructions that it has replayed.
+    /// The ONBUILD instructions, which a build on the image replays.
     pub onbuild: Vec<String>,
 }
 
@@ -50,12 +50,12 @@ pub struct BaseImage {
     pub name: String,
     /// The digest that the name stands for.
     pub digest: Digest,
-    /// The platform in its normal form.
+    /// The platform in its normal form, such as `linux/arm/v7`.
     pub platform: String,
 }
 
-/// The configurations that were read, a file each. What is damaged or cannot be written costs time, never a
-/// failure.
+/// The configurations that were read, each in a file. A file that is damaged or cannot be written costs time,
+/// never a failure.
 #[derive(Clone, Debug)]
 pub struct ConfigCache {
     own: OwnFolder,
@@ -106,7 +106,8 @@ struct Config {
 }
 
 impl Registry {
-    /// The configuration of a base image; none where it is not there for exactly that platform, or is no image.
+    /// The configuration of a base image; none where the base image does not exist for exactly its platform, or
+    /// is no image.
     pub async fn base_config(
         &self,
         image: &BaseImage,
@@ -156,7 +157,7 @@ impl Registry {
             let Some(digest) = index.find(&image.platform) else { return Ok(None) };
             manifest = fetch(&digest.parse().map_err(|_| invalid("a digest that is none"))?).await?;
         }
-        // An index within an index, and an artifact, are nothing that a stage stands on.
+        // No stage can stand on an index within an index, or on an artifact.
         let content: Option<ImageManifest> = serde_json::from_slice(&manifest.bytes).ok();
         let Some(config) = content.and_then(|content| content.config) else { return Ok(None) };
         if !CONFIGS.contains(&config.media_type.as_str()) {
@@ -171,7 +172,8 @@ impl Registry {
 }
 
 impl Index {
-    /// The digest of the manifest for exactly this platform. What an engine would fall back to is not known.
+    /// The digest of the manifest for exactly this platform. The platform that an engine would fall back to is
+    /// not known here.
     fn find(&self, platform: &str) -> Option<&str> {
         let is_for = |entry: &&Entry| {
             entry.platform.as_ref().is_some_and(|found| found.normal().as_deref() == Some(platform))
@@ -207,7 +209,7 @@ impl From<Config> for ImageConfig {
 }
 
 impl ConfigCache {
-    /// The cache of this `code` in a folder, which is made when something is to be kept.
+    /// The cache of this `code` in a folder. The folder is made when the first configuration is kept.
     #[must_use]
     pub fn new(folder: &Path, code: Fingerprint) -> Self {
         let own = code.folder(folder);
@@ -236,7 +238,7 @@ impl ConfigCache {
         stream::iter(asked).buffered(PARALLEL).collect().await
     }
 
-    /// The configuration that was read before; the outer none when there is none.
+    /// The configuration that the cache has for a base image; the outer none when the cache has nothing.
     #[must_use]
     pub fn recall(&self, image: &BaseImage) -> Option<Option<ImageConfig>> {
         let path = self.path(image);

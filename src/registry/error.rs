@@ -1,4 +1,4 @@
-//! Why a registry did not do what it was asked: [`RegistryError`].
+//! The errors of requests to registries: [`RegistryError`].
 
 use std::fmt;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use reqwest::StatusCode;
 use crate::error::{Code, Failure};
 use crate::http::{HttpError, Problem};
 
-/// A request to a registry that failed: what was to be done, and why it was not.
+/// A request to a registry that failed: the action, and the kind of the failure.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("failed to {action}: {kind}")]
 pub struct RegistryError {
@@ -19,95 +19,95 @@ pub struct RegistryError {
 /// The kinds of failure that callers may tell apart.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Kind {
-    /// No answer came.
+    /// The server gave no answer.
     #[error("cannot reach {peer}: {reason}")]
     Unreachable {
         /// The server that did not answer.
         peer: Peer,
-        /// The words of the attempt.
+        /// The error of the attempt.
         reason: String,
-        /// What to do.
+        /// The advice on what to do.
         hint: &'static str,
-        /// Whether the same request may succeed a moment later.
+        /// True if the request may succeed when it is sent again a moment later.
         transient: bool,
     },
-    /// The registry wants to know who asks, and nobody has told dtbuild.
+    /// The registry asks for credentials, and dtbuild has none.
     #[error("`{host}` asks for credentials and there are none")]
     Unauthorized {
-        /// The registry.
+        /// The registry's name.
         host: String,
     },
-    /// The registry knows who asks, or need not, and says no.
+    /// The registry knows the user, or needs no user, and refuses the request.
     #[error("`{host}` refuses: {reason}")]
     Denied {
-        /// The registry.
+        /// The registry's name.
         host: String,
-        /// What it said.
+        /// The reason that the registry gave.
         reason: String,
     },
-    /// The thing itself is not there.
+    /// The image, blob or repository does not exist.
     #[error("`{name}` does not exist")]
     NotFound {
-        /// What was asked for.
+        /// The name of the missing thing.
         name: String,
     },
-    /// Too many requests in too short a time.
+    /// The server got too many requests in too short a time.
     #[error("{peer} limits how often it may be asked")]
     RateLimited {
-        /// The server.
+        /// The server that limits requests.
         peer: Peer,
-        /// How long it wants to be left alone, where it says so.
+        /// The time for which the server wants no request; none where the server does not say so.
         after: Option<Duration>,
     },
     /// The server failed (status 5xx).
     #[error("{peer} failed with status {status}: {reason}")]
     Server {
-        /// The server.
+        /// The server that failed.
         peer: Peer,
-        /// The HTTP status.
+        /// The HTTP status of the answer.
         status: u16,
-        /// What it said.
+        /// The reason that the server gave.
         reason: String,
     },
-    /// The server took the request for a wrong one (another status 4xx).
+    /// The server rejected the request as wrong (another status 4xx).
     #[error("{peer} rejects the request with status {status}: {reason}")]
     Rejected {
-        /// The server.
+        /// The server that rejected the request.
         peer: Peer,
-        /// The HTTP status.
+        /// The HTTP status of the answer.
         status: u16,
-        /// What it said.
+        /// The reason that the server gave.
         reason: String,
     },
     /// The registry does not let a tag be moved.
     #[error("`{host}` does not let the tag `{tag}` be moved: {reason}")]
     Immutable {
-        /// The registry.
+        /// The registry's name.
         host: String,
-        /// The tag.
+        /// The tag that cannot be moved.
         tag: String,
-        /// What it said.
+        /// The reason that the registry gave.
         reason: String,
     },
-    /// The answer breaks the protocol, is too large, or is not what its digest says.
+    /// The answer breaks the protocol, is too large, or does not match its digest.
     #[error("{peer} gave an invalid answer: {reason}")]
     Invalid {
-        /// The server.
+        /// The server that gave the answer.
         peer: Peer,
-        /// What is wrong with it.
+        /// The fault of the answer.
         reason: String,
     },
     /// Docker's configuration could not be read, or its credential helper failed.
     #[error("cannot get the credentials for `{host}`: {reason}")]
     Credentials {
-        /// The registry.
+        /// The registry's name.
         host: String,
-        /// What went wrong.
+        /// The reason of the failure.
         reason: String,
-        /// What to do.
+        /// The advice on what to do.
         hint: String,
     },
-    /// The name or address cannot be asked for at all.
+    /// The name or the address is invalid, so that no request can be sent.
     #[error("{0}")]
     Name(String),
     /// The client could not be set up on this machine.
@@ -115,28 +115,28 @@ pub enum Kind {
     Setup(String),
 }
 
-/// A server that takes part in an answer: the registry, or one that it leaves the answer to.
+/// A server that takes part in an answer: the registry, or a server that the registry leaves the answer to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Peer {
-    /// The registry, with its port where it has one.
+    /// The registry's name, with its port where it has one.
     pub registry: Box<str>,
-    /// The part of the server that is asked.
+    /// The role of the server.
     pub role: Role,
 }
 
-/// The part of a server in an answer.
+/// The role of a server in the answer of a registry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Role {
     /// The registry itself.
     Registry,
-    /// The server at this host gives the registry's tokens.
+    /// The server at this host, which gives the registry's tokens.
     TokenServer(Box<str>),
-    /// The server at this host has what the registry redirects to.
+    /// The server at this host, which the registry redirects to.
     RedirectTarget(Box<str>),
 }
 
 impl RegistryError {
-    /// The failure of an action, given as it follows "failed to".
+    /// The failure of an action; the text of the action follows "failed to".
     pub(crate) fn new(action: String, kind: Kind) -> Self {
         Self { action, kind }
     }
@@ -146,7 +146,7 @@ impl RegistryError {
     pub fn kind(&self) -> &Kind {
         &self.kind
     }
-    /// Whether the same request may succeed a moment later.
+    /// True if the request may succeed when it is sent again a moment later.
     #[must_use]
     pub fn is_transient(&self) -> bool {
         self.kind.is_transient()
@@ -177,7 +177,7 @@ impl Failure for RegistryError {
 }
 
 impl Kind {
-    /// Whether the same request may succeed a moment later.
+    /// True if the request may succeed when it is sent again a moment later.
     #[must_use]
     pub fn is_transient(&self) -> bool {
         match self {
@@ -187,7 +187,7 @@ impl Kind {
         }
     }
 
-    /// What to do about it, where anything is known to help.
+    /// The advice on what to do; none where nothing is known to help.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         Some(match self {
@@ -217,13 +217,14 @@ impl Kind {
         })
     }
 
-    /// The error of an action, given as it follows "failed to".
+    /// The error of an action; the text of the action follows "failed to".
     pub(super) fn during(self, action: impl Into<String>) -> RegistryError {
         RegistryError::new(action.into(), self)
     }
 
-    /// The failure to put a manifest under a tag, where the words of the registry mean that the tag cannot be moved.
-    /// There is no code for it: Amazon ECR, Harbor, Quay, Google's and Nexus have words of their own.
+    /// The failure to put a manifest under a tag: [`Kind::Immutable`] where the registry's words mean that the
+    /// tag cannot be moved. No error code exists for this: Amazon ECR, Harbor, Quay, Google's and Nexus have
+    /// words of their own.
     pub(super) fn of_tag(self, tag: &str) -> Self {
         let (host, reason) = match self {
             Self::Rejected { ref peer, ref reason, .. } => (peer.registry.to_string(), reason),
@@ -243,7 +244,7 @@ impl Kind {
         Self::Invalid { peer: Peer::registry(host), reason: reason.into() }
     }
 
-    /// A request to `asked`, a part of the answer of a registry, that got no answer.
+    /// The failure of a request to `asked` that got no usable answer.
     pub(super) fn from_http(asked: Peer, error: HttpError) -> Self {
         let transient = error.is_transient();
         let redirected = error.redirected && *error.peer != *asked.registry;
@@ -264,7 +265,7 @@ impl Kind {
         Self::Unreachable { peer, reason, hint, transient }
     }
 
-    /// The meaning of a status that is no success, with what the server said.
+    /// The failure that a status without success means, with the words of the server.
     pub(super) fn from_status(
         peer: Peer,
         status: StatusCode,

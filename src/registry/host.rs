@@ -9,21 +9,21 @@ use super::error::Kind;
 use crate::docker_config::is_docker_hub;
 use crate::http::{PlainHosts, authority};
 
-/// A registry, or a mirror of one.
+/// The address of a registry, or of a mirror.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Host {
-    /// The name as users write it, with the port where there is one.
+    /// The registry's name as users write it, with the port where there is one.
     pub(super) name: String,
-    /// The root of its API, such as `https://registry-1.docker.io/`.
+    /// The root of the registry's API, such as `https://registry-1.docker.io/`.
     pub(super) root: Url,
 }
 
-/// The registries of a run, each by the name that users write.
+/// The registries of a run, by the names that users write.
 #[derive(Debug, Default)]
 pub(super) struct Hosts(Mutex<HashMap<String, Arc<Host>>>);
 
 impl Hosts {
-    /// [`Host::of`], found out once: hundreds of images are in one registry.
+    /// The [`Host::of`] of a name, computed once per name: hundreds of images are in one registry.
     pub(super) fn of(&self, name: &str, plain: &PlainHosts) -> Result<Arc<Host>, Kind> {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(host) = known.get(name) {
@@ -36,7 +36,7 @@ impl Hosts {
 }
 
 impl Host {
-    /// The registry of a repository's name. `docker.io` is a name only: its API is elsewhere.
+    /// The registry of this name. `docker.io` is a name only: its API has another address.
     pub(super) fn of(name: &str, plain: &PlainHosts) -> Result<Self, Kind> {
         let scheme = if plain.allow(name) { "http" } else { "https" };
         let authority = if is_docker_hub(name) { "registry-1.docker.io" } else { name };
@@ -45,7 +45,7 @@ impl Host {
         Ok(Self { name: name.to_owned(), root })
     }
 
-    /// A mirror, given as a URL like `http://127.0.0.1:5000`.
+    /// The mirror at a URL such as `http://127.0.0.1:5000`.
     pub(super) fn mirror(url: &str, plain: &PlainHosts) -> Result<Self, Kind> {
         let root = Url::parse(url).ok().filter(|root| matches!(root.scheme(), "http" | "https"));
         let Some(mut root) = root.filter(Url::has_host) else {
@@ -66,7 +66,7 @@ impl Host {
         Ok(Self { name, root })
     }
 
-    /// The address of `tail`, a path, below `/v2/`.
+    /// The address of a path `tail` below `/v2/`.
     pub(super) fn address(&self, tail: &str) -> Url {
         let mut address = self.root.clone();
         address.set_path(&format!("/v2/{tail}"));

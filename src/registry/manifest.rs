@@ -1,4 +1,5 @@
-//! Manifests and tags: read, written and named again byte for byte, so that a digest stays what it is.
+//! Manifests and tags. A manifest is read and written byte for byte, so that its digest never changes. Start with
+//! [`Registry::move_tag`].
 
 use serde::Deserialize;
 
@@ -10,21 +11,22 @@ use super::{
 };
 use crate::http::legible;
 
-/// The largest manifest, in bytes: the limit that the distribution specification lets registries set.
+/// The largest manifest, in bytes: the limit that the distribution specification allows registries to set.
 const MANIFEST_LIMIT: usize = 4 * 1024 * 1024;
 
-/// The media type of an image's manifest by the OCI.
+/// The media type of an image's manifest in the OCI's format.
 pub(super) const OCI_MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 
-/// The media type of an image's index by the OCI.
+/// The media type of an image's index in the OCI's format.
 const OCI_INDEX: &str = "application/vnd.oci.image.index.v1+json";
 
-/// The manifests that dtbuild understands. All in one header: some registries read only the first.
+/// The media types of the manifests that dtbuild understands, in one header: some registries read only the
+/// first header.
 const ACCEPT: &str = "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, \
      application/vnd.docker.distribution.manifest.list.v2+json, \
      application/vnd.docker.distribution.manifest.v2+json";
 
-/// A manifest as the registry has it.
+/// A manifest with the bytes that the registry has.
 pub(super) struct Manifest {
     pub(super) digest: Digest,
     pub(super) media_type: String,
@@ -32,9 +34,11 @@ pub(super) struct Manifest {
 }
 
 impl Registry {
-    /// Gives what `source` names another tag in its repository; the digest that the tag names now.
+    /// Puts the manifest that `source` names under another tag of its repository, and returns the digest of the
+    /// manifest.
     ///
-    /// The manifest travels as it is, so the digest cannot change. Nothing is sent when the tag is there.
+    /// The manifest is sent byte for byte, so the digest cannot change. Nothing is sent when the tag already
+    /// names the manifest.
     pub async fn move_tag(&self, source: &Reference, tag: &str) -> Result<Digest, RegistryError> {
         let moved = async {
             let repository = source.repository();
@@ -61,7 +65,7 @@ impl Registry {
         moved.await.map_err(|kind: Kind| kind.during(format!("tag `{source}` as `{tag}`")))
     }
 
-    /// The digest of a manifest by tag or digest; none where the registry has no such thing.
+    /// The digest of a manifest by tag or digest; none where the registry has no such manifest.
     pub(super) async fn manifest_digest(
         &self,
         host: &Host,
@@ -77,7 +81,7 @@ impl Registry {
             Reply::Answer(answer) => answer,
             Reply::Missing => return Ok(None),
             Reply::Refused(Refusal { kind, may_hide: false }) => return Err(kind),
-            // HEAD alone may be refused, which GET tells; and of HEAD, nobody says why.
+            // A registry may refuse HEAD alone, which GET shows; and the answer to HEAD has no reason in it.
             Reply::Refused(_) | Reply::Failed(Kind::Rejected { .. }) => {
                 let found = got().await?;
                 if found.is_some() {
@@ -95,7 +99,8 @@ impl Registry {
         Ok(Some(digest))
     }
 
-    /// The manifest that a reference names, its digest checked.
+    /// The manifest that a reference names, with a checked digest; none where the registry has no such
+    /// manifest.
     pub(super) async fn manifest(
         &self,
         host: &Host,
@@ -125,7 +130,7 @@ impl Registry {
         Ok(Some(Manifest { digest, media_type, bytes: answer.body }))
     }
 
-    /// Puts a manifest under a tag, and checks that the registry has it under the digest that it must have.
+    /// Puts a manifest under a tag, and checks that the registry has the manifest under its digest.
     pub(super) async fn put_manifest(
         &self,
         host: &Host,
@@ -142,7 +147,7 @@ impl Registry {
         };
         let digest = match stated_digest(&answer) {
             None if answer.status == StatusCode::NO_CONTENT => return Ok(()),
-            // Whoever answers so may be a proxy's page in front of the registry: only what can be read was written.
+            // The answer may be a proxy's page in front of the registry: only a tag that can be read was written.
             None => self.manifest_digest(host, path, &version, Hidden::IsRefused).await?,
             digest => digest,
         };
@@ -158,7 +163,7 @@ impl Registry {
     }
 }
 
-/// The tag or digest of a reference, as an address ends with it.
+/// The tag or digest of a reference, as an address ends with it; the digest where the reference has both.
 pub(super) fn version(reference: &Reference) -> String {
     let digest = reference.digest().map(ToString::to_string);
     digest.or_else(|| reference.tag().map(ToOwned::to_owned)).unwrap_or_default()
@@ -176,12 +181,13 @@ fn call<'a>(host: &'a Host, path: &str, version: &str, method: Method) -> Call<'
     }
 }
 
-/// The digest that the answer's header states, if it states a valid one.
+/// The digest that the answer's header states; none where the header is missing or invalid.
 fn stated_digest(answer: &Answer) -> Option<Digest> {
     answer.headers.get("docker-content-digest")?.to_str().ok()?.parse().ok()
 }
 
-/// The media type of a manifest: what the answer's header says, else what the manifest says of itself or looks like.
+/// The media type of a manifest: the type in the answer's header, else the type that the manifest states or
+/// looks like.
 fn media_type(answer: &Answer) -> Result<String, String> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]

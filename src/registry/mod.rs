@@ -1,8 +1,8 @@
-//! Registries: what they hold under a name, tags moved to a digest, base images, and records.
+//! Registries: the digests of references, tags moved to a digest, base images, and records.
 //!
-//! Start with [`Registry`]: one value for all hosts of a run, cheap to clone. It speaks through
-//! [`crate::http`], tells "not there" from "not allowed", keeps tokens, and shows no secret. The protocol is the OCI's distribution specification,
-//! <https://github.com/opencontainers/distribution-spec/blob/main/spec.md>.
+//! Start with [`Registry`]: one value for all hosts of a run, cheap to clone. A [`Registry`] sends its requests through
+//! [`crate::http`], tells "not there" from "not allowed", keeps tokens, and shows no secret. The protocol is the OCI's
+//! distribution specification, <https://github.com/opencontainers/distribution-spec/blob/main/spec.md>.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -36,30 +36,33 @@ use auth::Scope;
 use host::Host;
 use transport::{Call, Hidden, Transport};
 
-/// How many requests are under way at a time: most of the time they are on the way.
+/// The number of requests under way at a time: most of their time is spent on the network.
 const PARALLEL: usize = 32;
 
-/// As many where registries are on this machine, and nothing is on the way: each request more needs a connection more,
-/// which takes longer to make than some questions.
+/// The number of requests under way at a time where all registries are on this machine. No time is spent on the
+/// network there, and each further request needs a further connection, which takes longer to make than some
+/// requests take.
 const PARALLEL_HERE: usize = 8;
 
 /// A client of all registries. Clones share connections, credentials and tokens.
 #[derive(Clone, Debug)]
 pub struct Registry(Arc<Transport>);
 
-/// What a [`Registry`] is told about the machine it runs on.
+/// The settings of a [`Registry`] that depend on the machine it runs on.
 #[derive(Clone, Debug, Default)]
 pub struct Settings {
-    /// Hosts, with or without a port, that may be spoken to without TLS. Those of this machine always may.
+    /// Hosts, with or without a port, that may be spoken to without TLS. Hosts of this machine always may.
     pub insecure: Vec<String>,
-    /// The folder of docker's `config.json`, for credentials; none to stay anonymous.
+    /// The folder of docker's `config.json`, for credentials; none for an anonymous user.
     pub docker_config: Option<PathBuf>,
-    /// How long a registry may say nothing, all attempts included; none for the limits of single requests alone.
+    /// The longest time that a registry may stay silent, all attempts included; none for the limits of single
+    /// requests alone.
     pub silence_limit: Option<Duration>,
 }
 
 impl Settings {
-    /// What the environment says: `DOCKER_CONFIG`, else `.docker` in the home folder.
+    /// The settings of the process's environment: the folder in `DOCKER_CONFIG`, else `.docker` in the home
+    /// folder.
     #[must_use]
     pub fn from_env() -> Self {
         Self { docker_config: docker_config::docker_folder(), ..Self::default() }
@@ -67,14 +70,14 @@ impl Settings {
 }
 
 impl Registry {
-    /// A client. Nothing is asked of any registry yet.
+    /// A client, which sends no request yet.
     pub fn new(settings: Settings) -> Result<Self, RegistryError> {
         let transport = Transport::new(settings);
         Ok(Self(Arc::new(transport.map_err(|kind| kind.during("set up the registry client"))?)))
     }
 
-    /// The digest of the manifest that a reference names; none when the tag or the repository is not there, or the
-    /// registry answers as it does for repositories that a push makes.
+    /// The digest of the manifest that a reference names. None when the tag or the repository does not exist,
+    /// or the registry answers as it does for repositories that a first push makes.
     pub async fn digest(&self, reference: &Reference) -> Result<Option<Digest>, RegistryError> {
         let look_up = async {
             let host = self.host(reference.repository())?;
@@ -84,7 +87,8 @@ impl Registry {
         look_up.await.map_err(|kind: Kind| kind.during(format!("look up `{reference}`")))
     }
 
-    /// [`digest`](Self::digest) of many references at a time, in their order; the first failure ends it.
+    /// The [`digest`](Self::digest) of each reference, asked for in parallel and returned in order; the first
+    /// failure ends the look-up.
     pub async fn digests(&self, references: &[Reference]) -> Result<Vec<Option<Digest>>, RegistryError> {
         let is_here = |reference: &Reference| is_loopback(reference.repository().registry());
         let parallel = if references.iter().all(is_here) { PARALLEL_HERE } else { PARALLEL };
@@ -101,7 +105,7 @@ impl Registry {
     }
 }
 
-/// The digest of bytes, as registries name them.
+/// The SHA-256 digest of some bytes, as registries name digests.
 pub(crate) fn digest_of(bytes: &[u8]) -> Digest {
     Digest::of_sha256(Sha256::digest(bytes).into())
 }

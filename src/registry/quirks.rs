@@ -8,18 +8,18 @@ use super::Host;
 /// A peculiarity of a registry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Quirk {
-    /// HEAD of a manifest is refused where GET works.
+    /// The registry refuses HEAD of a manifest where GET works.
     NoHead,
-    /// Artifacts of unknown types are refused.
+    /// The registry refuses artifacts of unknown types.
     NoArtifacts,
 }
 
-/// The peculiarities by registry.
+/// The peculiarities of registries, by the registry's name.
 #[derive(Debug, Default)]
 pub(super) struct Quirks(Mutex<BTreeSet<(String, Quirk)>>);
 
 impl Quirks {
-    /// Whether a registry was met with this peculiarity.
+    /// True if the registry has shown this peculiarity in this run.
     pub(super) fn has(&self, host: &Host, quirk: Quirk) -> bool {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).contains(&(host.name.clone(), quirk))
     }

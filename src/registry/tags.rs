@@ -1,4 +1,4 @@
-//! The tags of a repository.
+//! The tags of a repository: [`Registry::tags`].
 
 use reqwest::header::LINK;
 use serde::Deserialize;
@@ -6,10 +6,11 @@ use serde::Deserialize;
 use super::transport::Hidden;
 use super::{Call, Kind, Method, Registry, RegistryError, Repository, Scope};
 
-/// How many tags are asked for at a time.
+/// The number of tags that one request asks for.
 const PAGE: &str = "1000";
 
-/// How many pages are read: a registry that links to a next page for ever is not followed for ever.
+/// The largest number of pages that are read: a registry that links to a next page for ever is not followed for
+/// ever.
 const PAGES_LIMIT: usize = 100;
 
 /// The largest page, in bytes: a tag has at most 128 characters.
@@ -17,12 +18,12 @@ const PAGE_LIMIT: usize = 1024 * 1024;
 
 #[derive(Deserialize)]
 struct Page {
-    /// Some registries say `null` where there are none.
+    /// The tags of the page. Some registries write `null` for no tags.
     tags: Option<Vec<String>>,
 }
 
 impl Registry {
-    /// The tags of a repository, in the registry's order; none where there is no such repository.
+    /// The tags of a repository, in the registry's order; empty where the repository does not exist.
     pub async fn tags(&self, repository: &Repository) -> Result<Vec<String>, RegistryError> {
         let listed = async {
             let host = self.host(repository)?;

@@ -1,4 +1,4 @@
-//! Tokens: how a [`request`] for one is made, and how the answer is [`read`].
+//! Tokens: [`request`] makes the request for a token, and [`read`] reads the answer.
 //!
 //! The protocol is <https://distribution.github.io/distribution/spec/auth/token/>, with the OAuth 2 flavour of
 //! <https://distribution.github.io/distribution/spec/auth/oauth/> for identity tokens.
@@ -13,13 +13,14 @@ use super::auth::{Scope, basic};
 use crate::credentials::Login;
 use crate::http::Request;
 
-/// How long a token counts at least, in seconds, by the token protocol; and where it does not say so.
+/// The shortest life of a token by the token protocol, in seconds; also the life of a token without a stated
+/// life.
 const SHORTEST: f64 = 60.0;
 
-/// How long a token is used at most, in seconds.
+/// The longest time that a token is used, in seconds.
 const LONGEST: f64 = 3600.0;
 
-/// The request for a token that counts for a scope.
+/// The request for a token of a scope.
 pub(super) fn request(realm: &Url, service: Option<&str>, scope: &Scope, login: Option<&Login>) -> Request {
     let mut url = realm.clone();
     let mut fields = vec![("scope", scope.text())];
@@ -42,10 +43,10 @@ pub(super) fn request(realm: &Url, service: Option<&str>, scope: &Scope, login: 
     Request::new(Method::POST, url).body("application/x-www-form-urlencoded", body)
 }
 
-/// The token of an answer and how long it counts; none where there is no token in it.
+/// The token of an answer and the time for which it is used; none where the answer has no token.
 ///
-/// Of the two names of a token, the older comes first. Servers leave out the rest, or write it in their own ways: only
-/// the token itself is insisted on.
+/// Of the two names of a token, `token` comes before `access_token`. Servers leave out the other fields, or
+/// write them in their own ways: only the token itself is required.
 pub(super) fn read(body: &[u8]) -> Option<(String, Duration)> {
     let body = body.strip_prefix("\u{feff}".as_bytes()).unwrap_or(body);
     let answer: BTreeMap<String, Value> = serde_json::from_slice(body).ok()?;
@@ -59,7 +60,7 @@ pub(super) fn read(body: &[u8]) -> Option<(String, Duration)> {
         None => None,
     };
     let seconds = seconds.unwrap_or_default().clamp(SHORTEST, LONGEST);
-    // A tenth less: the token must still count when the request arrives.
+    // A tenth of the life is left unused: the token must still count when the request arrives.
     let life = Duration::try_from_secs_f64(seconds * 0.9).unwrap_or_default();
     Some((token, life))
 }

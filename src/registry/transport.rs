@@ -15,10 +15,10 @@ use super::token;
 use crate::credentials::Login;
 use crate::http::{Answer, Client, PlainHosts, Request, authority, legible, retry_after};
 
-/// How long a grant by name and password counts: for as long as any run lasts.
+/// The life of a grant by name and password: longer than any run.
 const PASSWORD_LIFE: Duration = Duration::from_hours(8);
 
-/// The connections to all registries, and who asks them.
+/// The connections to all registries, with the logins and grants for them.
 #[derive(Debug)]
 pub(super) struct Transport {
     pub(super) client: Client,
@@ -28,16 +28,16 @@ pub(super) struct Transport {
     grants: Grants,
 }
 
-/// One request.
+/// A request to a registry.
 pub(super) struct Call<'a> {
     pub(super) host: &'a Host,
     pub(super) scope: Scope,
     pub(super) method: Method,
     pub(super) url: Url,
     pub(super) accept: Option<&'static str>,
-    /// The media type and the bytes to send.
+    /// The media type and the bytes of the request's body.
     pub(super) body: Option<(&'a str, Vec<u8>)>,
-    /// The largest answer, in bytes.
+    /// The largest answer that is read, in bytes.
     pub(super) limit: usize,
 }
 
@@ -45,28 +45,29 @@ pub(super) struct Call<'a> {
 pub(super) enum Reply {
     /// An answer with a status below 400.
     Answer(Answer),
-    /// The thing itself is not there (404).
+    /// The manifest, blob or repository does not exist (404).
     Missing,
-    /// No to who asks, or to what is asked (401, 403).
+    /// The registry refuses the user or the action (401, 403).
     Refused(Refusal),
-    /// No for another reason.
+    /// The request failed for another reason.
     Failed(Kind),
 }
 
-/// A registry's "no".
+/// The refusal of a registry.
 pub(super) struct Refusal {
     pub(super) kind: Kind,
-    /// Whether the registry may say so of what is not there yet: it took who asks for who they are, and says no to
-    /// this repository. Docker Hub, Quay, GHCR and GitLab do, so as not to tell which repositories exist.
+    /// True if the refusal may be about a repository that does not exist yet: the registry accepted the user,
+    /// and refuses this repository. Docker Hub, Quay, GHCR and GitLab do so in order not to tell which
+    /// repositories exist.
     pub(super) may_hide: bool,
 }
 
-/// The meaning of a registry's "no" to a read.
+/// The meaning of a registry's refusal of a read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Hidden {
-    /// The repository is not there yet, and a push makes it: for what dtbuild itself pushes.
+    /// The repository does not exist yet, and a push makes it: for repositories that dtbuild itself pushes to.
     IsMissing,
-    /// It is there, and may not be read: for base images.
+    /// The repository exists, and may not be read: for base images.
     IsRefused,
 }
 
@@ -82,12 +83,13 @@ impl Transport {
         })
     }
 
-    /// Sends a request; an answer, or none where the thing is not there (404).
+    /// Sends a request, and returns the answer; none where the thing does not exist (404).
     pub(super) async fn send(&self, call: &Call<'_>) -> Result<Option<Answer>, Kind> {
         self.look(call, Hidden::IsRefused).await
     }
 
-    /// Sends a request for something that may be hidden; an answer, or none where the thing is not there.
+    /// Sends a request for a thing that the registry may hide, and returns the answer; none where the thing
+    /// does not exist, or, with [`Hidden::IsMissing`], may be hidden.
     pub(super) async fn look(&self, call: &Call<'_>, hidden: Hidden) -> Result<Option<Answer>, Kind> {
         match self.ask(call).await? {
             Reply::Answer(answer) => Ok(Some(answer)),
@@ -100,7 +102,7 @@ impl Transport {
     /// Sends a request, with a grant where the registry asks for one.
     ///
     /// # Errors
-    /// When no answer came, or the credentials for it cannot be had.
+    /// Fails when no answer came, or the credentials for the registry cannot be read.
     pub(super) async fn ask(&self, call: &Call<'_>) -> Result<Reply, Kind> {
         let grant = match self.grants.challenge(call.host) {
             Some(challenge) => match self.grant(call, &challenge, None).await? {
@@ -127,14 +129,15 @@ impl Transport {
             return Ok(reply(call, second));
         }
         let accepted = match &next {
-            // A token server has looked at who asks.
+            // The token server has accepted the user.
             Grant::Bearer { .. } => true,
             Grant::Basic { .. } => self.lets_in(call, &next).await?,
         };
         Ok(Reply::Refused(self.refusal(call, &second, accepted).await))
     }
 
-    /// The meaning of "401" to who asks with a grant: log in, or log in as somebody else.
+    /// The refusal that a status 401 to a request with a grant means: the advice is to log in, or to log in as
+    /// another user.
     async fn refusal(&self, call: &Call<'_>, answer: &Answer, accepted: bool) -> Refusal {
         let host = call.host.name.clone();
         let kind = if let Ok(None) = self.logins.find(call.host).await {
@@ -147,7 +150,8 @@ impl Transport {
         Refusal { kind, may_hide: accepted }
     }
 
-    /// Whether a registry takes a name and a password at all: its root says so, which is no repository.
+    /// True if a registry accepts a name and a password at all. The registry's root is asked, which is no
+    /// repository.
     async fn lets_in(&self, call: &Call<'_>, grant: &Grant) -> Result<bool, Kind> {
         let root = Call {
             host: call.host,
@@ -169,10 +173,10 @@ impl Transport {
         if let Some((media_type, body)) = &call.body {
             request = request.body(media_type, body.clone());
         }
-        // Putting a manifest where it belongs twice does what putting it once does.
+        // Putting a manifest twice has the effect of putting it once.
         request.repeatable |= call.method == Method::PUT && call.url.path().contains("/manifests/");
         request.limit = call.limit;
-        // An upload may be sent on to another host, which the grant does not concern.
+        // The bytes of an upload may go to another host, for which the grant does not count.
         if let Some(grant) = grant.filter(|_| authority(&call.url) == authority(&call.host.root)) {
             request = grant.apply(request);
         }
@@ -180,7 +184,8 @@ impl Transport {
         self.client.send(&request).await.map_err(|error| Kind::from_http(asked, error))
     }
 
-    /// The scope's grant: the one that counts still, unless it is the `refused` one, or a new one.
+    /// The grant of the call's scope: the kept grant if it still counts and is not the `refused` one, else a
+    /// new grant.
     async fn grant(
         &self,
         call: &Call<'_>,
@@ -231,7 +236,7 @@ impl Transport {
         let answer = answer.map_err(|error| Kind::from_http(peer.clone(), error))?;
         match answer.status {
             StatusCode::UNAUTHORIZED => Ok(Err(self.refusal(call, &answer, false).await)),
-            // It knows who asks, or need not, and gives no token for this repository.
+            // The server knows the user, or needs no user, and gives no token for this repository.
             StatusCode::FORBIDDEN => Ok(Err(self.refusal(call, &answer, true).await)),
             status if !status.is_success() => {
                 Err(Kind::from_status(peer, status, said(&answer.body), retry_after(&answer.headers)))
@@ -245,13 +250,13 @@ impl Transport {
     }
 }
 
-/// The reply of a registry that asks for what nobody has told dtbuild.
+/// The reply of a registry that asks for credentials that dtbuild does not have.
 fn unauthorized(call: &Call<'_>) -> Reply {
     let kind = Kind::Unauthorized { host: call.host.name.clone() };
     Reply::Refused(Refusal { kind, may_hide: false })
 }
 
-/// The meaning of an answer's status.
+/// The reply that an answer's status means.
 fn reply(call: &Call<'_>, answer: Answer) -> Reply {
     let peer = Peer::registry(&call.host.name);
     match answer.status {
@@ -271,8 +276,8 @@ fn reply(call: &Call<'_>, answer: Answer) -> Reply {
     }
 }
 
-/// What a registry said about an error; none when it said nothing that can be read.
-/// The format is of <https://github.com/opencontainers/distribution-spec/blob/main/spec.md#error-codes>.
+/// The error message in the body of an answer; none where the body has no message that can be read. The format
+/// is that of <https://github.com/opencontainers/distribution-spec/blob/main/spec.md#error-codes>.
 fn said(body: &[u8]) -> Option<String> {
     #[derive(Deserialize)]
     struct Said {

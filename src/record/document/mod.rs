@@ -1,4 +1,4 @@
-//! The record itself: a JSON document with an environment's deployments, the newest first.
+//! The record as a JSON document with an environment's deployments, the newest first. Start with [`Record`].
 
 use std::collections::BTreeMap;
 
@@ -22,13 +22,13 @@ const VERSION: u32 = 1;
 /// The largest record that is read or written, in bytes.
 pub(super) const SIZE_LIMIT: usize = 8 * 1024 * 1024;
 
-/// How many deployments are kept.
+/// The largest number of deployments that a record keeps.
 const COUNT_LIMIT: usize = 100;
 
 /// The longest reason of a failure that is kept, in characters.
 const REASON_LIMIT: usize = 2000;
 
-/// What an environment runs and has run.
+/// The deployments of an environment: the release that it runs, and those that it has run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Record {
     version: u32,
@@ -36,57 +36,59 @@ pub struct Record {
     deployments: Vec<Deployment>,
 }
 
-/// A release that was applied to an environment, or was to be.
+/// A release that was applied to an environment, or was to be applied.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Deployment {
-    /// A name that no other deployment has; see [`Deployment::name`].
+    /// The deployment's id, which no other deployment has; see [`Deployment::name`].
     pub id: String,
-    /// The commit; none for the working tree.
+    /// The commit's id; none for the working tree.
     pub commit: Option<String>,
-    /// When the run began.
+    /// The time at which the run began.
     #[serde(with = "time::serde::rfc3339")]
     pub started: OffsetDateTime,
-    /// When the deployment ended.
+    /// The time at which the deployment ended.
     #[serde(with = "time::serde::rfc3339")]
     pub finished: OffsetDateTime,
-    /// How it ended.
+    /// The outcome of the deployment.
     pub outcome: Outcome,
-    /// The images of the release.
+    /// The images of the release by name.
     pub images: BTreeMap<ImageName, DeployedImage>,
     /// The kind of trigger, such as `ansible`; none when only tags were moved.
     pub deploy: Option<String>,
-    /// The digest of what the deployment itself read, such as the playbook; none when nothing is declared.
+    /// The digest of the files that the deployment itself read, such as the playbook; none when no such files
+    /// are declared.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deploy_inputs: Option<String>,
-    /// The version of dtbuild.
+    /// The version of dtbuild that deployed.
     pub by: String,
 }
 
-/// How a deployment ended.
+/// The outcome of a deployment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "result", rename_all = "kebab-case")]
 pub enum Outcome {
     /// The environment runs the release.
     Succeeded,
-    /// It may run the release, the one before, or some of both.
+    /// The deployment failed. The environment may run the release, the one before, or some of both.
     Failed {
-        /// Why.
+        /// The reason of the failure.
         reason: String,
     },
     /// An image of the release could not be built or pushed. The environment was not touched.
     NotBuilt {
-        /// Why.
+        /// The reason of the failure.
         reason: String,
     },
-    /// Its tags were moved, and deploying it was left to somebody else (`--no-deploy`): what the environment
-    /// runs is theirs to know.
+    /// The tags of the environment were moved, and the deployment was left to another program (`--no-deploy`),
+    /// which alone knows what the environment runs.
     Tagged,
-    /// Its run is going on, or was killed: what the environment runs is as unsure as after a failure.
+    /// The run of the deployment is going on, or was killed: it is as unsure as after a failure what the
+    /// environment runs.
     Started,
 }
 
 impl Outcome {
-    /// Whether it is not sure what the environment runs.
+    /// True if the outcome leaves it unsure what the environment runs.
     #[must_use]
     pub fn is_unsure(&self) -> bool {
         matches!(self, Self::Failed { .. } | Self::Tagged | Self::Started)
@@ -96,21 +98,24 @@ impl Outcome {
 /// An image of a release.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeployedImage {
-    /// What was deployed, pinned by digest.
+    /// The reference that was deployed, pinned by digest.
     pub reference: Reference,
-    /// Its content key.
+    /// The image's content key.
     pub key: ImageKey,
-    /// What the key was taken from, to explain the next rebuild. Kept for the current and the last
-    /// deployment only: a hundred deployments of three hundred images would outgrow every bound.
+    /// The fields that the key was computed from, to explain the next rebuild. The fields are kept for the
+    /// current and the last deployment only: a hundred deployments of three hundred images would outgrow every
+    /// bound.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fields: Option<SharedFields>,
-    /// The commit that it was deployed from, where that is not its deployment's: `--only` left the image as it was.
+    /// The commit that the image was deployed from, where that is not its deployment's commit: `--only` left
+    /// the image as it was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub commit: Option<String>,
 }
 
 impl Deployment {
-    /// A name for a deployment that began then: the time, and a part that makes it unique.
+    /// A new id for a deployment that began at this time: the time in UTC, and a random part that makes the id
+    /// unique.
     #[must_use]
     pub fn name(started: OffsetDateTime) -> String {
         let at = started.to_offset(UtcOffset::UTC);
@@ -129,7 +134,7 @@ impl Record {
         Self { version: VERSION, environment, deployments: Vec::new() }
     }
 
-    /// Whose record it is.
+    /// The name of the record's environment.
     #[must_use]
     pub fn environment(&self) -> &EnvironmentName {
         &self.environment
@@ -141,20 +146,20 @@ impl Record {
         &self.deployments
     }
 
-    /// What the environment runs: the newest deployment that succeeded.
+    /// The deployment that the environment runs: the newest one that succeeded.
     #[must_use]
     pub fn current(&self) -> Option<&Deployment> {
         self.deployments.iter().find(|deployment| deployment.outcome == Outcome::Succeeded)
     }
 
-    /// The newest deployment, however it ended.
+    /// The newest deployment, whatever its outcome.
     #[must_use]
     pub fn last(&self) -> Option<&Deployment> {
         self.deployments.first()
     }
 
-    /// Whether it is not sure what the environment runs: since the last success something else was begun. A run
-    /// that touched nothing does not change that.
+    /// True if it is unsure what the environment runs: since the last success, another deployment was begun. A
+    /// run that did not touch the environment does not count.
     #[must_use]
     pub fn is_unsure(&self) -> bool {
         let mut since =
@@ -162,8 +167,8 @@ impl Record {
         since.any(|deployment| deployment.outcome.is_unsure())
     }
 
-    /// Adds the newest deployment, in the place of what it said before, and forgets what is too old. What the
-    /// environment runs is never forgotten.
+    /// Adds the newest deployment, or replaces an earlier state of this deployment, and removes the oldest
+    /// deployments above the limit. The deployment that the environment runs is never removed.
     pub fn add(&mut self, mut deployment: Deployment) {
         self.deployments.retain(|other| other.id != deployment.id);
         deployment.started = deployment.started.to_offset(UtcOffset::UTC);
@@ -185,7 +190,7 @@ impl Record {
         self.deployments.iter().position(|deployment| deployment.outcome == Outcome::Succeeded)
     }
 
-    /// Forgets the oldest deployment that is neither the current nor the last one.
+    /// Removes the oldest deployment that is neither the current nor the last one; false where there is none.
     fn forget_one(&mut self) -> bool {
         let oldest = self.deployments.len().saturating_sub(1);
         let victim = if self.current_position() == Some(oldest) { oldest.saturating_sub(1) } else { oldest };
@@ -196,7 +201,7 @@ impl Record {
         true
     }
 
-    /// The record's bytes, without the oldest deployments where all of them would be too many.
+    /// The bytes of the record; the oldest deployments are left out where the record would be too large.
     pub(super) fn encode(&self, place: &str) -> Result<Vec<u8>, RecordError> {
         let mut record = self.clone();
         loop {
@@ -216,7 +221,7 @@ impl Record {
         }
     }
 
-    /// The record in these bytes, if it is one of this environment.
+    /// The record in these bytes; an error where the bytes are no record of this environment.
     pub(super) fn decode(
         bytes: &[u8],
         environment: &EnvironmentName,
@@ -242,7 +247,7 @@ impl Record {
         }
     }
 
-    /// Reads what keys were taken from: what is written again was checked.
+    /// Reads the fields of the keys, so that only checked fields are written again.
     fn read_fields(&mut self) -> Result<(), String> {
         for (name, image) in self.deployments.iter_mut().flat_map(|deployment| &mut deployment.images) {
             let Some(fields) = &mut image.fields else { continue };
@@ -254,7 +259,7 @@ impl Record {
         Ok(())
     }
 
-    /// What no record of this environment that dtbuild wrote can have.
+    /// The first fault of the record; none for a record of this environment that dtbuild may have written.
     fn fault(&self, environment: &EnvironmentName) -> Option<String> {
         if self.version == 0 {
             return Some("there is no version 0".to_owned());
@@ -283,7 +288,8 @@ impl Deployment {
     }
 }
 
-/// A reason may quote what a program printed: its length is bounded, and no character of it moves a cursor.
+/// Cuts the reason of a failure to its limit and makes it plain text: a reason may quote a program's output,
+/// and no character of it may move a cursor.
 fn tidy(outcome: &mut Outcome) {
     if let Outcome::Failed { reason } | Outcome::NotBuilt { reason } = outcome {
         let lines: Vec<_> = reason.split('\n').map(inert::plain).collect();

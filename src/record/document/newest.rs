@@ -1,7 +1,7 @@
-//! The beginning of a record: what tells what an environment runs. Start with [`Record::decode_newest`].
+//! The beginning of a record, which says what an environment runs. Start with [`Record::decode_newest`].
 //!
-//! A record holds a hundred deployments, of which the newest that succeeded is mostly the first. A preview asks for
-//! no other, and reading all of them would take longer than the rest of it.
+//! A record holds a hundred deployments, of which the newest that succeeded is mostly the first. A preview needs no
+//! other deployment, and reading all of them would take longer than the rest of the preview.
 
 use std::fmt;
 
@@ -10,7 +10,7 @@ use serde::de::{Deserialize, Deserializer, IgnoredAny, SeqAccess, Visitor};
 use super::{Deployment, Outcome, Record, RecordError, SIZE_LIMIT};
 use crate::config::EnvironmentName;
 
-/// A record down to the newest deployment that succeeded.
+/// A record whose deployments end with the newest one that succeeded.
 #[derive(serde::Deserialize)]
 struct Beginning {
     version: u32,
@@ -18,22 +18,22 @@ struct Beginning {
     deployments: Newest,
 }
 
-/// The deployments down to the newest that succeeded; all where none did.
+/// The deployments down to the newest one that succeeded; all deployments where none succeeded.
 struct Newest {
     read: Vec<Deployment>,
-    /// How many there are with those that were passed over.
+    /// The number of all deployments, with those that were passed over.
     count: usize,
 }
 
 impl Record {
-    /// The record in these bytes without the deployments before the one that the environment runs: for who asks
-    /// what that is, and writes nothing.
+    /// The record in these bytes, down to the deployment that the environment runs; older deployments are left
+    /// out. For callers that ask what the environment runs and write nothing.
     pub(in crate::record) fn decode_newest(
         bytes: &[u8],
         environment: &EnvironmentName,
         place: &str,
     ) -> Result<Self, RecordError> {
-        // Whatever is wrong with it is told by who reads all of it.
+        // Decoding the whole record describes the damage.
         let whole = || Self::decode(bytes, environment, place);
         if bytes.len() > SIZE_LIMIT {
             return whole();

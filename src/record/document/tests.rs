@@ -1,4 +1,4 @@
-//! The record as a document.
+//! Tests of the record as a document: its limits, its format and its damage.
 
 use dtbuild_content::key::KeyFields;
 

@@ -1,4 +1,4 @@
-//! The lease as it is stored, and its owner: [`LeaseDocument`].
+//! The stored form of a lease, and the lease's owner. Start with [`LeaseDocument`].
 
 use std::fmt;
 use std::time::Duration;
@@ -17,22 +17,22 @@ const VERSION: u32 = 1;
 /// The largest lease that is read, in bytes.
 const SIZE_LIMIT: usize = 64 * 1024;
 
-/// What an artifact with a lease is.
+/// The artifact type of a lease at a registry.
 const MEDIA_TYPE: &str = "application/vnd.dtbuild.lease.v1+json";
 
-/// Who holds a lease.
+/// The process that holds a lease.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Owner {
-    /// The machine's name.
+    /// The name of the process's machine.
     pub host: String,
-    /// The process.
+    /// The id of the process.
     pub pid: u32,
-    /// The running kernel and the process namespace, in which alone a pid means something.
+    /// The running kernel and the process namespace: the pid has a meaning only within these.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     kernel: Option<String>,
 }
 
-/// A lease as it is stored.
+/// A lease in the form in which it is stored.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct LeaseDocument {
     version: u32,
@@ -46,30 +46,31 @@ pub(super) struct LeaseDocument {
 }
 
 impl LeaseDocument {
-    /// A new lease of this process, from now on.
+    /// A new lease of this process, which begins now and lasts for `life`.
     pub(super) fn new(environment: EnvironmentName, life: Duration) -> Self {
         let now = OffsetDateTime::now_utc();
         let owner = Owner::this_process();
         Self { version: VERSION, environment, token: random::id(), owner, since: now, until: now + life }
     }
 
-    /// The address of the lease on an environment. No environment's name begins with `_`, so that no record is
-    /// taken for a lease.
+    /// The address of the lease on an environment. No environment's name begins with `_`, so no record has the
+    /// address of a lease.
     pub(super) fn address(environment: &EnvironmentName) -> Address {
         Address::new("_lease.", environment, MEDIA_TYPE, SIZE_LIMIT)
     }
 
-    /// This lease, for `life` from now on.
+    /// This lease, with its end at `life` from now.
     pub(super) fn lasting(&self, life: Duration) -> Self {
         Self { until: OffsetDateTime::now_utc() + life, ..self.clone() }
     }
 
-    /// Whether its holder may be at work: it has not ended, and its process is not known to be gone.
+    /// True if the lease's owner may be at work: the lease has not ended, and the owner is not known to be
+    /// gone.
     pub(super) fn is_live(&self) -> bool {
         OffsetDateTime::now_utc() < self.until && !self.owner.is_gone()
     }
 
-    /// Whether both are states of one taking of the lease: a renewal changes its end alone.
+    /// True if both documents are states of one taking of the lease: a renewal changes only the lease's end.
     pub(super) fn is_taking(&self, other: &Self) -> bool {
         self.token == other.token
     }
@@ -109,7 +110,7 @@ impl Owner {
         Self { host, pid: std::process::id(), kernel: kernel() }
     }
 
-    /// Whether the process is known to have ended: it was one of this very kernel, and there is no such pid.
+    /// True if the process is known to have ended: it ran on this very kernel, and the kernel has no such pid.
     fn is_gone(&self) -> bool {
         if self.kernel.is_none() || self.kernel != kernel() {
             return false;
@@ -125,7 +126,7 @@ impl fmt::Display for Owner {
     }
 }
 
-/// The boot and the process namespace that this process lives in; none where `/proc` does not tell.
+/// The id of this boot and the process namespace of this process; none where `/proc` does not tell them.
 fn kernel() -> Option<String> {
     let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
     let namespace = std::fs::read_link("/proc/self/ns/pid").ok()?;

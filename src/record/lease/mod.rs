@@ -1,12 +1,12 @@
 //! The lease: the time-limited, fenced right to deploy to an environment. Start with [`Lease`].
 //!
-//! Times are those of the machines' clocks, so leases want clocks that agree to some seconds. A record is
+//! The times of a lease are read from the machines' clocks, so the clocks must agree to some seconds. A record is
 //! written only while the stored lease has this run's token, and only over the revision that this run has read: a run
-//! that lost its lease (its machine slept, say) cannot overwrite what its successor wrote.
+//! that lost its lease (its machine slept, say) cannot overwrite the record that its successor wrote.
 //!
-//! The stored lease changes by compare-and-swap alone. Where the storage's is not atomic, a lease counts only after
-//! a pause and a read-back that finds it still there: of two runs that take it at the same time, the one that was
-//! overwritten steps back.
+//! The stored lease changes by compare-and-swap alone. Where the storage's compare-and-swap is not atomic, a lease
+//! counts only after a pause and a second read that still finds this lease: of two runs that take a lease at the same
+//! time, the run whose lease was overwritten steps back.
 
 use std::fmt;
 use std::sync::Arc;
@@ -24,11 +24,12 @@ mod document;
 
 pub use document::Owner;
 
-/// The right to deploy to an environment. Dropping it gives it back.
+/// The right to deploy to an environment. Dropping the lease gives it back.
 pub struct Lease {
     document: LeaseDocument,
     life: Duration,
-    /// Where a drop gives the lease back; none when it was given back, or is another run's.
+    /// The storage in which a drop ends the lease; none when the lease was given back, or is another run's
+    /// lease.
     storage: Option<Arc<dyn Storage>>,
 }
 
@@ -36,7 +37,7 @@ impl Drop for Lease {
     fn drop(&mut self) {
         let Some(storage) = self.storage.take() else { return };
         let ours = self.document.clone();
-        // A drop has nobody to tell of a failure, and perhaps no runtime: the lease then ends by itself.
+        // A drop cannot report a failure and may have no runtime: the lease then ends by itself.
         if let Some(storage) = storage.on_this_thread() {
             let _ = end(&*storage, &ours).now_or_never();
         } else if let Ok(runtime) = tokio::runtime::Handle::try_current() {
@@ -52,8 +53,8 @@ impl fmt::Debug for Lease {
 }
 
 impl Records {
-    /// Takes the lease on an environment for `life`, from its last renewal on. Half a minute to some minutes
-    /// is a good life: a run that is killed blocks the environment for so long.
+    /// Takes the lease on an environment; the lease lasts for `life` from its last renewal. Half a minute to
+    /// some minutes is a good life: a run that is killed blocks the environment for so long.
     pub async fn acquire(&self, environment: &EnvironmentName, life: Duration) -> Result<Lease, RecordError> {
         let ours = LeaseDocument::new(environment.clone(), life);
         let address = LeaseDocument::address(environment);
@@ -61,7 +62,7 @@ impl Records {
         loop {
             let (stored, revision) = read(&*self.storage, environment).await?;
             match stored {
-                // A change that was told as failed arrived all the same.
+                // An earlier attempt of this call arrived although the storage answered that it did not.
                 Some(stored) if stored.is_taking(&ours) => break,
                 Some(theirs) if theirs.is_live() => return Err(theirs.held()),
                 _ => {}
@@ -82,7 +83,7 @@ impl Records {
         Ok(Lease { document: ours, life, storage: Some(Arc::clone(&self.storage)) })
     }
 
-    /// Makes the lease last for its life from now on; an error when another run has it.
+    /// Makes the lease last for its life from now on; an error when another run has the lease.
     pub async fn renew(&self, lease: &mut Lease) -> Result<(), RecordError> {
         let renewed = lease.document.lasting(lease.life);
         let bytes = encode(&*self.storage, &renewed)?;
@@ -94,19 +95,19 @@ impl Records {
         Ok(())
     }
 
-    /// Gives the lease back. A lease that is dropped instead is given back as far as that is possible.
+    /// Gives the lease back. Dropping a lease instead gives it back as far as that is possible.
     pub async fn release(&self, mut lease: Lease) -> Result<(), RecordError> {
         lease.storage = None;
         end(&*self.storage, &lease.document).await
     }
 }
 
-/// Fails where the stored lease is not of the same taking as this one.
+/// Fails where the stored lease is not of one taking with this lease.
 pub(super) async fn check_held(storage: &dyn Storage, lease: &Lease) -> Result<(), RecordError> {
     held(storage, &lease.document).await?.map(|_| ()).ok_or_else(|| lease.document.lost())
 }
 
-/// Ends a lease that is held still: removes it, or writes one that has ended.
+/// Ends a lease that is still held: removes its document, or writes a lease that has ended.
 async fn end(storage: &dyn Storage, ours: &LeaseDocument) -> Result<(), RecordError> {
     let ended = encode(storage, &ours.lasting(Duration::ZERO))?;
     change(storage, ours, Change::Remove { tombstone: &ended }).await?;
@@ -117,7 +118,7 @@ fn encode(storage: &dyn Storage, document: &LeaseDocument) -> Result<Vec<u8>, Re
     document.encode(&storage.place(&LeaseDocument::address(&document.environment)))
 }
 
-/// Changes the stored lease while it is of the same taking as `ours`; false when it is not.
+/// Changes the stored lease while it is of one taking with `ours`; false when it is of another taking.
 async fn change(
     storage: &dyn Storage,
     ours: &LeaseDocument,
@@ -132,13 +133,13 @@ async fn change(
     Ok(false)
 }
 
-/// The revision of the stored lease while it is of the same taking as `ours`.
+/// The revision of the stored lease; none when the stored lease is of another taking than `ours`.
 async fn held(storage: &dyn Storage, ours: &LeaseDocument) -> Result<Option<Revision>, RecordError> {
     let (stored, revision) = read(storage, &ours.environment).await?;
     Ok(stored.filter(|stored| stored.is_taking(ours)).map(|_| revision))
 }
 
-/// The stored lease on an environment, if there is one, and the revision of its document.
+/// The stored lease on an environment, or none, and the revision of the lease's document.
 async fn read(
     storage: &dyn Storage,
     environment: &EnvironmentName,
@@ -150,10 +151,10 @@ async fn read(
     Ok((document.content.map(decode).transpose()?, revision))
 }
 
-/// Does some work while renewing the lease on it at every third of its life.
+/// Does some work while renewing the lease at every third of its life.
 ///
-/// The work is dropped, which cancels it, when the lease is lost, or when it could not be renewed until it
-/// ended. An error in between is passed over: the next attempt comes before the end.
+/// The work is dropped, which cancels it, when the lease is lost, or when the lease could not be renewed before
+/// its end. A failed renewal in between is passed over: the next attempt comes before the lease's end.
 pub async fn hold<T>(
     records: &Records,
     lease: &mut Lease,

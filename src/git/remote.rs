@@ -1,4 +1,4 @@
-//! The remote of a repository.
+//! The address of a repository's remote. Start with [`Repository::remote_url`].
 
 use gix::remote::Direction;
 use gix::url::Scheme;

@@ -1,4 +1,4 @@
-//! The code and the hint of each [`GitError`] and [`FetchError`]: their implementations of [`Failure`].
+//! The code and the hint of every [`GitError`]: its implementation of [`Failure`].
 
 use bstr::{BStr, BString, ByteSlice as _};
 

@@ -47,7 +47,7 @@ impl Bodies {
     }
 }
 
-/// The memory of a repository, which all threads share.
+/// The memory of a repository, which all handles share.
 pub(super) struct Memory {
     /// The fingerprint of the code; the memory of earlier runs counts only if their code had this fingerprint.
     pub(super) code: Fingerprint,

@@ -1,4 +1,4 @@
-//! The content ids of large files from git's index, where the index is sure to have the bytes of the disk. Start with
+//! The content ids of large files from git's index, where the index is sure to name the bytes of the disk. Start with
 //! [`TrustedIndex`].
 //!
 //! Hashing a file takes a time that grows with its size. A lookup takes the time to read the index once, and the first bytes
@@ -35,15 +35,16 @@ use crate::git::attributes::Drivers;
 /// such a file takes. For a file of 4 KiB it would be two fifths, which saves too little to keep an index in memory.
 pub(super) const LARGE: u64 = 16 * 1024;
 
-/// A git index that has the bytes of the disk for every file that it answers for.
+/// A git index whose blob ids are the ids of the bytes of the disk, for every file that [`id`](Self::id) answers for.
 pub(super) struct TrustedIndex<'a> {
     index: &'a Index,
     sizes: Arc<BlobSizes>,
 }
 
 impl<'a> TrustedIndex<'a> {
-    /// The index of `repository`, of which large files with `bytes` in all are to be identified. None where the index cannot be
-    /// trusted, or where hashing all large files that this run came upon is quicker than reading the index.
+    /// The index of `repository`, in which large files of `bytes` bytes in all are to be identified. None where the
+    /// index cannot be trusted, or where hashing all large files that this run came upon is quicker than reading the
+    /// index.
     pub(super) fn of(repository: &Repository, disk: &'a DiskFolders, bytes: u64) -> Option<Self> {
         if bytes == 0 || repository.memory.disk.large(bytes) <= disk.index.size()? {
             return None;
@@ -58,8 +59,8 @@ impl<'a> TrustedIndex<'a> {
         Some(Self { index: disk.index.get().ok()?, sizes })
     }
 
-    /// The blob of the file at `path` of the repository, in a folder where `attributes` apply; none where the file must be
-    /// hashed.
+    /// The blob id of the file at `path` of the repository, in a folder where `attributes` apply; none where the file
+    /// must be hashed.
     pub(super) fn id(&self, path: &BStr, stat: &Stat, attributes: &FolderAttributes) -> Option<ContentId> {
         let id = self.index.unchanged(path, stat)?;
         let is_stored = !attributes.converts(path) && self.sizes.of_blob(&id) == Some(stat.size);
@@ -67,7 +68,7 @@ impl<'a> TrustedIndex<'a> {
     }
 }
 
-/// Whether HEAD was at one commit alone since the work tree was made, by git's log of HEAD.
+/// True if, by git's log of HEAD, HEAD stayed at one commit since the work tree was made.
 fn stayed(log: &Path) -> bool {
     let text = fs::read(log).unwrap_or_default();
     let mut moves = text.lines().map(|line| {

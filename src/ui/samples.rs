@@ -43,7 +43,7 @@ pub(super) fn dockerfiles() -> Dockerfiles {
     ["client", "api", "db"].map(|name| (image(name), format!("containers/{name}/Dockerfile"))).into()
 }
 
-/// Nearly every variant, in the order of a run in which an image and the deployment fail.
+/// Events of nearly every variant, in the order of a run in which an image and the deployment fail.
 pub(super) fn run() -> Vec<Event> {
     let client = || image("client");
     let reference =
@@ -111,7 +111,7 @@ pub(super) fn run() -> Vec<Event> {
     ]
 }
 
-/// The variants that [`run`] lacks: a builder is lost, and a push fails.
+/// Events of the variants that [`run`] lacks: a builder is lost, and a push fails.
 pub(super) fn trouble() -> Vec<Event> {
     let api = || image("api");
     vec![

@@ -1,8 +1,8 @@
 //! The fetch of a base commit that the clone lacks. Start with [`Repository::fetched_changes`].
 //!
 //! This is the one place that runs the `git` program, which alone knows all the ways in which a clone may have its
-//! credentials. Objects come into the clone without a reference to them, and a shallow clone takes note that the history of
-//! the commit is missing; no reference, no setting and no other history changes.
+//! credentials. Objects come into the clone without a reference to them, and a shallow clone takes note that the
+//! history of the commit is missing; no reference, no setting and no other history changes.
 
 use std::io;
 use std::path::PathBuf;
@@ -108,7 +108,7 @@ impl Repository {
         object: &str,
     ) -> Result<(), FetchError> {
         let mut git = Command::new("git");
-        // Git itself is to find the repository, and to refuse it where it is not to be trusted: it trusts one that is named.
+        // Git itself is to find the repository, and to refuse an untrusted one: git trusts a repository that is named.
         let checkout = self.root.as_ref().filter(|root| root.join(".git").exists());
         git.current_dir(checkout.map_or_else(|| self.inner.git_dir(), PathBuf::as_path));
         if std::env::var_os("GIT_DIR").is_some() {

@@ -1,5 +1,5 @@
-//! The memory that all handles of a repository share: trees, files and commits that this run read, and the memo of digests
-//! that earlier runs took. Start with [`Memory`].
+//! The memory that all handles of a repository share: trees, files and commits that this run read, and the memo of
+//! digests that earlier runs took. Start with [`Memory`].
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};

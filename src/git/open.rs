@@ -71,8 +71,8 @@ impl Repository {
         Ok(())
     }
 
-    /// Opens a submodule: `dir` is its checkout, or its git folder for its objects alone. Variables of the environment that
-    /// are about the repository around the submodule do not count.
+    /// Opens a submodule: `dir` is its checkout, or its git folder for its objects alone. Variables of the environment
+    /// that are about the repository around the submodule do not count.
     pub(super) fn of_submodule(dir: &Path, code: Fingerprint) -> Result<Self, GitError> {
         let link = dir.join(".git");
         let checkout = link.symlink_metadata().is_ok().then(|| dir.to_owned());

@@ -14,8 +14,8 @@ use super::objects::Objects;
 
 /// An opened git repository: a checkout, a linked work tree, or a bare one.
 ///
-/// Opening reads the configuration and HEAD, and takes about half a millisecond; everything else is read when it is needed.
-/// A clone is cheap, and shares what was read.
+/// Opening reads the configuration and HEAD, and takes about half a millisecond; everything else is read when it is
+/// needed. A clone is cheap, and shares what was read.
 #[derive(Clone)]
 pub struct Repository {
     pub(super) inner: gix::Repository,

@@ -1,4 +1,5 @@
-//! Trust in a repository, by the rules of git: its owner, `safe.directory` and `safe.bareRepository`. Start with [`Found`].
+//! Trust in a repository, by the rules of git: its owner, `safe.directory` and `safe.bareRepository`. Start with
+//! [`Found`].
 //!
 //! A repository's configuration runs programs. So git refuses repositories of other users, unless the configuration of
 //! the user, the system or the command line allows them. Git trusts a repository that `GIT_DIR` names.

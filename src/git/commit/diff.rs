@@ -17,7 +17,8 @@ use crate::git::{CommitId, GitError, Repository};
 use crate::parallel;
 
 impl Repository {
-    /// The paths that differ between the commits, sorted, as `git diff --name-status --no-renames base head` lists them.
+    /// The paths that differ between the commits, sorted, as `git diff --name-status --no-renames base head` lists
+    /// them.
     ///
     /// # Errors
     /// When a commit or one of its trees is not in this clone.

@@ -116,8 +116,8 @@ impl<'a> CommitTree<'a> {
     /// The files of the folder that `filter` lets in, as a build sees them.
     ///
     /// # Errors
-    /// When an object is missing, or when the content of a file cannot be had: a submodule or a file of Git LFS that was not
-    /// fetched, a file behind another filter.
+    /// When an object is missing, or when the content of a file cannot be had: a submodule or a file of Git LFS that
+    /// was not fetched, a file behind another filter.
     pub fn snapshot<F: Filter>(&self, filter: &F) -> Result<Snapshot, GitError> {
         self.snapshot_reading(filter, |_| true)
     }

@@ -1,5 +1,5 @@
-//! The git attributes of the working tree: the files that Git LFS keeps, and the files that a checkout converts. Start with
-//! [`FolderAttributes`].
+//! The git attributes of the working tree: the files that Git LFS keeps, and the files that a checkout converts. Start
+//! with [`FolderAttributes`].
 
 use std::collections::HashMap;
 use std::fs;

@@ -34,8 +34,8 @@ struct Pack {
 }
 
 impl BlobSizes {
-    /// Opens the packs of a repository and of its alternates. None where a pack cannot be opened, or where there are more packs
-    /// than are looked through.
+    /// Opens the packs of a repository and of its alternates. None where a pack cannot be opened, or where there are
+    /// more packs than are looked through.
     pub(super) fn of(repository: &gix::Repository) -> Option<Self> {
         let hash = repository.object_hash();
         let store = repository.objects.store_ref();

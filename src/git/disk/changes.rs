@@ -21,8 +21,8 @@ use crate::git::path::join;
 use crate::git::{GitError, Repository};
 
 impl Repository {
-    /// The paths by which the working tree differs from HEAD, sorted: staged and unstaged changes, and untracked files that
-    /// git does not ignore. In a repository without commits, every path is new.
+    /// The paths by which the working tree differs from HEAD, sorted: staged and unstaged changes, and untracked files
+    /// that git does not ignore. In a repository without commits, every path is new.
     ///
     /// # Errors
     /// When the repository is bare, or the working tree cannot be compared with git's index.
@@ -50,7 +50,8 @@ impl Repository {
         Ok(changes)
     }
 
-    /// The paths at which HEAD, the index and the disk do not all agree. Files and folders that cannot be read are passed by.
+    /// The paths at which HEAD, the index and the disk do not all agree. Files and folders that cannot be read are
+    /// passed by.
     fn candidates(&self, head: ContentId) -> Result<BTreeSet<BString>, GitError> {
         self.candidates_among(head, UntrackedFiles::Files, &[]).or_else(|error| {
             let (is_whole, readable) = readable(self.root()?, BStr::new(""));

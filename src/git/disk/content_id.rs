@@ -84,7 +84,8 @@ impl Digester {
     }
 }
 
-/// The content ids of the file or link at `path` in `folder`, which was listed with `stat`; `lfs` if Git LFS keeps the file.
+/// The content ids of the file or link at `path` in `folder`, which was listed with `stat`; `lfs` if Git LFS keeps the
+/// file.
 pub(super) fn identify(
     folder: impl AsFd,
     path: &BStr,

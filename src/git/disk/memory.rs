@@ -1,5 +1,5 @@
-//! The memory of the working tree, shared by all handles of a repository: git's index, the stat cache, sizes of blobs and
-//! attributes. Start with [`DiskMemory`].
+//! The memory of the working tree, shared by all handles of a repository: git's index, the stat cache, sizes of blobs
+//! and attributes. Start with [`DiskMemory`].
 
 use std::collections::HashMap;
 use std::os::unix::fs::MetadataExt as _;

@@ -35,7 +35,8 @@ impl WorkingTree {
         Ok(id)
     }
 
-    /// The memo's question for the digest of the folders that were read, by `filter`. None where a submodule is among them.
+    /// The memo's question for the digest of the folders that were read, by `filter`. None where a submodule is among
+    /// them.
     fn question<F: Identified>(&self, filter: &F, found: &mut Walked) -> Result<Option<Question>, GitError> {
         let mut asking = Asking::new(CONTEXT);
         filter.identify(asking.on_number(self.objects.hash().len_in_bytes()));

@@ -42,8 +42,9 @@ pub(super) fn as_noted(found: &rustix::fs::Stat, taken: i64) -> Stat {
     }
 }
 
-/// The magic numbers of file systems that change a folder's times whenever a name in the folder is added, removed or given to
-/// something else: ext, XFS, Btrfs, tmpfs, overlayfs, F2FS, ZFS and bcachefs. Other file systems, such as network ones, may not.
+/// The magic numbers of file systems that change a folder's times whenever a name in the folder is added, removed or
+/// given to something else: ext, XFS, Btrfs, tmpfs, overlayfs, F2FS, ZFS and bcachefs. Other file systems, such as
+/// network ones, may not.
 const WITH_TIMES_OF_FOLDERS: [u64; 8] =
     [0xEF53, 0x5846_5342, 0x9123_683E, 0x0102_1994, 0x794C_7630, 0xF2F5_2010, 0x2FC1_2FC1, 0xCA45_1A4E];
 

@@ -1,5 +1,5 @@
-//! The walk over the folders of a working tree that a filter lets in, by several threads where there are many. Start with
-//! [`walk`].
+//! The walk over the folders of a working tree that a filter lets in, by several threads where there are many. Start
+//! with [`walk`].
 
 use std::sync::Arc;
 

@@ -1,4 +1,5 @@
-//! A folder of the working tree as an input tree; untracked and ignored files are part of it. Start with [`WorkingTree`].
+//! A folder of the working tree as an input tree; untracked and ignored files are part of it. Start with
+//! [`WorkingTree`].
 //!
 //! Each folder is read once and each file identified once, so that digest and snapshot are always about the same
 //! files. A content id is the blob id of the bytes *on the disk*, or of the pointer for a file of Git LFS. Content ids

@@ -1,4 +1,4 @@
-//! `dtbuild build`: from the files on the disk into the engine's store.
+//! `dtbuild build`: a build of images from the files on the disk into the engine's store. Start with [`build`].
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ pub(super) async fn build(global: &Global, args: &BuildArgs) -> Result<u8> {
     let workspace = timings.measure("repository and build.toml", || Workspace::on_disk(&location))?;
     let export = export(global, args)?;
     let query = Query::local(&workspace, &args.images, args.force)?;
-    // A build does not say why it builds, and git's look at the whole working tree takes longer than the keys.
+    // A build shows no reasons, and git's look at the whole working tree takes longer than the keys.
     let query = if args.dry_run { query } else { query.unexplained() };
     let gathered = gather::gather(&clients, &workspace, &query, Base::default(), &timings).await?;
     let plan = Plan::decide(&gathered.facts)?;
@@ -40,7 +40,8 @@ pub(super) async fn build(global: &Global, args: &BuildArgs) -> Result<u8> {
     show(global, &plan)
 }
 
-/// The file that the one named image is written to besides; its path is taken from the folder of `-C`.
+/// The archive of `--output` to which the one named image is written as well; none without `--output`. The archive's
+/// path is relative to the folder of `-C`.
 fn export(global: &Global, args: &BuildArgs) -> Result<Option<Export>> {
     let Some(Archive { kind, path }) = &args.output else { return Ok(None) };
     let [image] = &args.images[..] else {

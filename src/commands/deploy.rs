@@ -1,4 +1,4 @@
-//! `dtbuild deploy`: the images of a commit that were built and pushed before.
+//! `dtbuild deploy`: a deployment of a commit's images that were built and pushed before. Start with [`deploy`].
 
 use super::{options, run, workers};
 use crate::cli::{Building, DeployArgs, Global};
@@ -9,8 +9,8 @@ use crate::process::Timings;
 use crate::release::CdStep;
 use crate::workspace::Workspace;
 
-/// Runs `dtbuild deploy`. It always deploys: who asks for it has a reason, and a good playbook changes nothing
-/// when there is nothing to change.
+/// Runs `dtbuild deploy`. The command always deploys, even if the environment runs the commit already: a user who asks
+/// for a deployment has a reason, and a good playbook changes nothing when there is nothing to change.
 pub(super) async fn deploy(global: &Global, args: &DeployArgs) -> Result<u8> {
     let (clients, timings) = (options::asking(false), Timings::default());
     let workspace = Workspace::at_commit(&options::location(global), &args.head)?;

@@ -1,4 +1,4 @@
-//! `dtbuild doctor`: what a run would need, looked at before it is needed.
+//! `dtbuild doctor`: a look at all that a run needs, before it is needed. Start with [`doctor()`].
 
 use super::options;
 use crate::cli::{DoctorArgs, Global};

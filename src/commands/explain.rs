@@ -1,4 +1,5 @@
-//! `dtbuild explain`: why an image is built, and which images a file is an input of.
+//! `dtbuild explain`: the reasons why an image is built, or the images that have a file as an input. Start with
+//! [`explain`].
 
 use super::options;
 use crate::cli::{ExplainArgs, Global};

@@ -1,4 +1,4 @@
-//! `dtbuild inputs`: the files that an image's key covers.
+//! `dtbuild inputs`: the files that an image's key covers. Start with [`inputs`].
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! `dtbuild lock`: the digests of the base images, written into `build.lock`.
+//! `dtbuild lock`: the digests of the base images, written into `build.lock`. Start with [`lock()`].
 
 use std::io::Write as _;
 use std::path::Path;
@@ -14,7 +14,7 @@ use crate::ui;
 use crate::ui::lock::LockView;
 use crate::workspace::Workspace;
 
-/// The exit code of `--check` when the lock is not what the registries serve.
+/// The exit code of `--check` if the registries serve other digests than the lock has.
 const MOVED: u8 = 10;
 
 /// Runs `dtbuild lock`.
@@ -40,7 +40,7 @@ pub(super) async fn lock(global: &Global, args: &LockArgs) -> Result<u8> {
     }
 }
 
-/// Replaces the file as a whole.
+/// Replaces `build.lock` in the folder `root` as a whole.
 fn write(root: &Path, new: &Lock) -> Result<()> {
     let path = root.join(lock::FILE_NAME);
     let attempt = || {

@@ -1,5 +1,5 @@
-//! The commands: one file each. They introduce the clients to the core, and turn every error into an
-//! [`Error`](crate::error::Error) with an exit code. Start with [`main`].
+//! The commands: one file each. A command makes the clients and the workspace, calls the core, and shows one view;
+//! every error becomes an [`Error`](crate::error::Error) with an exit code. Start with [`main`].
 
 use std::io;
 
@@ -54,8 +54,8 @@ async fn dispatch(cli: &Cli) -> Result<u8> {
     command.await
 }
 
-/// Follows what `work` tells, on a thread of its own, and cancels it at the first signal. The work is done on several
-/// threads.
+/// Runs `work` on several threads, shows the events of `work` on a thread of its own, and cancels `work` at the first
+/// signal.
 async fn workers<T>(
     global: &Global,
     workspace: &Workspace,

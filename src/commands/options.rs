@@ -1,4 +1,4 @@
-//! From the command line to the plain options of the core.
+//! Conversions of the command line's arguments into the options of the core. Start with [`location`].
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::process::Signals;
 use crate::release::BuildSettings;
 use crate::workspace::{Location, Workspace};
 
-/// The place of the repository.
+/// The location of the repository, with the registry and the fingerprint of the code.
 pub(super) fn location(global: &Global) -> Location {
     let directory = global.directory.clone().unwrap_or_else(|| ".".into());
     Location { directory, registry: global.registry.clone(), code: global.code }
@@ -22,23 +22,23 @@ pub(super) fn workspace(global: &Global, files: &FilesArgs) -> Result<Workspace>
     if files.disk { Workspace::on_disk(&location) } else { Workspace::at_commit(&location, &files.head) }
 }
 
-/// Clients of a command that asks, or asks nobody.
+/// The clients of a command that builds nothing; offline clients connect to nothing.
 pub(super) fn asking(offline: bool) -> Clients {
     Clients::new(clients::Options { offline, signals: Signals::of_process(), ..Default::default() })
 }
 
-/// Clients of a command that builds.
+/// The clients of a command that builds.
 pub(super) fn building(building: &Building) -> Clients {
     let silence_limit = Some(Duration::from_secs(building.silence_limit));
     Clients::new(clients::Options { offline: false, silence_limit, signals: Signals::of_process() })
 }
 
-/// How images are built.
+/// The settings of builds.
 pub(super) fn settings(building: &Building) -> BuildSettings {
     BuildSettings { jobs: building.jobs, keep_going: building.keep_going }
 }
 
-/// What is released.
+/// The options of a release: the environment, the base and the images.
 pub(super) fn release(selection: &Selection) -> ReleaseOptions {
     ReleaseOptions {
         environment: selection.environment.clone(),

@@ -1,4 +1,4 @@
-//! `dtbuild plan`, and `--dry-run` of the other commands.
+//! `dtbuild plan`, and `--dry-run` of the other commands. Start with [`plan`].
 
 use std::io;
 
@@ -11,7 +11,7 @@ use crate::process::{self, Timings};
 use crate::ui;
 use crate::workspace::Workspace;
 
-/// The exit code of `--detailed-exitcode` when something would be built.
+/// The exit code of `--detailed-exitcode` if an image would be built.
 const SOMETHING_TO_BUILD: u8 = 10;
 
 /// Runs `dtbuild plan`.
@@ -26,7 +26,8 @@ pub(super) async fn plan(global: &Global, args: &PlanArgs) -> Result<u8> {
     }
 }
 
-/// Tells what a range of commits would rebuild, by the keys of both ends; without `to`, up to the files on the disk.
+/// Shows the images that a range of commits would rebuild, by the keys of both ends; without `to`, the range ends at
+/// the files on the disk.
 async fn compare(global: &Global, args: &PlanArgs, from: &str, to: Option<&str>) -> Result<u8> {
     let (location, timings) = (options::location(global), Timings::default());
     let from = timings.measure("base's build.toml", || Workspace::at_commit(&location, from))?;
@@ -42,7 +43,7 @@ async fn compare(global: &Global, args: &PlanArgs, from: &str, to: Option<&str>)
     process::exit(code)
 }
 
-/// Tells what a run would do; changes nothing.
+/// Shows the plan of a run, and changes nothing.
 pub(super) async fn preview(
     global: &Global,
     selection: &Selection,
@@ -71,7 +72,7 @@ pub(super) async fn preview(
     process::exit(code)
 }
 
-/// Prints a plan and returns the exit code that it means.
+/// Prints a plan and returns the exit code.
 pub(super) fn show(global: &Global, plan: &Plan, detailed_exitcode: bool) -> Result<u8> {
     ui::print(plan, global.format())?;
     if plan.lacks_decisions() {
@@ -81,11 +82,11 @@ pub(super) fn show(global: &Global, plan: &Plan, detailed_exitcode: bool) -> Res
     Ok(if detailed_exitcode && something { SOMETHING_TO_BUILD } else { 0 })
 }
 
-/// Prints where the time went, where that is asked for.
+/// Prints the times of the phases, if `--timings` is given.
 pub(super) fn show_timings(global: &Global, timings: &Timings) {
     if global.timings {
         let view = ui::timings::TimingsView { total: timings.total(), phases: timings.phases() };
-        // There is nowhere left to tell of a stream that is closed.
+        // If stderr is closed, there is no other place to report to.
         let _ = ui::timings::write_timings(&mut io::stderr().lock(), &view);
     }
 }

@@ -1,4 +1,4 @@
-//! The CD step: plan, build, push, tag, deploy, record.
+//! `dtbuild` without a command, the CD step: plan, build, push, tag, deploy, record. Start with [`run`].
 
 use super::{build, options, plan, workers};
 use crate::cli::{Global, RunArgs};

@@ -1,4 +1,4 @@
-//! `dtbuild status`: what the environments run.
+//! `dtbuild status`: the images that the environments run. Start with [`status`].
 
 use time::OffsetDateTime;
 

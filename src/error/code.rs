@@ -1,4 +1,4 @@
-//! Names of failures for programs. Start with [`Code`]; `docs/errors.md` lists all of them.
+//! The names of failures for programs. Start with [`Code`]; `docs/errors.md` lists all codes.
 
 use std::fmt;
 
@@ -151,7 +151,7 @@ impl Code {
     }
 }
 
-/// The code of a failure of which no more than the kind is known.
+/// The code of a failure of which only the kind is known.
 impl From<Kind> for Code {
     fn from(kind: Kind) -> Self {
         match kind {

@@ -1,7 +1,7 @@
-//! Failures as the user meets them: a code, a message, its causes, a hint. Start with [`Error`].
+//! Failures as the user meets them: a code, a message, the causes, a hint. Start with [`Error`].
 //!
-//! Modules have error types of their own. Each implements [`Failure`], which gives it a code and a hint, and so turns
-//! into an [`Error`] by itself.
+//! Modules have error types of their own. Each error type implements [`Failure`], which gives the code and the hint,
+//! and so converts into an [`Error`].
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -10,7 +10,7 @@ mod code;
 
 pub use code::Code;
 
-/// The kinds of failure. The numbers are the program's exit codes and part of the interface.
+/// The kinds of failure. The numbers are the program's exit codes, which are part of the interface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Kind {
@@ -33,28 +33,28 @@ pub enum Kind {
 pub struct Error {
     /// The name of the failure for programs.
     pub code: Code,
-    /// What failed and why.
+    /// The message: the failure and its reason.
     pub message: String,
-    /// What caused it, nearest first.
+    /// The texts of the errors that caused the failure, nearest first.
     pub causes: Vec<String>,
-    /// What to do.
+    /// The hint: the way out.
     pub hint: Option<String>,
 }
 
-/// The result of what may end the program.
+/// The result of a function whose failure ends the program.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// An error of a module, with what a user or a program needs besides the message.
+/// An error of a module, with the code that a program needs and the hint that a user needs besides the message.
 pub trait Failure: StdError + 'static {
     /// The name of the failure for programs.
     fn code(&self) -> Code;
 
-    /// What to do about the failure; not part of the message.
+    /// The hint: the way out, which is not part of the message.
     fn hint(&self) -> Option<String> {
         None
     }
 
-    /// The message and the hint in one text, for where there is room for one.
+    /// The message and the hint in one text, for places with room for one text.
     fn advice(&self) -> String {
         joined(&self.to_string(), self.hint().as_deref())
     }
@@ -66,7 +66,7 @@ impl Error {
         Self { code: code.into(), message: message.into(), causes: Vec::new(), hint: None }
     }
 
-    /// The failure with what to do about it, on a line below an earlier hint.
+    /// The failure with a further hint, on a line below an earlier hint.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         let hint = hint.into();
@@ -77,7 +77,7 @@ impl Error {
         self
     }
 
-    /// The message and the hint in one text, for where there is room for one.
+    /// The message and the hint in one text, for places with room for one text.
     #[must_use]
     pub fn advice(&self) -> String {
         joined(&self.message, self.hint.as_deref())
@@ -102,7 +102,7 @@ impl fmt::Display for Error {
 
 impl StdError for Error {}
 
-/// The failure of a module with the errors below it as causes. A cause whose text its parent repeats is left out.
+/// Converts a module's failure; its sources become the causes. A source whose text its parent repeats is left out.
 impl<E: Failure> From<E> for Error {
     fn from(error: E) -> Self {
         let mut this = Self { hint: error.hint(), ..Self::new(error.code(), error.to_string()) };

@@ -1,13 +1,13 @@
-//! The codes of failures of git, and the hints to them.
+//! The code and the hint of every [`GitError`]: its implementation of [`Failure`].
 
 use bstr::{BStr, BString, ByteSlice as _};
 
 use super::{GitError, SubmoduleMapping};
 use crate::error::{Code, Failure};
 
-/// The hint where git itself can say more.
+/// The hint for failures of which `git status` can tell more.
 const STATUS: &str = "does `git status` work there?";
-/// The hint where a part of the repository may be damaged.
+/// The hint for failures after which a part of the repository may be damaged.
 const CHECK: &str = "check the repository with `git fsck`";
 
 impl Failure for GitError {
@@ -91,7 +91,7 @@ impl Failure for GitError {
 }
 
 impl GitError {
-    /// How the commit of a submodule is brought to this machine, by means that git does not refuse.
+    /// The commands that bring the commit of a submodule to this machine; none where git would refuse all of them.
     fn submodule_way_out(&self) -> Option<String> {
         let Self::Submodule { path, repository, commit, cloned, mapping } = self else { return None };
         let (git, inside) = (git(repository), inside(path, repository));
@@ -100,7 +100,7 @@ impl GitError {
         let fetch = format!("`git -C {path} fetch origin {commit}`");
         Some(match (mapping, cloned) {
             (SubmoduleMapping::Missing, true) => format!("run {fetch}"),
-            // The message says it all: there is no command that only brings the commit.
+            // No command brings the commit alone; the message of [`unfetchable`] has the commands that help.
             (SubmoduleMapping::Missing, false) => return None,
             (_, true) => format!("{update}, or {fetch} for another commit than the one checked out"),
             (_, false) => update,
@@ -108,8 +108,8 @@ impl GitError {
     }
 }
 
-/// The end of the message about a submodule that is not on this machine: why git cannot fetch it, and what to do then. Empty
-/// where git can.
+/// The end of the message about a submodule that is not on this machine: the reason why git cannot fetch the
+/// submodule, and the ways out. Empty where git can fetch it.
 pub(super) fn unfetchable(
     path: &BString,
     repository: &BString,
@@ -126,12 +126,12 @@ pub(super) fn unfetchable(
     )
 }
 
-/// The `git` program in a submodule, or in the repository itself.
+/// The words that run `git` in the submodule `repository`, or in the outermost repository where `repository` is empty.
 fn git(repository: &BString) -> String {
     if repository.is_empty() { "git".to_owned() } else { format!("git -C {repository}") }
 }
 
-/// A path from the root of the repository that it is in.
+/// The `path`, taken from the root of the `repository` that holds it.
 fn inside<'a>(path: &'a BString, repository: &BString) -> &'a BStr {
     let rest = path.strip_prefix(repository.as_slice()).unwrap_or(path);
     rest.strip_prefix(b"/").unwrap_or(rest).as_bstr()

@@ -1,4 +1,5 @@
-//! Git attributes and the filters that they name: what makes the bytes of a checkout differ from the stored ones.
+//! Git attributes and the filters that they name, by which a checkout has other bytes than git stores. Start with
+//! [`Drivers`], the configured filters.
 
 use bstr::BStr;
 use gix::attrs::search::Outcome;
@@ -13,7 +14,7 @@ pub(super) const FILE: &str = ".gitattributes";
 /// The attribute that names a filter.
 pub(super) const FILTER: &str = "filter";
 
-/// The attributes by which a checkout may hold other bytes than git stores, and just as many.
+/// The attributes by which a checkout may hold other bytes than git stores, but the same number of bytes.
 pub(super) const CONVERSIONS: [&str; 3] = [FILTER, "ident", "working-tree-encoding"];
 
 /// The names of the configured filters that change files on checkout.
@@ -27,7 +28,7 @@ impl Drivers {
         Self(active(repository, &["smudge", "process"]))
     }
 
-    /// Whether the configuration has a filter that changes files on checkout or when git stores them.
+    /// True if the configuration has a filter that changes files on checkout or when git stores them.
     pub(super) fn any(repository: &gix::Repository) -> bool {
         !active(repository, &["smudge", "clean", "process"]).is_empty()
     }
@@ -36,7 +37,7 @@ impl Drivers {
         self.0.is_empty()
     }
 
-    /// Whether the filter `name` changes files on checkout.
+    /// True if the filter `name` changes files on checkout.
     pub(super) fn contains(&self, name: &str) -> bool {
         self.0.iter().any(|driver| driver == name)
     }
@@ -71,7 +72,7 @@ pub(super) fn filter<'o, 's>(
     })
 }
 
-/// Whether the file at `path` has an attribute of [`CONVERSIONS`]; the first of `searches` takes precedence.
+/// True if the file at `path` has an attribute of [`CONVERSIONS`]; the first of `searches` takes precedence.
 ///
 /// `outcome` must be new, and initialized for [`CONVERSIONS`].
 pub(super) fn converts<'s>(

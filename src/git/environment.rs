@@ -1,4 +1,5 @@
-//! The environment variables of git that gix does not read: configuration of `git -c`, and folders of objects.
+//! The environment variables of git that gix does not read. [`command_config`] reads the configuration of `git -c`,
+//! [`object_folders`] the folders of objects.
 
 use std::ffi::OsStr;
 use std::io;
@@ -9,7 +10,7 @@ use std::{env, fs};
 use bstr::{BString, ByteSlice as _};
 use dtbuild_content::draft;
 
-/// The file that names further folders of objects, from a folder of objects.
+/// The path, from a folder of objects, of the file that names further folders of objects.
 const ALTERNATES: &str = "info/alternates";
 
 /// The configuration that `git -c KEY=VALUE` hands to the programs that it starts, as `KEY=VALUE`.
@@ -45,7 +46,7 @@ fn unquoted(text: &[u8]) -> Option<(BString, &[u8])> {
     loop {
         let (inside, after) = rest.split_once_str("'")?;
         word.extend_from_slice(inside);
-        // Quotes and exclamation marks stand outside of the quotes, after a backslash.
+        // Git puts quotes and exclamation marks of the word outside of the quotes, after a backslash.
         match after {
             [b'\\', escaped @ (b'\'' | b'!'), b'\'', after @ ..] => {
                 word.push(*escaped);
@@ -59,7 +60,8 @@ fn unquoted(text: &[u8]) -> Option<(BString, &[u8])> {
 /// The folders in which git looks for objects instead of `usual`, by `GIT_OBJECT_DIRECTORY` and
 /// `GIT_ALTERNATE_OBJECT_DIRECTORIES`. None where neither is set.
 ///
-/// Git sets both for hooks that run before a push is accepted: its objects are in a folder of their own until then.
+/// Git sets both variables for hooks that run before a push is accepted: until then, the objects of the push are in a
+/// folder of their own.
 pub(super) fn object_folders(usual: &Path) -> Option<Vec<PathBuf>> {
     let set = |name| env::var_os(name).filter(|value| !value.is_empty());
     let (own, others) = (set("GIT_OBJECT_DIRECTORY"), set("GIT_ALTERNATE_OBJECT_DIRECTORIES"));
@@ -73,7 +75,7 @@ pub(super) fn object_folders(usual: &Path) -> Option<Vec<PathBuf>> {
     Some(existing.collect())
 }
 
-/// The paths of a list with `:` between them, of which some may be in double quotes.
+/// The paths of a list with `:` between the paths; a path may be in double quotes.
 fn split(list: &OsStr) -> Vec<PathBuf> {
     let mut paths = Vec::new();
     let mut rest = list.as_bytes();
@@ -93,8 +95,8 @@ fn split(list: &OsStr) -> Vec<PathBuf> {
     paths
 }
 
-/// The path of a folder of objects that has none of its own and refers to `folders`; it is made in `place`, where earlier ones
-/// stay as long as what they refer to.
+/// The path of a folder of objects that holds no objects itself and refers to `folders`. The folder is made in
+/// `place`; an earlier folder there is removed once a folder that it refers to is gone.
 pub(super) fn joined(folders: &[PathBuf], place: &Path, hash: gix::hash::Kind) -> io::Result<PathBuf> {
     let lines: Vec<u8> =
         folders.iter().flat_map(|folder| [folder.as_os_str().as_bytes(), b"\n"].concat()).collect();
@@ -104,7 +106,7 @@ pub(super) fn joined(folders: &[PathBuf], place: &Path, hash: gix::hash::Kind) -
         for earlier in fs::read_dir(place).into_iter().flatten().flatten() {
             let lines = fs::read(earlier.path().join(ALTERNATES)).unwrap_or_default();
             let is_gone = lines.lines().any(|folder| !folder.to_path_lossy().exists());
-            // What cannot be removed does no harm.
+            // An earlier folder that cannot be removed does no harm.
             let _ = is_gone.then(|| fs::remove_dir_all(earlier.path()));
         }
     }

@@ -1,4 +1,4 @@
-//! The errors of a repository, each with what to do. Start with [`GitError`].
+//! The errors of a repository, with their messages. Start with [`GitError`]; `advice` has their codes and hints.
 
 use std::fmt;
 use std::io;
@@ -9,10 +9,10 @@ use dtbuild_content::tree::{self, ContentId};
 
 use super::CommitId;
 
-/// The error of a library below.
+/// The error of a library, as the cause of a [`GitError`].
 pub(super) type Cause = Box<dyn std::error::Error + Send + Sync>;
 
-/// Why a repository, or something in it, cannot be read.
+/// The reasons for which a repository, or something in it, cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum GitError {
     /// No repository holds the folder.
@@ -46,7 +46,7 @@ pub enum GitError {
         path: PathBuf,
         /// The format or extension.
         what: String,
-        /// What to do.
+        /// The way out.
         hint: &'static str,
     },
     /// The repository exists, but cannot be opened.
@@ -54,7 +54,7 @@ pub enum GitError {
     Open {
         /// The folder.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         #[source]
         source: Cause,
     },
@@ -77,9 +77,9 @@ pub enum GitError {
     UnknownRevision {
         /// The revision.
         revision: String,
-        /// What to do.
+        /// The way out.
         hint: String,
-        /// Why, in the words of the resolver.
+        /// The cause, in the words of gix.
         #[source]
         source: Option<Cause>,
     },
@@ -88,7 +88,7 @@ pub enum GitError {
     MissingCommit {
         /// The commit.
         commit: CommitId,
-        /// Why, and what to do.
+        /// The reason why the commit is missing, which has the way out.
         reason: MissingReason,
     },
     /// An object that a commit refers to is not in this clone.
@@ -106,7 +106,7 @@ pub enum GitError {
         id: ContentId,
         /// The path that the object belongs to.
         path: BString,
-        /// Why.
+        /// The cause.
         #[source]
         source: Cause,
     },
@@ -124,22 +124,22 @@ pub enum GitError {
         /// The path.
         path: BString,
     },
-    /// A file is larger than what is read of one.
+    /// A file is larger than the most bytes that are read of a file.
     #[error("`{path}` has {size} bytes, more than the {limit} that are read")]
     TooLarge {
         /// The file.
         path: BString,
-        /// The number of its bytes.
+        /// The file's size in bytes.
         size: u64,
-        /// The most bytes that are read.
+        /// The most bytes that are read of a file.
         limit: u64,
     },
-    /// A file of the disk is a pointer of Git LFS, which a build would be sent instead of the file.
+    /// A file of the disk is a pointer of Git LFS, and a build would get the pointer instead of the file.
     #[error("`{path}` is a Git LFS pointer on the disk, not the file")]
     LfsPointer {
         /// The file.
         path: BString,
-        /// The submodule that it is in; empty for the repository itself.
+        /// The path of the submodule that holds the path; empty for the repository itself.
         repository: BString,
     },
     /// A build needs a file whose content Git LFS did not fetch.
@@ -147,7 +147,7 @@ pub enum GitError {
     LfsMissing {
         /// The file.
         path: BString,
-        /// The submodule that it is in; empty for the repository itself.
+        /// The path of the submodule that holds the path; empty for the repository itself.
         repository: BString,
     },
     /// A file of a commit is a pointer of Git LFS that a checkout would not replace by the file.
@@ -174,13 +174,13 @@ pub enum GitError {
     Submodule {
         /// The path of the submodule.
         path: BString,
-        /// The submodule that it is in; empty for the repository itself.
+        /// The path of the submodule that holds the path; empty for the repository itself.
         repository: BString,
-        /// Its commit.
+        /// The submodule's commit.
         commit: ContentId,
-        /// Whether the submodule's repository is on this machine, without the commit.
+        /// True if the submodule's repository is on this machine, without the commit.
         cloned: bool,
-        /// What `.gitmodules` says of the submodule.
+        /// The submodule's entry in `.gitmodules`.
         mapping: SubmoduleMapping,
     },
     /// A file or folder of the working tree cannot be read.
@@ -188,7 +188,7 @@ pub enum GitError {
     Unreadable {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         #[source]
         source: io::Error,
     },
@@ -201,17 +201,17 @@ pub enum GitError {
     /// A path is neither a file, nor a link, nor a folder.
     #[error("`{path}` is {what}, which no build can be sent")]
     SpecialFile {
-        /// Its path from the root of the repository.
+        /// The path, from the root of the repository.
         path: BString,
-        /// What is there instead, such as `a named pipe`.
+        /// The kind of file at the path, such as `a named pipe`.
         what: &'static str,
     },
     /// Git's index cannot be read.
     #[error("failed to read the index `{}`", path.display())]
     BrokenIndex {
-        /// Its path.
+        /// The path of git's index.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         #[source]
         source: Cause,
     },
@@ -220,21 +220,21 @@ pub enum GitError {
     BrokenAttributes {
         /// The attribute file, or the file whose attributes were to be read.
         path: BString,
-        /// Why.
+        /// The cause.
         #[source]
         source: Cause,
     },
     /// The working tree cannot be compared with the index.
     #[error("failed to compare the working tree with git's index")]
     Status {
-        /// Why.
+        /// The cause.
         #[source]
         source: Cause,
     },
     /// A folder has entries that no folder can have.
     #[error("failed to read a folder")]
     BrokenTree {
-        /// Why.
+        /// The cause.
         #[source]
         source: Cause,
     },
@@ -243,24 +243,24 @@ pub enum GitError {
     BrokenReference {
         /// The reference.
         name: String,
-        /// Why.
+        /// The cause.
         #[source]
         source: Cause,
     },
 }
 
-/// What `.gitmodules` says of a submodule.
+/// The entry of a submodule in `.gitmodules`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SubmoduleMapping {
-    /// The address to fetch it from.
+    /// `.gitmodules` gives the address from which git fetches the submodule.
     Address,
-    /// An address, and that `git submodule update` is to leave the submodule alone.
+    /// `.gitmodules` gives an address, and tells `git submodule update` to leave the submodule alone.
     Skipped,
-    /// Nothing, or no address: git cannot fetch the submodule.
+    /// `.gitmodules` has no entry, or an entry without an address: git cannot fetch the submodule.
     Missing,
 }
 
-/// Why a commit is not in a clone.
+/// The reasons for which a commit is not in a clone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MissingReason {
     /// The clone's history ends before the commit.
@@ -272,7 +272,7 @@ pub enum MissingReason {
 }
 
 impl MissingReason {
-    /// The cause, without what to do.
+    /// The reason as a phrase, without the way out.
     #[must_use]
     pub fn cause(self) -> &'static str {
         match self {
@@ -282,7 +282,7 @@ impl MissingReason {
         }
     }
 
-    /// What to do.
+    /// The way out: the command or the setting that brings the commit.
     pub(super) fn way_out(self) -> &'static str {
         match self {
             Self::Shallow => {
@@ -309,10 +309,9 @@ impl From<tree::Error<GitError>> for GitError {
     }
 }
 
-/// The words that run `git` in a submodule, or in the repository itself.
-/// `path` from the root of the `repository` that holds it.
 impl GitError {
-    /// Whether the content of a file cannot be had, so that a build is possible only if it does not read the file.
+    /// True if the error is that the content of a file cannot be had. A build that does not read the file is still
+    /// possible.
     pub(super) fn is_of_content(&self) -> bool {
         matches!(
             self,

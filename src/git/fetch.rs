@@ -1,8 +1,8 @@
 //! The fetch of a base commit that the clone lacks. Start with [`Repository::fetched_changes`].
 //!
 //! This is the one place that runs the `git` program, which alone knows all the ways in which a clone may have its
-//! credentials. Objects come into the clone without a reference to them, and a shallow clone takes note that the history of
-//! the commit is missing; no reference, no setting and no other history changes.
+//! credentials. Objects come into the clone without a reference to them, and a shallow clone takes note that the
+//! history of the commit is missing; no reference, no setting and no other history changes.
 
 use std::io;
 use std::path::PathBuf;
@@ -21,7 +21,7 @@ use crate::process::child::Running;
 /// The most bytes of `git`'s messages that are read.
 const WORDS_LIMIT: u64 = 8 << 10;
 
-/// Why something could not be fetched.
+/// The reasons for which a base commit could not be fetched.
 #[derive(Debug, thiserror::Error)]
 pub enum FetchError {
     /// The clone has no remote.
@@ -35,7 +35,7 @@ pub enum FetchError {
     Failed {
         /// The remote's name.
         remote: String,
-        /// The line of its messages that says why.
+        /// The line of git's messages that gives the reason.
         said: String,
     },
     /// `git fetch` took too long.
@@ -43,7 +43,7 @@ pub enum FetchError {
     Slow {
         /// The remote's name.
         remote: String,
-        /// The time after which it was given up.
+        /// The time after which the fetch was given up.
         patience: Duration,
     },
     /// The repository or a commit cannot be read.
@@ -52,9 +52,9 @@ pub enum FetchError {
 }
 
 impl Repository {
-    /// The paths that differ between the commits, as [`Repository::changed_paths`] has them, after a fetch of what the clone
-    /// lacks of `base`: the commit, without its history where the clone is shallow, and the commit's folders where the clone
-    /// was made without folders of old commits.
+    /// The paths that differ between the commits, as [`Repository::changed_paths`] has them, after a fetch of the
+    /// objects of `base` that the clone lacks: the commit, without its history where the clone is shallow, and the
+    /// commit's folders where the clone was made without folders of old commits.
     ///
     /// # Errors
     /// When the remote refuses the fetch, or takes longer than `patience`.
@@ -92,8 +92,8 @@ impl Repository {
         }
     }
 
-    /// Whether the clone is a partial one of `remote`. In another clone, a fetch with a filter would write the settings of a
-    /// partial clone.
+    /// True if the clone is a partial clone of `remote`. In a complete clone, a fetch with a filter would write the
+    /// settings of a partial clone.
     fn is_partial(&self, remote: &str) -> bool {
         let config = self.inner.config_snapshot();
         config.boolean(format!("remote.{remote}.promisor").as_str()) == Some(true)
@@ -108,7 +108,7 @@ impl Repository {
         object: &str,
     ) -> Result<(), FetchError> {
         let mut git = Command::new("git");
-        // Git itself is to find the repository, and to refuse it where it is not to be trusted: it trusts one that is named.
+        // Git itself is to find the repository, and to refuse an untrusted one: git trusts a repository that is named.
         let checkout = self.root.as_ref().filter(|root| root.join(".git").exists());
         git.current_dir(checkout.map_or_else(|| self.inner.git_dir(), PathBuf::as_path));
         if std::env::var_os("GIT_DIR").is_some() {
@@ -131,12 +131,12 @@ impl Repository {
         }
     }
 
-    /// The remote of the current branch, else the only one, or `origin`.
+    /// The name of the remote to fetch from: the remote of the current branch, else the only remote, else `origin`.
     fn fetch_remote(&self) -> Option<String> {
         let branch = self.head().ok().flatten().and_then(|head| head.branch);
         let of_branch = branch.and_then(|branch| {
             match self.inner.branch_remote_name(branch.as_str(), Direction::Fetch)? {
-                // A branch of this very clone.
+                // The branch follows a branch of this same clone.
                 Name::Url(url) if *url == "." => None,
                 Name::Url(url) => Some(url.to_string()),
                 Name::Symbol(name) => Some(name.into_owned()),
@@ -145,14 +145,14 @@ impl Repository {
         of_branch.or_else(|| Some(self.inner.remote_default_name(Direction::Fetch)?.to_string()))
     }
 
-    /// Whether neither the environment nor the configuration says how to run `ssh`.
+    /// True if neither the environment nor the configuration sets a command for `ssh`.
     fn uses_plain_ssh(&self) -> bool {
         let named = ["GIT_SSH_COMMAND", "GIT_SSH"].iter().any(|name| std::env::var_os(name).is_some());
         !named && self.inner.config_snapshot().string("core.sshCommand").is_none()
     }
 }
 
-/// Runs a command to its end. Returns the line that says why it failed; none where it succeeded.
+/// Runs a command to its end. Returns the line of its messages that gives the reason of a failure; none on success.
 async fn run(command: &mut Command) -> io::Result<Option<String>> {
     let mut running = Running::start(command.stdout(Stdio::null()).stderr(Stdio::piped()))?;
     let mut words = Vec::new();
@@ -165,7 +165,7 @@ async fn run(command: &mut Command) -> io::Result<Option<String>> {
     Ok((!status.success()).then(|| telling(&String::from_utf8_lossy(&words))))
 }
 
-/// The line that says why, among the messages of `git` and of the programs that it starts.
+/// The line that gives the reason of a failure, among the messages of `git` and of the programs that `git` starts.
 fn telling(words: &str) -> String {
     let lines = words.lines().map(str::trim).filter(|line| !line.is_empty());
     let mut telling = lines.filter(|line| !line.to_ascii_lowercase().starts_with("warning:"));

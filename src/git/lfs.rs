@@ -26,12 +26,12 @@ pub(super) struct Pointer {
     pub(super) oid: String,
     /// The number of the file's bytes.
     pub(super) size: u64,
-    /// Whether LFS extensions (programs of the user) take part, so that the stored content is not the file's.
+    /// True if LFS extensions (programs of the user) take part, so that the stored content is not the file's.
     pub(super) extended: bool,
 }
 
 impl Pointer {
-    /// Whether a file of this many bytes can be a pointer.
+    /// True if a file of `size` bytes can be a pointer.
     pub(super) fn may_have(size: u64) -> bool {
         (100..LIMIT).contains(&size)
     }
@@ -60,13 +60,13 @@ impl Pointer {
         Self { oid: hex::encode(hasher.finalize()), size, extended: false }
     }
 
-    /// The text that git stores.
+    /// The pointer's text, which git stores in place of the file.
     pub(super) fn text(&self) -> String {
         format!("{VERSION}\noid sha256:{}\nsize {}\n", self.oid, self.size)
     }
 }
 
-/// The folder of the contents that were fetched.
+/// The folder of the contents that Git LFS fetched.
 #[derive(Clone, Debug)]
 pub(super) struct Store {
     folder: PathBuf,
@@ -88,7 +88,7 @@ impl Store {
     }
 }
 
-/// A content of a [`Store`].
+/// A content in a [`Store`]: its pointer, and its file on the disk.
 #[derive(Clone, Debug)]
 pub(super) struct Stored {
     pub(super) pointer: Pointer,
@@ -96,8 +96,8 @@ pub(super) struct Stored {
 }
 
 impl Stored {
-    /// Opens the content of the file at `path`; the reader fails with the last byte if the content is not the one that the
-    /// pointer names.
+    /// Opens the content of the file at `path`. The reader verifies the content, and fails with the last byte unless
+    /// the content's SHA-256 is the pointer's.
     pub(super) fn open(&self, path: &BString) -> io::Result<Box<dyn Read + Send>> {
         let mut reader = StoredReader {
             file: File::open(&self.file)?,
@@ -118,7 +118,7 @@ struct StoredReader {
     path: BString,
     pointer: Pointer,
     left: u64,
-    /// None once the content is verified.
+    /// The hasher of the bytes that were read; none once the content is verified.
     hasher: Option<Sha256>,
 }
 

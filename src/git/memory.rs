@@ -1,5 +1,5 @@
-//! The memory that all handles of a repository share: trees, files and commits that this run read, and the memo of digests
-//! that earlier runs took. Start with [`Memory`].
+//! The memory that all handles of a repository share: trees, files and commits that this run read, and the memo of
+//! digests that earlier runs took. Start with [`Memory`].
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ use super::{CommitId, GitError};
 /// The folder of the memo and the stat cache, in a git folder.
 pub(super) const FOLDER: &str = "dtbuild";
 
-/// The largest file that is kept, in bytes: ignore files and Dockerfiles are smaller.
+/// The size of the largest file that is kept in memory, in bytes: ignore files and Dockerfiles are smaller.
 const SMALL_FILE: usize = 16 * 1024;
 
 /// The most bytes of trees that are kept for their next reader: about ten thousand trees.
@@ -24,7 +24,7 @@ const MOST_BODIES: usize = 16 * 1024 * 1024;
 /// The entries of a tree, sorted by name.
 pub(super) type Names = Arc<[Node]>;
 
-/// The bytes of trees, [`MOST_BODIES`] at most.
+/// The bytes of trees by the tree's id, [`MOST_BODIES`] in all at most.
 #[derive(Default)]
 struct Bodies {
     by_tree: HashMap<ContentId, Vec<u8>>,
@@ -47,19 +47,19 @@ impl Bodies {
     }
 }
 
-/// The memory of a repository.
+/// The memory of a repository, which all handles share.
 pub(super) struct Memory {
-    /// The code that earlier runs have to be of, for what they found out to count.
+    /// The fingerprint of the code; the memory of earlier runs counts only if their code had this fingerprint.
     pub(super) code: Fingerprint,
     folder: PathBuf,
     memo: OnceLock<Memo>,
-    /// The trees of folders above contexts, most of which every image needs.
+    /// The entries of trees of folders above contexts, most of which every image needs.
     trees: Mutex<HashMap<ContentId, Names>>,
-    /// Trees that were read for changed paths: the images' contexts are looked up in them next.
+    /// The bytes of trees that were read for changed paths: the images' contexts are looked up in these trees next.
     bodies: Mutex<Bodies>,
-    /// Files by blob: many folders have the same ignore file.
+    /// The contents of small files, by blob id: many folders have the same ignore file.
     files: Mutex<HashMap<ContentId, Arc<[u8]>>>,
-    /// The trees of commits.
+    /// The id of each commit's tree.
     commits: Mutex<HashMap<CommitId, ContentId>>,
     /// The memory of the working tree.
     pub(super) disk: DiskMemory,
@@ -103,7 +103,7 @@ impl Memory {
         self.trees().insert(tree, Arc::clone(names));
     }
 
-    /// Takes out the bytes of a tree that were kept.
+    /// Takes the kept bytes of a tree out of the memory.
     pub(super) fn take_body(&self, tree: &ContentId) -> Option<Vec<u8>> {
         self.bodies().take(tree)
     }
@@ -125,7 +125,7 @@ impl Memory {
         }
     }
 
-    /// The tree of a commit, found by `find` once in a run.
+    /// The id of a commit's tree; a run calls `find` once for a commit.
     pub(super) fn tree_of(
         &self,
         commit: CommitId,

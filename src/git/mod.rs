@@ -6,9 +6,9 @@
 //!   [`Repository::changed_in_working_tree`] lists the paths by which the disk differs from HEAD.
 //! - The files beside them serve both: the opened repository, its objects, revisions, paths, errors.
 //!
-//! Both input trees give a digest for the key and a [`Snapshot`](dtbuild_content::snapshot::Snapshot) for the build. Equal
-//! content has equal ids in both, so that a clean checkout has the digest of its commit: a file of Git LFS has the id of its
-//! pointer, a submodule the id of its commit. Changed paths only explain a decision; the keys decide.
+//! Both input trees give a digest for the key and a [`Snapshot`](dtbuild_content::snapshot::Snapshot) for the build.
+//! Equal content has equal ids in both, so that a clean checkout has the digest of its commit: a file of Git LFS has
+//! the id of its pointer, a submodule the id of its commit. Changed paths only explain a decision; the keys decide.
 //! [`Repository::fetched_changes`] fetches a missing commit with the `git` program, which nothing else runs.
 
 mod advice;

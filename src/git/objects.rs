@@ -65,7 +65,7 @@ impl Objects {
         self.read(id, Kind::Tree, path, buffer)
     }
 
-    /// The entries of the tree `id`, sorted by name and read once in a run; `path` is what the tree is read for.
+    /// The entries of the tree `id`, sorted by name. A run reads a tree once. Errors name `path`.
     pub(super) fn names(&self, id: ContentId, path: &BStr) -> Result<Names, GitError> {
         if let Some(names) = self.memory.names(&id) {
             return Ok(names);
@@ -85,7 +85,7 @@ impl Objects {
     /// All entries of the tree `id` of the folder at `path`, in git's order.
     pub(super) fn nodes(&self, id: ContentId, path: &BStr) -> Result<Vec<Node>, GitError> {
         let mut buffer = Vec::new();
-        // Room for what most folders hold.
+        // Most folders have fewer entries.
         let mut nodes = Vec::with_capacity(16);
         for entry in self.tree(&id, path, &mut buffer)? {
             let entry = entry.map_err(|source| broken(&id, path, source))?;
@@ -100,7 +100,8 @@ impl Objects {
         self.memory.memo()
     }
 
-    /// The bytes of the object `id`, which must be a `kind`; `path` is what the object belongs to.
+    /// The bytes of the object `id`, which must be of `kind`; `path` is the path that the object belongs to, for
+    /// errors.
     pub(super) fn read<'a>(
         &self,
         id: &ContentId,
@@ -119,7 +120,8 @@ impl Objects {
         }
     }
 
-    /// The number of bytes of the object `id`, whose content is not read; `path` is what the object belongs to.
+    /// The size of the object `id` in bytes, read from the object's header alone; `path` is the path that the object
+    /// belongs to, for errors.
     pub(super) fn size(&self, id: &ContentId, path: &BStr) -> Result<u64, GitError> {
         use gix::odb::Header as _;
 

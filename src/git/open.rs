@@ -15,7 +15,8 @@ use super::memory::Memory;
 use super::trust::{self, Found};
 use super::{GitError, Repository, environment};
 
-/// Where folders of objects that the environment names are joined, from the git folder that linked work trees share.
+/// The folder in which [`environment::joined`] makes folders of objects, from the git folder that linked work trees
+/// share.
 const JOINED: &str = "dtbuild/objects";
 
 /// The extensions of a repository's format that do not concern a reader, or that gix can read.
@@ -34,8 +35,8 @@ const KNOWN_EXTENSIONS: &[&str] = &[
 
 impl Repository {
     /// Opens the repository that holds the folder `dir`, as the `git` program run there would find it: the variables of
-    /// the environment count, `safe.directory` and `safe.bareRepository` too. A bare repository inside of a checkout must be
-    /// named by `GIT_DIR`. What earlier runs of the same `code` found out counts as well.
+    /// the environment count, `safe.directory` and `safe.bareRepository` too. A bare repository inside of a checkout
+    /// must be named by `GIT_DIR`. The memory of earlier runs counts if their fingerprint of the code was `code`.
     ///
     /// # Errors
     /// When no repository holds the folder, when git would refuse the repository, or when its format cannot be read.
@@ -70,8 +71,8 @@ impl Repository {
         Ok(())
     }
 
-    /// Opens a submodule: `dir` is its checkout, or its git folder for its objects alone. Variables of the environment that
-    /// are about the repository around the submodule do not count.
+    /// Opens a submodule: `dir` is its checkout, or its git folder for its objects alone. Variables of the environment
+    /// that are about the repository around the submodule do not count.
     pub(super) fn of_submodule(dir: &Path, code: Fingerprint) -> Result<Self, GitError> {
         let link = dir.join(".git");
         let checkout = link.symlink_metadata().is_ok().then(|| dir.to_owned());
@@ -88,7 +89,7 @@ impl Repository {
         Ok(Self { inner, root, index, memory, objects: OnceCell::new() })
     }
 
-    /// The repository with the folders of objects that the environment names.
+    /// The opened repository, with its objects read from the folders that the environment names, if it names any.
     fn of_environment(mut opened: ThreadSafeRepository, code: Fingerprint) -> Result<Self, GitError> {
         if let Some(folders) = environment::object_folders(opened.objects.path()) {
             let (usual, hash) = (&opened.objects, opened.objects.object_hash());
@@ -120,7 +121,8 @@ fn options() -> gix::open::Options {
         .cli_overrides(environment::command_config())
 }
 
-/// Searches the repository of the folder `dir`, which has no links, from there upwards; `dot_git_only` passes by bare ones.
+/// Searches the repository of the folder `dir` from `dir` upwards; `dir` is free of links. With `dot_git_only`, the
+/// search passes by bare repositories.
 fn find(dir: &Path, dot_git_only: bool) -> Result<Found, GitError> {
     let across = env::var_os("GIT_DISCOVERY_ACROSS_FILESYSTEM");
     let across = across.and_then(|value| gix::config::Boolean::try_from(value).ok());

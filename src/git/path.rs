@@ -1,4 +1,5 @@
-//! Paths inside a repository: bytes, relative to a folder, names joined by `/`; the folder itself is the empty path.
+//! Functions on paths inside a repository. A path is bytes: names joined by `/`, relative to a folder, whose own path
+//! is empty.
 
 use bstr::{BStr, BString, ByteSlice as _};
 pub(super) use dtbuild_content::path::join;

@@ -1,4 +1,4 @@
-//! The remote of a repository.
+//! The address of a repository's remote. Start with [`Repository::remote_url`].
 
 use gix::remote::Direction;
 use gix::url::Scheme;
@@ -6,8 +6,8 @@ use gix::url::Scheme;
 use super::Repository;
 
 impl Repository {
-    /// The address that the repository is fetched from, without user and password. None when there is no remote, or when the
-    /// remote is a folder, whose path would differ between machines.
+    /// The address that the repository is fetched from, without user and password. None when there is no remote, or
+    /// when the remote is a folder, whose path would differ between machines.
     #[must_use]
     pub fn remote_url(&self) -> Option<String> {
         let remote = self.inner.find_default_remote(Direction::Fetch)?.ok()?;

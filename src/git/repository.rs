@@ -14,17 +14,17 @@ use super::objects::Objects;
 
 /// An opened git repository: a checkout, a linked work tree, or a bare one.
 ///
-/// Opening reads the configuration and HEAD, and takes about half a millisecond; everything else is read when it is needed.
-/// A clone is cheap, and shares what was read.
+/// Opening reads the configuration and HEAD, and takes about half a millisecond; everything else is read when it is
+/// needed. A clone is cheap, and shares what was read.
 #[derive(Clone)]
 pub struct Repository {
     pub(super) inner: gix::Repository,
     /// The canonical root of the work tree.
     pub(super) root: Option<PathBuf>,
-    /// The path of git's index.
+    /// The path of the repository's git index.
     pub(super) index: PathBuf,
     pub(super) memory: Arc<Memory>,
-    /// Made when it is first needed: a handle costs more than the reading of one tree.
+    /// The handle to the objects, made when it is first needed: making one takes longer than reading one tree.
     pub(super) objects: OnceCell<Objects>,
 }
 
@@ -32,7 +32,7 @@ pub struct Repository {
 pub(super) const FILE_LIMIT: u64 = 16 * 1024 * 1024;
 
 impl Repository {
-    /// The fingerprint of the code whose earlier answers count.
+    /// The fingerprint of the running code: results that earlier runs stored count only under the same fingerprint.
     pub(crate) fn code(&self) -> Fingerprint {
         self.memory.code
     }
@@ -52,7 +52,7 @@ impl Repository {
     pub fn prefix(&self, folder: &Path) -> Result<BString, GitError> {
         let root = self.root()?;
         let absolute = std::path::absolute(folder).map_err(|source| GitError::unreadable(folder, source))?;
-        // The folder itself may be a link in a commit: only the folders above it are resolved.
+        // The folder itself may be a link in a commit: only links in the path above the folder are resolved.
         let inside = [Some(lexical(&absolute)), resolve_parent(&absolute)]
             .into_iter()
             .flatten()
@@ -64,7 +64,7 @@ impl Repository {
         Ok(BString::from(parts.iter().map(AsRef::as_ref).collect::<Vec<&[u8]>>().join(&b'/')))
     }
 
-    /// Whether the clone's history ends before its first commit.
+    /// True if the clone is shallow: its history does not go back to the first commit.
     #[must_use]
     pub fn is_shallow(&self) -> bool {
         self.inner.is_shallow().unwrap_or(false)
@@ -82,13 +82,13 @@ impl Repository {
         self.clone()
     }
 
-    /// The memo of what earlier runs found out about commits.
+    /// The memo: results about commits that earlier runs stored.
     #[must_use]
     pub fn memo(&self) -> &Memo {
         self.memory.memo()
     }
 
-    /// Stores what this run found out, for the next run.
+    /// Stores the memo and the stat cache of this run for the next run.
     pub fn remember(&self) {
         self.memory.save();
     }

@@ -36,7 +36,7 @@ pub enum Presence {
     Known,
     /// The commit is not in this clone.
     Missing {
-        /// Why it is not.
+        /// The reason why the commit is not in this clone.
         reason: MissingReason,
     },
 }
@@ -66,7 +66,7 @@ impl Repository {
         let unknown = |source: Option<gix::Error>| GitError::UnknownRevision {
             revision: revision.to_owned(),
             hint: self.hint(revision),
-            // That nothing has the name is said already; that something could not be read is not.
+            // The message says that nothing has this name. The cause is told only if a file could not be read.
             source: source.filter(is_of_system).map(Into::into),
         };
         let named = self.inner.rev_parse_single(revision).map_err(|source| unknown(Some(source)))?;
@@ -75,10 +75,10 @@ impl Repository {
         Ok(CommitId(commit.id))
     }
 
-    /// The best common ancestor of two commits: where one left the other's branch.
+    /// The best common ancestor of two commits: the commit at which one branch left the other.
     ///
     /// # Errors
-    /// When they have no common history in this clone.
+    /// When the commits have no common history in this clone.
     pub fn merge_base(&self, one: CommitId, other: CommitId) -> Result<CommitId, GitError> {
         let unrelated = || GitError::UnknownRevision {
             revision: format!("{}...{}", one.short(), other.short()),
@@ -194,7 +194,7 @@ impl Repository {
     }
 }
 
-/// Whether the system failed at a file.
+/// True if the error comes from the system's failure to read a file.
 fn is_of_system(error: &gix::Error) -> bool {
     error.iter_errors().any(<dyn std::error::Error>::is::<std::io::Error>)
 }

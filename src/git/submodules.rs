@@ -46,8 +46,8 @@ impl<T> Submodules<T> {
         self.at_or_above(path).filter(|end| *end < path.len())
     }
 
-    /// The submodule at `path`, opened by `open` unless it is open already. While the result is held, no other submodule can
-    /// be opened.
+    /// The submodule at `path`, opened by `open` unless the submodule is open already. While the result is held, no
+    /// other submodule can be opened.
     pub(super) fn get(
         &self,
         path: &BStr,
@@ -64,7 +64,7 @@ impl<T> Submodules<T> {
     }
 }
 
-/// A tree whose submodules are folders, as builds see them, as far as they can be opened.
+/// A tree in which every submodule that can be opened is a folder, as builds see submodules.
 pub(super) struct Expanded<'a, T>(pub(super) &'a T);
 
 impl<T: Tree> Tree for Expanded<'_, T> {
@@ -98,7 +98,7 @@ impl<T: Tree> Tree for Expanded<'_, T> {
 pub(super) struct Modules(gix::submodule::File);
 
 impl Modules {
-    /// Parses the file's text; the configuration of `repository` has the last word, as with git.
+    /// Parses the file's text; the configuration of `repository` overrides the file, as with git.
     pub(super) fn parse(text: &[u8], repository: &Repository) -> Result<Self, gix::Error> {
         let config = repository.inner.config_snapshot();
         Ok(Self(gix::submodule::File::from_bytes(text, None, config.plumbing())?))
@@ -112,7 +112,7 @@ impl Modules {
         name.filter(inside)
     }
 
-    /// What the file says of the submodule at `path`; nothing where there is no file.
+    /// The entry of the submodule at `path` in the text of `.gitmodules`; `text` is none where there is no file.
     pub(super) fn mapping(text: Option<&[u8]>, repository: &Repository, path: &BStr) -> SubmoduleMapping {
         let modules = text.and_then(|text| Self::parse(text, repository).ok());
         let found = modules.and_then(|modules| Some((modules.name(path)?, modules.0)));

@@ -1,7 +1,8 @@
-//! Trust in a repository, by the rules of git: its owner, `safe.directory` and `safe.bareRepository`. Start with [`Found`].
+//! Trust in a repository, by the rules of git: its owner, `safe.directory` and `safe.bareRepository`. Start with
+//! [`Found`].
 //!
-//! A repository's configuration runs programs. So git refuses repositories of other users, unless the user's own
-//! configuration, the system's or the command line's says otherwise. Git trusts a repository that `GIT_DIR` names.
+//! A repository's configuration runs programs. So git refuses repositories of other users, unless the configuration of
+//! the user, the system or the command line allows them. Git trusts a repository that `GIT_DIR` names.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -33,7 +34,7 @@ impl Found {
         self.checkout.as_ref().map_or_else(|| self.git_dir.clone(), |checkout| checkout.join(".git"))
     }
 
-    /// Fails where git would refuse the repository, by the configuration of `opened`.
+    /// Fails if git would refuse the repository under the configuration of `opened`.
     pub(super) fn check(&self, opened: &gix::Repository) -> Result<(), GitError> {
         if self.is_owned() {
             return Ok(());
@@ -46,7 +47,7 @@ impl Found {
         Err(GitError::ForeignOwner { path: root })
     }
 
-    /// Whether the repository is neither a checkout's nor inside of a folder `.git`.
+    /// True if the repository is bare: it has no checkout, and is not inside of a folder `.git`.
     pub(super) fn is_bare(&self) -> bool {
         let path = self.git_dir.as_os_str().as_encoded_bytes();
         let inside = [&b"/.git/worktrees/"[..], b"/.git/modules/"];
@@ -55,7 +56,7 @@ impl Found {
             && !inside.iter().any(|part| path.contains_str(part))
     }
 
-    /// Whether the current user owns the git folder, the checkout and its `.git`.
+    /// True if the current user owns the git folder, the checkout and the checkout's `.git`.
     fn is_owned(&self) -> bool {
         let link = self.checkout.as_ref().map(|checkout| checkout.join(".git")).filter(|link| link.is_file());
         let paths = [link.as_ref(), self.checkout.as_ref(), Some(&self.git_dir)];
@@ -63,12 +64,12 @@ impl Found {
     }
 }
 
-/// Whether the configuration lets bare repositories be named only, not found.
+/// True if the configuration wants bare repositories to be named, and not found by a search.
 pub(super) fn only_named(opened: &gix::Repository) -> bool {
     protected(opened, "safe.bareRepository").last().is_some_and(|value| value == "explicit")
 }
 
-/// Whether the current user owns `path`. Root with `SUDO_UID` is also the user who called `sudo`.
+/// True if the current user owns `path`. Root with `SUDO_UID` is also the user who called `sudo`.
 fn is_owned(path: &Path) -> bool {
     use std::os::unix::fs::MetadataExt as _;
 
@@ -85,7 +86,7 @@ fn protected(opened: &gix::Repository, key: &str) -> Vec<BString> {
     values.unwrap_or_default()
 }
 
-/// Whether `safe.directory` with these `values` names the folder `root`, or all.
+/// True if `safe.directory` with these `values` names the folder `root`, or all folders.
 fn is_safe(root: &Path, values: &[BString]) -> bool {
     values.iter().fold(false, |safe, value| match value.as_bytes() {
         b"" => false,
@@ -94,7 +95,7 @@ fn is_safe(root: &Path, values: &[BString]) -> bool {
     })
 }
 
-/// Whether a value of `safe.directory` is the path of `root`, or of a folder above with `/*` at the end.
+/// True if a value of `safe.directory` is the path of `root`, or of a folder above `root` with `/*` at the end.
 fn names(value: &BStr, root: &Path) -> bool {
     let path = match value.strip_prefix(b"~/") {
         Some(rest) => {

@@ -4,30 +4,30 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Tells how long ago the run started.
+/// The clock of a run, which tells the time since the run's start.
 #[derive(Clone)]
 pub(super) struct Clock(Arc<dyn Fn() -> Duration + Send + Sync>);
 
 impl Clock {
-    /// A clock that starts now.
+    /// Starts a clock now.
     pub(super) fn start() -> Self {
         let start = Instant::now();
         Self(Arc::new(move || start.elapsed()))
     }
 
-    /// The time since the start.
+    /// The time since the clock's start.
     pub(super) fn now(&self) -> Duration {
         (self.0)()
     }
 
-    /// A clock that moves on by `step` each time it is looked at.
+    /// A clock for tests that moves on by `step` each time it is read.
     #[cfg(test)]
     pub(super) fn stepping(step: Duration) -> Self {
         let looks = std::sync::atomic::AtomicU32::new(0);
         Self(Arc::new(move || step * looks.fetch_add(1, std::sync::atomic::Ordering::Relaxed)))
     }
 
-    /// A clock that shows what `millis` holds.
+    /// A clock for tests that shows the value of `millis`, in milliseconds.
     #[cfg(test)]
     pub(super) fn showing(millis: Arc<std::sync::atomic::AtomicU64>) -> Self {
         Self(Arc::new(move || Duration::from_millis(millis.load(std::sync::atomic::Ordering::Relaxed))))

@@ -1,4 +1,4 @@
-//! The view of what `dtbuild doctor` found. Start with [`DoctorView`], a list of [`Finding`]s.
+//! The view of the findings of `dtbuild doctor`. Start with [`DoctorView`], a list of [`Finding`]s.
 
 use std::io::{self, Write};
 
@@ -9,31 +9,31 @@ use super::style::Palette;
 use super::text;
 use super::view::View;
 
-/// The version of the JSON: it changes when a reader of the last one would be misled.
+/// The version of the JSON: the version changes when a reader of the last version would be misled.
 const VERSION: u32 = 1;
 
-/// One thing that was looked at.
+/// A finding: the state of one thing that `dtbuild doctor` looked at.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Finding {
     /// The subject: `engine`, `git`, `registry`, ...
     pub about: &'static str,
-    /// The state.
+    /// The state of the subject.
     pub state: State,
-    /// What was found; never a secret.
+    /// The finding in words; never a secret.
     pub found: String,
-    /// What to do about it, where there is something to do.
+    /// The way out, where there is something to do.
     pub fix: Option<String>,
 }
 
-/// The state of what was looked at.
+/// The state of something that `dtbuild doctor` looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum State {
-    /// It works.
+    /// The thing works.
     Good,
-    /// It works, and the user should know something about it.
+    /// The thing works, and the user should know something about it.
     Note,
-    /// Something that the project needs will not work.
+    /// The thing will not work, and the project needs it.
     Broken,
 }
 
@@ -42,41 +42,41 @@ pub enum State {
 pub struct EngineReport {
     /// The builder's name; none for the machine's own engine.
     pub builder: Option<String>,
-    /// The address.
+    /// The address of the engine.
     pub address: String,
-    /// The state.
+    /// The state of the subject.
     pub state: State,
-    /// `docker`, `podman` or `buildkitd`; none where it does not answer.
+    /// The kind of engine: `docker`, `podman` or `buildkitd`; none where the engine does not answer.
     pub engine: Option<String>,
-    /// Its version.
+    /// The engine's version.
     pub version: Option<String>,
-    /// The store of its images: the name of a graph driver, or `containerd`.
+    /// The engine's store of images: the name of a graph driver, or `containerd`.
     pub store: Option<String>,
-    /// The platforms that it builds for.
+    /// The platforms that the engine builds for.
     pub platforms: Vec<String>,
-    /// The features that not all engines have: `secrets`, `isolation`, `indexes`, `layouts`.
+    /// The engine's features, of those that not all engines have: `secrets`, `isolation`, `indexes`, `layouts`.
     pub features: Vec<&'static str>,
-    /// The kinds of cache that it finds steps in.
+    /// The kinds of cache in which the engine finds steps.
     pub cache_from: Vec<String>,
-    /// The kinds of cache that it brings steps to.
+    /// The kinds of cache to which the engine brings steps.
     pub cache_to: Vec<String>,
 }
 
-/// What was found, and the engines that were looked at.
+/// The findings of `dtbuild doctor`, and the engines that were looked at.
 pub struct DoctorView {
-    /// What was found, in the order in which it was looked at.
+    /// The findings, in the order in which the things were looked at.
     pub findings: Vec<Finding>,
-    /// The engines; told in JSON alone, as the findings have what people need of them.
+    /// The engines, which only the JSON has: the findings have all that people need to know of the engines.
     pub engines: Vec<EngineReport>,
 }
 
-/// What was found, as JSON.
+/// The findings as JSON.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "Doctor")]
 pub struct DoctorJson<'a> {
     /// The version of this format.
     version: u32,
-    /// True where something will not work.
+    /// True if something that the project needs will not work.
     broken: bool,
     findings: &'a [Finding],
     /// The engines that were looked at.
@@ -84,7 +84,7 @@ pub struct DoctorJson<'a> {
 }
 
 impl DoctorView {
-    /// Tells whether something will not work.
+    /// Tells whether something that the project needs will not work.
     #[must_use]
     pub fn is_broken(&self) -> bool {
         self.findings.iter().any(|finding| finding.state == State::Broken)
@@ -111,7 +111,7 @@ impl Finding {
     }
 }
 
-/// As text: one line per finding, what to do below it, and the outcome.
+/// The text has one line per finding, with the way out below it, and the outcome.
 impl View for DoctorView {
     type Json<'v> = DoctorJson<'v>;
 

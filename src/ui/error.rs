@@ -1,4 +1,5 @@
-//! The view of an [`Error`], which ends the program; [`report`] shows one. The events of a run tell what fails inside the run.
+//! The view of an [`Error`], which ends the program. Start with [`report`], which shows an error. Failures inside a
+//! run are told by the events of the run.
 
 use std::io::{self, Write};
 
@@ -12,10 +13,10 @@ use super::style::{Palette, wants_colour};
 use super::text;
 use super::view::{self, Format, View};
 
-/// The version of the JSON: it changes when a reader of the last one would be misled.
+/// The version of the JSON: the version changes when a reader of the last version would be misled.
 const VERSION: u32 = 1;
 
-/// A failure as JSON, in place of the result.
+/// The failure as JSON, which is written in place of the result.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "Failure")]
 pub struct FailureJson<'a> {
@@ -24,24 +25,24 @@ pub struct FailureJson<'a> {
     error: ErrorJson<'a>,
 }
 
-/// What failed, why, and what to do.
+/// The error: its code, its message, its causes and the way out.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "Error")]
 struct ErrorJson<'a> {
-    /// The name of the failure, which keeps its meaning.
+    /// The stable name of the failure, for programs.
     code: Code,
-    /// What failed and why, for people.
+    /// The failure and its reason, for people.
     message: &'a str,
-    /// The texts of the errors below, nearest first.
+    /// The texts of the errors that caused the failure, nearest first.
     causes: &'a [String],
-    /// What to do.
+    /// The way out, for people.
     hint: Option<&'a str>,
 }
 
-/// Tells the user what went wrong: on stderr for people, on stdout for programs.
+/// Reports an error: on stderr for people, on stdout for programs.
 pub fn report(error: &Error, format: Format) {
     let stderr = Palette::new(wants_colour(&io::stderr()));
-    // There is nowhere left to report a stream that is closed.
+    // If the stream is closed, there is no other place to report to.
     let _ = match format {
         Format::Text => view::write(&mut io::stderr().lock(), error, format, stderr),
         Format::Json => view::write(&mut io::stdout().lock(), error, format, Palette::new(false)),
@@ -69,7 +70,7 @@ impl View for Error {
     }
 }
 
-/// The first line behind the label, the others indented.
+/// Writes the first line of `text` behind the label, and the other lines indented.
 fn write_labelled(out: &mut dyn Write, label: &str, text: &str) -> io::Result<()> {
     let mut lines = text::lines(text);
     writeln!(out, "{label} {}", lines.next().unwrap_or_default())?;

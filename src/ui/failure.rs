@@ -1,5 +1,5 @@
-//! The report of a failed image or deployment: what failed, where, its last lines, and what to do. Start with [`Failure`];
-//! every renderer but that of raw JSON shows it.
+//! The report of a failed image or deployment: the failure, the place, the last lines of the log, and a hint. Start
+//! with [`Failure`]; every renderer except that of raw JSON shows the report.
 
 use std::io::{self, Write};
 
@@ -9,8 +9,8 @@ use crate::events::BuildFailure;
 use super::style::Palette;
 use super::text;
 
-/// How many of a step's last lines are shown: enough for the message of a compiler or a package
-/// manager, little enough that the cause stays on one screen.
+/// The number of a step's last lines that are shown: enough for the message of a compiler or a package manager, and
+/// few enough that the cause stays on one screen.
 pub(super) const LOG_LINES: usize = 20;
 
 /// Something that failed in a run.
@@ -21,9 +21,9 @@ pub(super) enum Failure {
         image: ImageName,
         error: String,
         details: Option<BuildFailure>,
-        /// The image's Dockerfile from the repository's root, where it is known.
+        /// The path of the image's Dockerfile from the repository's root, where it is known.
         dockerfile: Option<String>,
-        /// Whether the image was built from the working tree, on the machine of the reader.
+        /// True if the image was built from the working tree, on the machine of the reader.
         local: bool,
     },
     /// The deployment failed.
@@ -31,7 +31,7 @@ pub(super) enum Failure {
 }
 
 impl Failure {
-    /// One line: what failed and why.
+    /// The failure and its reason in one line, such as `client failed: exit code 2`.
     pub(super) fn title(&self) -> String {
         match self {
             Self::Image { image, error, .. } => format!("{image} failed: {}", text::one_line(error)),
@@ -42,7 +42,7 @@ impl Failure {
         }
     }
 
-    /// The last lines of what failed.
+    /// The last lines of the log of the step or deployment that failed.
     pub(super) fn log(&self) -> &[String] {
         let log = match self {
             Self::Image { details, .. } => details.as_ref().map_or(&[][..], |details| &details.log),
@@ -61,7 +61,7 @@ impl Failure {
         }
     }
 
-    /// What to do, unless the error says it itself.
+    /// The way out, unless the error's text has it already.
     fn hint(&self) -> Option<String> {
         match self {
             Self::Image { image, details: Some(_), local: true, .. } => {

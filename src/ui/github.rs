@@ -1,8 +1,8 @@
 //! The renderer for GitHub Actions: plain lines, in groups that fold, and annotations. Start with [`GitHub`].
 //!
-//! The lines of an image are held back until the image is done, because groups cannot interleave; they are then one
-//! group. A failed step becomes an annotation of the Dockerfile's line. Commands and their
-//! escaping: <https://docs.github.com/actions/reference/workflow-commands-for-github-actions>.
+//! The lines of an image are held back until the image is done, because groups cannot interleave; the lines are then
+//! one group. A failed step becomes an annotation of the Dockerfile's line. Commands and their escaping:
+//! <https://docs.github.com/actions/reference/workflow-commands-for-github-actions>.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -24,7 +24,7 @@ pub(super) struct GitHub<W> {
     out: W,
     lines: Lines,
     tally: Tally,
-    /// The lines of the images under way.
+    /// The lines of the images under way, held back until the image is done.
     held: BTreeMap<ImageName, Vec<String>>,
     group_open: bool,
     reported: usize,
@@ -66,7 +66,7 @@ impl<W: Write> GitHub<W> {
         }
     }
 
-    /// Writes what was held back for `image` as a group.
+    /// Writes the lines that were held back for `image`, as a group.
     fn release(&mut self, image: &ImageName) {
         let Some(lines) = self.held.remove(image) else { return };
         self.open_group(&format!("{image}: {}", lines.last().map_or("", String::as_str)));
@@ -139,12 +139,12 @@ fn annotation(failure: &Failure) -> String {
     format!("::error {properties}title={}::{}", escape_property(&title), escape_data(&message))
 }
 
-/// A command's message.
+/// Escapes the message of a command.
 fn escape_data(text: &str) -> String {
     text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
 }
 
-/// A command's property, where `:` and `,` end something as well.
+/// Escapes the value of a command's property, in which `:` and `,` are escaped as well.
 fn escape_property(text: &str) -> String {
     escape_data(text).replace(':', "%3A").replace(',', "%2C")
 }

@@ -22,9 +22,9 @@ const VERSION: u32 = 1;
 pub struct InputsView<'a> {
     /// The image.
     pub image: &'a ImageName,
-    /// The source of the files: a commit, or the working tree.
+    /// The source of the files: a commit or the working tree.
     pub files: String,
-    /// The contexts with what is read of each, the main one first.
+    /// The contexts, each with the files that the image reads, the main context first.
     pub contexts: Vec<ContextView>,
     /// The files of `paths`, from the repository's root; none where `build.toml` declares no `paths`.
     pub paths: Option<ContextView>,
@@ -32,17 +32,17 @@ pub struct InputsView<'a> {
     pub notes: Vec<String>,
 }
 
-/// A context, and what is read of it.
+/// A context, with the files of the context that the image reads.
 pub struct ContextView {
-    /// The name; the main context has none.
+    /// The context's name; the main context has none.
     pub name: Option<String>,
     /// The folder of the context.
     pub folder: BString,
-    /// All of the context counts.
+    /// True if the image reads the whole context.
     pub whole: bool,
-    /// The digest of what is read, as it enters the key.
+    /// The digest of the files that the image reads, as it enters the key.
     pub digest: String,
-    /// The folders, files and links.
+    /// The folders, files and links that the image reads.
     pub entries: Arc<[SnapshotEntry]>,
 }
 
@@ -53,7 +53,7 @@ pub struct InputsJson<'a> {
     /// The version of this format.
     version: u32,
     image: &'a ImageName,
-    /// The source of the files: a commit, or the working tree.
+    /// The source of the files: a commit or the working tree.
     files: &'a str,
     #[serde(flatten)]
     main: Option<ContextJson<'a>>,
@@ -67,18 +67,18 @@ pub struct InputsJson<'a> {
     notes: &'a [String],
 }
 
-/// A context, and what is read of it.
+/// A context, with the files of the context that the image reads.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "Context")]
 struct ContextJson<'a> {
-    /// The name; the main context has none.
+    /// The context's name; the main context has none.
     #[serde(skip_serializing_if = "Option::is_none")]
     name: Option<&'a str>,
     /// The folder of the context.
     context: String,
-    /// All of the context counts.
+    /// True if the image reads the whole context.
     whole: bool,
-    /// The digest of what is read, as it enters the key.
+    /// The digest of the files that the image reads, as it enters the key.
     digest: &'a str,
 }
 
@@ -90,7 +90,7 @@ struct Input<'a> {
     /// The named context that the path is in.
     #[serde(skip_serializing_if = "Option::is_none")]
     context: Option<&'a str>,
-    /// Whether the image's `paths` take the path in, whatever a context has of it.
+    /// True if the image's `paths` take the path in, even if a context has it too.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     paths: bool,
     /// `file`, `executable`, `link`, `folder` or `submodule`.
@@ -104,13 +104,13 @@ struct Input<'a> {
 }
 
 impl InputsView<'_> {
-    /// The entries that have a content, with their contexts.
+    /// The entries that have a content, each with its context.
     fn inputs(&self) -> impl Iterator<Item = (&ContextView, &SnapshotEntry)> {
         let all = self.contexts.iter().chain(&self.paths);
         all.flat_map(|context| context.inputs().map(move |entry| (context, entry)))
     }
 
-    /// Whether this is what `paths` takes in.
+    /// True if `context` holds the files of `paths`.
     fn is_paths(&self, context: &ContextView) -> bool {
         self.paths.as_ref().is_some_and(|paths| std::ptr::eq(paths, context))
     }
@@ -135,7 +135,7 @@ impl ContextView {
             .map(|(entry, _)| entry)
     }
 
-    /// A path from the repository's root.
+    /// The path of an entry, from the repository's root.
     fn path(&self, entry: &SnapshotEntry) -> String {
         let path = if self.folder.is_empty() {
             entry.path.to_string()
@@ -151,7 +151,7 @@ impl ContextView {
     }
 }
 
-/// As text: a line per file, what is not exact, the total.
+/// The text has a line per file, the notes on inputs that are not exact, and the total.
 impl View for InputsView<'_> {
     type Json<'v>
         = InputsJson<'v>

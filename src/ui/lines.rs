@@ -13,7 +13,7 @@ use super::clock::Clock;
 use super::plan::phrases;
 use super::text;
 
-/// How often a push says how far it is: a line now and then shows that it is not stuck.
+/// The least time between two lines about the progress of a push, which show that the push is not stuck.
 const PUSH_INTERVAL: Duration = Duration::from_secs(10);
 
 /// The subject of a line.
@@ -32,7 +32,7 @@ pub(super) struct Line {
 }
 
 impl Subject {
-    /// The word in front of its lines.
+    /// The word in front of the subject's lines.
     pub(super) fn label(&self) -> &str {
         match self {
             Self::Run => "run",
@@ -42,15 +42,15 @@ impl Subject {
     }
 }
 
-/// Turns events into lines, remembering what a line has to repeat.
+/// Turns events into lines, with the state of steps and pushes that later lines need.
 #[derive(Debug)]
 pub(super) struct Lines {
     clock: Clock,
-    /// When each step under way began.
+    /// The start of each step under way, from the run's start.
     started: BTreeMap<(ImageName, String), Duration>,
     /// The step that an image's last line was about: parallel stages take turns.
     current: BTreeMap<ImageName, String>,
-    /// When a push last said how far it is.
+    /// The time of the last line about each push, from the run's start.
     pushes: BTreeMap<ImageName, Duration>,
 }
 
@@ -59,8 +59,8 @@ impl Lines {
         Self { clock, started: BTreeMap::new(), current: BTreeMap::new(), pushes: BTreeMap::new() }
     }
 
-    /// The lines that tell `event`; none for what a log is better off without. The end of the run is not
-    /// among them: it belongs before the failures, which renderers report in their own way.
+    /// The lines for `event`; none for an event that a log is better off without. The end of the run has no line here:
+    /// its line belongs before the failures, which renderers report in their own way.
     pub(super) fn of(&mut self, event: &Event) -> Vec<Line> {
         match event {
             Event::RunStarted { environment, commit, images } => {
@@ -137,7 +137,7 @@ impl Lines {
         about(image, text)
     }
 
-    /// ` in 1.2s`, when the step's beginning was seen.
+    /// The time that a step took, as ` in 1.2s`; empty if the step's start was not seen.
     fn took(&mut self, step: &(ImageName, String)) -> String {
         let started = self.started.remove(step);
         started.map_or_else(String::new, |started| {
@@ -181,7 +181,7 @@ fn deployment(text: impl Into<String>) -> Vec<Line> {
     vec![line(Subject::Deployment, text)]
 }
 
-/// A run's first line, such as `staging at a1b2c3d: 1 to build, 2 kept`.
+/// The first line of a run, such as `staging at a1b2c3d: 1 to build, 2 kept`.
 pub(super) fn opening(environment: Option<String>, commit: Option<&str>, images: &[ImageOutline]) -> String {
     let head = commit.map_or_else(|| "the working tree".into(), text::short_commit);
     let place =
@@ -190,7 +190,7 @@ pub(super) fn opening(environment: Option<String>, commit: Option<&str>, images:
     format!("{place}: {}", counts(decisions))
 }
 
-/// `1 to build, 2 kept`.
+/// The number of images per decision: `1 to build, 2 kept`.
 pub(super) fn counts(decisions: impl Iterator<Item = Decision>) -> String {
     let (mut build, mut reuse, mut keep) = (0, 0, 0);
     for decision in decisions {
@@ -209,7 +209,7 @@ pub(super) fn counts(decisions: impl Iterator<Item = Decision>) -> String {
     if words.is_empty() { "no images".to_owned() } else { words.join(", ") }
 }
 
-/// How an image ended, such as `built in 12.3s: 4 steps, 1 cached`.
+/// The outcome of an image in words, such as `built in 12.3s: 4 steps, 1 cached`.
 fn ending(outcome: &ImageOutcome, milliseconds: u64) -> String {
     let took = text::milliseconds(milliseconds);
     match outcome {
@@ -221,7 +221,7 @@ fn ending(outcome: &ImageOutcome, milliseconds: u64) -> String {
     }
 }
 
-/// `4 steps, 1 cached`.
+/// The number of steps in words: `4 steps, 1 cached`.
 pub(super) fn steps_counted(steps: StepCount) -> String {
     format!("{}, {} cached", text::count(steps.total, "step"), steps.cached)
 }

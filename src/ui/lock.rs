@@ -1,4 +1,4 @@
-//! The view of what `dtbuild lock` changes, or finds changed, in `build.lock`. Start with [`LockView`].
+//! The view of the entries of `build.lock` that `dtbuild lock` changes, or finds changed. Start with [`LockView`].
 
 use std::io::{self, Write};
 
@@ -11,7 +11,7 @@ use super::style::Palette;
 use super::text;
 use super::view::View;
 
-/// The version of the JSON: it changes when a reader of the last one would be misled.
+/// The version of the JSON: the version changes when a reader of the last version would be misled.
 const VERSION: u32 = 1;
 
 /// The changes of `build.lock`, in the order in which they are shown.
@@ -26,7 +26,7 @@ pub struct LockJson<'a> {
     changes: &'a [LockChange],
 }
 
-/// As text: a line per change; nothing where there is none.
+/// The text has a line per change, and is empty without changes.
 impl View for LockView {
     type Json<'v> = LockJson<'v>;
 

@@ -1,9 +1,9 @@
 //! All that dtbuild prints: progress on stderr, results on stdout.
 //!
-//! Each result has a [`View`], in a module of its own: [`plan`], [`explain`], [`inputs`], [`lock`], [`release`], [`status`],
-//! [`doctor`] and [`error`]. [`print`] prints any of them in a [`Format`]. For progress, start with [`Renderer`], which
-//! follows the events of a run. Text that comes from builds, paths or registries loses its control characters on the
-//! way.
+//! Each result has a [`View`], in a module of its own: [`plan`], [`explain`], [`inputs`], [`lock`], [`release`],
+//! [`status`], [`doctor`] and [`error`]. [`print`] prints any of them in a [`Format`]. For progress, start with
+//! [`Renderer`], which follows the events of a run. Text that comes from builds, paths or registries loses its control
+//! characters before it is shown.
 
 use std::io::{self, IsTerminal, Write};
 use std::thread::JoinHandle;
@@ -45,9 +45,9 @@ pub use view::{Format, View, print};
 
 use clock::Clock;
 
-/// Shows a run's events.
+/// A renderer, which shows a run's events.
 ///
-/// A renderer never fails a run: what cannot be written, say because stderr is closed, is lost.
+/// A renderer never fails a run: text that cannot be written, say because stderr is closed, is lost.
 pub trait Renderer {
     /// Shows `event`, or takes note of it.
     fn event(&mut self, event: &Event);
@@ -56,7 +56,7 @@ pub trait Renderer {
     fn finish(&mut self);
 }
 
-/// How a run's progress is shown (`--progress`).
+/// The style in which a run's progress is shown (`--progress`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ProgressMode {
     /// Bars on a terminal, else plain lines.
@@ -72,7 +72,7 @@ pub enum ProgressMode {
     Quiet,
 }
 
-/// The stream for progress, and what a renderer needs besides the events.
+/// The stream for progress, with the facts that a renderer needs besides the events.
 pub struct Streams {
     /// The stream that progress is written to.
     pub progress: Box<dyn Write + Send>,
@@ -86,18 +86,18 @@ pub struct Streams {
 #[expect(clippy::struct_excessive_bools, reason = "independent facts, not a state")]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Surroundings {
-    /// The stream is a terminal that can move its cursor.
+    /// True if the stream is a terminal that can move its cursor.
     pub terminal: bool,
-    /// `CI` is set.
+    /// True if the variable `CI` is set.
     pub ci: bool,
-    /// GitHub Actions runs the program.
+    /// True if GitHub Actions runs the program.
     pub github: bool,
-    /// The stream gets colours.
+    /// True if the stream gets colours.
     pub styled: bool,
 }
 
 impl Streams {
-    /// Progress on stderr. `config` tells where the Dockerfiles are.
+    /// The streams for progress on stderr. `config` gives the paths of the Dockerfiles.
     #[must_use]
     pub fn stderr(config: &Config) -> Self {
         let dockerfile = |image: &crate::config::Image| image.dockerfile.to_string();
@@ -131,7 +131,8 @@ impl Surroundings {
 }
 
 impl ProgressMode {
-    /// The mode that `Auto` stands for in these surroundings. Bars need a terminal, also where they are asked for.
+    /// The mode without `Auto`, which stands for another mode in these surroundings. `Tty` needs a terminal, even if
+    /// the user asks for it.
     fn resolve(self, surroundings: Surroundings) -> Self {
         match self {
             Self::Auto if surroundings.terminal && !surroundings.ci => Self::Tty,
@@ -160,7 +161,7 @@ pub fn progress(mode: ProgressMode, streams: Streams) -> Box<dyn Renderer + Send
 /// A renderer at work on a thread of its own.
 pub struct Follower(JoinHandle<()>);
 
-/// Shows the events that are sent to the sink. The run's clock starts with the first of them.
+/// Starts a renderer that shows the events that are sent to the sink. The run's clock starts with the first event.
 #[must_use]
 pub fn follow(mode: ProgressMode, streams: Streams) -> (EventSink, Follower) {
     let (events, mut receiver) = EventSink::channel();
@@ -179,7 +180,7 @@ pub fn follow(mode: ProgressMode, streams: Streams) -> (EventSink, Follower) {
 impl Follower {
     /// Waits until the last event is shown; all clones of the sink must be gone.
     pub fn finish(self) {
-        // A renderer that panicked has nothing more to show.
+        // A renderer that panicked shows nothing more.
         let _ = self.0.join();
     }
 }

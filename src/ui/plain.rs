@@ -1,4 +1,4 @@
-//! The renderer for logs: lines, one after the other, each with the image in front. Start with [`Plain`].
+//! The renderer for logs: lines, one after the other, each with the image's name in front. Start with [`Plain`].
 
 use std::io::Write;
 
@@ -10,7 +10,7 @@ use super::lines::{Line, Lines, Subject};
 use super::style::Palette;
 use super::tally::{Dockerfiles, Tally};
 
-/// The widest column of names; a longer name moves its own lines only.
+/// The widest column of names, in characters; a longer name moves its own lines only.
 const WIDEST: usize = 24;
 
 /// Writes lines for a log that is read from the top; the failures come last.
@@ -20,7 +20,7 @@ pub(super) struct Plain<W> {
     lines: Lines,
     tally: Tally,
     width: usize,
-    /// How many of the failures are written.
+    /// The number of failures that are written.
     reported: usize,
 }
 
@@ -66,7 +66,7 @@ impl<W: Write> Renderer for Plain<W> {
     }
 }
 
-/// `client | text`.
+/// The line with its label in front: `client | text`.
 pub(super) fn prefixed(line: &Line, width: usize, palette: Palette) -> String {
     let label = line.subject.label();
     format!("{} {}", palette.calm(format_args!("{label:<width$} |")), line.text)

@@ -8,7 +8,7 @@ use super::Renderer;
 use super::style::Palette;
 use super::tally::{Dockerfiles, Tally};
 
-/// Writes each failure when it happens, and nothing else.
+/// The renderer that writes each failure when it happens, and nothing else.
 pub(super) struct Quiet<W> {
     out: W,
     palette: Palette,

@@ -11,7 +11,7 @@ use crate::events::Event;
 use super::Renderer;
 use super::clock::Clock;
 
-/// The format's version: it changes when a reader of the last one would be misled.
+/// The version of the JSON: the version changes when a reader of the last version would be misled.
 const VERSION: u32 = 1;
 
 /// Writes one JSON object per event.
@@ -20,7 +20,7 @@ pub(super) struct RawJson<W> {
     clock: Clock,
 }
 
-/// One line: what happened, and when.
+/// One line: an event with its time.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "Event")]
 pub(super) struct Line<'a> {
@@ -41,7 +41,7 @@ impl<W: Write> RawJson<W> {
 impl<W: Write> Renderer for RawJson<W> {
     fn event(&mut self, event: &Event) {
         let time = u64::try_from(self.clock.now().as_millis()).unwrap_or(u64::MAX);
-        // One write per line: lines of several processes on one stream stay whole.
+        // Each line is one write, so that lines of several processes on one stream stay whole.
         if let Ok(mut line) = serde_json::to_vec(&Line { version: VERSION, time, event }) {
             line.push(b'\n');
             let _ = self.out.write_all(&line);

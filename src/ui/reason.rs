@@ -81,12 +81,12 @@ fn change<T: fmt::Display>(old: Option<&str>, new: Option<&str>, shown: impl Fn(
     }
 }
 
-/// A value of `build.toml`; none is said as such, not as two backticks.
+/// A value of `build.toml` in words; an empty value is a word, and not two backticks.
 fn value(value: &str) -> String {
     if value.is_empty() { "nothing".to_owned() } else { format!("`{}`", text::name(value)) }
 }
 
-/// A base image's digest; the empty one stands for the name alone.
+/// A base image's digest in words; an empty digest stands for the image's name alone.
 fn digest(digest: &str) -> String {
     if digest.is_empty() { "its name alone".to_owned() } else { text::short_digest(digest) }
 }

@@ -1,5 +1,5 @@
-//! The view of a release: the references of its images and nothing else, so that another program can take them from
-//! stdout. Start with [`ReleaseView`].
+//! The view of a release: the references of its images and nothing else, so that another program can take the
+//! references from stdout. Start with [`ReleaseView`].
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -13,7 +13,7 @@ use crate::reference::Reference;
 use super::style::Palette;
 use super::view::View;
 
-/// The version of the JSON: it changes when a reader of the last one would be misled.
+/// The version of the JSON: the version changes when a reader of the last version would be misled.
 const VERSION: u32 = 1;
 
 /// The images that a run made.
@@ -21,7 +21,7 @@ const VERSION: u32 = 1;
 pub struct ReleaseView<'a> {
     /// The environment; none for a local build.
     pub environment: Option<&'a EnvironmentName>,
-    /// The commit that they were made from; none for the working tree.
+    /// The commit that the images were made from; none for the working tree.
     pub commit: Option<&'a str>,
     /// The outcome: `deployed`, `pushed` or `built`.
     pub outcome: &'a str,
@@ -37,7 +37,7 @@ pub struct ReleaseJson<'a> {
     version: u32,
     /// The environment; null for a local build.
     environment: Option<&'a EnvironmentName>,
-    /// The commit that they were made from; null for the working tree.
+    /// The commit that the images were made from; null for the working tree.
     commit: Option<&'a str>,
     /// The outcome: `deployed`, `pushed` or `built`.
     outcome: &'a str,
@@ -45,7 +45,7 @@ pub struct ReleaseJson<'a> {
     images: &'a BTreeMap<ImageName, Reference>,
 }
 
-/// As text: one line per image with its name and its reference.
+/// The text has one line per image, with the image's name and reference.
 impl View for ReleaseView<'_> {
     type Json<'v>
         = ReleaseJson<'v>

@@ -109,7 +109,7 @@ pub(super) fn run() -> Vec<Event> {
     ]
 }
 
-/// The variants that [`run`] lacks: a builder is lost, and a push fails.
+/// Events of the variants that [`run`] lacks: a builder is lost, and a push fails.
 pub(super) fn trouble() -> Vec<Event> {
     let api = || image("api");
     vec![

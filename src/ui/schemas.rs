@@ -1,5 +1,5 @@
-//! The JSON Schemas of all that dtbuild writes for programs, in `docs/schemas`: generated from the types, and kept current
-//! by the test here, which writes them with `UPDATE_DOCS=1`.
+//! The JSON Schemas, in `docs/schemas`, of all that dtbuild writes for programs. The schemas are generated from the
+//! types; the test here keeps them current, and writes them with `UPDATE_DOCS=1`. Start with [`schemas`].
 
 use std::fs;
 use std::path::PathBuf;
@@ -20,7 +20,7 @@ use super::status::StatusView;
 use crate::error::Error;
 use crate::plan::Plan;
 
-/// The schema of a type as it is written, which may say more than what it is read from.
+/// The schema of a type as the type is written; the schema of the type as it is read may say less.
 fn schema_of<T: JsonSchema>() -> Value {
     SchemaSettings::draft2020_12().for_serialize().into_generator().into_root_schema_for::<T>().to_value()
 }
@@ -45,7 +45,7 @@ fn schemas() -> [(&'static str, Value); 10] {
     ]
 }
 
-/// Fails unless the JSON is as the schema of this name says.
+/// Fails unless the JSON is valid by the schema of this name.
 pub(super) fn assert_valid(name: &str, json: &Value) {
     let (_, schema) = schemas().into_iter().find(|(file, _)| *file == name).unwrap();
     let (mut compiler, mut known) = (Compiler::new(), Schemas::new());

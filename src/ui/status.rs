@@ -1,4 +1,5 @@
-//! The view of the environments and what they run. Start with [`StatusView`], which is filled from the records.
+//! The view of the environments and the images that they run. Start with [`StatusView`], which is filled from the
+//! records.
 
 use std::io::{self, Write};
 
@@ -16,39 +17,39 @@ use super::style::Palette;
 use super::text;
 use super::view::View;
 
-/// The version of the JSON: it changes when a reader of the last one would be misled.
+/// The version of the JSON: the version changes when a reader of the last version would be misled.
 const VERSION: u32 = 1;
 
-/// What the environments run.
+/// The environments, with the images that they run.
 pub struct StatusView {
     /// The environments, in the order in which they are shown.
     pub environments: Vec<EnvironmentView>,
-    /// The present, in seconds since 1970.
+    /// The time of the view, in seconds since 1970.
     pub now: i64,
 }
 
-/// One environment.
+/// One environment, with its last deployment and the images that it runs.
 #[derive(Clone, Debug)]
 pub struct EnvironmentView {
-    /// Its name.
+    /// The environment's name.
     pub environment: EnvironmentName,
-    /// The branch that it follows.
+    /// The branch that the environment follows.
     pub branch: Option<String>,
-    /// The tag that names what it runs.
+    /// The tag that names the images that the environment runs.
     pub tag: String,
-    /// The commit that it runs; none when nothing was deployed yet, or a working tree was.
+    /// The commit that the environment runs; none if nothing was deployed yet, or a working tree was.
     pub commit: Option<String>,
-    /// When its last deployment ended, in seconds since 1970; none when there was none.
+    /// The time at which the last deployment ended, in seconds since 1970; none if there was no deployment.
     pub finished: Option<i64>,
-    /// How the last deployment ended, such as `succeeded` or `failed: exit code 2`.
+    /// The outcome of the last deployment, such as `succeeded` or `failed: exit code 2`.
     pub outcome: Option<String>,
-    /// What it runs.
+    /// The images that the environment runs.
     pub images: Vec<(ImageName, Reference, ImageKey)>,
-    /// What is not done, such as a run that was cut short, or a lease that is held.
+    /// The work that is not done, such as a run that was cut short, or a lease that is held.
     pub pending: Option<String>,
 }
 
-/// What the environments run, as JSON.
+/// The environments with the images that they run, as JSON.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "Status")]
 pub struct StatusJson<'a> {
@@ -57,24 +58,24 @@ pub struct StatusJson<'a> {
     environments: Vec<EnvironmentJson<'a>>,
 }
 
-/// One environment.
+/// One environment, with its last deployment and the images that it runs.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "Environment")]
 struct EnvironmentJson<'a> {
     environment: &'a EnvironmentName,
-    /// The branch that it follows.
+    /// The branch that the environment follows.
     branch: Option<&'a str>,
-    /// The tag that names what it runs.
+    /// The tag that names the images that the environment runs.
     tag: &'a str,
-    /// The commit that it runs; null when nothing was deployed yet, or a working tree was.
+    /// The commit that the environment runs; null if nothing was deployed yet, or a working tree was.
     commit: Option<&'a str>,
-    /// The time at which its last deployment ended, in RFC 3339; null when there was none.
+    /// The time at which the last deployment ended, in RFC 3339; null if there was no deployment.
     finished: Option<String>,
-    /// How the last deployment ended, such as `succeeded` or `failed: exit code 2`.
+    /// The outcome of the last deployment, such as `succeeded` or `failed: exit code 2`.
     outcome: Option<&'a str>,
-    /// What it runs.
+    /// The images that the environment runs.
     images: Vec<ImageJson<'a>>,
-    /// What is not done, such as a run that was cut short.
+    /// The work that is not done, such as a run that was cut short.
     pending: Option<&'a str>,
 }
 
@@ -87,7 +88,7 @@ struct ImageJson<'a> {
     key: &'a ImageKey,
 }
 
-/// As text: a table of the environments, with their images below them.
+/// The text is a table of the environments, each with its images below.
 impl View for StatusView {
     type Json<'v> = StatusJson<'v>;
 
@@ -174,7 +175,7 @@ fn aligned(row: &[String; 6], widths: &[usize; 6]) -> String {
     cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
 }
 
-/// The digest in short, or the tag of a reference that is not pinned.
+/// The short digest of a reference, or the tag of a reference that is not pinned.
 fn version(reference: &Reference) -> String {
     match (reference.digest(), reference.tag()) {
         (Some(digest), _) => text::short_digest(digest.as_str()),

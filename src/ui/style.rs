@@ -5,14 +5,14 @@ use std::io::IsTerminal;
 
 use console::{Style, StyledObject};
 
-/// How text is set off on one stream.
+/// The styles of text on one stream: with colours, or without.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Palette {
     styled: bool,
 }
 
 impl Palette {
-    /// A palette that colours, or one that leaves text as it is.
+    /// A palette that colours text if `styled` is true, and else leaves text as it is.
     #[must_use]
     pub const fn new(styled: bool) -> Self {
         Self { styled }

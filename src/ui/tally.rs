@@ -1,5 +1,5 @@
-//! The counts and the failures of a run so far, which a renderer shows at the end. Start with [`Tally`], which follows the
-//! events.
+//! The counts and the failures of a run so far, which a renderer shows at the end. Start with [`Tally`], which follows
+//! the events.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -13,7 +13,7 @@ use super::text;
 /// The path of each image's Dockerfile, from the repository's root.
 pub type Dockerfiles = BTreeMap<ImageName, String>;
 
-/// The state of a run, as its events tell it.
+/// The counts, the failures and the environment of a run, from the events so far.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
     dockerfiles: Dockerfiles,
@@ -33,7 +33,7 @@ impl Tally {
         Self { dockerfiles, ..Self::default() }
     }
 
-    /// Takes `event` in; if it tells a failure, that failure.
+    /// Counts `event`. Returns the failure if `event` tells of one.
     pub(super) fn follow(&mut self, event: &Event) -> Option<&Failure> {
         let failure = match event {
             Event::RunStarted { environment, commit, .. } => {
@@ -99,12 +99,12 @@ impl Tally {
         &self.failures
     }
 
-    /// The images that are done with.
+    /// The number of images that are done.
     pub(super) fn images_done(&self) -> usize {
         self.built + self.reused + self.kept + self.failed + self.skipped
     }
 
-    /// The run in a line, such as `failed after 3.2s: 1 failed, 2 kept`.
+    /// The run's summary in a line, such as `failed after 3.2s: 1 failed, 2 kept`.
     pub(super) fn summary(&self, exit_code: u8, milliseconds: u64) -> String {
         let verdict = match exit_code {
             0 => "finished in",

@@ -1,4 +1,4 @@
-//! Text that is safe and short enough to show.
+//! Functions that make text safe and short enough to show.
 //!
 //! Start with [`log_line`] for what a program printed and [`name`] for paths and other names: both are [`inert`].
 
@@ -8,8 +8,8 @@ use std::time::Duration;
 use crate::inert;
 pub(super) use crate::inert::name;
 
-/// A line that a program printed, as it may reach a terminal or a CI system's log; of what a carriage return overwrites, the
-/// last version.
+/// A line that a program printed, safe for a terminal or a CI system's log. Where carriage returns overwrite text, the
+/// last text is kept.
 pub(super) fn log_line(line: &str) -> String {
     let line = line.trim_end_matches(['\r', '\n']);
     let visible = line.rsplit('\r').find(|part| !part.trim().is_empty()).unwrap_or_default();
@@ -17,7 +17,7 @@ pub(super) fn log_line(line: &str) -> String {
     inert::part(clean.trim_end()).into_owned()
 }
 
-/// A text of several lines, each as [`log_line`] leaves it.
+/// The lines of a text, each as [`log_line`] makes it.
 pub(super) fn lines(text: &str) -> impl Iterator<Item = String> {
     text.lines().map(log_line)
 }
@@ -27,12 +27,12 @@ pub(super) fn one_line(text: &str) -> String {
     lines(text).filter(|line| !line.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
-/// The first seven digits of a commit's id, as git shows it.
+/// The first seven digits of a commit's id, as git shows the id.
 pub(super) fn short_commit(id: &str) -> Cow<'_, str> {
     name(id.char_indices().nth(7).map_or(id, |(end, _)| &id[..end]))
 }
 
-/// A digest's algorithm and first twelve digits, as Docker shows it.
+/// The algorithm and the first twelve digits of a digest, as Docker shows a digest.
 pub(super) fn short_digest(digest: &str) -> String {
     match digest.split_once(':') {
         Some((algorithm, hex)) => format!("{algorithm}:{}", short_hex(hex)),
@@ -40,12 +40,12 @@ pub(super) fn short_digest(digest: &str) -> String {
     }
 }
 
-/// The first twelve digits.
+/// The first twelve digits of a hexadecimal text.
 pub(super) fn short_hex(hex: &str) -> String {
     name(hex).chars().take(12).collect()
 }
 
-/// A duration as a person says it: `0.3s`, `1m 04s`, `2h 05m`.
+/// The duration in the largest units: `0.3s`, `1m 04s`, `2h 05m`.
 pub(super) fn duration(duration: Duration) -> String {
     let seconds = duration.as_secs();
     match seconds {
@@ -56,7 +56,7 @@ pub(super) fn duration(duration: Duration) -> String {
     }
 }
 
-/// A duration that an event gives in milliseconds.
+/// The [`duration`] of an event that gives it in milliseconds.
 pub(super) fn milliseconds(milliseconds: u64) -> String {
     duration(Duration::from_millis(milliseconds))
 }
@@ -70,12 +70,12 @@ pub(super) fn bytes(bytes: u64) -> String {
     }
 }
 
-/// `1 image`, `2 images`.
+/// The number with its noun: `1 image`, `2 images`.
 pub(super) fn count(number: usize, noun: &str) -> String {
     format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }
 
-/// How long ago a time was, in the largest whole unit: `just now`, `3 hours ago`.
+/// The age of the time `then`, in the largest whole unit: `just now`, `3 hours ago`. Times are in seconds since 1970.
 pub(super) fn ago(then: i64, now: i64) -> String {
     let seconds = now.saturating_sub(then);
     let units = [(86_400, "day"), (3_600, "hour"), (60, "minute")];
@@ -83,7 +83,7 @@ pub(super) fn ago(then: i64, now: i64) -> String {
         Some((size, unit)) => {
             format!("{} ago", count(usize::try_from(seconds / size).unwrap_or_default(), unit))
         }
-        // Clocks of two machines may differ: a time to come is shown as the present.
+        // The clocks of two machines may differ: a future time is shown as the present.
         None => "just now".to_owned(),
     }
 }

@@ -4,11 +4,11 @@ use std::fs;
 use std::io::{self, Write};
 use std::time::Duration;
 
-/// The phases of a run.
+/// The times of a run: in all, and per phase.
 pub struct TimingsView {
-    /// From the start of the program on.
+    /// The time since the start of the program.
     pub total: Duration,
-    /// Each phase with what it took, in order.
+    /// The phases, each with the time that it took, in order.
     pub phases: Vec<(&'static str, Duration)>,
 }
 
@@ -31,7 +31,7 @@ pub fn write_timings(out: &mut impl Write, view: &TimingsView) -> io::Result<()>
     }
 }
 
-/// The most memory that the process had at a time, in KiB, where the system tells.
+/// The most memory that the process had at a time, in KiB; none where the system does not tell.
 fn peak_memory() -> Option<u64> {
     let status = fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;

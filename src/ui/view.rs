@@ -1,7 +1,7 @@
 //! The views of results. Start with [`View`], which every result implements; [`print`] writes any view to stdout.
 //!
 //! Another format is one more variant of [`Format`], one more method of [`View`] and one more arm in [`write`]; the
-//! compiler then names every view that has to say something in that format.
+//! compiler then names every view that lacks the format.
 
 use std::io::{self, BufWriter, Write};
 
@@ -65,13 +65,13 @@ pub(super) fn write<V: View>(
     }
 }
 
-/// Prints a view to stdout. A reader that went away, such as `head`, has what it wanted.
+/// Prints a view to stdout. A reader that closed the stream, such as `head`, is no failure.
 ///
 /// # Errors
 /// When stdout cannot be written to.
 pub fn print<V: View>(view: &V, format: Format) -> Result<()> {
     let palette = Palette::new(wants_colour(&io::stdout()));
-    // Of its own accord stdout writes line by line.
+    // Without a buffer, stdout writes line by line.
     let mut out = BufWriter::with_capacity(1 << 14, io::stdout().lock());
     match write(&mut out, view, format, palette).and_then(|()| out.flush()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {

@@ -14,7 +14,7 @@ use crate::git::attributes::{FILE, FILTER, filter};
 use crate::git::objects::Objects;
 use crate::git::path::join;
 
-/// The `.gitattributes` of a commit, asked for the filter of a file.
+/// The `.gitattributes` of a commit, in which the filter of a file is looked up.
 ///
 /// Attributes of the machine are left aside: a commit is the same everywhere.
 pub(super) struct CheckoutFilters {

@@ -1,4 +1,5 @@
 //! The bytes of a commit's snapshot, from git's objects, from the objects of submodules and from the store of Git LFS.
+//! Start with [`CommitContents`].
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashMap};
@@ -22,9 +23,10 @@ pub(super) struct Origin {
 /// The contents of a commit's files.
 #[derive(Default)]
 pub(super) struct CommitContents {
-    /// By the path of the submodule; every reader clones the handle, which is for one thread.
+    /// The objects of the repositories, by the submodule's path; every reader clones the handle, which is for one
+    /// thread.
     objects: BTreeMap<BString, Mutex<Objects>>,
-    /// By the path of the file.
+    /// The contents of files that Git LFS keeps, by the file's path.
     lfs: HashMap<BString, Stored>,
 }
 

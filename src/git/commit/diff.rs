@@ -1,7 +1,7 @@
 //! The paths that differ between two commits, found by [`Repository::changed_paths`].
 //!
-//! A merge walk over the trees of both commits that descends only where ids differ. The walk reads objects alone: the
-//! ready-made diffs of gix load an index first, which costs ten times the walk.
+//! The diff is a merge walk over the trees of both commits that descends only where ids differ. The walk reads objects
+//! alone: the ready-made diffs of gix load an index first, which takes ten times as long as the walk.
 
 use std::cmp::Ordering;
 
@@ -17,7 +17,8 @@ use crate::git::{CommitId, GitError, Repository};
 use crate::parallel;
 
 impl Repository {
-    /// The paths that differ between the commits, sorted, as `git diff --name-status --no-renames base head` lists them.
+    /// The paths that differ between the commits, sorted, as `git diff --name-status --no-renames base head` lists
+    /// them.
     ///
     /// # Errors
     /// When a commit or one of its trees is not in this clone.
@@ -34,9 +35,9 @@ struct Folder {
     head: Option<ContentId>,
 }
 
-/// The number of folders to compare from which several threads take part.
+/// The number of waiting folders from which several threads compare folders.
 const MANY: usize = 64;
-/// The fewest folders that are worth a thread.
+/// The fewest folders for which a thread is started.
 const SHARE: usize = 8;
 
 /// The paths that differ between two trees, sorted.
@@ -62,7 +63,7 @@ fn changed(objects: &Objects, base: ContentId, head: ContentId) -> Result<Vec<Ch
 #[derive(Clone, Copy)]
 enum Side {
     Base,
-    /// The images' contexts are looked up in these trees next.
+    /// The newer commit. Its trees are kept: the images' contexts are looked up in them next.
     Head,
 }
 
@@ -124,7 +125,7 @@ impl Walk {
                 (None, Some(_)) => Ordering::Greater,
                 (Some(old), Some(new)) => tree_order(old, new),
             };
-            // A name that is a file on one side and a folder on the other sorts apart: gone and new.
+            // A file and a folder of one name sort apart, so that one is deleted and the other added.
             let before = if order.is_le() { old } else { None };
             let after = if order.is_ge() { new } else { None };
             self.compare(folder, before, after);

@@ -1,4 +1,4 @@
-//! Lookup of a path in a commit, with symbolic links followed as in a checkout.
+//! Lookup of a path in a commit, with symbolic links followed as in a checkout. Start with [`Repository::read_file`].
 
 use bstr::{BStr, BString, ByteSlice as _};
 use dtbuild_content::tree::{ContentId, Kind};
@@ -8,7 +8,7 @@ use crate::git::path::names;
 use crate::git::repository::FILE_LIMIT;
 use crate::git::{CommitId, GitError, Repository};
 
-/// The most links that a path may go through, as on Linux.
+/// The most symbolic links that a path may go through, as on Linux.
 const LINKS: usize = 40;
 
 impl Repository {
@@ -41,8 +41,8 @@ impl Repository {
         Ok(Some(content))
     }
 
-    /// The kind and id of what is at `path` of the commit, links not followed; the commit's own tree for an empty path, none
-    /// where there is nothing.
+    /// The kind and id of the file, link, folder or submodule at `path` of the commit, links not followed. An empty
+    /// path is the commit's own tree; none where the commit has no such path.
     ///
     /// # Errors
     /// When an object is missing.
@@ -70,7 +70,7 @@ pub(super) struct Gitlink {
     pub(super) rest: BString,
 }
 
-/// The kind and id of what is at `path` of the tree `root`, links followed, submodules not opened.
+/// The kind and id of the file or folder at `path` of the tree `root`, links followed, submodules not opened.
 pub(super) fn find(
     objects: &Objects,
     root: ContentId,
@@ -128,7 +128,7 @@ pub(super) fn locate(objects: &Objects, root: ContentId, path: &BStr) -> Result<
     Ok(Location::Found(Kind::Folder, folder))
 }
 
-/// The kind and id of what is at `path` of the tree `root`, links not followed.
+/// The kind and id of the entry at `path` of the tree `root`, links not followed.
 pub(in crate::git) fn find_exact(
     objects: &Objects,
     root: ContentId,
@@ -152,7 +152,7 @@ fn reversed(path: &BStr) -> Vec<BString> {
     names(path).rev().map(BStr::to_owned).collect()
 }
 
-/// The kind and id of `name` in the tree `folder`; `path` is what the folder is read for.
+/// The kind and id of the entry `name` in the tree `folder`; errors name `path`.
 fn entry(
     objects: &Objects,
     folder: ContentId,

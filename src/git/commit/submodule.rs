@@ -1,5 +1,5 @@
-//! The repository of a commit's submodule: the one in `.git/modules/NAME`, which stays when the submodule is not checked out,
-//! or the one of its checkout.
+//! The repository of a commit's submodule: the repository in `.git/modules/NAME`, which stays when the submodule is
+//! not checked out, or the repository of the submodule's checkout. Start with [`Repository::submodule`].
 
 use std::path::PathBuf;
 

@@ -1,8 +1,8 @@
 //! A folder of a commit as an input tree, read from git's objects. Start with [`CommitTree`].
 //!
-//! A build of a commit sees the bytes that git stores: line endings, encodings and `$Id$` are not converted. Files of Git LFS
-//! are sent from the store of fetched contents, submodules from their own objects. [`CommitTree::snapshot`] fails where these
-//! were not fetched, and where a checkout would run another filter.
+//! A build of a commit sees the bytes that git stores: line endings, encodings and `$Id$` are not converted. Files of
+//! Git LFS are sent from the store of fetched contents, submodules from their own objects. [`CommitTree::snapshot`]
+//! fails where such a content was not fetched, and where a checkout would run another filter.
 
 use std::borrow::Cow;
 use std::cell::{OnceCell, Ref, RefCell};
@@ -22,7 +22,7 @@ use crate::git::path::{self, join, rest};
 use crate::git::submodules::{Expanded, Submodules};
 use crate::git::{CommitId, GitError, Repository};
 
-/// A folder of a commit. Only tree objects are read to list the folder, and they hold the id of every file.
+/// A folder of a commit. The folder is listed from tree objects alone, which hold the id of every file.
 pub struct CommitTree<'a> {
     repository: Cow<'a, Repository>,
     /// The commit's own tree.
@@ -31,9 +31,9 @@ pub struct CommitTree<'a> {
     root: ContentId,
     /// The folder's path in the commit.
     folder: BString,
-    /// The path of the repository in the outermost one, where it is a submodule: for messages.
+    /// The path of a submodule's repository in the outermost repository, for messages; empty for the outermost one.
     prefix: BString,
-    /// Read when they are first needed.
+    /// The configured filters that change files on checkout, read when they are first needed.
     drivers: OnceCell<Drivers>,
     filters: RefCell<Option<CheckoutFilters>>,
     submodules: Submodules<CommitTree<'static>>,
@@ -95,8 +95,8 @@ impl<'a> CommitTree<'a> {
         self.root
     }
 
-    /// The id of the tree that `filter` lets in; [`WorkingTree::digest`](crate::git::WorkingTree::digest) of equal files is
-    /// equal.
+    /// The id of the tree of all paths that `filter` lets in. The
+    /// [`WorkingTree::digest`](crate::git::WorkingTree::digest) of equal files is equal.
     ///
     /// # Errors
     /// When an object is missing.
@@ -104,7 +104,7 @@ impl<'a> CommitTree<'a> {
         Ok(tree::digest(self, filter)?)
     }
 
-    /// [`digest`](Self::digest), with the memo of folders whose digests earlier runs took.
+    /// The [`digest`](Self::digest), taken from the memo for folders whose digests earlier runs took.
     ///
     /// # Errors
     /// When an object is missing.
@@ -116,14 +116,14 @@ impl<'a> CommitTree<'a> {
     /// The files of the folder that `filter` lets in, as a build sees them.
     ///
     /// # Errors
-    /// When an object is missing, or when the content of a file cannot be had: a submodule or a file of Git LFS that was not
-    /// fetched, a file behind another filter.
+    /// When an object is missing, or when the content of a file cannot be had: a submodule or a file of Git LFS that
+    /// was not fetched, a file behind another filter.
     pub fn snapshot<F: Filter>(&self, filter: &F) -> Result<Snapshot, GitError> {
         self.snapshot_reading(filter, |_| true)
     }
 
-    /// [`snapshot`](Self::snapshot) for a build that reads only the paths for which `reads` holds. Other paths are left out
-    /// where their content cannot be had.
+    /// The [`snapshot`](Self::snapshot) for a build that reads only the paths for which `reads` is true. Other paths
+    /// are left out if their content cannot be had.
     ///
     /// # Errors
     /// As for [`CommitTree::snapshot`], for the paths that are read.
@@ -186,8 +186,8 @@ impl<'a> CommitTree<'a> {
         Ok((entry, Origin { repository: BString::default(), lfs }))
     }
 
-    /// The stored content of the file at `path`, whose blob `id` has `size` bytes; none where Git LFS does not keep the file.
-    /// Fails where a checkout has a content that cannot be had.
+    /// The stored content of the file at `path`, whose blob `id` has `size` bytes; none where Git LFS does not keep
+    /// the file. Fails if a checkout would have another content than git stores, and that content cannot be had.
     fn kept_by_lfs(&self, path: &BStr, id: ContentId, size: u64) -> Result<Option<Stored>, GitError> {
         let (place, mut buffer) = (self.place(path), Vec::new());
         let pointer = if Pointer::may_have(size) {
@@ -235,12 +235,12 @@ impl<'a> CommitTree<'a> {
         Ok(filters.insert(known).of_file(join(self.folder.as_bstr(), path).as_bstr()))
     }
 
-    /// The path of `path` in the outermost repository, for messages.
+    /// The path, in the outermost repository, of `path` in this folder; for messages.
     fn place(&self, path: &BStr) -> BString {
         join(self.prefix.as_bstr(), join(self.folder.as_bstr(), path).as_bstr())
     }
 
-    /// The tree of the submodule at `path`, which was listed before.
+    /// The tree of the submodule at `path`, which must have been listed before.
     fn opened(&self, path: &BStr) -> Result<Ref<'_, CommitTree<'static>>, GitError> {
         self.submodules.get(path, |commit| {
             let gone =
@@ -264,7 +264,8 @@ impl<'a> CommitTree<'a> {
         }
     }
 
-    /// The objects of the submodule at `path`, which may be in another submodule; the repository's own for an empty path.
+    /// The objects of the submodule at `path`, which may be in another submodule; the repository's own objects for an
+    /// empty path.
     fn objects_of(&self, path: &BStr) -> Objects {
         let opened = self.submodules.at_or_above(path).and_then(|end| {
             let submodule = self.opened(path[..end].as_bstr()).ok()?;

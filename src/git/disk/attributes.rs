@@ -1,5 +1,5 @@
-//! The git attributes of the working tree: the files that Git LFS keeps, and the files that a checkout converts. Start with
-//! [`FolderAttributes`].
+//! The git attributes of the working tree: the files that Git LFS keeps, and the files that a checkout converts. Start
+//! with [`FolderAttributes`].
 
 use std::collections::HashMap;
 use std::fs;
@@ -27,9 +27,9 @@ pub(super) struct FolderAttributes {
     own: Search,
     collection: MetadataCollection,
     case: Case,
-    /// Whether any attribute names a filter.
+    /// True if any attribute names a filter.
     filters: bool,
-    /// Whether any attribute converts files.
+    /// True if any attribute converts files.
     conversions: bool,
     /// The attribute files that a sparse checkout leaves out, by path.
     left_out: Arc<HashMap<BString, Vec<u8>>>,
@@ -49,7 +49,7 @@ impl Repository {
         let above = self.attributes_above(parent, index)?;
         self.memory.disk.attributes(parent, || {
             let file = self.root()?.join(parent.to_path_lossy()).join(FILE);
-            // Git does not follow a link in its place.
+            // Git does not follow a link in place of the attribute file.
             let is_there = file.symlink_metadata().is_ok_and(|found| found.is_file());
             let text = is_there.then(|| fs::read(&file)).transpose();
             let text = text.map_err(|source| broken(join(parent, FILE.into()), source))?;
@@ -98,8 +98,8 @@ impl FolderAttributes {
         Ok(Arc::new(this))
     }
 
-    /// The attributes that apply in `folder` of the repository, which is in a folder where these apply; `text` is its attribute
-    /// file. None where the folder has no attributes of its own.
+    /// The attributes that apply in `folder` of the repository, where `self` applies in the folder above and `text` is
+    /// the text of the attribute file in `folder`. None where `folder` has no attribute file.
     pub(super) fn inside(&self, folder: &BStr, text: Option<&[u8]>) -> Result<Option<Arc<Self>>, GitError> {
         let file = || join(folder, FILE.into());
         let left_out = || self.left_out.get(&file()).map(Vec::as_slice);
@@ -121,7 +121,8 @@ impl FolderAttributes {
         self.conversions |= CONVERSIONS.iter().any(|name| text.contains_str(name));
     }
 
-    /// Whether git may store other bytes of the file at `path` of the repository than the disk has, line endings aside.
+    /// True if git may store other bytes of the file at `path` of the repository than the disk has, line endings
+    /// aside.
     pub(super) fn converts(&self, path: &BStr) -> bool {
         if !self.conversions {
             return false;
@@ -131,7 +132,7 @@ impl FolderAttributes {
         converts([&self.own, &self.folders], path, self.case, &mut outcome)
     }
 
-    /// The lookup of files that Git LFS keeps; none where it keeps no file of the folder.
+    /// The lookup of files that Git LFS keeps; none where no attribute of the folder names a filter.
     pub(super) fn lfs(&self) -> Option<LfsFiles<'_>> {
         self.filters.then(|| LfsFiles { attributes: self, outcome: Outcome::default() })
     }
@@ -144,7 +145,7 @@ pub(super) struct LfsFiles<'a> {
 }
 
 impl LfsFiles<'_> {
-    /// Whether Git LFS keeps the file at `path` of the repository.
+    /// True if Git LFS keeps the file at `path` of the repository.
     pub(super) fn keeps(&mut self, path: &BStr) -> bool {
         let FolderAttributes { folders, own, collection, case, .. } = self.attributes;
         self.outcome.initialize_with_selection(collection, [FILTER]);

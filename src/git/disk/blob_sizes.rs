@@ -1,7 +1,7 @@
 //! The sizes of blobs, from the first bytes of their objects. Start with [`BlobSizes`].
 //!
-//! The bytes are read from the files. Memory-mapped packs would be as fast, but keep the pages around each object in the
-//! process, which for many large objects is the whole pack.
+//! The first bytes are read from the files of the packs. Memory-mapped packs would be as fast, but keep the pages
+//! around each object in the process, which for many large objects is the whole pack.
 
 use std::fs::{self, File};
 use std::io;
@@ -15,7 +15,7 @@ use gix::odb::pack::data::entry::Header;
 use gix::odb::pack::{data, index};
 use gix::zlib::Inflate;
 
-/// The number of bytes that are read of an object: its header, and the start of a delta.
+/// The number of bytes that are read of an object: they hold the object's header, and the start of a delta.
 const START: usize = 512;
 
 /// The most packs that are looked through. Git joins 50 packs into one.
@@ -34,8 +34,8 @@ struct Pack {
 }
 
 impl BlobSizes {
-    /// Opens the packs of a repository and of its alternates. None where a pack cannot be opened, or where there are more packs
-    /// than are looked through.
+    /// Opens the packs of a repository and of its alternates. None where a pack cannot be opened, or where there are
+    /// more packs than are looked through.
     pub(super) fn of(repository: &gix::Repository) -> Option<Self> {
         let hash = repository.object_hash();
         let store = repository.objects.store_ref();
@@ -49,7 +49,7 @@ impl BlobSizes {
         (packs.len() <= PACKS).then_some(Self { hash, packs, loose })
     }
 
-    /// The number of bytes of the blob `id`; none where its object does not tell.
+    /// The size of the blob `id` in bytes; none where the object's header does not give it.
     pub(super) fn of_blob(&self, id: &ContentId) -> Option<u64> {
         let packed = self.packs.iter().find_map(|pack| Some((pack, pack.index.lookup(id)?)));
         if let Some((pack, place)) = packed {
@@ -125,7 +125,7 @@ mod tests {
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
     }
 
-    /// The size that is told of each file, next to its own.
+    /// The size of each file on the disk, with the size that [`BlobSizes`] gives.
     fn sizes(folder: &Path) -> Vec<(u64, Option<u64>)> {
         let sizes = BlobSizes::of(&gix::open(folder).unwrap()).unwrap();
         let of_file = |file: fs::DirEntry| {
@@ -141,7 +141,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let folder = folder.path();
         git(folder, &["init", "--quiet"]);
-        // What is much the same is stored as deltas of each other; 16 and 128 are where a size takes a byte more.
+        // Git stores similar files as deltas of each other; at 16 and 128, a size takes a byte more.
         let common: Vec<u8> = (0..40_000u32).flat_map(|number| (number * number).to_le_bytes()).collect();
         for length in [0, 1, 15, 16, 127, 128, 16_383, 16_384, 100_000, 100_001, 160_000] {
             fs::write(folder.join(length.to_string()), &common[..length]).unwrap();

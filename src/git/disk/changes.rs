@@ -21,8 +21,8 @@ use crate::git::path::join;
 use crate::git::{GitError, Repository};
 
 impl Repository {
-    /// The paths by which the working tree differs from HEAD, sorted: staged and unstaged changes, and untracked files that
-    /// git does not ignore. In a repository without commits, every path is new.
+    /// The paths by which the working tree differs from HEAD, sorted: staged and unstaged changes, and untracked files
+    /// that git does not ignore. In a repository without commits, every path is new.
     ///
     /// # Errors
     /// When the repository is bare, or the working tree cannot be compared with git's index.
@@ -39,7 +39,7 @@ impl Repository {
             let place = root.join(path.to_path_lossy());
             let after = match OnDisk::at(&place) {
                 Ok(after) => after,
-                // What git may not look at has not changed for git.
+                // A path that git may not look at has not changed for git.
                 Err(error) if error.kind() == io::ErrorKind::PermissionDenied => continue,
                 Err(source) => return Err(GitError::Unreadable { path: place, source }),
             };
@@ -50,7 +50,8 @@ impl Repository {
         Ok(changes)
     }
 
-    /// The paths at which HEAD, the index and the disk do not all agree. Files and folders that cannot be read are passed by.
+    /// The paths at which HEAD, the index and the disk do not all agree. Files and folders that cannot be read are
+    /// passed by.
     fn candidates(&self, head: ContentId) -> Result<BTreeSet<BString>, GitError> {
         self.candidates_among(head, UntrackedFiles::Files, &[]).or_else(|error| {
             let (is_whole, readable) = readable(self.root()?, BStr::new(""));
@@ -61,13 +62,13 @@ impl Repository {
                 return Ok(BTreeSet::new());
             }
             let untracked = self.candidates_among(head, UntrackedFiles::Files, &readable)?;
-            // Deleted paths are not among the readable ones.
+            // The readable paths lack the deleted ones.
             let tracked = self.candidates_among(head, UntrackedFiles::None, &[]).unwrap_or_default();
             Ok(untracked.into_iter().chain(tracked).collect())
         })
     }
 
-    /// The [`candidates`](Self::candidates) at and below `places`, all if there are none.
+    /// The [`candidates`](Self::candidates) at and below `places`; all candidates if `places` is empty.
     fn candidates_among(
         &self,
         head: ContentId,
@@ -104,10 +105,10 @@ impl Repository {
     }
 }
 
-/// Whether `folder` and all below can be read, and the paths that stand for what can be read; `path` is the folder's
-/// path from the root.
+/// True if `folder` and all below can be read, with the paths of the files and whole folders that can be read; `path`
+/// is the folder's path from the root.
 fn readable(folder: &Path, path: &BStr) -> (bool, Vec<BString>) {
-    // A folder may be one to list, but not to enter.
+    // The user may be allowed to list a folder, but not to enter it.
     let entries = folder.join(".").symlink_metadata().and_then(|_| folder.read_dir());
     let Ok(entries) = entries else { return (false, Vec::new()) };
     let (mut is_whole, mut paths) = (true, Vec::new());
@@ -120,7 +121,7 @@ fn readable(folder: &Path, path: &BStr) -> (bool, Vec<BString>) {
         } else if access(entry.path(), Access::READ_OK).is_ok() {
             paths.push(inside);
         } else {
-            // A link that leads nowhere is none that may not be read.
+            // A link that leads nowhere fails this check, but git can read the link.
             let is_link = entry.file_type().is_ok_and(|found| found.is_symlink());
             is_whole &= is_link;
             paths.extend(is_link.then_some(inside));
@@ -156,7 +157,7 @@ impl OnDisk {
         Ok(Some(Self { path: path.to_owned(), kind, stat }))
     }
 
-    /// Whether git would store this file as an object `id` of this `kind`.
+    /// True if git would store this file as an object `id` of this `kind`.
     fn holds(&self, kind: Kind, id: ContentId, objects: &Objects) -> bool {
         let pointer = objects.size(&id, BStr::new("")).is_ok_and(Pointer::may_have);
         let file = (self.kind, &self.stat);
@@ -166,7 +167,7 @@ impl OnDisk {
     }
 }
 
-/// The change of a path that git reports; none where the disk has what HEAD has.
+/// The change of a path that git reports; none where the disk has the content of HEAD.
 fn status(
     objects: &Objects,
     before: Option<(Kind, ContentId)>,

@@ -1,4 +1,5 @@
-//! The content ids of a file of the disk: the git blob id of its bytes, and of the pointer that Git LFS would store.
+//! The content ids of a file of the disk: the git blob id of the file's bytes, and the blob id of the pointer that Git
+//! LFS would store. Start with [`identify`].
 
 use std::fs::File;
 use std::io::{self, Read as _};
@@ -18,11 +19,11 @@ use crate::git::lfs::Pointer;
 /// The number of bytes that are read at once.
 const CHUNK: usize = 1024 * 1024;
 
-/// Why a file has no content id.
+/// The reasons for which a file has no content id.
 #[derive(Debug)]
 pub(super) enum Failure {
     Io(io::Error),
-    /// The file is not the one that was listed any more.
+    /// The file is no longer the file that was listed.
     Changed,
 }
 
@@ -42,7 +43,7 @@ pub(super) struct Ids {
 }
 
 impl Ids {
-    /// Whether one of the ids is `id`.
+    /// True if one of the ids is `id`.
     pub(super) fn contain(&self, id: ContentId) -> bool {
         self.bytes == id || self.pointer == Some(id)
     }
@@ -83,7 +84,8 @@ impl Digester {
     }
 }
 
-/// The content ids of the file or link at `path` in `folder`, which was listed with `stat`; `lfs` if Git LFS keeps the file.
+/// The content ids of the file or link at `path` in `folder`, which was listed with `stat`; `lfs` if Git LFS keeps the
+/// file.
 pub(super) fn identify(
     folder: impl AsFd,
     path: &BStr,

@@ -1,4 +1,4 @@
-//! The bytes of a working tree's snapshot, verified while they are sent.
+//! The bytes of a working tree's snapshot, verified while they are sent. Start with [`DiskContents`].
 
 use std::collections::HashSet;
 use std::fs::File;
@@ -15,7 +15,7 @@ use super::content_id::Digester;
 pub(super) struct DiskContents {
     root: PathBuf,
     hash: gix::hash::Kind,
-    /// The files of Git LFS, whose ids are ids of pointers.
+    /// The paths of files that Git LFS keeps, whose content ids are blob ids of pointers.
     lfs: HashSet<BString>,
 }
 
@@ -28,7 +28,7 @@ impl DiskContents {
 impl Contents for DiskContents {
     fn open(&self, entry: &SnapshotEntry) -> io::Result<Box<dyn Read + Send>> {
         let path = self.root.join(entry.path.to_path_lossy());
-        // A pipe in the file's place would block for ever; any other change shows in the id.
+        // A pipe in the file's place would block for ever; any other change shows in the content id.
         let metadata = path.symlink_metadata().map_err(|error| match error.kind() {
             io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => vanished(&entry.path),
             _ => error,
@@ -50,18 +50,18 @@ impl Contents for DiskContents {
     }
 }
 
-/// Reads a file, and fails with the last byte if the content is not the expected one.
+/// Reads a file, and fails with the last byte if the content id is not the expected one.
 struct VerifyingReader {
     file: File,
     path: BString,
     left: u64,
     expected: ContentId,
-    /// None once the content is verified.
+    /// The digester of the bytes that were read; none once the content is verified.
     digester: Option<Digester>,
 }
 
 impl VerifyingReader {
-    /// Checks that the file ends here, and that its content is the expected one.
+    /// Checks that the file ends here, and that its content id is the expected one.
     fn finish(&mut self) -> io::Result<()> {
         let Some(digester) = self.digester.take() else { return Ok(()) };
         let grown = self.file.read(&mut [0])? > 0;

@@ -19,39 +19,39 @@ use crate::git::GitError;
 use crate::git::attributes;
 use crate::git::path::join;
 
-/// The name of a repository in its work tree.
+/// The name of the git folder, or of the file that names it, in a work tree.
 const REPOSITORY: &str = ".git";
 
 /// The files and folders in a folder, without `.git` and sockets.
 pub(super) struct Folder {
-    /// Sorted by name.
+    /// The files and links, sorted by name.
     pub(super) files: Vec<File>,
     /// The names of the files, one after the other, in one allocation.
     text: Vec<u8>,
-    /// The names of the folders in it, sorted.
+    /// The names of the folders in the folder, sorted.
     pub(super) folders: Vec<BString>,
-    /// Whether there is a `.git` in the folder.
+    /// True if there is a `.git` in the folder.
     pub(super) is_repository: bool,
     /// The attributes that apply in the folder.
     pub(super) attributes: Arc<FolderAttributes>,
 }
 
-/// A file or link.
+/// A file or link in a [`Folder`].
 pub(super) struct File {
-    /// The range of its name in [`Folder::text`].
+    /// The range of the file's name in [`Folder::text`].
     name: Range<usize>,
     pub(super) kind: Kind,
     pub(super) stat: Stat,
-    /// The form of the content that the id is of.
+    /// The form of the content whose id is `id`: the file's bytes, or the pointer of Git LFS.
     pub(super) form: Form,
-    /// Empty until the content id is known.
+    /// The content id; empty until it is known.
     pub(super) id: OnceLock<ContentId>,
-    /// The name of the kind of a file that no build can be sent.
+    /// The kind of a file that no build can be sent, such as `a named pipe`; none for other files.
     pub(super) special: Option<&'static str>,
 }
 
 impl Folder {
-    /// Reads the folder at `path` of `disk`; the attributes `above` apply in the folder that holds it.
+    /// Reads the folder at `path` of `disk`; the attributes `above` apply in the folder that holds this folder.
     pub(super) fn read(
         disk: &DiskFolders,
         path: &BStr,
@@ -64,7 +64,7 @@ impl Folder {
         let (place, path) = (disk.place(path), if path.is_empty() { BStr::new(".") } else { path });
         let handle = system::open(&disk.handle, path.as_bytes(), OFlags::DIRECTORY);
         let handle = handle.map_err(io::Error::from).map_err(failed)?;
-        // The times of the folder and its files tell of what happens to them from here on.
+        // A change of the folder or its files from here on shows in their times.
         let taken = stat::now();
         let notes = disk.stats.folder(place.as_bstr());
         let names = Names::read(disk, &handle, &notes, (place.as_bstr(), taken)).map_err(failed)?;
@@ -138,7 +138,7 @@ impl Folder {
     }
 }
 
-/// The names in a folder, sockets left out.
+/// The names of the files and folders in a folder, without sockets.
 #[derive(Default)]
 struct Names {
     /// The names of the files, one after the other.
@@ -150,7 +150,8 @@ struct Names {
 }
 
 impl Names {
-    /// The names in the folder that is open as `handle`: from `notes` if the folder did not change since, else from the disk.
+    /// The names in the folder that is open as `handle`: from `notes` if the folder did not change since they were
+    /// taken, else from the disk.
     fn read(
         disk: &DiskFolders,
         handle: &OwnedFd,
@@ -196,7 +197,8 @@ impl Names {
         }
     }
 
-    /// The text of the attribute file; none for a link in its place, as with git.
+    /// The text of the folder's attribute file; none where there is no attribute file, or a link in its place, as with
+    /// git.
     fn attributes(&self, folder: &OwnedFd) -> io::Result<Option<Vec<u8>>> {
         let name = attributes::FILE.as_bytes();
         if self.files.binary_search_by(|found| self.text[found.clone()].cmp(name)).is_err() {

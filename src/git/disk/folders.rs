@@ -22,18 +22,18 @@ pub(super) struct DiskFolders {
     pub(super) root: PathBuf,
     /// The topmost folder, opened: paths are relative to it.
     pub(super) handle: OwnedFd,
-    /// The device of the topmost folder, if the times of folders there tell whether the names in them changed.
+    /// The device of the topmost folder, if a folder's times there change whenever the names in the folder change.
     pub(super) device: Option<u64>,
     /// The path of the topmost folder in the repository.
     pub(super) folder: BString,
-    /// The path of the repository in the outermost one, where it is a submodule: for messages.
+    /// The path of a submodule's repository in the outermost repository, for messages; empty for the outermost one.
     pub(super) prefix: BString,
-    /// Whether the disk keeps the executable bit.
+    /// True if the disk keeps the executable bit, by git's `core.fileMode`.
     pub(super) executable_bit: bool,
     pub(super) index: LazyIndex,
     /// The attributes that apply in the folder that holds the topmost one.
     pub(super) attributes: Arc<FolderAttributes>,
-    /// The content ids that any run found out.
+    /// The stat cache: the content ids that this run and earlier runs found.
     pub(super) stats: Arc<StatCache>,
     /// The folders that were read, by path from the root.
     pub(super) read: Mutex<HashMap<BString, Arc<Folder>>>,
@@ -51,7 +51,7 @@ impl DiskFolders {
             Arc::clone(&self.folder(split(path).0)?.attributes)
         };
         let folder = Arc::new(Folder::read(self, path, &attributes)?);
-        // Another thread may have read the folder meanwhile, and handed out what it read.
+        // Another thread may have read the folder meanwhile, and handed out its own reading: all get the first one.
         Ok(Arc::clone(self.known().entry(path.to_owned()).or_insert(folder)))
     }
 
@@ -82,7 +82,8 @@ impl DiskFolders {
         Ok(nodes)
     }
 
-    /// The kind of the folder at `path`: a folder or a submodule; none where neither git nor a build has the folder.
+    /// The kind of the folder at `path`: a folder or a submodule. None where neither git nor a build has the folder,
+    /// as for an empty folder.
     pub(super) fn kind(&self, path: &BStr) -> Result<Option<Kind>, GitError> {
         let (holds_something, is_repository) = if let Some(folder) = self.already_read(path) {
             (self.holds_something(path, &folder)?, folder.is_repository)
@@ -114,7 +115,7 @@ impl DiskFolders {
         Ok(found)
     }
 
-    /// Whether there is a submodule below the folder at `place` of the repository, checked out or not.
+    /// True if there is a submodule below the folder at `place` of the repository, checked out or not.
     fn holds_submodule(&self, place: &BStr) -> Result<bool, GitError> {
         let inside = |path: &BStr| match path.strip_prefix(self.folder.as_slice()) {
             Some(rest) if !self.folder.is_empty() => rest.strip_prefix(b"/").unwrap_or(rest).to_owned(),
@@ -138,17 +139,17 @@ impl DiskFolders {
         }
     }
 
-    /// The path of `path` in the repository.
+    /// The path, in the repository, of `path` in the topmost folder.
     pub(super) fn place(&self, path: &BStr) -> BString {
         if path.is_empty() { self.folder.clone() } else { join(self.folder.as_bstr(), path) }
     }
 
-    /// The path of `path` in the outermost repository, for messages.
+    /// The path, in the outermost repository, of `path` in the topmost folder; for messages.
     pub(super) fn shown(&self, path: &BStr) -> BString {
         join(self.prefix.as_bstr(), self.place(path).as_bstr())
     }
 
-    /// The absolute path of `path`.
+    /// The absolute path, on the disk, of `path` in the topmost folder.
     pub(super) fn disk_path(&self, path: &BStr) -> PathBuf {
         if path.is_empty() { self.root.clone() } else { self.root.join(path.to_path_lossy()) }
     }

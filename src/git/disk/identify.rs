@@ -1,5 +1,5 @@
-//! The identification of many files by several threads: from git's index where that can be trusted, otherwise by hashing.
-//! Start with [`identify`].
+//! The identification of many files by several threads: the content ids come from git's index where the index can be
+//! trusted, otherwise from hashing. Start with [`identify`].
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -16,15 +16,15 @@ use crate::git::path::split;
 use crate::git::{GitError, Repository};
 use crate::parallel;
 
-/// The fewest files that are worth a thread.
+/// The fewest files for which a thread is started.
 const SHARE: usize = 16;
 
 /// A file or link whose content id is not known.
 pub(super) struct Unidentified {
-    /// The path from the root of the tree.
+    /// The file's path from the root of the tree.
     path: BString,
     folder: Arc<Folder>,
-    /// The index in [`Folder::files`].
+    /// The file's index in [`Folder::files`].
     number: usize,
     /// The blob in git's index, for a file that Git LFS may keep.
     indexed: Option<ContentId>,
@@ -53,14 +53,14 @@ impl Unidentified {
         &self.folder.files[self.number]
     }
 
-    /// The size of the file, if it is large enough to be looked up in git's index.
+    /// The size of the file in bytes, if the file is large enough to be looked up in git's index.
     fn large(&self) -> Option<u64> {
         let Stat { size, .. } = self.file().stat;
         let is_large = size >= LARGE && self.file().kind != Kind::Symlink;
         (is_large && self.file().form == Form::Bytes).then_some(size)
     }
 
-    /// The content id from git's index, noted; none where the index cannot be trusted.
+    /// The content id from git's index, stored for later; none where the index cannot be trusted with the file.
     fn by_index(&self, disk: &DiskFolders, index: &TrustedIndex<'_>) -> Option<ContentId> {
         self.large()?;
         let place = disk.place(self.path.as_bstr());
@@ -68,7 +68,7 @@ impl Unidentified {
         Some(self.note(disk, id))
     }
 
-    /// The content id of the file's bytes, noted.
+    /// The content id from hashing the file's bytes, stored for later.
     pub(super) fn identify(
         &self,
         disk: &DiskFolders,
@@ -82,7 +82,7 @@ impl Unidentified {
             Failure::Io(source) => GitError::Unreadable { path: disk.disk_path(path), source },
             Failure::Changed => GitError::Changed { path: disk.shown(path) },
         })?;
-        // A file that was committed before the attribute was set stays unconverted until somebody changes it.
+        // A file that was committed before Git LFS kept it stays unconverted until somebody changes the file.
         let unconverted = self.indexed == Some(ids.bytes);
         let id = ids.pointer.filter(|_| !unconverted).unwrap_or(ids.bytes);
         Ok(self.note(disk, id))
@@ -106,7 +106,7 @@ pub(super) fn identify(
 ) -> Result<(), GitError> {
     let hash = repository.object_hash();
     let index = TrustedIndex::of(repository, disk, files.iter().filter_map(Unidentified::large).sum());
-    // More threads than cores: most of the time goes into waiting for the disk.
+    // There are more threads than cores: most of the time, a thread waits for the disk.
     let threads = (parallel::cores() * 4).max(8).min(files.len() / SHARE);
     let identify = |buffer: &RefCell<Vec<u8>>, file: &Unidentified| {
         let known = index.as_ref().and_then(|index| file.by_index(disk, index));

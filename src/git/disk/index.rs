@@ -1,7 +1,7 @@
 //! Git's index: the entries that git has for paths of the working tree. Start with [`LazyIndex`].
 //!
-//! The index tells what the disk does not (submodules, executable bits), and the content ids of large files, as far as
-//! [`TrustedIndex`](super::trusted_index::TrustedIndex) vouches for them.
+//! The index has the submodules and the executable bits, which the disk may lack, and the content ids of large files,
+//! as far as [`TrustedIndex`](super::trusted_index::TrustedIndex) vouches for them.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
@@ -28,7 +28,7 @@ impl Index {
         if !path.exists() {
             return Ok(Self { state: State::new(hash), written: 0 });
         }
-        // Git does not verify the checksum either: it would double the time.
+        // Git does not verify the checksum either: the check would double the time.
         let file = gix::index::File::at(path, hash, true, gix::index::decode::Options::default());
         let broken =
             |source: gix::Error| GitError::BrokenIndex { path: path.to_owned(), source: source.into() };
@@ -63,21 +63,21 @@ impl Index {
         self.entry(path).filter(|entry| entry.mode == Mode::COMMIT).map(|entry| entry.id)
     }
 
-    /// The blob of the file at `path`, whatever the disk has.
+    /// The blob id that the index has for the file at `path`, even if the file on the disk is another.
     pub(super) fn blob(&self, path: &BStr) -> Option<ContentId> {
         self.entry(path).filter(|entry| is_file(entry)).map(|entry| entry.id)
     }
 
-    /// The blob of the file at `path`, if `stat` says that the file did not change since git wrote the index.
+    /// The blob id of the file at `path`, if by `stat` the file did not change since git wrote the index.
     pub(super) fn unchanged(&self, path: &BStr, stat: &Stat) -> Option<ContentId> {
-        // The user told git not to look at these files, or git knows their names alone.
+        // The user told git not to look at these files, or git knows only their names.
         let unseen = Flags::ASSUME_VALID | Flags::SKIP_WORKTREE | Flags::INTENT_TO_ADD;
         let seen = |entry: &&Entry| is_file(entry) && !entry.flags.intersects(unseen);
         let same = |entry: &&Entry| says(&entry.stat, stat) && stat.settled_at(self.written);
         self.entry(path).filter(seen).filter(same).map(|entry| entry.id)
     }
 
-    /// Whether git has the file at `path` as executable.
+    /// True if the index has the file at `path` as executable.
     pub(super) fn is_executable(&self, path: &BStr) -> bool {
         self.entry(path).is_some_and(|entry| entry.mode == Mode::FILE_EXECUTABLE)
     }
@@ -104,7 +104,7 @@ fn is_file(entry: &Entry) -> bool {
     matches!(entry.mode, Mode::FILE | Mode::FILE_EXECUTABLE)
 }
 
-/// Whether git recorded the numbers of `stat`. Git records the low 32 bits of each number.
+/// True if git recorded the numbers of `stat`. Git records the low 32 bits of each number.
 fn says(recorded: &entry::Stat, stat: &Stat) -> bool {
     let time = |time: &entry::stat::Time| stat::nanoseconds(time.secs.into(), time.nsecs.into());
     u64::from(recorded.size) == stat.size
@@ -132,7 +132,7 @@ impl LazyIndex {
         self.path.metadata().ok().map(|found| found.len())
     }
 
-    /// The index as it was when it was first needed.
+    /// The index, as it was on the disk when it was first needed.
     pub(super) fn get(&self) -> Result<&Index, GitError> {
         if let Some(index) = self.read.get() {
             return Ok(index);

@@ -1,4 +1,5 @@
-//! Lookup of a path on the disk, with symbolic links followed as long as they stay in the repository.
+//! Lookup of a path on the disk, with symbolic links followed as long as they stay in the repository. Start with
+//! [`Repository::read_from_disk`].
 
 use std::path::PathBuf;
 
@@ -28,14 +29,14 @@ impl Repository {
         std::fs::read(&place).map(Some).map_err(unreadable)
     }
 
-    /// The place of `path` on the disk, and its path from the root of the work tree, both with links resolved; none where
-    /// there is nothing.
+    /// The absolute path of `path` on the disk, and the path from the root of the work tree, both with links resolved;
+    /// none where the disk has no such path.
     ///
     /// # Errors
     /// When a link leads out of the work tree or cannot be followed, or when the repository is bare.
     pub(super) fn on_disk(&self, path: &BStr) -> Result<Option<(PathBuf, BString)>, GitError> {
         let mut place = self.root()?.to_owned();
-        // Mostly there are no links, and nothing to resolve.
+        // Most paths have no links to resolve.
         for name in path.split_str("/").filter(|_| !path.is_empty()) {
             place.push(name.to_path_lossy());
             let special = matches!(name, b"" | b"." | b"..");

@@ -1,5 +1,5 @@
-//! The memory of the working tree, shared by all handles of a repository: git's index, the stat cache, sizes of blobs and
-//! attributes. Start with [`DiskMemory`].
+//! The memory of the working tree, shared by all handles of a repository: git's index, the stat cache, sizes of blobs
+//! and attributes. Start with [`DiskMemory`].
 
 use std::collections::HashMap;
 use std::os::unix::fs::MetadataExt as _;
@@ -15,15 +15,16 @@ use super::blob_sizes::BlobSizes;
 use super::index::Index;
 use crate::git::GitError;
 
-/// The identity of an index file: inode, size, time of writing. None where there is no file.
+/// The identity of an index file: inode, size, and time of writing in seconds and nanoseconds. None where there is no
+/// file.
 type IndexFile = Option<(u64, u64, i64, i64)>;
 
-/// The memory of the working tree.
+/// The memory of the working tree: git's index, the stat cache, the sizes of blobs, and attributes.
 #[derive(Default)]
 pub(in crate::git) struct DiskMemory {
     index: Mutex<Option<(IndexFile, Arc<Index>)>>,
     stats: OnceLock<Arc<StatCache>>,
-    /// None within where the objects cannot be asked for sizes.
+    /// The sizes of blobs, once opened; none inside where the objects cannot give sizes.
     sizes: OnceLock<Option<Arc<BlobSizes>>>,
     /// The number of bytes of all large files that were to be identified.
     large: AtomicU64,
@@ -39,7 +40,7 @@ impl DiskMemory {
         }
     }
 
-    /// Git's index at `path`; read again only when git wrote it anew.
+    /// Git's index at `path`; the index is read again only when git wrote it anew.
     pub(super) fn index(
         &self,
         path: &Path,
@@ -58,7 +59,7 @@ impl DiskMemory {
         Ok(index)
     }
 
-    /// The stat cache, loaded once.
+    /// The stat cache, loaded by `load` once.
     pub(super) fn stats(&self, load: impl FnOnce() -> StatCache) -> Arc<StatCache> {
         Arc::clone(self.stats.get_or_init(|| Arc::new(load())))
     }
@@ -73,7 +74,7 @@ impl DiskMemory {
         self.large.fetch_add(bytes, Ordering::Relaxed) + bytes
     }
 
-    /// The attributes that are kept as `name`, found by `find` once.
+    /// The attributes that are kept under `name`, found by `find` once.
     pub(super) fn attributes(
         &self,
         name: &BStr,

@@ -1,7 +1,7 @@
 //! The working tree of a repository, read from the disk. Start with [`WorkingTree`].
 //!
-//! `walk` lists the folders that a filter lets in, `identify` finds the content ids of their files: from the stat cache,
-//! from git's index where `trusted_index` vouches for it, otherwise by hashing their bytes.
+//! `walk` lists the folders that a filter lets in, `identify` finds the content ids of their files: from the stat
+//! cache, from git's index where `trusted_index` vouches for it, otherwise by hashing their bytes.
 
 mod attributes;
 mod blob_sizes;

@@ -1,7 +1,7 @@
-//! The memo of digests of the working tree that earlier runs took.
+//! The memo of digests of the working tree that earlier runs took. Start with [`WorkingTree::remembered_digest`].
 //!
-//! A digest depends on the filter and on the names, kinds and ids in the folders that a walk read, and on nothing else.
-//! Hashing these is a tenth of the work of filtering every path and making the trees anew.
+//! A digest depends only on the filter and on the names, kinds and ids in the folders that a walk read. Hashing these
+//! is a tenth of the work of filtering every path and making the trees anew.
 
 use bstr::{BStr, ByteSlice as _};
 use dtbuild_content::memo::{Asking, Question};
@@ -12,11 +12,11 @@ use super::walk::Walked;
 use crate::git::GitError;
 use crate::git::path::join;
 
-/// The kind of question.
+/// The kind of the memo's questions about working trees, with its version.
 const CONTEXT: &str = "dtbuild working tree v2";
 
 impl WorkingTree {
-    /// [`digest`](Self::digest), with the memo of digests that earlier runs took.
+    /// The [`digest`](Self::digest), taken from the memo if an earlier run took the digest of equal folders.
     ///
     /// # Errors
     /// When a file cannot be read, or changed meanwhile.
@@ -35,7 +35,8 @@ impl WorkingTree {
         Ok(id)
     }
 
-    /// The memo's question for the digest of the folders that were read, by `filter`. None where a submodule is among them.
+    /// The memo's question for the digest of the folders that were read, by `filter`. None where a submodule is among
+    /// them.
     fn question<F: Identified>(&self, filter: &F, found: &mut Walked) -> Result<Option<Question>, GitError> {
         let mut asking = Asking::new(CONTEXT);
         filter.identify(asking.on_number(self.objects.hash().len_in_bytes()));
@@ -45,7 +46,7 @@ impl WorkingTree {
             text.clear();
             for file in &folder.files {
                 text.extend_from_slice(folder.name(file));
-                // No name holds a zero byte. Files without an id are not let in.
+                // No name holds a zero byte. Files without a content id are not let in by the filter.
                 let id = file.id.get().map(|id| id.as_bytes()).unwrap_or_default();
                 text.extend([0, file.kind.code(), u8::from(!id.is_empty())]);
                 text.extend_from_slice(id);

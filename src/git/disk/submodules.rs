@@ -1,7 +1,7 @@
-//! The submodules of the working tree, and their content ids.
+//! The submodules of the working tree, and their content ids. Start with [`WorkingTree::identify_submodule`].
 //!
-//! A submodule that is checked out without changes has the id of its commit, as in a commit of the repository around it. A
-//! submodule with changed files has the id of the tree that a build gets.
+//! A submodule that is checked out without changes has the id of its commit, as in a commit of the repository around
+//! the submodule. A submodule with changed files has the id of the tree that a build gets.
 
 use std::cell::Ref;
 use std::fs;
@@ -47,8 +47,8 @@ impl WorkingTree {
         Ok(self.disk.index.get()?.submodule(self.disk.place(path).as_bstr()))
     }
 
-    /// The content id of the submodule at `path`, of which `filter` lets something in; this repository is at `folder` of the
-    /// tree that `filter` is for.
+    /// The content id of the submodule at `path`, of which `filter` lets something in. `folder` is the path of this
+    /// repository in the tree that `filter` is for.
     pub(super) fn identify_submodule<F: Filter>(
         &self,
         path: &BStr,
@@ -57,7 +57,7 @@ impl WorkingTree {
     ) -> Result<ContentId, GitError> {
         let submodule = match self.submodule(path) {
             Ok(submodule) => submodule,
-            // The key is the one of a checkout; the build fails, and says why.
+            // The key is the key of a checkout; the build fails, and its error names the submodule.
             Err(error @ GitError::Submodule { .. }) => return self.pinned(path)?.ok_or(error),
             Err(error) => return Err(error),
         };
@@ -70,7 +70,7 @@ impl WorkingTree {
     }
 }
 
-/// A working tree whose submodules are identified by what a filter lets in of them.
+/// A working tree in which a submodule's content id covers only the files that a filter lets in.
 pub(super) struct Identified<'a, F> {
     pub(super) tree: &'a WorkingTree,
     pub(super) filter: &'a F,

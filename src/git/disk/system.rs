@@ -1,4 +1,4 @@
-//! Calls to the operating system about files and folders; symbolic links are never followed.
+//! Calls to the operating system about files and folders; symbolic links are never followed. Start with [`look`].
 
 use std::fs;
 use std::io;
@@ -10,7 +10,7 @@ use bstr::{BStr, BString, ByteSlice as _};
 use dtbuild_content::stat::{self, Stat};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags};
 
-/// The name of a kind of file that no build can be sent; none for kinds that it can be sent.
+/// The name of a kind of file that no build can be sent, such as `a named pipe`; none for all other kinds.
 pub(super) fn special(kind: FileType) -> Option<&'static str> {
     match kind {
         FileType::Fifo => Some("a named pipe"),
@@ -19,12 +19,12 @@ pub(super) fn special(kind: FileType) -> Option<&'static str> {
     }
 }
 
-/// The state of `path` in `folder`, asked for at `taken` or later.
+/// The [`Stat`] of `path` in `folder`, from a call to the system at the time `taken` or later.
 pub(super) fn look(folder: impl AsFd, path: impl rustix::path::Arg, taken: i64) -> io::Result<Stat> {
     Ok(as_noted(&rustix::fs::statat(folder, path, AtFlags::SYMLINK_NOFOLLOW)?, taken))
 }
 
-/// The state of a file from the system's answer to a call at `taken` or later.
+/// The [`Stat`] of a file, from the system's answer to a call at the time `taken` or later.
 pub(super) fn as_noted(found: &rustix::fs::Stat, taken: i64) -> Stat {
     #[expect(
         clippy::useless_conversion,
@@ -42,12 +42,13 @@ pub(super) fn as_noted(found: &rustix::fs::Stat, taken: i64) -> Stat {
     }
 }
 
-/// The magic numbers of file systems that change a folder's times whenever a name in the folder is added, removed or given to
-/// something else: ext, XFS, Btrfs, tmpfs, overlayfs, F2FS, ZFS and bcachefs. Other file systems, such as network ones, may not.
+/// The magic numbers of file systems that change a folder's times whenever a name in the folder is added, removed or
+/// given to something else: ext, XFS, Btrfs, tmpfs, overlayfs, F2FS, ZFS and bcachefs. Other file systems, such as
+/// network ones, may not.
 const WITH_TIMES_OF_FOLDERS: [u64; 8] =
     [0xEF53, 0x5846_5342, 0x9123_683E, 0x0102_1994, 0x794C_7630, 0xF2F5_2010, 0x2FC1_2FC1, 0xCA45_1A4E];
 
-/// The device of a folder, if the times of folders on that device tell whether the names in them changed.
+/// The device of a folder, if a folder's times on that device change whenever the names in the folder change.
 pub(super) fn with_times_of_folders(folder: impl AsFd) -> Option<u64> {
     #[expect(clippy::cast_sign_loss, reason = "the kinds are numbers of 32 bits")]
     let kind = rustix::fs::fstatfs(&folder).ok()?.f_type as u64 & 0xFFFF_FFFF;
@@ -66,12 +67,12 @@ pub(super) fn open(
     rustix::fs::openat(folder, path, flags, Mode::empty())
 }
 
-/// Whether the error means that nothing is at a path.
+/// True if the error means that nothing is at a path.
 pub(super) fn is_missing(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
-/// Whether the folder or a folder below it holds anything that git could store.
+/// Tells whether the folder, or a folder below, holds anything that git could store.
 pub(super) fn holds_something(folder: &Path) -> io::Result<bool> {
     let mut folders = Vec::new();
     for entry in fs::read_dir(folder)? {
@@ -85,7 +86,7 @@ pub(super) fn holds_something(folder: &Path) -> io::Result<bool> {
         }
         folders.push(entry.path());
     }
-    // Files first: mostly they give the answer without going down.
+    // Files come first: mostly they give the answer without a look into the folders below.
     folders.iter().try_fold(false, |found, folder| Ok(found || holds_something(folder)?))
 }
 

@@ -1,5 +1,5 @@
-//! The walk over the folders of a working tree that a filter lets in, by several threads where there are many. Start with
-//! [`walk`].
+//! The walk over the folders of a working tree that a filter lets in, by several threads where there are many. Start
+//! with [`walk`].
 
 use std::sync::Arc;
 
@@ -13,7 +13,8 @@ use crate::git::GitError;
 use crate::git::path::join;
 use crate::parallel;
 
-/// The number of folders that one thread reads before others take part: fewer are read before another thread has started.
+/// The number of folders that one thread reads before other threads take part: fewer folders are read before another
+/// thread has started.
 const SHARE: usize = 256;
 
 /// The result of a walk.
@@ -27,7 +28,7 @@ pub(super) struct Walked {
     pub(super) folders: Vec<(BString, Arc<Folder>)>,
 }
 
-/// The path of a folder to read, and the filter's state for what is in it.
+/// The path of a folder to read, and the filter's state for the paths in the folder.
 type Waiting<S> = (BString, S);
 
 /// Reads all folders that `filter` lets in.

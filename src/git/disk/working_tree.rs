@@ -1,8 +1,9 @@
-//! A folder of the working tree as an input tree; untracked and ignored files are part of it. Start with [`WorkingTree`].
+//! A folder of the working tree as an input tree; untracked and ignored files are part of it. Start with
+//! [`WorkingTree`].
 //!
-//! Each folder is read once and each file identified once, so that digest and snapshot are always about the same files. A
-//! content id is the blob id of the bytes *on the disk*, or of the pointer for a file of Git LFS. Content ids come from the
-//! stat cache, for large files from git's index, otherwise from reading the file.
+//! Each folder is read once and each file identified once, so that digest and snapshot are always about the same
+//! files. A content id is the blob id of the bytes *on the disk*, or of the pointer for a file of Git LFS. Content ids
+//! come from the stat cache, for large files from git's index, otherwise from hashing the file.
 
 use std::collections::HashSet;
 use std::fs;
@@ -48,7 +49,7 @@ impl Repository {
         self.working_tree_in(folder, BStr::new(""))
     }
 
-    /// [`working_tree`](Self::working_tree) of a repository that is at `prefix` of the outermost one.
+    /// The [`working_tree`](Self::working_tree) of a repository that is at `prefix` of the outermost repository.
     pub(super) fn working_tree_in(
         &self,
         folder: &BStr,
@@ -90,7 +91,8 @@ impl Repository {
 }
 
 impl WorkingTree {
-    /// The id of the tree that `filter` lets in; [`CommitTree::digest`](crate::git::CommitTree::digest) of equal files is equal.
+    /// The id of the tree of all paths that `filter` lets in. The
+    /// [`CommitTree::digest`](crate::git::CommitTree::digest) of equal files is equal.
     ///
     /// # Errors
     /// When a file cannot be read, or changed meanwhile.
@@ -98,13 +100,13 @@ impl WorkingTree {
         self.digest_within(filter, BStr::new(""))
     }
 
-    /// [`digest`](Self::digest) by a filter for a tree that has this one at `folder`.
+    /// The [`digest`](Self::digest) by a filter for a tree that has this tree at `folder`.
     pub(super) fn digest_within<F: Filter>(&self, filter: &F, folder: &BStr) -> Result<ContentId, GitError> {
         self.prepare(&Within::new(filter, folder))?;
         self.fold(filter, folder)
     }
 
-    /// [`digest_within`](Self::digest_within) of a tree that was prepared already.
+    /// The [`digest_within`](Self::digest_within) of a tree that was prepared already.
     pub(super) fn fold<F: Filter>(&self, filter: &F, folder: &BStr) -> Result<ContentId, GitError> {
         Ok(tree::digest(&Identified { tree: self, filter, folder }, &Within::new(filter, folder))?)
     }
@@ -118,8 +120,8 @@ impl WorkingTree {
         self.snapshot_reading(filter, |_| true)
     }
 
-    /// [`snapshot`](Self::snapshot) for a build that reads only the paths for which `reads` holds. Other paths are left out
-    /// where their content cannot be had.
+    /// The [`snapshot`](Self::snapshot) for a build that reads only the paths for which `reads` is true. Other paths
+    /// are left out if their content cannot be had.
     ///
     /// # Errors
     /// As for [`WorkingTree::snapshot`], for the paths that are read.
@@ -152,7 +154,8 @@ impl WorkingTree {
         Ok(found)
     }
 
-    /// [`prepare`](Self::prepare), submodules included, by a filter for a tree that has this one at `folder`.
+    /// Does the work of [`prepare`](Self::prepare), submodules included, by a filter for a tree that has this tree at
+    /// `folder`.
     fn prepare_all<F: Filter>(&self, filter: &F, folder: &BStr) -> Result<(), GitError> {
         for path in self.prepare(&Within::new(filter, folder))?.submodules {
             // A submodule that cannot be opened matters only if it is built; the build reports it.
@@ -175,7 +178,7 @@ impl WorkingTree {
         }
     }
 
-    /// The entry of `path`, and whether its id is the id of a pointer of Git LFS.
+    /// The entry of `path`, with true if the entry's content id is the id of a pointer of Git LFS.
     fn entry(&self, path: &BStr, node: &Node) -> Result<(SnapshotEntry, bool), GitError> {
         let (mut size, mut link, mut lfs) = (0, None, false);
         let id = match node.kind {
@@ -202,7 +205,8 @@ impl WorkingTree {
         self.submodule(path).err().unwrap_or_else(changed)
     }
 
-    /// Refuses a file of `size` bytes that is a pointer of Git LFS instead of the file that a build is to see.
+    /// Fails if the file at `path`, which has `size` bytes, is a pointer of Git LFS and not the file that a build is
+    /// to see.
     fn refuse_pointer(&self, path: &BStr, size: u64) -> Result<(), GitError> {
         if !Pointer::may_have(size) {
             return Ok(());

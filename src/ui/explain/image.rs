@@ -1,4 +1,5 @@
-//! The view of an image: why it is built, reused or kept, and what its key was taken from. Start with [`ImageView`].
+//! The view of an image: the reasons why the image is built, reused or kept, and the fields of its key. Start with
+//! [`ImageView`].
 
 use std::io::{self, Write};
 
@@ -16,30 +17,30 @@ use crate::ui::view::View;
 
 use super::{VERSION, reader_words};
 
-/// A reason, with what reads the path that changed.
+/// A reason, with the readers of the path that changed.
 #[derive(Serialize, JsonSchema)]
 pub struct Cause {
     /// The reason.
     #[serde(flatten)]
     pub reason: Reason,
-    /// What reads the path; empty for reasons that are no paths.
+    /// The readers of the changed path; empty for reasons other than a changed path.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub read_by: Vec<Reader>,
 }
 
-/// Why an image is built, reused or kept.
+/// The explanation of an image's decision: the reasons why the image is built, reused or kept.
 pub struct ImageView<'a> {
-    /// The plan.
+    /// The plan that has the image.
     pub plan: &'a Plan,
     /// The image in the plan.
     pub image: &'a PlannedImage,
-    /// The path of the Dockerfile.
+    /// The path of the image's Dockerfile.
     pub dockerfile: String,
-    /// The reasons, each with what reads the path.
+    /// The reasons, each with the readers of the changed path.
     pub causes: Vec<Cause>,
-    /// The images that are built from this one.
+    /// The images that are built from this image.
     pub dependents: Vec<ImageName>,
-    /// Where the inputs are not exact, or count as a whole.
+    /// Notes on inputs that are not exact, or that count as a whole.
     pub notes: Vec<String>,
 }
 
@@ -55,18 +56,18 @@ pub struct ImageJson<'a> {
     base: &'a Base,
     head: &'a Head,
     decision: Decision,
-    /// Why.
+    /// The reasons for the decision, each with the readers of the changed path.
     causes: &'a [Cause],
-    /// The images that are built from this one.
+    /// The images that are built from this image.
     dependents: &'a [ImageName],
-    /// Where the inputs are not exact, or count as a whole.
+    /// Notes on inputs that are not exact, or that count as a whole.
     notes: &'a [String],
     key: &'a ImageKey,
-    /// What the key was taken from.
+    /// The fields from which the key was computed.
     fields: &'a SharedFields,
 }
 
-/// As text: the decision with its causes, the images built from this one, the key with its fields.
+/// The text has the decision with its causes, the images that are built from this image, and the key with its fields.
 impl View for ImageView<'_> {
     type Json<'v>
         = ImageJson<'v>
@@ -117,9 +118,9 @@ impl View for ImageView<'_> {
     }
 }
 
-/// The fields of the key, without those that are not set.
+/// The fields of the key that are set, each with its name.
 fn fields(view: &ImageView<'_>) -> Vec<(&'static str, String)> {
-    // Fields of a record that this version cannot read are told in JSON alone.
+    // The fields of a record that this version cannot read are shown in JSON alone.
     let Some(fields) = view.image.fields.read() else { return Vec::new() };
     let mut rows = vec![
         ("schema", fields.schema.to_string()),
@@ -146,7 +147,7 @@ fn fields(view: &ImageView<'_>) -> Vec<(&'static str, String)> {
     rows.extend(fields.secrets.iter().map(|(id, version)| ("secret", secret(id, version))));
     let attested = |name: &str, by: &str| format!("{name} {}", text::name(by)).trim_end().to_owned();
     rows.extend(fields.attestations.iter().map(|(name, by)| ("attestation", attested(name, by))));
-    // A folder has a digest; of anything else the key has what build.toml says of it.
+    // The key has the digest of a context that is a folder, and the value in build.toml of any other context.
     let context = |id: &str| if is_digest(id) { text::short_hex(id) } else { text::name(id).into_owned() };
     rows.extend(fields.contexts.iter().map(|(name, id)| {
         ("context", format!("{} {}", text::name(name), context(id)).trim_start().to_owned())

@@ -10,10 +10,10 @@ mod path;
 pub use image::{Cause, ImageView};
 pub use path::PathView;
 
-/// The version of both JSON forms: it changes when a reader of the last one would be misled.
+/// The version of both JSON forms: the version changes when a reader of the last version would be misled.
 const VERSION: u32 = 1;
 
-/// What makes a file an input, as a phrase.
+/// The reader that makes a file an input, as a phrase.
 fn reader_words(reader: &Reader) -> String {
     match reader {
         Reader::Instruction { file, line, instruction } => {

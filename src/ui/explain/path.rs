@@ -1,4 +1,5 @@
-//! The view of a file: the images that it is an input of, and why it is none of the others. Start with [`PathView`].
+//! The view of a file: the images that have the file as an input, and the reasons why the other images do not. Start
+//! with [`PathView`].
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -16,15 +17,15 @@ use super::{VERSION, reader_words};
 
 /// The images that read a file.
 pub struct PathView {
-    /// The file, from the repository's root.
+    /// The path of the file, from the repository's root.
     pub path: String,
-    /// The files among which it was looked for: those of a commit, or of the working tree.
+    /// The source of the files that were searched: a commit or the working tree.
     pub files: String,
-    /// The file is there.
+    /// True if the file exists.
     pub exists: bool,
-    /// The file that may be meant where this one is not there.
+    /// The path of a file that may be meant, if the file does not exist.
     pub meant: Option<String>,
-    /// What reads the file, or why nothing does, per image.
+    /// The readers of the file per image, or the reason why the image does not read the file.
     pub images: BTreeMap<ImageName, Result<Vec<Reader>, Unread>>,
 }
 
@@ -34,23 +35,23 @@ pub struct PathView {
 pub struct PathJson<'a> {
     /// The version of this format.
     version: u32,
-    /// The file, from the repository's root.
+    /// The path of the file, from the repository's root.
     path: &'a str,
-    /// The files among which it was looked for: those of a commit, or of the working tree.
+    /// The source of the files that were searched: a commit or the working tree.
     files: &'a str,
-    /// The file is there.
+    /// True if the file exists.
     exists: bool,
-    /// The file that may be meant where this one is not there.
+    /// The path of a file that may be meant, if the file does not exist.
     #[serde(skip_serializing_if = "Option::is_none")]
     meant: Option<&'a str>,
     images: BTreeMap<&'a ImageName, UseJson<'a>>,
 }
 
-/// What reads the file, or why nothing does.
+/// The readers of the file in one image, or the reason why the image does not read the file.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "Use")]
 struct UseJson<'a> {
-    /// The file is an input of the image.
+    /// True if the file is an input of the image.
     input: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     read_by: Option<&'a [Reader]>,
@@ -64,7 +65,8 @@ impl<'a> UseJson<'a> {
     }
 }
 
-/// As text: a line per image that reads the file, with what reads it there, and how many images do not, by what keeps it from them.
+/// The text has a line per image that reads the file, with the file's readers in the image, and the number of the
+/// other images by the reason why they do not read the file.
 impl View for PathView {
     type Json<'v> = PathJson<'v>;
 

@@ -1,4 +1,5 @@
-//! The view of a [`Plan`]: the images that would be built, and why. `docs/plan.md` documents the JSON.
+//! The view of a [`Plan`]: the images that would be built, and the reasons. Start with [`PlanJson`]; `docs/plan.md`
+//! documents the JSON.
 
 use std::io::{self, Write};
 
@@ -16,10 +17,10 @@ use super::style::Palette;
 use super::text;
 use super::view::View;
 
-/// How many changed paths are named: the cause is among the first, the rest is a number.
+/// The most changed paths that are named per image; the other paths are a number.
 const PATHS: usize = 5;
 
-/// The version of the JSON: it changes when a reader of the last one would be misled.
+/// The version of the JSON: the version changes when a reader of the last version would be misled.
 const VERSION: u32 = 1;
 
 /// A plan as JSON.
@@ -109,7 +110,7 @@ impl<'a> From<&'a UnknownImage> for UnknownJson<'a> {
     }
 }
 
-/// As text: a heading, a line per image, the deployment, a summary.
+/// The text has a heading, a line per image, the deployment and a summary.
 impl View for Plan {
     type Json<'v> = PlanJson<'v>;
 
@@ -201,19 +202,19 @@ fn write_image(
     let own = image.notes.iter().filter(|note| !told_together || !image.unknown_triggers.contains(note));
     phrases.extend(own.map(|note| format!("note: {}", text::one_line(note))));
     write!(out, "  {:<width$}  {decision}", image.name)?;
-    // Two before the name, two behind it, five letters of the decision, two behind that.
+    // The indent is two spaces, the name, two spaces, five letters of the decision and two spaces.
     write_phrases(out, &phrases, width + 11)
 }
 
-/// The first phrase on the line that was begun, the others below it.
+/// Writes the first phrase on the line that was begun, and each other phrase on a line below, indented.
 fn write_phrases(out: &mut dyn Write, phrases: &[String], indent: usize) -> io::Result<()> {
     let Some((first, others)) = phrases.split_first() else { return writeln!(out) };
     writeln!(out, "  {first}")?;
     others.iter().try_for_each(|phrase| writeln!(out, "{:indent$}{phrase}", ""))
 }
 
-/// The reasons in words: the telling ones first, not all of many paths, and what every build has in
-/// common (no image of its key yet) only where nothing else is known.
+/// The reasons in words: the telling reasons first, then at most [`PATHS`] changed paths. Reasons that every build has
+/// (no image of its key yet) are left out unless there is no other reason.
 pub(super) fn phrases(reasons: &[Reason]) -> Vec<String> {
     let (paths, others): (Vec<_>, Vec<_>) = reasons.iter().partition(|reason| is_path(reason));
     let telling =
@@ -233,7 +234,7 @@ fn is_path(reason: &Reason) -> bool {
     matches!(reason, Reason::PathChanged(_) | Reason::DeployPathChanged(_))
 }
 
-/// Where to, and between which commits: `staging: 9f8e7d6..a1b2c3d`.
+/// The plan's heading: the environment and the commits, such as `staging: 9f8e7d6..a1b2c3d`.
 pub(super) fn heading(plan: &Plan) -> String {
     let head = head_words(&plan.head);
     let range = match &plan.base {
@@ -263,7 +264,7 @@ fn is_first(image: &PlannedImage) -> bool {
     image.released && image.reasons.contains(&Reason::NotDeployed)
 }
 
-/// The plan in a line: `1 to build, 2 kept; deploys staging`.
+/// The plan's summary in a line, such as `1 to build, 2 kept; deploys staging`.
 fn summary(plan: &Plan) -> String {
     let mut counts = counts(plan.images.iter().map(|image| image.decision));
     if !plan.unknown.is_empty() {
@@ -287,8 +288,8 @@ fn summary(plan: &Plan) -> String {
     }
 }
 
-/// `nothing to do: staging runs the images of a1b2c3d`. Which commit it runs is not said: the base may be one
-/// that `--base` named.
+/// The summary of an idle plan: `nothing to do: staging runs the images of a1b2c3d`. The commit that the environment
+/// runs is not said: `--base` may have named another commit as the base.
 fn nothing_to_do(plan: &Plan, environment: &EnvironmentName) -> String {
     if plan.images.iter().any(|image| image.reasons.contains(&Reason::LeftOut)) {
         return format!("nothing to do: {environment} runs the images that `--only` names");

@@ -1,4 +1,4 @@
-//! Plans in both formats.
+//! Tests of the plan's view in both formats.
 
 use super::*;
 use crate::plan::{LostBase, NoDeploy, Unnamed};

@@ -1,9 +1,9 @@
-//! The renderer for terminals: one line per image, redrawn; failures above them when they happen. Start with [`Tty`];
-//! [`Row`] is one line.
+//! The renderer for terminals: one line per image, redrawn; failures appear above the lines when they happen. Start
+//! with [`Tty`]; [`Row`] is one line.
 //!
-//! Where the images are more than the terminal has lines, only those under way have a line: what is done
-//! moves above, what waits is a number. The cursor is never hidden, so an interrupted run leaves a
-//! terminal that works.
+//! If there are more images than the terminal has lines, only images under way have a line: an image that is done
+//! moves above the lines, and images that wait are a number. The cursor is never hidden, so an interrupted run leaves
+//! a terminal that works.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -28,21 +28,21 @@ use row::{Look, Mark, Row};
 /// The name of the deployment's row.
 const DEPLOYMENT: &str = "deploy";
 
-/// The lines that are not images: the deployment, the summary, and the prompt to come.
+/// The number of lines that are not images: the deployment, the summary, and the prompt to come.
 const OTHER_LINES: usize = 3;
 
-/// Where the lines are drawn.
+/// The terminal on which the lines are drawn.
 struct Screen {
     target: ProgressDrawTarget,
-    /// Lines and columns when the run started.
+    /// The number of lines and of columns at the start of the run.
     size: (u16, u16),
-    /// The same terminal, for what comes after the last line.
+    /// The stream to the terminal, for text after the last line.
     out: Box<dyn Write + Send>,
-    /// Whether spinners turn and clocks run between events; tests hold them still.
+    /// True if spinners turn and clocks run between events; tests hold them still.
     live: bool,
 }
 
-/// Draws the run's lines.
+/// The renderer that draws the run's lines on a terminal.
 pub(super) struct Tty {
     bars: MultiProgress,
     size: (u16, u16),
@@ -51,10 +51,10 @@ pub(super) struct Tty {
     tally: Tally,
     rows: BTreeMap<ImageName, Row>,
     deployment: Option<Row>,
-    /// The last row: in a crowd how many images are done, at the end the summary.
+    /// The last row: the number of images that are done, if there is a crowd; at the end of the run, the summary.
     summary: Option<Row>,
     images: usize,
-    /// Whether there are more images than lines.
+    /// True if there are more images than lines: a crowd.
     crowd: bool,
 }
 
@@ -102,7 +102,7 @@ impl Tty {
         }
     }
 
-    /// A row below all others.
+    /// Adds a row below all other rows.
     fn added(&self, name: &str) -> Row {
         Row::new(self.bars.add(ProgressBar::new_spinner()), self.look.clone(), name)
     }
@@ -132,7 +132,7 @@ impl Tty {
             self.row(image).end(mark, &words, milliseconds);
             return;
         }
-        // In a crowd, what needed no work is only counted.
+        // In a crowd, an image that needed no work is only counted.
         if mark != Mark::Calm {
             self.row(image).end(mark, &words, milliseconds);
         }
@@ -140,7 +140,7 @@ impl Tty {
         self.count();
     }
 
-    /// Moves an image's row above the others, for good.
+    /// Moves an image's row above the rows under way, for good.
     fn retire(&mut self, image: &ImageName) {
         let Some(row) = self.rows.remove(image) else { return };
         self.bars.remove(row.bar());
@@ -149,7 +149,7 @@ impl Tty {
         }
     }
 
-    /// Shows how many images are done.
+    /// Shows the number of images that are done.
     fn count(&mut self) {
         let done = format!("{} of {} done", self.tally.images_done(), self.images);
         if let Some(summary) = &mut self.summary {

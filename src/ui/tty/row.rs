@@ -1,4 +1,4 @@
-//! The line of one image on a terminal: its name, its current step, the time of that step. Start with [`Row`].
+//! The line of one image on a terminal: the image's name, the current step, the time of the step. Start with [`Row`].
 
 use std::fmt;
 use std::time::Duration;
@@ -9,21 +9,21 @@ use crate::ui::clock::Clock;
 use crate::ui::style::Palette;
 use crate::ui::text;
 
-/// How often a spinner turns.
+/// The time between two turns of a spinner.
 const TICK: Duration = Duration::from_millis(100);
 
-/// What the rows of a run have in common.
+/// The settings that all rows of a run share.
 #[derive(Clone, Debug)]
 pub(super) struct Look {
     pub(super) palette: Palette,
     pub(super) clock: Clock,
-    /// The width of the column of names.
+    /// The width of the column of names, in characters.
     pub(super) width: usize,
-    /// Whether spinners turn between events.
+    /// True if spinners turn between events.
     pub(super) live: bool,
 }
 
-/// How something ended.
+/// The mark of a row that has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Mark {
     Good,
@@ -37,14 +37,14 @@ pub(super) struct Row {
     bar: ProgressBar,
     look: Look,
     name: String,
-    /// What it does now, without what was last printed.
+    /// The work that the row shows, without the line that was last printed.
     doing: String,
     working: bool,
     ended: Option<(Mark, String, u64)>,
 }
 
 impl Row {
-    /// A row on `bar`, which is already where it belongs on the screen.
+    /// A row on `bar`, which has its place on the screen already.
     pub(super) fn new(bar: ProgressBar, look: Look, name: &str) -> Self {
         let row =
             Self { bar, look, name: name.to_owned(), doing: String::new(), working: false, ended: None };
@@ -82,20 +82,20 @@ impl Row {
         self.set_doing(doing);
     }
 
-    /// Shows what it does now.
+    /// Shows the current work, `doing`.
     pub(super) fn set_doing(&mut self, doing: &str) {
         doing.clone_into(&mut self.doing);
         self.bar.set_message(self.doing.clone());
     }
 
-    /// Shows what was printed, behind what it does.
+    /// Shows a printed line behind the current work.
     pub(super) fn set_printed(&self, line: &str) {
         if !line.trim().is_empty() {
             self.bar.set_message(format!("{}  {}", self.doing, self.look.palette.dim(line.trim())));
         }
     }
 
-    /// Shows how it ended. The row may start again: an image is pushed after it was built.
+    /// Ends the row, and shows the outcome. The row may start again: an image is pushed after it was built.
     pub(super) fn end(&mut self, mark: Mark, outcome: &str, milliseconds: u64) {
         self.bar.disable_steady_tick();
         self.bar.set_style(template("{prefix} {wide_msg} {took}").with_key("took", {
@@ -110,7 +110,7 @@ impl Row {
         self.ended = Some((mark, outcome.to_owned(), milliseconds));
     }
 
-    /// Ends again as before, with one more thing said; the time grows by `milliseconds`.
+    /// Ends the row again with its mark and outcome, and `more` behind the outcome; the time grows by `milliseconds`.
     pub(super) fn end_also(&mut self, more: &str, milliseconds: u64) {
         match self.ended.take() {
             Some((mark, outcome, before)) => {
@@ -120,7 +120,7 @@ impl Row {
         }
     }
 
-    /// The ended row as a line of its own.
+    /// The row's text as a line that is no longer redrawn.
     pub(super) fn line(&self) -> String {
         match &self.ended {
             Some((mark, outcome, 0)) => format!("{} {outcome}", self.marked(*mark)),
@@ -131,7 +131,7 @@ impl Row {
         }
     }
 
-    /// Leaves the row on the screen as it is.
+    /// Leaves the row on the screen; a row that has not ended is marked as stopped.
     pub(super) fn leave(&mut self) {
         if self.working || !self.has_ended() {
             self.end(Mark::Stopped, "stopped", 0);
@@ -149,7 +149,7 @@ impl Row {
         }
     }
 
-    /// The name, as wide as every other.
+    /// The row's name, padded or cut to the width of the column.
     fn column(&self) -> std::borrow::Cow<'_, str> {
         console::pad_str(&self.name, self.look.width, console::Alignment::Left, Some("…"))
     }

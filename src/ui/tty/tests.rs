@@ -1,4 +1,4 @@
-//! The lines of a terminal at chosen moments of a run.
+//! Tests of the lines of a terminal at chosen moments of a run.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

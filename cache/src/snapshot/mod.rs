@@ -31,7 +31,7 @@ pub trait Contents: Send + Sync {
     /// Opens the content of the file `entry`.
     ///
     /// # Errors
-    /// When it cannot be read, or is no longer what `entry.id` names: the reader fails at the
+    /// Fails if it cannot be read, or is no longer what `entry.id` names: the reader fails at the
     /// latest when its last byte was read.
     fn open(&self, entry: &SnapshotEntry) -> io::Result<Box<dyn io::Read + Send>>;
 }

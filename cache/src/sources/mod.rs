@@ -99,7 +99,7 @@ impl Selection {
     /// Finds what `sources` read of `tree`.
     ///
     /// # Errors
-    /// When the tree cannot be read.
+    /// Fails if the tree cannot be read.
     pub fn find<T: Tree>(tree: &T, sources: &[Source]) -> Result<Self, crate::tree::Error<T::Error>> {
         let mut finder = find::Finder::new(tree);
         let reads = sources.iter().map(|source| finder.find(source)).collect::<Result<Vec<_>, _>>()?;

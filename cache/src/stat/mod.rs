@@ -269,7 +269,7 @@ impl StatCache {
     /// Notes that were of no use in the last few times are dropped.
     ///
     /// # Errors
-    /// When the file cannot be written; the one that is there is left as it is.
+    /// Fails if the file cannot be written; the one that is there is left as it is.
     pub fn save(&self) -> io::Result<()> {
         let mut fresh = self.fresh();
         if !fresh.changed {

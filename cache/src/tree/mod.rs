@@ -87,14 +87,14 @@ pub trait Tree {
     /// `id` is the folder's id when the caller learned it from its parent.
     ///
     /// # Errors
-    /// When the folder cannot be read.
+    /// Fails if the folder cannot be read.
     fn list(&self, path: &BStr, id: Option<ContentId>) -> Result<Vec<Node>, Self::Error>;
 
     /// Whether the submodule at `path` can be looked into: `list` then takes its path and those in it, as if
     /// it were a folder.
     ///
     /// # Errors
-    /// When that cannot be told.
+    /// Fails if that cannot be told.
     fn opens(&self, path: &BStr) -> Result<bool, Self::Error> {
         let _ = path;
         Ok(false)
@@ -103,13 +103,13 @@ pub trait Tree {
     /// The content id of the file, link or submodule `node` at `path`, reading it if that is needed.
     ///
     /// # Errors
-    /// When the content cannot be read.
+    /// Fails if the content cannot be read.
     fn identify(&self, path: &BStr, node: &Node) -> Result<ContentId, Self::Error>;
 
     /// The text of the symbolic link `node` at `path`.
     ///
     /// # Errors
-    /// When it cannot be read.
+    /// Fails if it cannot be read.
     fn link(&self, path: &BStr, node: &Node) -> Result<BString, Self::Error>;
 }
 

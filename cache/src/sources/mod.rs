@@ -132,7 +132,7 @@ impl Selection {
         self.reads.iter().enumerate().filter(move |(_, reads)| missing(reads)).map(|(index, _)| index)
     }
 
-    /// The sources that are one path each, by their place in the list, with what they take.
+    /// The sources that are one path each, by their place in the list, with the paths that they take.
     pub fn plain(&self) -> impl Iterator<Item = (usize, impl Iterator<Item = &BStr>)> {
         let plain = |(_, reads): &(usize, &Reads)| !reads.whole && reads.pattern.is_plain();
         self.reads

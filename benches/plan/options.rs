@@ -1,4 +1,4 @@
-//! What the program is asked for.
+//! The options of `./dev bench plan`. Start with [`Options::read`].
 
 use crate::Outcome;
 use crate::monorepo::Size;
@@ -8,9 +8,10 @@ use crate::processes::options::Common;
 pub(crate) struct Options {
     pub(crate) common: Common,
     pub(crate) sizes: Vec<Size>,
-    /// What is cloned, and what the sizes of the question of scaling are multiples of.
+    /// The size of the monorepo that is cloned, and of which the sizes of the question of scaling are
+    /// multiples.
     pub(crate) scaled: Size,
-    /// How many files change.
+    /// The numbers of files that change.
     pub(crate) changes: Vec<usize>,
     pub(crate) peers: bool,
 }

@@ -1,4 +1,4 @@
-//! What is asked of a monorepo. Start with [`ask`].
+//! The questions about a monorepo. Start with [`ask`].
 
 use std::collections::BTreeSet;
 
@@ -11,10 +11,11 @@ use crate::processes::report::Report;
 use crate::processes::timing::{Timed, alternate};
 use crate::tools::{self, Dtbuild};
 
-/// What is asked of every monorepo.
+/// The questions about every monorepo.
 pub(crate) const ALL: [&str; 5] = ["diff", "cold", "peers", "nothing", "worktree"];
 
-/// Asks all questions of one monorepo. A commit is made HEAD without its files: only who looks at them has them checked out.
+/// Asks all questions of one monorepo. A commit is made HEAD without its files: only a question about the
+/// files has them checked out.
 pub(crate) fn ask(options: &Options, monorepo: &Monorepo, report: &mut Report) -> Outcome<()> {
     let dtbuild = Dtbuild::new(&options.common.dtbuild)?;
     environment::deploy_base(monorepo, &dtbuild)?;
@@ -46,7 +47,7 @@ pub(crate) fn ask(options: &Options, monorepo: &Monorepo, report: &mut Report) -
     Ok(())
 }
 
-/// What the other tools need for the same question; all must give the same answer.
+/// The figures of the other tools for the same question; all must give the same answer.
 fn peers(
     options: &Options,
     monorepo: &Monorepo,
@@ -82,7 +83,7 @@ fn peers(
     Ok(())
 }
 
-/// Nothing to do: once the record knows, once the registry has to be asked about every image.
+/// Plans with nothing to do: once the record knows, once the registry has to be asked about every image.
 fn nothing(options: &Options, monorepo: &Monorepo, dtbuild: &Dtbuild, report: &mut Report) -> Outcome<()> {
     monorepo.set_head(BASE)?;
     let images = monorepo.size.images;

@@ -1,7 +1,7 @@
-//! Contents of large files: as the disk is looked at, and what of that is reading, and what is hashing.
+//! The contents of large files: as the disk is looked at, and the parts of that that are reading and hashing.
 //!
-//! A content id is git's, so that a file has the same one in a commit. Its SHA-1 is one that notices the known attacks on
-//! it, as git's own does; that, and not the disk, is what sets the pace.
+//! A content id is git's, so that a file has one id on the disk and in a commit. Its SHA-1 is one that
+//! notices the known attacks on it, as git's own does; this SHA-1, and not the disk, sets the pace.
 
 use std::fs::File;
 use std::hint::black_box;
@@ -21,7 +21,7 @@ use crate::Outcome;
 
 const SIZE: usize = 256 << 20;
 
-/// How much is read at once.
+/// The number of bytes that are read at once.
 const CHUNK: usize = 1 << 20;
 
 pub(crate) fn contents(criterion: &mut Criterion) {
@@ -79,7 +79,7 @@ fn read(file: &Path, mut take: impl FnMut(&[u8])) {
     }
 }
 
-/// The repository, in which nobody knows the file as it is now.
+/// The repository, in which no memory knows the file as it is now.
 fn changed(file: &Path) -> Repository {
     let opened = File::options().write(true).open(file);
     let touched = opened.and_then(|file| file.set_modified(SystemTime::now()));

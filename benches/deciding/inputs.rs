@@ -1,4 +1,4 @@
-//! What a Dockerfile reads: from its text to the files of a commit.
+//! The inputs of a Dockerfile: from its text to the files of a commit.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::hint::black_box;

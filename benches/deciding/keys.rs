@@ -1,4 +1,4 @@
-//! A content key, once all that enters it is known.
+//! A content key, computed from known fields.
 
 use std::collections::BTreeMap;
 use std::hint::black_box;
@@ -6,7 +6,7 @@ use std::hint::black_box;
 use criterion::Criterion;
 use dtbuild_content::key::{KeyFields, SCHEMA};
 
-/// What a usual key is taken from.
+/// The fields of a usual key.
 pub(crate) fn fields() -> KeyFields {
     KeyFields {
         schema: SCHEMA,

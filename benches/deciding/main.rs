@@ -1,7 +1,8 @@
 //! The parts of deciding, one by one. `./dev bench` runs it; figures compare versions on one machine, and none is a promise.
 //!
-//! In the order in which data flows: the diff, what Dockerfiles read, what `.dockerignore` leaves, contents of the disk, keys,
-//! the plan. What needs a repository has a generated one, as `./dev bench plan` has.
+//! In the order in which data flows: the diff, the paths that Dockerfiles read, the files that
+//! `.dockerignore` leaves, contents of the disk, keys, the plan. A part that needs a repository has a
+//! generated one, as `./dev bench plan` has.
 
 #![expect(
     missing_docs,
@@ -24,7 +25,7 @@ mod peers;
 mod plan;
 mod repository;
 
-/// What goes wrong ends the benchmark with its text.
+/// The outcome of the benchmark's work: an error ends the benchmark with its text.
 type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 
 criterion_group!(

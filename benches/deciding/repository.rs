@@ -15,7 +15,7 @@ pub(crate) struct Fixture {
 }
 
 impl Fixture {
-    /// Generates it, unless an earlier run did.
+    /// Generates the repository, unless an earlier run did.
     pub(crate) fn make() -> Outcome<Self> {
         let monorepo = Monorepo::make(Path::new(env!("CARGO_TARGET_TMPDIR")), Size::new(20, 10_000, 10))?;
         let repository = Repository::discover(&monorepo.path, Fingerprint::of("benches"))?;

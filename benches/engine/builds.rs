@@ -1,4 +1,4 @@
-//! What is asked of a project with many images. Start with [`ask`].
+//! The questions about a project with many images. Start with [`ask`].
 
 use std::rc::Rc;
 
@@ -58,13 +58,13 @@ pub(crate) fn ask(
     compare("released: one file of one image changed", commands, Goal::Of(BUILDX, 1.15))
 }
 
-/// The same command, which pushes what it builds.
+/// The command `command`, which also pushes what it builds.
 fn pushing(mut command: Timed) -> Timed {
     command.arguments.push("--push".into());
     command
 }
 
-/// The same commands, each after `work`, which is not timed.
+/// The commands `commands`, each after `work`, which is not timed.
 pub(crate) fn before_each(
     commands: impl IntoIterator<Item = Timed>,
     work: impl Fn() -> Outcome<()> + 'static,

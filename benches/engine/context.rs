@@ -9,16 +9,16 @@ use crate::Outcome;
 use crate::project::create;
 use crate::tools::Tools;
 
-/// Where it is below the repository's root.
+/// The path of the context below the repository's root.
 pub(crate) const FOLDER: &str = "context";
-/// Files in a folder of it.
+/// The number of files in each folder of the context.
 const TOGETHER: usize = 100;
 
-/// How large a context is.
+/// The size of a context.
 #[derive(Clone, Copy)]
 pub(crate) struct Size {
     pub(crate) files: usize,
-    /// Bytes of each file.
+    /// The size of each file in bytes.
     pub(crate) bytes: usize,
 }
 

@@ -1,4 +1,4 @@
-//! What is asked of large contexts, of which a byte changes. Start with [`ask`].
+//! The questions about large contexts, of which a byte changes. Start with [`ask`].
 
 use std::rc::Rc;
 
@@ -12,14 +12,15 @@ use crate::processes::timing::{Timed, alternate};
 use crate::table::{Costs, Goal, Table};
 use crate::tools::{BUILDX, Tools};
 
-/// 200 MB.
+/// A context of 200 MB.
 const LARGE: Size = Size { files: 20_000, bytes: 10_000 };
-/// 2 GB.
+/// A context of 2 GB.
 const HUGE: Size = Size { files: 20_000, bytes: 100_000 };
 
-/// All of it is copied into the image: the engine's work, whoever asks for it.
+/// The step that copies the whole context into the image: the engine's work, whoever asks for it.
 const COPIES: &str = "COPY . /context";
-/// All of it is sent and read, and nothing of it kept: what the client does is most of it.
+/// The step for which the whole context is sent and read, and nothing of it kept: most of it is the client's
+/// work.
 const READS: &str = "RUN --mount=target=/context find /context -type f | wc -l >/files";
 
 /// Asks all questions of large contexts.

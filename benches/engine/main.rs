@@ -1,4 +1,4 @@
-//! `./dev bench engine`: what builds cost, against Docker's own tools on the same engine.
+//! `./dev bench engine`: the cost of builds, against Docker's own tools on the same engine.
 //!
 //! Whole processes are timed, in rounds in which every command runs once, so that what else the machine does meets all
 //! of them alike; the figures are medians. All of them build the same Dockerfiles and leave the images in the engine's

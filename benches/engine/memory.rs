@@ -8,10 +8,12 @@ use std::time::Duration;
 use crate::Outcome;
 use crate::processes::timing::Timed;
 
-/// What the kernel tells is the peak until then, so that only the last moment can be missed.
+/// The time between two looks at the peak. The kernel tells the peak until then, so that only the last moment
+/// can be missed.
 const PAUSE: Duration = Duration::from_millis(1);
 
-/// The peak of a command's process in KiB, the largest of `runs`; what it starts does not count.
+/// The peak memory of a command's process in KiB, the largest of `runs`; the processes that it starts do not
+/// count.
 pub(crate) fn peak(command: &Timed, runs: usize) -> Outcome<u64> {
     let mut peak = 0;
     for _ in 0..runs {

@@ -1,4 +1,4 @@
-//! What the program is asked for.
+//! The options of `./dev bench engine`. Start with [`Options::read`].
 
 use crate::Outcome;
 use crate::processes::options::Common;
@@ -6,7 +6,7 @@ use crate::processes::options::Common;
 /// The command line.
 pub(crate) struct Options {
     pub(crate) common: Common,
-    /// How many images the projects have.
+    /// The numbers of images that the projects have.
     pub(crate) images: Vec<usize>,
 }
 

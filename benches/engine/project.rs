@@ -10,14 +10,15 @@ use crate::Outcome;
 use crate::processes::timing::Timed;
 use crate::tools::Tools;
 
-/// Source files of an image.
+/// The number of source files of an image.
 const SOURCES: usize = 20;
 
 /// A checkout of a generated repository.
 pub(crate) struct Project {
     pub(crate) path: PathBuf,
     images: usize,
-    /// Counts the edits, from a number that no earlier run came to: what it built may be at the registry still.
+    /// The number of edits, counted from a number that no earlier run came to: the images of earlier runs may
+    /// be at the registry still.
     edits: Cell<u64>,
 }
 
@@ -44,7 +45,7 @@ impl Project {
         format!("images/i{image:02}")
     }
 
-    /// Changes one file of one image into what it never was.
+    /// Changes one file of one image into a text that it never had.
     pub(crate) fn edit(&self, image: usize) -> Outcome<()> {
         self.edits.set(self.edits.get() + 1);
         let text = source(image, 0, self.edits.get());
@@ -111,7 +112,7 @@ fn source(image: usize, file: usize, edit: u64) -> String {
     format!("// image {image}, file {file}, edit {edit:013}: {}\n", "x".repeat(30)).repeat(32)
 }
 
-/// Makes a repository of a folder, with all that is in it committed, and packed as it is in a clone.
+/// Makes a repository of a folder, with all of its files committed, and packed as it is in a clone.
 pub(crate) fn create(folder: &Path) -> Outcome<()> {
     Timed::new("git", "git", folder, ["init", "--quiet"]).output()?;
     // What is larger than this goes into a pack at once, as it is.
@@ -122,7 +123,7 @@ pub(crate) fn create(folder: &Path) -> Outcome<()> {
     Timed::new("git", "git", folder, ["repack", "-d", "--quiet"]).output().map(drop)
 }
 
-/// Commits all that is in a folder.
+/// Commits all files in a folder.
 fn commit(folder: &Path) -> Outcome<()> {
     let identity = ["-c", "user.name=Bench", "-c", "user.email=bench@example.com"];
     let (add, commit) = (["add", "--all", "--", ":!.dtbuild"], ["commit", "--quiet", "--message", "all"]);

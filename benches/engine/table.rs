@@ -3,36 +3,36 @@
 use crate::processes::timing::Figure;
 use crate::tools::{BAKE, BUILDX, COMPOSE, DTBUILD};
 
-/// The columns.
+/// The tools of the table's columns.
 const TOOLS: [&str; 4] = [DTBUILD, BAKE, COMPOSE, BUILDX];
 
-/// What dtbuild is to need at most.
+/// The most that dtbuild is to need.
 #[derive(Clone, Copy)]
 pub(crate) enum Goal {
-    /// A part, or a multiple, of what a peer needs.
+    /// A part, or a multiple, of the need of a peer.
     Of(&'static str, f64),
-    /// So many megabytes.
+    /// A number of megabytes.
     Megabytes(f64),
 }
 
-/// What one case costs each tool.
+/// The costs of one case, by tool.
 pub(crate) struct Costs {
     unit: &'static str,
     of: Vec<(String, f64)>,
 }
 
-/// The rows.
+/// The rows of the table.
 #[derive(Default)]
 pub(crate) struct Table(Vec<String>);
 
 impl Costs {
-    /// Medians of times.
+    /// The costs in time: medians.
     pub(crate) fn times(figures: &[Figure]) -> Self {
         let of = figures.iter().map(|figure| (figure.name.clone(), figure.milliseconds()));
         Self { unit: "ms", of: of.collect() }
     }
 
-    /// Peaks of memory in KiB, by the tools' names.
+    /// The costs in memory: peaks in KiB, by the tools' names.
     #[expect(clippy::cast_precision_loss, reason = "a peak has far fewer digits than a double")]
     pub(crate) fn peaks(peaks: impl IntoIterator<Item = (String, u64)>) -> Self {
         let of = peaks.into_iter().map(|(name, peak)| (name, peak as f64 * 1024.0 / 1e6));
@@ -43,7 +43,7 @@ impl Costs {
         self.of.iter().find(|(name, _)| name == tool).map(|(_, cost)| *cost)
     }
 
-    /// How many times as much as dtbuild a tool needs stands beside what it needs.
+    /// The text of a cell: the tool's cost, and beside it how many times the cost of dtbuild that is.
     fn cell(&self, tool: &str) -> String {
         match (self.get(tool), self.get(DTBUILD)) {
             (Some(cost), Some(own)) if tool != DTBUILD => {

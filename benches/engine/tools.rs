@@ -11,13 +11,13 @@ use crate::Outcome;
 use crate::options::Options;
 use crate::processes::timing::Timed;
 
-/// What dtbuild is called in the figures, and what its peers are.
+/// The names of dtbuild and of its peers in the figures.
 pub(crate) const DTBUILD: &str = "dtbuild";
 pub(crate) const BAKE: &str = "buildx bake";
 pub(crate) const COMPOSE: &str = "compose build";
 pub(crate) const BUILDX: &str = "buildx build";
 
-/// The base image of all that is built.
+/// The base image of all images that are built.
 const BASE: &str = "busybox:1.36";
 
 /// The programs, and the engine that they use.
@@ -55,12 +55,12 @@ impl Tools {
         Ok(tools)
     }
 
-    /// Where images are pushed.
+    /// The registry that images are pushed to.
     pub(crate) fn registry(&self) -> &str {
         &self.registry
     }
 
-    /// What is compared, in one line.
+    /// The compared programs, in one line.
     pub(crate) fn versions(&self) -> Outcome<String> {
         let here = Path::new(".");
         let docker = self.docker(["version", "--format", "Docker {{.Server.Version}}"]).output()?;

@@ -7,7 +7,7 @@ use std::path::Path;
 use crate::Outcome;
 use crate::processes::timing::Figure;
 
-/// Pixels.
+/// Lengths of the chart in pixels.
 const WIDTH: f64 = 760.0;
 const NAMES: f64 = 250.0;
 const VALUES: f64 = 80.0;
@@ -15,14 +15,14 @@ const BAR: f64 = 20.0;
 const STEP: f64 = 28.0;
 const HEAD: f64 = 40.0;
 
-/// Writes a chart to a file of the folder.
+/// Writes a chart to the file `name` of `folder`.
 pub(crate) fn keep(folder: &Path, name: &str, title: &str, figures: &[Figure]) -> Outcome<()> {
     fs::create_dir_all(folder)?;
     fs::write(folder.join(name), draw(title, figures))?;
     Ok(())
 }
 
-/// One bar for each figure, from a millisecond on.
+/// The chart as SVG: one bar for each figure, from a millisecond on.
 fn draw(title: &str, figures: &[Figure]) -> String {
     let longest = figures.iter().map(Figure::milliseconds).fold(10.0, f64::max);
     let length =

@@ -1,4 +1,5 @@
-//! From nothing to a plan, as a fresh machine of CI has it: `git clone` of one kind or another, then dtbuild.
+//! The way from nothing to a plan, as a fresh machine of CI goes it: `git clone` of one kind or another, then
+//! dtbuild.
 
 use std::ffi::OsString;
 use std::fs;
@@ -16,7 +17,7 @@ use crate::processes::report::Report;
 use crate::processes::timing::{Before, Timed, alternate};
 use crate::tools::Dtbuild;
 
-/// Cloning takes seconds, and its figures differ little.
+/// The number of rounds: cloning takes seconds, and its figures differ little.
 const ROUNDS: usize = 3;
 
 /// The kinds of clones: git's options for them.
@@ -28,14 +29,14 @@ const KINDS: [&[&str]; 5] = [
     &["--filter=tree:0"],
 ];
 
-/// A clone, and a copy of what git had for it before anything else was asked of it.
+/// A clone, and a copy of its git folder as it was before anything else was asked of it.
 struct Clone {
     path: PathBuf,
     git: PathBuf,
 }
 
-/// Times each kind of `git clone`, and in each clone the first plan of one changed file: where keys alone may decide, and
-/// where the base may be fetched.
+/// Times each kind of `git clone`, and in each clone the first plan of one changed file: once if keys alone
+/// may decide, and once if the base may be fetched.
 pub(crate) fn ask(options: &Options, report: &mut Report) -> Outcome<()> {
     let dtbuild = Dtbuild::new(&options.common.dtbuild)?;
     let monorepo = Monorepo::make(&options.common.folder, options.scaled)?;
@@ -80,8 +81,8 @@ pub(crate) fn ask(options: &Options, report: &mut Report) -> Outcome<()> {
     Ok(())
 }
 
-/// Where the clones are: in memory, where there is a place for that. A disk may take longer to forget the files of a clone
-/// than git takes to write them.
+/// The folder of the clones: in memory, if there is a place for that. A disk may take longer to forget the
+/// files of a clone than git takes to write them.
 fn place(options: &Options) -> Outcome<PathBuf> {
     let memory = Path::new("/dev/shm");
     let folder = if memory.is_dir() { memory } else { &options.common.folder };
@@ -104,7 +105,7 @@ impl Clone {
         Self { path: folder.join(kind.to_string()), git: folder.join(format!("{kind}.git")) }
     }
 
-    /// Keeps what git has, and gives the clone the record, as CI has it from the registry.
+    /// Keeps the clone's git folder, and gives the clone the record, as CI has it from the registry.
     fn keep(&self, monorepo: &Monorepo) -> Outcome<()> {
         remove(&self.git)?;
         fs::rename(self.path.join(".git"), &self.git)?;
@@ -114,7 +115,7 @@ impl Clone {
         Ok(())
     }
 
-    /// Makes the clone what it was: nothing is remembered, nothing was fetched.
+    /// Makes the clone as it was at first: nothing is remembered, nothing was fetched.
     fn fresh(&self) -> Before {
         let (from, to) = (self.git.clone(), self.path.join(".git"));
         Rc::new(move || {

@@ -1,4 +1,4 @@
-//! What an environment runs: a record of the base, as a deployment leaves it.
+//! The images that an environment runs: a record of the base, as a deployment leaves it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -44,7 +44,7 @@ pub(crate) fn deploy_base(monorepo: &Monorepo, dtbuild: &Dtbuild) -> Outcome<()>
     Ok(())
 }
 
-/// Where the record is.
+/// The path of the record.
 pub(crate) fn record_path(checkout: &Path) -> PathBuf {
     checkout.join(".dtbuild/records/staging.json")
 }

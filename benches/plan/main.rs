@@ -1,4 +1,5 @@
-//! `./dev bench plan`: what deciding costs, on generated monorepos, against git itself and against other tools.
+//! `./dev bench plan`: the cost of deciding, on generated monorepos, against git itself and against other
+//! tools.
 //!
 //! Whole processes are timed, in rounds in which every command runs once, so that what else the machine does meets
 //! all of them alike; the figures are medians. All that answer the question "which projects does this change affect?"

@@ -13,16 +13,16 @@ use crate::peers;
 /// The branch that the environment runs; `change-N` branches differ from it in N files.
 pub(crate) const BASE: &str = "base";
 
-/// How many files a commit of the history changes.
+/// The number of files that a commit of the history changes.
 const CHANGED_BY_COMMIT: usize = 3;
 
-/// How many files the branches differ in from the base.
+/// The numbers of files in which the branches differ from the base.
 pub(crate) const CHANGES: [usize; 5] = [1, 10, 100, 1000, 10_000];
 
-/// From so many files on, no program here reads sources, so that they can be short.
+/// The number of files from which on no program here reads sources, so that they can be short.
 const HUGE: usize = 500_000;
 
-/// How large a monorepo is.
+/// The size of a monorepo.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Size {
     pub(crate) images: usize,
@@ -35,7 +35,7 @@ impl Size {
         Self { images, files, commits }
     }
 
-    /// Whether it is too large to have all of its files on the disk.
+    /// True if a monorepo of this size is too large to have all of its files on the disk.
     pub(crate) fn is_huge(self) -> bool {
         self.files >= HUGE
     }
@@ -114,12 +114,12 @@ impl Monorepo {
         self.git(["symbolic-ref", "HEAD", &format!("refs/heads/{branch}")])
     }
 
-    /// The branch that differs from the base in so many files.
+    /// The branch that differs from the base in `count` files.
     pub(crate) fn change(count: usize) -> String {
         format!("change-{count}")
     }
 
-    /// What git prints.
+    /// The output of git.
     pub(crate) fn ask_git<const N: usize>(&self, arguments: [&str; N]) -> Outcome<String> {
         let output = Command::new("git").arg("-C").arg(&self.path).args(arguments).output()?;
         if output.status.success() {

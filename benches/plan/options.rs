@@ -1,4 +1,4 @@
-//! What the program is asked for.
+//! The options of `./dev bench plan`. Start with [`Options::read`].
 
 use std::path::PathBuf;
 
@@ -10,9 +10,10 @@ use crate::processes::options::Common;
 pub(crate) struct Options {
     pub(crate) common: Common,
     pub(crate) sizes: Vec<Size>,
-    /// What is cloned, and what the sizes of the question of scaling are multiples of.
+    /// The size of the monorepo that is cloned, and of which the sizes of the question of scaling are
+    /// multiples.
     pub(crate) scaled: Size,
-    /// How many files change.
+    /// The numbers of files that change.
     pub(crate) changes: Vec<usize>,
     pub(crate) peers: bool,
     /// Another dtbuild, such as that of the commit before: it answers in turn with this one.

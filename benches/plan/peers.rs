@@ -1,8 +1,8 @@
-//! What a monorepo holds besides sources: for dtbuild, turbo, nx and moon, each as its documentation says.
+//! The files of a monorepo besides sources: for dtbuild, turbo, nx and moon, each as its documentation says.
 
 use std::fmt::Write as _;
 
-/// How many files [`image_files`] makes.
+/// The number of files that [`image_files`] makes.
 pub(crate) const FILES_PER_IMAGE: usize = 6;
 
 /// The name of an image, which is a package to the peers.

@@ -1,4 +1,4 @@
-//! What is asked of a monorepo. Start with [`ask`].
+//! The questions about a monorepo. Start with [`ask`].
 
 use std::collections::BTreeSet;
 
@@ -14,7 +14,8 @@ use crate::tools::{self, Dtbuild};
 /// What is asked of every monorepo.
 pub(crate) const ALL: [&str; 6] = ["diff", "range", "cold", "peers", "nothing", "worktree"];
 
-/// Asks all questions of one monorepo. A commit is made HEAD without its files: only who looks at them has them checked out.
+/// Asks all questions of one monorepo. A commit is made HEAD without its files: only a question about the
+/// files has them checked out.
 pub(crate) fn ask(options: &Options, monorepo: &Monorepo, report: &mut Report) -> Outcome<()> {
     let dtbuild = Dtbuild::new(&options.common.dtbuild)?;
     environment::deploy_base(monorepo, &dtbuild)?;
@@ -54,7 +55,7 @@ pub(crate) fn ask(options: &Options, monorepo: &Monorepo, report: &mut Report) -
     Ok(())
 }
 
-/// What the other tools need for the same question; all must give the same answer.
+/// The figures of the other tools for the same question; all must give the same answer.
 fn peers(
     options: &Options,
     monorepo: &Monorepo,
@@ -90,7 +91,7 @@ fn peers(
     Ok(())
 }
 
-/// Nothing to do: once the record knows, once the registry has to be asked about every image.
+/// Plans with nothing to do: once the record knows, once the registry has to be asked about every image.
 fn nothing(options: &Options, monorepo: &Monorepo, dtbuild: &Dtbuild, report: &mut Report) -> Outcome<()> {
     monorepo.set_head(BASE)?;
     let images = monorepo.size.images;

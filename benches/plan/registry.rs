@@ -1,6 +1,7 @@
-//! A registry on loopback that answers from memory: whether it has a key is all that a preview asks.
+//! A registry on loopback that answers from memory: all that a preview asks is if the registry has a key.
 //!
-//! Also the floor that dtbuild's questions are compared with: as many of them at once, and nothing else.
+//! The registry also gives the floor that dtbuild's questions are compared with: as many questions at once,
+//! and nothing else.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -10,7 +11,7 @@ use std::thread;
 
 use crate::Outcome;
 
-/// How many connections the floor uses: what two cores can fill.
+/// The number of connections that the floor uses: as many as two cores can fill.
 const CONNECTIONS: usize = 8;
 
 /// The registry; its threads end with the process.
@@ -40,12 +41,12 @@ impl Registry {
         Ok(Self { address, answers })
     }
 
-    /// Whether every key is there from now on, or none.
+    /// Makes the registry have every key from now on, or none.
     pub(crate) fn has_all(&self, has_all: bool) {
         self.answers.has_all.store(has_all, Ordering::SeqCst);
     }
 
-    /// How many questions came since this was asked last.
+    /// The number of questions since the last call.
     pub(crate) fn asked(&self) -> usize {
         self.answers.asked.swap(0, Ordering::SeqCst)
     }
@@ -72,7 +73,7 @@ fn serve(connection: &TcpStream, answers: &Answers) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Asks `count` questions on kept-alive connections, several at once: what nobody can be faster than.
+/// Asks `count` questions on kept-alive connections, several at once: no client can be faster.
 pub(crate) fn round(address: &str, count: usize) -> Outcome<()> {
     let work = move |address: String, count: usize| -> std::io::Result<()> {
         let connection = TcpStream::connect(&address)?;

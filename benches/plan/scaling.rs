@@ -1,7 +1,7 @@
-//! How time and memory grow: with files, images, history, and what changed. Start with [`ask`].
+//! The growth of time and memory: with files, images, history, and changes. Start with [`ask`].
 //!
-//! Series of monorepos differ in one of these numbers. The slopes of their figures, as powers, tell what a larger
-//! one would cost, and one that is as large as a machine can take says whether that is so.
+//! Series of monorepos differ in one of these numbers. The slopes of their figures, as powers, tell the cost
+//! of a larger monorepo, and one that is as large as a machine can take confirms that or not.
 
 use std::collections::BTreeMap;
 
@@ -13,13 +13,13 @@ use crate::processes::report::Report;
 use crate::processes::timing::{Timed, alternate};
 use crate::tools::{self, Dtbuild};
 
-/// How often memory is measured: the largest counts.
+/// The number of times that memory is measured: the largest counts.
 const RUNS: usize = 3;
 
-/// How often what takes seconds is measured at most.
+/// The largest number of times that a command of seconds is measured.
 const HUGE_ROUNDS: usize = 5;
 
-/// What is asked of every size; the last one only of those whose files fit on the disk.
+/// The questions about every size; the last one only for sizes whose files fit on the disk.
 const QUESTIONS: [&str; 5] = [
     "1 changed",
     "100 changed",
@@ -28,7 +28,7 @@ const QUESTIONS: [&str; 5] = [
     "working tree, nothing changed",
 ];
 
-/// Milliseconds, and the peak of memory in KiB.
+/// The time in milliseconds, and the peak of memory in KiB.
 #[derive(Clone, Copy)]
 struct Figure {
     time: f64,
@@ -109,12 +109,13 @@ fn series(common: Size) -> [Series; 3] {
     ]
 }
 
-/// As large as a machine can take: 5,000 images and 5,000,000 files where the others are multiples of the usual size.
+/// A monorepo as large as a machine can take: 5,000 images and 5,000,000 files, while the others are
+/// multiples of the usual size.
 fn largest(common: Size) -> Size {
     Size { images: common.images * 25, files: common.files * 50, commits: 10 }
 }
 
-/// Makes a monorepo, and asks it everything.
+/// Makes a monorepo, and asks all questions about it.
 fn measure(options: &Options, dtbuild: &Dtbuild, size: Size) -> Outcome<Row> {
     let monorepo = Monorepo::make(&options.common.folder, size)?;
     environment::deploy_base(&monorepo, dtbuild)?;
@@ -148,7 +149,7 @@ fn figure(command: &Timed, rounds: usize) -> Outcome<Figure> {
     Ok(Figure { time: figures[0].milliseconds(), peak })
 }
 
-/// What dtbuild itself tells: it ends too soon to be watched.
+/// The peak memory that dtbuild itself tells, in KiB: its process ends too soon to be watched.
 fn peak_memory(command: &Timed) -> Outcome<u64> {
     command.prepare()?;
     let output = command.command().arg("--timings").output()?;
@@ -158,7 +159,7 @@ fn peak_memory(command: &Timed) -> Outcome<u64> {
     peak.ok_or_else(|| format!("{} tells no peak memory: {text}", command.name).into())
 }
 
-/// How the common size's plan grows with the number of files that changed.
+/// The growth of the common size's plan with the number of files that changed.
 fn changes(options: &Options, dtbuild: &Dtbuild, report: &mut Report) -> Outcome<()> {
     let monorepo = Monorepo::make(&options.common.folder, options.scaled)?;
     environment::deploy_base(&monorepo, dtbuild)?;
@@ -176,7 +177,7 @@ fn changes(options: &Options, dtbuild: &Dtbuild, report: &mut Report) -> Outcome
     Ok(())
 }
 
-/// What a larger size costs, if time and memory grow as they did with files and with images.
+/// The estimated costs of a larger size, if time and memory grow as they did with files and with images.
 #[expect(clippy::cast_precision_loss, reason = "numbers of files have far fewer digits than a double")]
 fn estimate(common: &Row, powers: &[Vec<Option<f64>>], from: Size, to: Size) -> Row {
     let grown =
@@ -189,8 +190,8 @@ fn estimate(common: &Row, powers: &[Vec<Option<f64>>], from: Size, to: Size) -> 
     common.iter().enumerate().map(|(question, figure)| times(question, (*figure)?)).collect()
 }
 
-/// By what power of the series' number each question's time grows between the two largest: below them, what every run
-/// costs counts for more.
+/// The powers of the series' number with which each question's time grows between the two largest sizes:
+/// below them, the fixed cost of every run counts for more.
 fn slopes(series: &Series, rows: &BTreeMap<Size, Row>) -> Vec<Option<f64>> {
     let points = |question: usize| -> Vec<(usize, f64)> {
         let point = |size: &Size| Some(((series.number)(size), rows[size][question]?.time));

@@ -1,4 +1,4 @@
-//! The commands that are compared, each with what it says is affected.
+//! The commands that are compared, each with the projects that it reports as affected.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -24,8 +24,8 @@ impl Dtbuild {
         Ok(Self { program: program.to_owned(), registry: Registry::start()? })
     }
 
-    /// `dtbuild --dry-run --json` of what is checked out. The registry has none of the keys, so whoever asks it
-    /// about one does not alter the plan.
+    /// `dtbuild --dry-run --json` of the commit that is checked out. The registry has none of the keys, so a
+    /// command that asks it about a key does not alter the plan.
     pub(crate) fn plan(&self, monorepo: &Monorepo) -> Timed {
         self.command("dtbuild --dry-run", monorepo, &["--env", "staging", "--dry-run", "--offline", "--json"])
     }
@@ -52,7 +52,8 @@ impl Dtbuild {
         self.command("dtbuild build --dry-run", monorepo, &["build", "--dry-run", "--offline", "--json"])
     }
 
-    /// The same, and the registry is asked about what an environment does not run.
+    /// `dtbuild --dry-run --json`, which also asks the registry about images that an environment does not
+    /// run.
     pub(crate) fn asking(&self, name: &str, monorepo: &Monorepo, environment: &str) -> Timed {
         self.command(name, monorepo, &["--env", environment, "--dry-run", "--json"])
     }
@@ -61,7 +62,7 @@ impl Dtbuild {
         self.command_in(name, &monorepo.path, arguments)
     }
 
-    /// A command in a checkout, with what is remembered of other repositories beside its git folder's own.
+    /// A command in a checkout; its memory of other repositories is beside that of the checkout's git folder.
     pub(crate) fn command_in(&self, name: &str, checkout: &Path, arguments: &[&str]) -> Timed {
         Timed::new(name, &self.program, checkout, arguments)
             .with("DTBUILD_REGISTRY", format!("{}/bench", self.registry.address))
@@ -69,7 +70,7 @@ impl Dtbuild {
     }
 }
 
-/// Removes what dtbuild remembers between runs.
+/// Removes all that dtbuild remembers between runs.
 pub(crate) fn forget(monorepo: &Monorepo) -> Before {
     let memory = [monorepo.path.join(".git/dtbuild"), monorepo.path.join(".git/bench-cache")];
     Rc::new(move || memory.iter().try_for_each(|path| remove(path)))
@@ -97,14 +98,14 @@ pub(crate) fn git(monorepo: &Monorepo) -> Vec<Timed> {
     ]
 }
 
-/// Another tool: the command, and how its answer is read.
+/// Another tool: its command, and the function that reads its answer.
 pub(crate) struct Peer {
     pub(crate) timed: Timed,
     read: fn(&Value) -> Vec<&Value>,
 }
 
 impl Peer {
-    /// The projects that it says are affected.
+    /// The projects that the tool reports as affected.
     pub(crate) fn affected(&self) -> Outcome<BTreeSet<String>> {
         let text = self.timed.output()?;
         // Some greet before they answer.

@@ -1,5 +1,5 @@
-//! A bare walk of a folder: every name listed, every file asked for its state, on two threads. What no look at a
-//! working tree can be faster than.
+//! A bare walk of a folder: every name listed, every file asked for its state, on two threads. No look at a
+//! working tree can be faster. Start with [`walk`].
 
 use std::collections::VecDeque;
 use std::fs;
@@ -12,7 +12,7 @@ use crate::Outcome;
 #[derive(Default)]
 struct Queue {
     folders: VecDeque<PathBuf>,
-    /// How many are listed or waiting.
+    /// The number of folders that are listed or waiting.
     open: usize,
 }
 

@@ -1,6 +1,8 @@
-//! Programs that time other programs: what `./dev bench plan` and `./dev bench engine` have in common.
+//! Programs that time other programs: the parts that `./dev bench plan` and `./dev bench engine` have in
+//! common.
 //!
-//! `options` is what each of them is asked for, `timing` measures, `report` shows and keeps.
+//! `options` reads the common options, `timing` measures, `report` shows and keeps. Start with
+//! [`timing::alternate`].
 
 use std::process::ExitCode;
 
@@ -8,7 +10,7 @@ pub(crate) mod options;
 pub(crate) mod report;
 pub(crate) mod timing;
 
-/// What goes wrong in these programs ends them with its text.
+/// The outcome of work in these programs: an error ends them with its text.
 pub(crate) type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 
 /// Ends the program as its work did.

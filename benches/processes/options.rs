@@ -1,26 +1,27 @@
-//! What each of the programs is asked for. Start with [`Common::read`].
+//! The options that all of the programs have. Start with [`Common::read`].
 
 use std::path::PathBuf;
 
 use super::Outcome;
 
-/// The options that all have.
+/// The options that all programs have.
 pub(crate) struct Common {
     /// The release build of dtbuild.
     pub(crate) dtbuild: PathBuf,
-    /// Where what is generated, and the results, are kept between runs.
+    /// The folder that keeps generated repositories and the results between runs.
     pub(crate) folder: PathBuf,
-    /// How often each command runs.
+    /// The number of times that each command runs.
     pub(crate) rounds: usize,
-    /// Parts of names of questions; all where there are none.
+    /// Parts of names of the questions that are asked; empty for all questions.
     only: Vec<String>,
 }
 
-/// Gives the value of an option, which is its next argument.
+/// The function that gives the value of an option, which is the next argument.
 pub(crate) type Value<'a> = &'a mut dyn FnMut() -> Outcome<String>;
 
 impl Common {
-    /// Reads the command line. `own` is told the options that not all have, and says whether it knows them.
+    /// Reads the command line. `own` is told the options of one program alone, and returns true if it knows
+    /// them.
     pub(crate) fn read(
         mut arguments: impl Iterator<Item = String>,
         rounds: usize,
@@ -43,12 +44,12 @@ impl Common {
         Ok(common)
     }
 
-    /// Where the figures are kept.
+    /// The folder of the figures.
     pub(crate) fn results(&self) -> PathBuf {
         self.folder.join("results")
     }
 
-    /// Whether a question is asked.
+    /// True if the question `question` is to be asked.
     pub(crate) fn wants(&self, question: &str) -> bool {
         self.only.is_empty() || self.only.iter().any(|only| question.contains(only.as_str()))
     }

@@ -11,17 +11,17 @@ use super::timing::Figure;
 /// The page that has some of the tables, between `<!-- NAME -->` and `<!-- end -->`.
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/performance.md");
 
-/// Rows of all comparisons.
+/// The report: the rows of all comparisons, and the tables of the page.
 pub(crate) struct Report {
     text: String,
-    /// What was measured, and where.
+    /// The versions of the measured programs, and the machine.
     machine: String,
     /// Tables of the page, by their names there.
     tables: Vec<(&'static str, String)>,
 }
 
 impl Report {
-    /// Begins with what was measured, and where.
+    /// Begins a report with the versions of the measured programs, and the machine.
     pub(crate) fn begin(dtbuild: &Path, rounds: usize) -> Outcome<Self> {
         let said = |program: &Path, argument: &str| -> String {
             let output = Command::new(program).arg(argument).output();

@@ -11,14 +11,14 @@ use super::Outcome;
 /// A command that is timed.
 #[derive(Clone)]
 pub(crate) struct Timed {
-    /// What it is called in the figures.
+    /// The command's name in the figures.
     pub(crate) name: String,
     pub(crate) program: PathBuf,
     pub(crate) arguments: Vec<OsString>,
     pub(crate) folder: PathBuf,
-    /// Variables of its environment.
+    /// The variables of the command's environment.
     pub(crate) variables: Vec<(&'static str, OsString)>,
-    /// What is done before each run, and not timed.
+    /// The work that is done before each run, and not timed.
     before: Option<Before>,
 }
 
@@ -42,7 +42,7 @@ impl Timed {
         }
     }
 
-    /// The same command, before each run of which `work` is done.
+    /// The command with `work` before each run.
     pub(crate) fn after(mut self, work: Before) -> Self {
         self.before = Some(work);
         self
@@ -60,7 +60,7 @@ impl Timed {
         command
     }
 
-    /// What it prints; an error when it fails.
+    /// The command's output; an error if the command fails.
     pub(crate) fn output(&self) -> Outcome<String> {
         let output =
             self.command().output().map_err(|error| format!("{}: {error}", self.program.display()))?;
@@ -71,7 +71,7 @@ impl Timed {
         Err(format!("{} failed: {out}{err}", self.name).into())
     }
 
-    /// Does what comes before a run.
+    /// Does the work that comes before a run.
     pub(crate) fn prepare(&self) -> Outcome<()> {
         self.before.as_ref().map_or(Ok(()), |work| work())
     }

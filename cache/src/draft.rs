@@ -8,7 +8,7 @@ use std::path::Path;
 
 use tempfile::NamedTempFile;
 
-/// A file that is not in its place yet. Dropped, it is gone.
+/// A temporary file that is not at its final path yet. A draft that is dropped is removed.
 #[derive(Debug)]
 pub struct Draft(NamedTempFile);
 
@@ -16,7 +16,7 @@ impl Draft {
     /// A draft in `folder` that only its owner may read or write.
     ///
     /// # Errors
-    /// When the folder is missing, or no file can be made in it.
+    /// Fails if the folder is missing, or no file can be made in it.
     pub fn private(folder: &Path) -> io::Result<Self> {
         Self::new(folder, 0o600)
     }
@@ -24,7 +24,7 @@ impl Draft {
     /// A draft in `folder` with the permissions of any file that the user makes there: the process's umask applies.
     ///
     /// # Errors
-    /// When the folder is missing, or no file can be made in it.
+    /// Fails if the folder is missing, or no file can be made in it.
     pub fn shared(folder: &Path) -> io::Result<Self> {
         Self::new(folder, 0o666)
     }
@@ -40,18 +40,20 @@ impl Draft {
         self.0.as_file()
     }
 
-    /// Puts the file at `path`, which is in the draft's file system, in place of what is there.
+    /// Moves the draft to `path`, in place of a file that is there. `path` must be in the draft's file
+    /// system.
     ///
     /// # Errors
-    /// When the file cannot be put there; what is there stays.
+    /// Fails if the draft cannot be moved to `path`; the file that is at `path` then stays.
     pub fn keep(self, path: &Path) -> io::Result<()> {
         self.0.persist(path).map(drop).map_err(|error| error.error)
     }
 
-    /// [`keep`](Self::keep), with the bytes and then the name on the disk before this returns: it outlasts a loss of power.
+    /// [`keep`](Self::keep), which returns only after the bytes and then the name are on the disk, so that
+    /// the file outlasts a loss of power.
     ///
     /// # Errors
-    /// When the file cannot be put there, or the disk does not confirm it.
+    /// Fails if the draft cannot be moved to `path`, or if the disk does not confirm the file or its name.
     pub fn keep_durably(self, path: &Path) -> io::Result<()> {
         self.file().sync_all()?;
         self.keep(path)?;
@@ -69,11 +71,11 @@ impl Write for Draft {
     }
 }
 
-/// Writes `pieces`, one after the other, to a private file in place of what is at `path`. Its folder is made where it is
-/// missing.
+/// Writes `pieces`, one after the other, to a file at `path` that only its owner may read or write, in place
+/// of a file that is there. The folder of `path` is made if it is missing.
 ///
 /// # Errors
-/// When the file cannot be written; what is there stays.
+/// Fails if the file cannot be written; the file that is at `path` then stays.
 pub fn replace(path: &Path, pieces: &[&[u8]]) -> io::Result<()> {
     let folder = folder_of(path);
     fs::create_dir_all(folder)?;
@@ -85,7 +87,7 @@ pub fn replace(path: &Path, pieces: &[&[u8]]) -> io::Result<()> {
     draft.keep(path)
 }
 
-/// The folder that holds `path`.
+/// The folder that holds `path`; `.` for a path that is a name alone.
 #[must_use]
 pub fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))

@@ -1,23 +1,26 @@
-//! The folder of what a program found out, apart from what other code found out. Start with [`Fingerprint`].
+//! The folder of the answers that one version of the code computed, apart from the answers of other versions.
+//! Start with [`Fingerprint`].
 //!
-//! What is remembered between runs is as right as the code that computed it. So every file of it belongs to a fingerprint of
-//! that code, and is found under no other one: after an upgrade everything is computed once more.
+//! Answers that are kept between runs are as right as the code that computed them. So every file with answers
+//! belongs to a fingerprint of that code, and is found under no other fingerprint: after an upgrade
+//! everything is computed once more.
 
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 use std::{fs, io};
 
-/// What the folders' names start with.
+/// The start of the folders' names.
 const PREFIX: &str = "code-";
 
-/// How many folders of other code are kept beside a new one: those of the versions that are used side by side.
+/// The number of folders of other code that are kept beside a new folder: those of the versions that are used
+/// side by side.
 const OTHERS: usize = 2;
 
-/// The digest of the code that computes what is remembered.
+/// The digest of the code that computes the kept answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Fingerprint([u8; 32]);
 
-/// A folder for what the code of one [`Fingerprint`] found out.
+/// The folder of the answers that the code of one [`Fingerprint`] computed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OwnFolder(PathBuf);
 
@@ -28,7 +31,7 @@ impl Fingerprint {
         Self(*blake3::hash(text.as_bytes()).as_bytes())
     }
 
-    /// The folder of this code in `parent`. Nothing is made yet.
+    /// The folder of this code in `parent`. The folder is not made yet: see [`OwnFolder::make`].
     #[must_use]
     pub fn folder(&self, parent: &Path) -> OwnFolder {
         let hex = blake3::Hash::from_bytes(self.0).to_hex();
@@ -43,16 +46,16 @@ impl OwnFolder {
         self.0.join(name)
     }
 
-    /// Makes the folder where it is missing, and then removes those of other code but for the newest ones.
+    /// Makes the folder if it is missing, and then removes the folders of other code except the newest ones.
     ///
     /// # Errors
-    /// When the folder cannot be made.
+    /// Fails if the folder cannot be made.
     pub fn make(&self) -> io::Result<()> {
         if self.0.is_dir() {
             return Ok(());
         }
         fs::create_dir_all(&self.0)?;
-        // What cannot be removed takes room, and does no other harm.
+        // A folder that cannot be removed takes room, and does no other harm.
         let mut others = self.others().unwrap_or_default();
         others.sort_unstable_by(|one, other| other.cmp(one));
         for (_, old) in others.into_iter().skip(OTHERS) {

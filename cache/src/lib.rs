@@ -1,12 +1,19 @@
-//! `dtbuild-content`: content keys of images and what they are taken from.
+//! `dtbuild-content`: the content keys of images, and the files, rules and memory that keys are computed
+//! from.
 //!
-//! In the order in which data flows:
-//! [`ignore`] reads `.dockerignore` as moby does, [`globs`] those of `build.toml`; [`sources`] finds what a
-//! Dockerfile copies; [`tree`] lists a folder through such filters and folds it into one digest; [`snapshot`] is the same folder as the
-//! files that a build will see; [`stat`] remembers what the files of a working tree hashed to;
-//! [`memo`] remembers what was found out about content, [`fingerprint`] apart for each version of the code; [`key`] puts
-//! everything that can alter an image into its content key. [`draft`] writes files, [`path`] joins paths, [`text`] reads
-//! values from strings.
+//! The modules, in the order in which data flows:
+//!
+//! - [`ignore`]: the rules of `.dockerignore`, read as moby reads them; [`globs`]: the globs of `build.toml`;
+//! - [`sources`]: the paths of a context that a Dockerfile copies;
+//! - [`tree`]: a folder, listed through such filters and folded into one digest;
+//! - [`snapshot`]: the files of such a folder, as a build will see them;
+//! - [`stat`]: the remembered content ids of the files of a working tree;
+//! - [`memo`]: the remembered answers about content; [`fingerprint`]: their folder, one for each version of
+//!   the code;
+//! - [`key`]: the content key of an image, taken from everything that can alter the image.
+//!
+//! [`draft`] writes files, [`path`] joins paths, [`text`] reads values from strings. Start with
+//! [`key::KeyFields`].
 
 pub mod draft;
 pub mod fingerprint;

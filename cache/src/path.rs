@@ -1,4 +1,5 @@
-//! Paths of a tree: names joined by `/`, none at the start; the empty path is the root. Start with [`join`].
+//! The paths of a tree: names joined by `/`, without a `/` at the start; the empty path is the root. Start
+//! with [`join`].
 
 use bstr::{BStr, BString};
 

@@ -9,7 +9,7 @@ use serde::de::{Deserializer, Error, Visitor};
 /// Reads a value from a string by its `FromStr`, without a copy of the string.
 ///
 /// # Errors
-/// When there is no string, or its text is not one of such a value.
+/// Fails if there is no string, or if the string is not the text of a `T`.
 pub fn read<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,

@@ -1,4 +1,5 @@
-//! A search for the first path that globs match. Start with [`FirstMatch`], a filter that lets nothing in.
+//! The search for the first path that globs match. Start with [`FirstMatch`], a filter that lets no path
+//! through.
 
 use std::sync::OnceLock;
 
@@ -7,7 +8,7 @@ use bstr::{BStr, BString};
 use super::{GlobFilter, Globs, Scope};
 use crate::tree::{Filter, Kind, Verdict};
 
-/// A filter that keeps the first file, link or submodule that globs match, and ends the walk there.
+/// The filter that keeps the first file, link or submodule that globs match, and ends the walk there.
 #[derive(Debug)]
 pub struct FirstMatch {
     globs: GlobFilter,
@@ -15,12 +16,12 @@ pub struct FirstMatch {
 }
 
 impl FirstMatch {
-    /// Searches a tree that is at `place` of the repository.
+    /// The search for `globs` in a tree that is at the path `place` of the repository.
     pub fn of(globs: Globs, place: impl Into<BString>) -> Self {
         Self { globs: GlobFilter::including(globs, place), found: OnceLock::new() }
     }
 
-    /// The path from the tree's root, and its kind; none where nothing was matched in a walk.
+    /// The found path from the tree's root, and its kind; none if the walk met no match.
     #[must_use]
     pub fn found(self) -> Option<(BString, Kind)> {
         self.found.into_inner()

@@ -1,9 +1,9 @@
 //! The globs of `build.toml` as filters of a tree. Start with [`GlobFilter`].
 //!
-//! Globs are relative to the repository's root; a tree may be a folder of the repository, whose path
-//! the filter is told. A glob that matches a folder takes all below it, so `openapi` and `openapi/**`
-//! name the same files. The syntax is that of the `globset` crate: `*` and `?` stay within a
-//! component, `**` does not, `{a,b}` is either.
+//! Globs are relative to the repository's root; a tree may be a folder of the repository, whose path the
+//! filter is told. A glob that matches a folder takes all paths below it, so `openapi` and `openapi/**` name
+//! the same files. The syntax is that of the `globset` crate: `*` and `?` stay within a component, `**` does
+//! not, `{a,b}` is either.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -19,21 +19,21 @@ mod first;
 
 pub use first::FirstMatch;
 
-/// A text that is not a glob of the repository.
+/// The error for a text that is not a glob of the repository.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum GlobError {
-    /// The syntax is wrong.
+    /// The glob's syntax is wrong.
     #[error(
         "`{glob}` is not a valid glob: {reason}; write `\\` before a special character to take it as it is"
     )]
     Syntax {
         /// The glob.
         glob: String,
-        /// What the parser says.
+        /// The message of the parser.
         reason: String,
     },
-    /// It can match nothing in the repository.
+    /// The glob leads out of the repository, so it can match nothing.
     #[error("the glob `{glob}` leads out of the repository; write it relative to the repository's root")]
     Outside {
         /// The glob.
@@ -48,9 +48,10 @@ pub struct Globs(Arc<Compiled>);
 #[derive(Debug, Default)]
 struct Compiled {
     set: GlobSet,
-    /// Per glob its leading components without special characters: where it can match, it is below.
+    /// The leading components of each glob that have no special characters: a glob matches only at or below
+    /// them.
     roots: BTreeSet<BString>,
-    /// As they were given.
+    /// The texts of the globs, as they were given.
     texts: Vec<String>,
 }
 
@@ -60,7 +61,8 @@ impl Globs {
         Self::compile(globs, false)
     }
 
-    /// Compiles `globs` that take upper and lower case for one. They are looked for in the whole repository.
+    /// Compiles `globs` for which upper and lower case are one. All paths of the repository are compared with
+    /// them.
     pub fn of_any_case<G: AsRef<str>>(globs: impl IntoIterator<Item = G>) -> Result<Self, GlobError> {
         Self::compile(globs, true)
     }
@@ -97,7 +99,7 @@ impl Globs {
         self.0.texts.iter().map(String::as_str)
     }
 
-    /// Adds all that the globs match by.
+    /// Adds to `asking` everything that the globs' matches depend on.
     pub fn identify(&self, asking: &mut Asking) {
         asking.on_number(self.0.texts.len());
         for text in &self.0.texts {
@@ -105,13 +107,13 @@ impl Globs {
         }
     }
 
-    /// Whether there are no globs.
+    /// True if there are no globs.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.set.is_empty()
     }
 
-    /// Whether a glob matches `path` or a folder above it.
+    /// True if a glob matches `path` or a folder above it.
     #[must_use]
     pub fn matches(&self, path: &BStr) -> bool {
         self.follow(self.start(), BStr::new(""), path) == Scope::Taken
@@ -125,7 +127,7 @@ impl Globs {
         }
     }
 
-    /// The scope at `path`, a path in the folder `above` that has the scope `scope`.
+    /// The scope at `path`, which is relative to the folder `above`, whose scope is `scope`.
     fn follow(&self, scope: Scope, above: &BStr, path: &BStr) -> Scope {
         if path.is_empty() {
             return scope;
@@ -136,7 +138,7 @@ impl Globs {
         ends.fold(scope, |scope, end| self.enter(scope, whole[..end].as_bstr()))
     }
 
-    /// The scope at `path`, whose folder has the scope `above`.
+    /// The scope at `path`; `above` is the scope of the folder that `path` is in.
     fn enter(&self, above: Scope, path: &BStr) -> Scope {
         let in_root = match above {
             Scope::Taken | Scope::Nowhere => return above,
@@ -161,53 +163,54 @@ fn root(glob: &str) -> BString {
     plain.collect::<Vec<_>>().join("/").into()
 }
 
-/// Whether a glob, or a part of one, has no special characters: it matches itself alone.
+/// True if a glob, or a part of a glob, has no special characters, so that it matches itself alone.
 #[must_use]
 pub fn is_plain(glob: &str) -> bool {
     !glob.contains(['*', '?', '[', ']', '{', '}', '\\'])
 }
 
-/// What the globs can say of the paths in a folder.
+/// The paths in a folder that the globs can match.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Scope {
-    /// A glob matched the folder or one above it: they take all.
+    /// All paths: a glob matched the folder or a folder above it.
     Taken,
-    /// They may match any path.
+    /// Possibly any path.
     Within,
-    /// They may match paths in some of its folders.
+    /// Possibly paths in some folders of the folder.
     Above,
-    /// They match nothing.
+    /// No paths.
     Nowhere,
 }
 
-/// What to do with the paths that the globs match.
+/// The use of the paths that the globs match.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Use {
     Include,
     Exclude,
 }
 
-/// The paths that globs match, or all others.
+/// The filter that takes the paths that globs match, or all other paths.
 #[derive(Clone, Debug)]
 pub struct GlobFilter {
     globs: Globs,
-    /// Where the tree is in the repository.
+    /// The path of the tree in the repository; empty if the tree is the whole repository.
     place: BString,
     purpose: Use,
 }
 
 impl GlobFilter {
-    /// Only what `globs` match. A folder is there if it was matched or holds something that was.
+    /// The filter that takes only the paths that `globs` match. A folder is there if it is matched or holds a
+    /// path that is.
     ///
-    /// `place` is the path of the tree in the repository, empty if it is the whole of it.
+    /// `place` is the path of the tree in the repository; empty if the tree is the whole repository.
     pub fn including(globs: Globs, place: impl Into<BString>) -> Self {
         Self { globs, place: place.into(), purpose: Use::Include }
     }
 
-    /// All but what `globs` match, as if that were not in the tree: a folder that holds nothing else
-    /// is not there either.
+    /// The filter that takes all paths that `globs` do not match. Matched paths count as not in the tree: a
+    /// folder that holds nothing else is not there either.
     ///
-    /// `place` is the path of the tree in the repository, empty if it is the whole of it.
+    /// `place` is the path of the tree in the repository; empty if the tree is the whole repository.
     pub fn excluding(globs: Globs, place: impl Into<BString>) -> Self {
         Self { globs, place: place.into(), purpose: Use::Exclude }
     }

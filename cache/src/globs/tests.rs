@@ -68,7 +68,7 @@ fn excluding_leaves_no_folder_that_it_empties() {
     assert_eq!(excluding(&["**/*.md"]), ["c/", "c/e"]);
     assert_eq!(excluding(&["a", "f/**"]), ["c/", "c/d.md", "c/e"]);
     assert_eq!(excluding(&["none"]), tree.walked(&Everything));
-    // What `.dockerignore` empties is still there, as long as it holds more than what is forgotten.
+    // A folder that `.dockerignore` empties is still there, as long as it holds more than forgotten paths.
     let both = |rules: &str, glob: &str| {
         tree.walked(&Both(Rules::parse(rules.as_bytes()).unwrap(), GlobFilter::excluding(globs(&[glob]), "")))
     };
@@ -102,7 +102,7 @@ fn any_globs() -> impl Strategy<Value = Globs> {
     prop::collection::vec(glob, 0..4).prop_map(|globs| Globs::new(globs).unwrap())
 }
 
-/// Whether `globs` match `path` or a folder above it, asked without any short cut.
+/// True if `globs` match `path` or a folder above it, asked without any short cut.
 fn matched(globs: &Globs, path: &str) -> bool {
     path.match_indices('/')
         .map(|(end, _)| end)

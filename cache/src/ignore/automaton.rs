@@ -1,20 +1,20 @@
 //! A pattern as a deterministic automaton: a table look-up per rune. Start with [`Automaton`].
 //!
-//! The table is made from a [`Program`] in full. The few patterns for which it would grow too large
-//! are read from the program itself, which is slower and means the same.
+//! The table is made from a [`Program`] in full. The few patterns whose table would grow too large are read
+//! from the program itself, which is slower and gives equal verdicts.
 
 use std::collections::HashMap;
 
 use super::classes::LAST;
 use super::program::{Cursor, Neighbour, Program, Unit};
 
-/// The most states of a table; a usual pattern needs a few more than it has characters.
+/// The largest number of states of a table; a usual pattern needs a few more than it has characters.
 const MOST_STATES: usize = 1024;
 
-/// The state that no continuation leads out of to a match.
+/// The number of the state from which no continuation leads to a match.
 const DEAD: u32 = 0;
 
-/// Where an automaton is after some text: all that the text means for what follows.
+/// The position of an automaton after some text: all that the text means for the text that follows.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Position {
     /// A state of the table.
@@ -26,9 +26,9 @@ pub(super) enum Position {
 /// A compiled pattern that can be fed a path piece by piece.
 #[derive(Debug)]
 pub(super) enum Automaton {
-    /// Read from its table.
+    /// An automaton that is read from its table.
     Table(Table),
-    /// Read from its program.
+    /// An automaton that is read from its program.
     Program(Program),
 }
 
@@ -60,7 +60,7 @@ impl Automaton {
         }
     }
 
-    /// Whether the text read so far is a path that matches.
+    /// True if the text read so far is a path that matches.
     pub(super) fn accepts(&self, position: &Position) -> bool {
         match (self, position) {
             (Self::Table(table), Position::State(state)) => table.rows[*state as usize].accepts,
@@ -69,7 +69,8 @@ impl Automaton {
         }
     }
 
-    /// Whether every name in the folder whose path (with a slash) was read matches.
+    /// True if every name matches in the folder whose path (with a slash) was read. An automaton without a
+    /// table never says so.
     pub(super) fn takes_every_name(&self, position: &Position) -> bool {
         match (self, position) {
             (Self::Table(table), Position::State(state)) => table.rows[*state as usize].takes_every_name,
@@ -79,7 +80,7 @@ impl Automaton {
 }
 
 impl Position {
-    /// Whether no path that continues the text can match.
+    /// True if no path that continues the text can match.
     pub(super) fn is_dead(&self) -> bool {
         match self {
             Self::State(state) => *state == DEAD,
@@ -92,7 +93,7 @@ impl Position {
 #[derive(Debug)]
 pub(super) struct Table {
     unit: Unit,
-    /// The first unit of every class, in order.
+    /// The first unit of every class of units, in order.
     classes: Vec<u32>,
     /// The class of every unit below 256.
     small: Box<[u16; 256]>,
@@ -102,10 +103,10 @@ pub(super) struct Table {
     start: u32,
 }
 
-/// One state.
+/// The row of one state.
 #[derive(Debug, Default)]
 struct Row {
-    /// The next state by class.
+    /// The next state for each class of units.
     next: Vec<u32>,
     accepts: bool,
     takes_every_name: bool,
@@ -151,7 +152,7 @@ impl Table {
         state
     }
 
-    /// Leads every way that can no longer reach a match into [`DEAD`].
+    /// Replaces every next state that can no longer reach a match by [`DEAD`].
     fn bury_the_dead(&mut self) {
         let live = self.reaching(|row| row.accepts, None);
         for row in &mut self.rows {
@@ -178,7 +179,8 @@ impl Table {
         }
     }
 
-    /// The states from which one that is a `goal` can be reached, without reading the class `barred`.
+    /// The states, marked with true, from which a state with a `goal` row can be reached without reading the
+    /// class `barred`.
     fn reaching(&self, goal: impl Fn(&Row) -> bool, barred: Option<usize>) -> Vec<bool> {
         let mut sources = vec![Vec::new(); self.rows.len()];
         for (state, row) in self.rows.iter().enumerate() {
@@ -201,7 +203,8 @@ impl Table {
     }
 }
 
-/// The first units of the classes that `program` cannot tell apart, in order, the slash in one of its own.
+/// The first units, in order, of the classes of units that `program` cannot tell apart; the slash has a class
+/// of its own.
 fn classes(program: &Program) -> Vec<u32> {
     let mut firsts = vec![0, u32::from('/'), u32::from('/') + 1];
     for set in program.sets() {
@@ -216,7 +219,8 @@ fn classes(program: &Program) -> Vec<u32> {
     firsts
 }
 
-/// The rows of all states that `program` can be in: 0 is dead, 1 the start. None if there are too many.
+/// The rows of all states that `program` can be in: 0 is dead, 1 the start. None if there are too many
+/// states.
 fn determinise(program: &Program, classes: &[u32]) -> Option<Vec<Row>> {
     let mut rows = vec![Row { next: vec![DEAD; classes.len()], ..Row::default() }];
     let mut numbers: HashMap<Cursor, u32> = HashMap::new();

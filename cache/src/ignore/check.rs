@@ -1,4 +1,4 @@
-//! Whether a pattern is one that Go's `filepath.Match` accepts. Start with [`well_formed`].
+//! The check that Go's `filepath.Match` accepts a pattern. Start with [`well_formed`].
 //!
 //! moby asks `filepath.Match(pattern, ".")` and looks at the error alone. That function stops at the
 //! first part that does not match the name, so a fault after it goes unnoticed here and the regular
@@ -6,11 +6,11 @@
 
 use bstr::ByteSlice;
 
-/// The pattern is malformed in a place that was looked at.
+/// The error for a pattern that is malformed in a place that was looked at.
 #[derive(Debug)]
 struct Malformed;
 
-/// Whether matching the name `.` against `pattern` meets no fault.
+/// True if matching the name `.` against `pattern` meets no fault.
 pub(super) fn well_formed(pattern: &[u8]) -> bool {
     check(pattern, b".").is_ok()
 }
@@ -33,7 +33,8 @@ fn check(mut pattern: &[u8], mut name: &[u8]) -> Result<(), Malformed> {
     Ok(())
 }
 
-/// What is left of `name` after a star has taken some of it and `chunk` has matched.
+/// The rest of `name` after a star has taken some of it and `chunk` has matched; none if there is no such
+/// match.
 fn skip_and_match<'n>(
     star: bool,
     chunk: &[u8],
@@ -51,7 +52,8 @@ fn skip_and_match<'n>(
     Ok(None)
 }
 
-/// Splits off leading stars and what follows up to the next star outside a class.
+/// Splits off leading stars and the chunk up to the next star outside a class. Returns if there were stars,
+/// the chunk, and the rest of the pattern.
 fn split_chunk(pattern: &[u8]) -> (bool, &[u8], &[u8]) {
     let stars = pattern.iter().take_while(|&&byte| byte == b'*').count();
     let pattern = &pattern[stars..];
@@ -70,7 +72,7 @@ fn split_chunk(pattern: &[u8]) -> (bool, &[u8], &[u8]) {
     (stars > 0, &pattern[..end], &pattern[end..])
 }
 
-/// What is left of `name` when `chunk` matches its start; the whole chunk is looked at in any case.
+/// The rest of `name` if `chunk` matches its start; the whole chunk is looked at in any case.
 fn match_chunk<'n>(mut chunk: &[u8], name: &'n [u8]) -> Result<Option<&'n [u8]>, Malformed> {
     let mut name = Some(name);
     while let Some((&first, rest)) = chunk.split_first() {
@@ -95,7 +97,8 @@ fn match_chunk<'n>(mut chunk: &[u8], name: &'n [u8]) -> Result<Option<&'n [u8]>,
     Ok(name)
 }
 
-/// Whether the class, whose `[` was taken, matches `rune`, and what follows its `]`.
+/// Tells whether the class, whose `[` was taken, matches `rune`, and returns the rest of the chunk after its
+/// `]`.
 fn match_class(chunk: &[u8], rune: Option<u32>) -> Result<(bool, &[u8]), Malformed> {
     let (negated, mut chunk) = match chunk.strip_prefix(b"^") {
         Some(rest) => (true, rest),
@@ -120,7 +123,7 @@ fn match_class(chunk: &[u8], rune: Option<u32>) -> Result<(bool, &[u8]), Malform
     Ok((matched != negated, chunk))
 }
 
-/// A possibly escaped rune of a class; something must follow it.
+/// Reads a possibly escaped rune of a class; something must follow it.
 fn class_member(chunk: &[u8]) -> Result<(u32, &[u8]), Malformed> {
     let chunk = match chunk.split_first() {
         None | Some((b'-' | b']', _)) => return Err(Malformed),
@@ -133,7 +136,7 @@ fn class_member(chunk: &[u8]) -> Result<(u32, &[u8]), Malformed> {
     }
 }
 
-/// The first rune of a text that is not empty; a byte that is not UTF-8 counts as U+FFFD.
+/// The first rune of `text`, which is not empty, and the rest; a byte that is not UTF-8 counts as U+FFFD.
 fn split_rune(text: &[u8]) -> (u32, &[u8]) {
     match bstr::decode_utf8(text) {
         (Some(rune), size) => (u32::from(rune), &text[size..]),

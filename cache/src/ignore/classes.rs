@@ -1,4 +1,4 @@
-//! Sets of runes, and the named ones of Go's regular expressions. Start with [`Ranges`].
+//! Sets of runes, and the named sets of Go's regular expressions. Start with [`Ranges`].
 
 /// The largest rune.
 pub(super) const LAST: u32 = 0x0010_FFFF;
@@ -11,7 +11,7 @@ pub(super) fn single(rune: u32) -> Ranges {
     vec![(rune, rune)]
 }
 
-/// The same set, its ranges in order and apart.
+/// The set `ranges` in normal form: its ranges are in order and apart.
 pub(super) fn normalise(mut ranges: Ranges) -> Ranges {
     ranges.sort_unstable();
     let mut normal = Ranges::with_capacity(ranges.len());
@@ -40,7 +40,7 @@ pub(super) fn negate(ranges: &Ranges) -> Ranges {
     negated
 }
 
-/// Whether the normalised set `ranges` holds `rune`.
+/// True if the normalised set `ranges` holds `rune`.
 pub(super) fn contains(ranges: &Ranges, rune: u32) -> bool {
     let after = ranges.partition_point(|&(low, _)| low <= rune);
     after > 0 && rune <= ranges[after - 1].1
@@ -81,7 +81,7 @@ pub(super) fn posix(name: &str) -> Option<Ranges> {
     }))
 }
 
-/// The set whose ranges' ends follow each other in `ends`.
+/// The set of ranges whose first and last runes follow each other in `ends`.
 fn set(ends: &str) -> Ranges {
     ends.as_bytes().chunks_exact(2).map(|pair| (pair[0].into(), pair[1].into())).collect()
 }

@@ -7,7 +7,8 @@ use bstr::{BString, ByteSlice};
 
 use super::{IgnoreError, Reason};
 
-/// Go's `bufio.Scanner` gives up on a line that does not fit its 64 KiB with the line's end.
+/// The length of the longest line, in bytes: Go's `bufio.Scanner` gives up on a line that does not fit its 64
+/// KiB with the line's end.
 const LONGEST: usize = 64 * 1024 - 1;
 
 /// One pattern of an ignore file.
@@ -15,7 +16,7 @@ const LONGEST: usize = 64 * 1024 - 1;
 pub(super) struct Line {
     /// The line's number, from 1.
     pub(super) number: usize,
-    /// Whether it was written with a `!`: what it matches is included again.
+    /// True if the line has a `!`: the paths that the pattern matches are included again.
     pub(super) exception: bool,
     /// The cleaned pattern, without the `!`; never empty.
     pub(super) pattern: BString,
@@ -47,13 +48,13 @@ pub(super) fn read(text: &[u8]) -> Result<Vec<Line>, IgnoreError> {
         if pattern.len() > 1 && pattern.starts_with(b"/") {
             pattern.remove(0);
         }
-        // What is left is trimmed and cleaned once more when it is compiled, where a second `!` counts.
+        // moby trims and cleans the rest once more when it compiles the pattern, where a second `!` counts.
         lines.extend(compiled_form(exception, &pattern, number).map_err(error)?);
     }
     Ok(lines)
 }
 
-/// What moby's matcher makes of a pattern that its reader has cleaned.
+/// The line that moby's matcher makes of a pattern that its reader has cleaned.
 fn compiled_form(exception: bool, pattern: &[u8], number: usize) -> Result<Option<Line>, Reason> {
     let mut whole = if exception { BString::from("!") } else { BString::default() };
     whole.extend_from_slice(pattern);
@@ -69,7 +70,7 @@ fn compiled_form(exception: bool, pattern: &[u8], number: usize) -> Result<Optio
     }))
 }
 
-/// The shortest path that means the same: no `.`, no inner `..`, no doubled or trailing slashes.
+/// The shortest path that is equal to `path`: no `.`, no inner `..`, no doubled or trailing slashes.
 pub(super) fn clean(path: &[u8]) -> BString {
     let rooted = path.starts_with(b"/");
     let mut components: Vec<&[u8]> = Vec::new();

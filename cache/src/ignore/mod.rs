@@ -1,9 +1,9 @@
-//! `.dockerignore`, to the letter of what a build does with it. Start with [`Rules`].
+//! The rules of `.dockerignore`, to the letter of what a build does with them. Start with [`Rules`].
 //!
-//! The syntax is moby's (`github.com/moby/patternmatcher`), which is neither gitignore's nor that of
-//! any glob library: `a**b` is `a(.*/)?b`, `**foo` compares a suffix, `{`, `|` and `}` reach a regular
-//! expression unescaped. Where the matcher's verdict on a single path differs from what BuildKit's
-//! walk (`filterFS.Walk` of `github.com/tonistiigi/fsutil`) sends, the walk is followed:
+//! The syntax is moby's (`github.com/moby/patternmatcher`), which is neither gitignore's nor that of any glob
+//! library: `a**b` is `a(.*/)?b`, `**foo` compares a suffix, `{`, `|` and `}` reach a regular expression
+//! unescaped. If the matcher's verdict on a single path differs from the paths that BuildKit's walk
+//! (`filterFS.Walk` of `github.com/tonistiigi/fsutil`) sends, the rules follow the walk:
 //!
 //! - a pattern that matched a folder matches all below it, and later patterns still have their say;
 //! - a pattern that was not asked about a folder, because it could not have changed the verdict, is
@@ -14,8 +14,8 @@
 //! refuses, `translate` turns a pattern into moby's expression, `syntax` parses that as Go does,
 //! `program` and `automaton` run it name by name.
 //!
-//! Differences that are left: patterns that BuildKit would refuse in the middle of a build are errors
-//! here from the start, and so is a Unicode class (`\pL`).
+//! Two differences are left: a pattern that BuildKit would refuse in the middle of a build is an error here
+//! from the start, and so is a Unicode class (`\pL`).
 
 mod automaton;
 mod check;
@@ -34,15 +34,15 @@ use self::automaton::{Automaton, Position};
 use crate::memo::Asking;
 use crate::tree::{Filter, Identified, Kind, Verdict};
 
-/// A line of an ignore file that is not a pattern.
+/// The error for a line of an ignore file that is not a valid pattern.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("line {line} of the ignore file, `{pattern}`, is not a valid pattern: {reason}")]
 pub struct IgnoreError {
     /// The number of the line, from 1.
     pub line: usize,
-    /// The line; of a long one only its start.
+    /// The text of the line; of a long line only its first 80 bytes.
     pub pattern: BString,
-    /// What is wrong with it, and what to do.
+    /// The fault of the line, with a way to mend it.
     pub reason: Reason,
 }
 
@@ -53,23 +53,23 @@ impl IgnoreError {
     }
 }
 
-/// What is wrong with a pattern.
+/// The fault of a pattern.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Reason {
-    /// BuildKit reads lines of less than 64 KiB.
+    /// The line is too long: BuildKit reads lines of less than 64 KiB.
     #[error("it is longer than 64 KiB; split it")]
     TooLong,
-    /// A `!` alone.
+    /// The line is a `!` alone.
     #[error("nothing follows the `!`; write a path after it")]
     NothingToExcept,
-    /// Refused by Go's `filepath.Match`.
+    /// The pattern is refused by Go's `filepath.Match`.
     #[error("a class `[..]` or an escape is not complete; write `\\[` or `\\\\` for the character itself")]
     Malformed,
-    /// Not a regular expression once it was translated.
+    /// The pattern is not a regular expression once it is translated.
     #[error("{0}; write `\\` before a special character to take it as it is")]
     Expression(&'static str),
-    /// Its repetitions multiply.
+    /// The pattern's repetitions multiply to too large an expression.
     #[error("it stands for too large an expression; shorten it")]
     TooLarge,
 }
@@ -81,24 +81,25 @@ struct Pattern {
     automaton: Automaton,
 }
 
-/// The rules of a `.dockerignore` file; as a [`Filter`], what they leave of a context.
+/// The rules of a `.dockerignore` file; as a [`Filter`], they take the paths of a context that are not
+/// ignored.
 #[derive(Debug, Default)]
 pub struct Rules {
     patterns: Vec<Pattern>,
-    /// The exceptions as folders (each with a slash at its end), if all of them are plain paths.
+    /// The exceptions as folders (each with a slash at its end); none if one of them is not a plain path.
     plain_exceptions: Option<Vec<BString>>,
-    /// The file they were read from.
+    /// The bytes of the ignore file.
     text: BString,
 }
 
-/// What [`Rules`] remember of the folders above: equal states decide alike on equal folders.
+/// The memory that [`Rules`] have of the folders above a path: equal states decide alike on equal folders.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct State {
-    /// The verdict that the patterns before `next` give to everything below.
+    /// True if the patterns before `next` exclude everything below.
     excluded: bool,
-    /// The first pattern that can still change it.
+    /// The number of the first pattern that can still change the verdict.
     next: usize,
-    /// Where the patterns from `next` on are, after the folder's path and a slash.
+    /// The positions of the patterns from `next` on, after the folder's path and a slash.
     positions: Vec<Position>,
 }
 
@@ -124,7 +125,7 @@ impl Rules {
         Ok(rules)
     }
 
-    /// [`parse`](Self::parse), once for all files of the same text: many images have the same.
+    /// [`parse`](Self::parse), once per text: many images have ignore files of one text.
     pub fn shared(text: &[u8]) -> Result<Arc<Self>, IgnoreError> {
         static READ: LazyLock<Mutex<HashMap<Vec<u8>, Arc<Rules>>>> = LazyLock::new(Mutex::default);
         // Rules are inserted whole or not at all.
@@ -137,13 +138,13 @@ impl Rules {
         Ok(rules)
     }
 
-    /// Whether there are no rules, so that every path counts.
+    /// True if there are no rules, so that every path counts.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.patterns.is_empty()
     }
 
-    /// Whether `path`, a file's, is excluded when a walk comes to it.
+    /// True if the file at `path` is excluded when a walk comes to it.
     ///
     /// The path is relative to the context's root, with single slashes between its components.
     #[must_use]
@@ -155,7 +156,7 @@ impl Rules {
         self.enter(&state, path, Kind::File).0 == Verdict::Excluded
     }
 
-    /// Whether nothing of `path`, a file or a folder, is left.
+    /// True if nothing of `path`, a file or a folder, is left.
     #[must_use]
     pub fn takes_all(&self, path: &BStr) -> bool {
         let (mut verdict, mut state) = (Verdict::Included, self.root());
@@ -165,9 +166,9 @@ impl Rules {
         verdict == Verdict::Excluded && self.below(&state) == Some(false)
     }
 
-    /// The number of the line that excludes `path`, a file's; none when it is not excluded.
+    /// The number of the line, from 1, that excludes the file at `path`; none if the file is not excluded.
     ///
-    /// `text` is the file that these rules were read from.
+    /// `text` is the ignore file that these rules were read from.
     #[must_use]
     pub fn line(&self, text: &[u8], path: &BStr) -> Option<usize> {
         if !self.matches(path) {
@@ -176,18 +177,19 @@ impl Rules {
         let lines: Vec<&[u8]> = text.lines_with_terminator().collect();
         let excluded =
             |count: usize| Self::parse(&lines[..count].concat()).is_ok_and(|rules| rules.matches(path));
-        // The last line that turned the verdict. An exception can also open a folder: so from the end.
+        // The line in question is the last one that turned the verdict. An exception can also open a folder:
+        // so the search starts at the end.
         (1..=lines.len()).rev().find(|count| excluded(*count) && !excluded(count - 1))
     }
 
-    /// Whether a walk passes by the excluded folder at `path`, because no exception lies below it.
+    /// True if a walk passes by the excluded folder at `path`, because no exception lies below the folder.
     fn passes_by(&self, path: &BStr) -> bool {
         let below =
             |exception: &BString| exception.strip_prefix(&**path).is_some_and(|rest| rest.starts_with(b"/"));
         self.plain_exceptions.as_ref().is_some_and(|exceptions| !exceptions.iter().any(below))
     }
 
-    /// A state whose positions are dropped if they cannot change the verdict any more.
+    /// The state `state`, without its positions if they cannot change the verdict any more.
     fn settle(&self, state: State) -> State {
         match self.below(&state) {
             Some(included) => self.settled(!included),
@@ -222,7 +224,8 @@ impl Filter for Rules {
                 continue;
             }
             let Pattern { exception, automaton } = &self.patterns[index];
-            // A pattern that cannot change the verdict is not asked, so its match is not remembered.
+            // The walk does not ask a pattern that cannot change the verdict, and so does not remember its
+            // match.
             let asked = *exception == excluded;
             if !asked && !is_folder {
                 continue;
@@ -230,7 +233,8 @@ impl Filter for Rules {
             let position = automaton.read(position, name);
             if asked && automaton.accepts(&position) {
                 excluded = !exception;
-                // It matches everything below too, which settles what the patterns before it say there.
+                // The pattern matches everything below too, which settles what the patterns before it say
+                // there.
                 below = State { excluded, next: index + 1, positions: Vec::new() };
             } else if is_folder {
                 below.positions.push(automaton.read(&position, b"/"));
@@ -265,8 +269,8 @@ impl Identified for Rules {
     }
 }
 
-/// The folder that an exception names, with a slash at its end, if it is a plain path: this is what
-/// the walk compares with a folder's path, so wildcards below the last slash do not count.
+/// The folder that an exception names, with a slash at its end, if the exception is a plain path. The walk
+/// compares this text with a folder's path, so wildcards below the last slash do not count.
 fn plain_folder(pattern: &BString) -> Option<BString> {
     let plain = pattern.strip_suffix(b"/**").unwrap_or(pattern);
     let plain = plain.strip_suffix(b"/*").unwrap_or(plain);

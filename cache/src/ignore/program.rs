@@ -1,15 +1,16 @@
 //! A pattern as a nondeterministic automaton, read rune by rune. Start with [`Program`].
 //!
-//! Its [`Cursor`] holds all that the text read so far means for what is still to come, so a walk can
-//! keep one per folder and go on from there with each name.
+//! A program's [`Cursor`] holds all that the text read so far means for the text that is still to come, so a
+//! walk can keep one cursor per folder and go on from there with each name.
 
 use super::classes::{self, Ranges};
 use super::syntax::Ast;
 
-/// Go's own limit lies higher; a pattern of this size is not one that somebody wrote.
+/// The largest number of instructions. Go's own limit lies higher; a pattern of this size is not one that
+/// somebody wrote.
 const LARGEST: usize = 20_000;
 
-/// What a program reads at a time.
+/// The unit that a program reads at a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Unit {
     /// Bytes: plain text is compared as it is.
@@ -18,20 +19,20 @@ pub(super) enum Unit {
     Rune,
 }
 
-/// An instruction; numbers are places in [`Program::code`].
+/// An instruction of a program; the numbers are places in [`Program::code`].
 #[derive(Debug)]
 enum Step {
-    /// Reads one unit of the set.
+    /// Reads one unit of the set, then goes on at the place.
     Read(Ranges, u32),
-    /// Goes on in both places.
+    /// Goes on at both places.
     Split(u32, u32),
-    /// Goes on where the condition holds.
+    /// Goes on at the place if the condition holds.
     Assert(Condition, u32),
     /// The path matches, whatever follows.
     Match,
 }
 
-/// What an assertion asks of the place between two units.
+/// The condition of an assertion on the place between two units.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Condition {
     Begin,
@@ -39,10 +40,10 @@ enum Condition {
     WordBoundary(bool),
 }
 
-/// A neighbour of a place in the text.
+/// The neighbour of a place in the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) enum Neighbour {
-    /// There is none: the text begins or ends here.
+    /// No neighbour: the text begins or ends here.
     Edge,
     /// A letter, digit or underscore of ASCII.
     Word,
@@ -53,9 +54,9 @@ pub(super) enum Neighbour {
 /// All places where a program can be after reading some text.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct Cursor {
-    /// In order, without repetition; nothing is decided yet about assertions that stand there.
+    /// The places, in order, without repetition; nothing is decided yet about assertions that stand there.
     pub(super) places: Box<[u32]>,
-    /// What was read last; `Other` for `Word` where the program cannot tell them apart.
+    /// The unit that was read last; `Other` instead of `Word` if the program cannot tell them apart.
     pub(super) before: Neighbour,
 }
 
@@ -69,7 +70,7 @@ pub(super) struct Program {
 }
 
 impl Program {
-    /// Compiles `ast`, to be found anywhere in a path. None if it grows too large.
+    /// Compiles `ast`, to be found anywhere in a path. None if the program grows too large.
     pub(super) fn compile(ast: &Ast, unit: Unit) -> Option<Self> {
         let mut program = Self { code: vec![Step::Match], start: 0, unit, words: false };
         let alternatives = match ast {
@@ -79,37 +80,37 @@ impl Program {
         let mut starts = Vec::with_capacity(alternatives.len());
         for alternative in alternatives {
             let start = program.emit(alternative, 0)?;
-            // What begins at the path's start needs no search, and so can be given up early.
+            // An expression that begins at the path's start needs no search, and so can be given up early.
             starts.push(if begins_at_start(alternative) { start } else { program.search(start)? });
         }
         program.start = program.either(&starts)?;
         Some(program)
     }
 
-    /// Where the program is before it has read anything.
+    /// The cursor before any text was read.
     pub(super) fn start(&self) -> Cursor {
         Cursor { places: Box::new([self.start]), before: Neighbour::Edge }
     }
 
-    /// Reads `text`.
+    /// The cursor after `text` is read at `cursor`.
     pub(super) fn read(&self, cursor: &Cursor, text: &[u8]) -> Cursor {
         let mut cursor = cursor.clone();
         self.unit.each(text, |unit| cursor = self.step(&cursor, unit));
         cursor
     }
 
-    /// Reads one unit.
+    /// The cursor after `unit` is read at `cursor`.
     fn step(&self, cursor: &Cursor, unit: u32) -> Cursor {
         self.step_from(&self.expand(cursor, self.kind(unit)), unit)
     }
 
-    /// Reads one unit at the expanded `places`.
+    /// The cursor after `unit` is read at the expanded `places`.
     pub(super) fn step_from(&self, places: &[u32], unit: u32) -> Cursor {
         let mut next: Vec<u32> = Vec::new();
         for &place in places {
             match &self.code[place as usize] {
                 Step::Read(set, then) if classes::contains(set, unit) => next.push(*then),
-                // Nothing else matters any more; one cursor stands for all such.
+                // The other places do not matter any more; one cursor stands for all cursors with a match.
                 Step::Match => return Cursor { places: Box::new([place]), before: Neighbour::Other },
                 _ => {}
             }
@@ -119,13 +120,13 @@ impl Program {
         Cursor { places: next.into(), before: self.kind(unit) }
     }
 
-    /// Whether the text read so far is a path that matches.
+    /// True if the text read so far is a path that matches.
     pub(super) fn accepts(&self, cursor: &Cursor) -> bool {
         let places = self.expand(cursor, Neighbour::Edge);
         places.iter().any(|&place| matches!(self.code[place as usize], Step::Match))
     }
 
-    /// The places that read or match, given what follows the cursor.
+    /// The places that read or match, if `after` follows the cursor.
     pub(super) fn expand(&self, cursor: &Cursor, after: Neighbour) -> Vec<u32> {
         let mut seen = vec![false; self.code.len()];
         let mut open = cursor.places.to_vec();
@@ -147,13 +148,13 @@ impl Program {
         places
     }
 
-    /// What kind of neighbour `unit` is, as far as this program can tell.
+    /// The kind of neighbour that `unit` is, as far as this program can tell.
     pub(super) fn kind(&self, unit: u32) -> Neighbour {
         let word = u8::try_from(unit).is_ok_and(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
         if self.words && word { Neighbour::Word } else { Neighbour::Other }
     }
 
-    /// What the program reads at a time.
+    /// The unit that the program reads at a time.
     pub(super) fn unit(&self) -> Unit {
         self.unit
     }
@@ -166,7 +167,7 @@ impl Program {
         })
     }
 
-    /// Whether the program asks for word boundaries.
+    /// True if the program asks for word boundaries.
     pub(super) fn asks_for_words(&self) -> bool {
         self.words
     }
@@ -176,7 +177,8 @@ impl Program {
         (self.code.len() <= LARGEST).then(|| u32::try_from(self.code.len() - 1).ok())?
     }
 
-    /// Emits what matches `ast` and then goes on at `then`; gives where it starts.
+    /// Emits instructions that match `ast` and then go on at `then`; returns the place where they start. None
+    /// if the program grows too large.
     fn emit(&mut self, ast: &Ast, then: u32) -> Option<u32> {
         match ast {
             Ast::Empty => Some(then),
@@ -215,7 +217,7 @@ impl Program {
         Some(choice)
     }
 
-    /// Emits a search for what starts at `start`.
+    /// Emits a search for the instructions at `start`.
     fn search(&mut self, start: u32) -> Option<u32> {
         self.any_number(&Ast::Class(vec![(0, classes::LAST)]), start)
     }

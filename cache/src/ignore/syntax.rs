@@ -7,7 +7,7 @@
 
 use super::classes::{self, Ranges};
 
-/// The longest repetition that Go accepts.
+/// The largest bound of a repetition that Go accepts.
 const LONGEST_REPEAT: u32 = 1000;
 
 /// The shape of an expression.
@@ -15,7 +15,7 @@ const LONGEST_REPEAT: u32 = 1000;
 pub(super) enum Ast {
     /// Matches the empty text.
     Empty,
-    /// One rune (or byte) out of these ranges.
+    /// One rune (or byte) of these ranges.
     Class(Ranges),
     /// The start of the path.
     Begin,
@@ -23,15 +23,15 @@ pub(super) enum Ast {
     End,
     /// A place where an ASCII word begins or ends; or, if false, any other place.
     WordBoundary(bool),
-    /// Copies of an expression: at least, at most.
+    /// Copies of an expression: the least number, and the greatest, if there is one.
     Repeat(Box<Ast>, u32, Option<u32>),
-    /// One after the other.
+    /// These expressions, one after the other.
     Concat(Vec<Ast>),
-    /// Any of these.
+    /// Any one of these expressions.
     Alternate(Vec<Ast>),
 }
 
-/// Parses the expression `text`; the error says what is wrong.
+/// Parses the expression `text`; the error says what is wrong with the text.
 pub(super) fn parse(text: &str) -> Result<Ast, &'static str> {
     let mut parser = Parser { rest: text };
     let ast = parser.alternation()?;
@@ -57,7 +57,7 @@ impl Parser<'_> {
         rune
     }
 
-    /// Up to the end or the closing parenthesis.
+    /// Parses alternatives, up to the end of the text or the closing parenthesis.
     fn alternation(&mut self) -> Result<Ast, &'static str> {
         let mut alternatives = vec![self.concatenation()?];
         while self.take("|") {
@@ -88,7 +88,8 @@ impl Parser<'_> {
         Ok(Ast::Concat(atoms))
     }
 
-    /// A repetition's bounds; a `{` that opens none is a literal.
+    /// Parses a repetition and returns its bounds; none if there is no repetition. A `{` that opens no
+    /// repetition is a literal.
     fn repetition(&mut self) -> Result<Option<(u32, Option<u32>)>, &'static str> {
         for (token, least, most) in [("*", 0, None), ("+", 1, None), ("?", 0, Some(1))] {
             if self.take(token) {
@@ -151,7 +152,7 @@ impl Parser<'_> {
         Some(class)
     }
 
-    /// A class, whose `[` was taken.
+    /// Parses a class, whose `[` was taken.
     fn class(&mut self) -> Result<Ranges, &'static str> {
         let negated = self.take("^");
         let mut ranges = Ranges::new();
@@ -183,7 +184,7 @@ impl Parser<'_> {
         Ok(if negated { classes::negate(&ranges) } else { ranges })
     }
 
-    /// A literal rune, possibly escaped.
+    /// Parses a literal rune, possibly escaped.
     fn rune(&mut self) -> Result<u32, &'static str> {
         match self.next().ok_or("a class is not closed")? {
             '\\' => self.escape().ok_or("an escape means nothing, or is a Unicode class"),
@@ -191,7 +192,7 @@ impl Parser<'_> {
         }
     }
 
-    /// What follows a backslash.
+    /// Parses an escape, whose backslash was taken; none if the escape means no rune.
     fn escape(&mut self) -> Option<u32> {
         Some(match self.next()? {
             'a' => 0x07,
@@ -230,13 +231,14 @@ impl Parser<'_> {
     }
 }
 
-/// A repetition's bound: decimal, without leading zeros. One that is too long for the type is merely too large.
+/// The bound of a repetition: decimal, without leading zeros. A number that is too long for the type is
+/// merely too large.
 fn number(digits: &str) -> Option<u32> {
     let plain = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
     (plain && (digits == "0" || !digits.starts_with('0'))).then(|| digits.parse().unwrap_or(u32::MAX))
 }
 
-/// The rune with this number, however many zeros it is written with.
+/// The rune with the hexadecimal number `digits`, which may have any number of leading zeros.
 fn hexadecimal(digits: &str) -> Option<u32> {
     let plain = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
     let digits = digits.trim_start_matches('0');

@@ -52,7 +52,7 @@ fn braces_and_bars_reach_the_expression() {
     check("a{2}*", &["aa", "aab"], &["a", "a{2}"]);
     check("a{,2}*", &["a{,2}"], &["aa"]);
     check("a|b", &["a|b"], &["a", "b"]);
-    // `^a|[^/]*b$`: what starts with `a`, and what ends in `b`.
+    // `^a|[^/]*b$`: paths that start with `a`, and paths that end in `b`.
     check("a|*b", &["a", "ac", "ad/e", "cb", "d/b"], &["c"]);
     check("a+b(c)$.*", &["a+b(c)$.d"], &["aab(c)$.d", "a+bc"]);
     check("a^*", &[], &["a", "a^", "a^b"]);
@@ -95,7 +95,7 @@ fn walk_decides_where_it_differs_from_the_path_alone() {
     // The exception is a plain path to the walk, which therefore never enters `aa`.
     check("aa\n!a{2}/*", &["aa/b"], &[]);
     check("aa\n!a{2}/*\n!**/none", &["aa"], &["aa/b", "aa/b/c"]);
-    // The second pattern was not asked about `ab`, for the first had matched; below, it is asked anew.
+    // The second pattern was not asked about `ab`, for the first had matched; below `ab`, it is asked anew.
     check("ab\na?\n!ab", &["ac/d"], &["ab", "ab/c"]);
 }
 
@@ -107,7 +107,7 @@ fn bytes_need_not_be_text() {
         (b"a\xFE", false),
         (b"b\xFE", true),
         (b"b\xE2\x82", false),
-        // To an expression, bytes that are no text are all the same.
+        // To an expression, all bytes that are not UTF-8 are alike.
         (b"c\xFFd", true),
         (b"c\xEF\xBF\xBDd", true),
         (b"cd", false),
@@ -202,7 +202,7 @@ impl Naive {
         Self { patterns: rules.iter().map(compile).collect() }
     }
 
-    /// For patterns of letters, stars, question marks, dots and slashes.
+    /// The regular expression of a pattern of letters, stars, question marks, dots and slashes.
     fn expression(pattern: &str) -> String {
         if let Some(suffix) = pattern.strip_prefix("**").filter(|suffix| !suffix.contains(['*', '?'])) {
             let suffix = suffix.replace('.', "\\.");

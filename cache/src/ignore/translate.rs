@@ -1,8 +1,8 @@
-//! From a pattern to the automaton that moby's matcher behaves like. Start with [`compile`].
+//! The translation of a pattern into an automaton that behaves like moby's matcher. Start with [`compile`].
 //!
-//! After `Pattern.compile` and `Pattern.match` of `github.com/moby/patternmatcher`. Most of what
-//! looks odd here is what builds do: which characters reach the regular expression unescaped, and
-//! when a pattern is compared as plain text instead.
+//! After `Pattern.compile` and `Pattern.match` of `github.com/moby/patternmatcher`. The parts that look odd
+//! are what builds do: they tell which characters reach the regular expression unescaped, and when a pattern
+//! is compared as plain text instead.
 
 use super::Reason;
 use super::automaton::Automaton;
@@ -12,7 +12,7 @@ use super::syntax::{self, Ast};
 /// The byte order mark, which Go's `text/scanner` drops at the start of what it reads.
 const MARK: char = '\u{feff}';
 
-/// How a pattern is compared with a path.
+/// The way in which a pattern is compared with a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Comparison {
     /// As plain text with the whole path.
@@ -30,7 +30,7 @@ pub(super) fn compile(pattern: &[u8]) -> Result<Automaton, Reason> {
     program(pattern).map(Automaton::new)
 }
 
-/// What `pattern` means, before it is made fast.
+/// The program that `pattern` stands for, before an [`Automaton`] makes it fast.
 pub(super) fn program(pattern: &[u8]) -> Result<Program, Reason> {
     let (comparison, expression) = translate(pattern);
     let (ast, unit) = match comparison {
@@ -45,7 +45,8 @@ pub(super) fn program(pattern: &[u8]) -> Result<Program, Reason> {
     Program::compile(&ast, unit).ok_or(Reason::TooLarge)
 }
 
-/// Matches paths that end in `suffix`; one that starts with a slash also matches at the path's start.
+/// The expression for paths that end in `suffix`; a suffix that starts with a slash also matches at the
+/// path's start.
 fn suffix(suffix: &[u8]) -> Ast {
     if suffix.is_empty() {
         return Ast::Empty;
@@ -63,7 +64,7 @@ fn literal(text: &[u8]) -> Ast {
     Ast::Concat(text.iter().map(|&byte| Ast::Class(vec![(byte.into(), byte.into())])).collect())
 }
 
-/// How moby compares `pattern`, and the text of its regular expression.
+/// The way in which moby compares `pattern`, and the text of its regular expression.
 fn translate(pattern: &[u8]) -> (Comparison, String) {
     let runes = runes(pattern);
     let mut runes = runes.strip_prefix(MARK).unwrap_or(&runes).chars().peekable();
@@ -116,7 +117,7 @@ fn translate(pattern: &[u8]) -> (Comparison, String) {
     (comparison, expression)
 }
 
-/// The text as Go reads it: every byte that is not part of a valid rune becomes U+FFFD.
+/// The text `text` as Go reads it: every byte that is not part of a valid rune becomes U+FFFD.
 fn runes(text: &[u8]) -> String {
     let mut runes = String::with_capacity(text.len());
     for chunk in text.utf8_chunks() {

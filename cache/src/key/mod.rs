@@ -1,12 +1,12 @@
 //! The content key of an image.
 //!
-//! Start with [`KeyFields`], whose fields are the whole answer to "what can alter the image";
-//! [`KeyFields::key`] folds them into an [`ImageKey`].
+//! Start with [`KeyFields`], whose fields are the whole answer to the question what can alter the image;
+//! [`KeyFields::key`] folds the fields into an [`ImageKey`].
 //!
-//! The encoding that is hashed: per field its name, then its value. A text is its length in bytes
-//! (`u64`, little-endian) and its bytes; a list or map is its length and its items; an option is a
-//! byte, 0 or 1, and the value. So no two different [`KeyFields`] have the same encoding. The BLAKE3
-//! context [`CONTEXT`] keeps these digests apart from any other use of BLAKE3.
+//! The encoding that is hashed has, per field, the field's name and then its value. A text is its length in
+//! bytes (`u64`, little-endian) and its bytes; a list or map is its length and its items; an option is a
+//! byte, 0 or 1, and the value. So no two different [`KeyFields`] have the same encoding. The BLAKE3 context
+//! [`CONTEXT`] keeps these digests apart from any other use of BLAKE3.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,17 +19,17 @@ mod tests;
 
 pub use shared::SharedFields;
 
-/// The version of [`KeyFields`]: what its fields mean and how they are encoded.
+/// The version of [`KeyFields`]: of the meaning and the encoding of its fields.
 ///
-/// Raise it whenever either changes: every image is then built once more.
+/// Raise the version whenever the meaning or the encoding changes: every image is then built once more.
 pub const SCHEMA: u32 = 1;
 
 /// The context string of BLAKE3's key derivation mode.
 pub const CONTEXT: &str = "dtbuild image key v1";
 
-/// Everything that can alter an image, and nothing else.
+/// The fields of a content key: everything that can alter an image, and nothing else.
 ///
-/// Not here, on purpose: times, umask, owner, the environment's name, the commit, the path of the
+/// No field, on purpose, are times, umask, owner, the environment's name, the commit, the path of the
 /// checkout, the machine, and the values of secrets.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct KeyFields {
@@ -38,27 +38,29 @@ pub struct KeyFields {
     pub schema: u32,
     /// BLAKE3 (hex) of the Dockerfile's bytes, its `# syntax=` line included.
     pub dockerfile: String,
-    /// The target stage; none for the last.
+    /// The target stage of the Dockerfile; none for the last stage.
     pub target: Option<String>,
-    /// The platforms, sorted; empty for the engine's own.
+    /// The platforms that the image is built for, sorted; empty for the engine's own platform.
     pub platforms: Vec<String>,
-    /// The network mode of `RUN`, when it is not the default.
+    /// The network mode of `RUN`; none for the default mode.
     pub network: Option<String>,
     /// The build arguments that the Dockerfile declares, with their values.
     pub args: BTreeMap<String, String>,
-    /// The digest of every base image that the reachable stages use, by the name written there.
-    /// The empty string stands for "by name alone" (`bases = "name"`).
+    /// The digest of every base image that the reachable stages use, by the base image's name in the
+    /// Dockerfile. An empty digest stands for "by name alone" (`bases = "name"`).
     pub bases: BTreeMap<String, String>,
     /// The ids of secrets and ssh agents with their declared versions; never their values.
     pub secrets: BTreeMap<String, String>,
-    /// The input tree's digest (hex) per context: `""` for the main one, else the named context.
+    /// The digest (hex) of the input tree of each context: `""` is the main context, any other name a named
+    /// context.
     pub contexts: BTreeMap<String, String>,
     /// The digest (hex) of the declared inputs (`paths`) outside what the Dockerfile copies.
     pub paths: Option<String>,
-    /// What is attested of the image (`provenance`, `sbom`), with what makes it.
+    /// The image's attestations (`provenance`, `sbom`), each with what makes it: the provenance's mode, the
+    /// generator of the SBOM.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub attestations: BTreeMap<String, String>,
-    /// The keys of the images of `build.toml` that this one is built from, by image name.
+    /// The keys of the images of `build.toml` that this image is built from, by image name.
     pub images: BTreeMap<String, ImageKey>,
 }
 
@@ -97,7 +99,7 @@ impl KeyFields {
         encoder.field("secrets").map(secrets);
         encoder.field("contexts").map(contexts);
         encoder.field("paths").option(paths.as_deref());
-        // Without any there is no field: it came later, and no key was to change for it.
+        // The field was added later, and is left out without attestations, so that older keys did not change.
         if !attestations.is_empty() {
             encoder.field("attestations").map(attestations);
         }
@@ -109,7 +111,7 @@ impl KeyFields {
     }
 }
 
-/// Writes the canonical encoding straight into the digest.
+/// The writer of the canonical encoding, straight into the digest.
 struct Encoder(blake3::Hasher);
 
 impl Encoder {
@@ -149,7 +151,8 @@ impl Encoder {
     }
 }
 
-/// The BLAKE3 digest that names an image by what it is made of; 64 hex digits when shown.
+/// The content key of an image: the BLAKE3 digest over everything that the image is made of. Shown as 64 hex
+/// digits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ImageKey([u8; 32]);
 
@@ -179,7 +182,7 @@ impl std::fmt::Debug for ImageKey {
     }
 }
 
-/// The text was not 64 lower-case hexadecimal digits.
+/// The error for a text that is not 64 lower-case hexadecimal digits.
 #[derive(Debug, thiserror::Error)]
 #[error("`{0}` is not a content key: expected 64 lower-case hexadecimal digits")]
 pub struct ParseKeyError(String);

@@ -1,5 +1,5 @@
-//! The fields of a key, for those who hold many and look into few: a plan of two hundred images names the cause of one.
-//! Start with [`SharedFields`].
+//! The fields of a key in a form that is cheap to hold, for callers that hold many and look into few: a plan
+//! of two hundred images names the cause of one. Start with [`SharedFields`].
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -10,22 +10,22 @@ use serde_json::value::{RawValue, to_raw_value};
 
 use super::KeyFields;
 
-/// What a key was taken from, cheap to clone: as it was found out, or as a record has it, which is read only when somebody
-/// asks.
+/// The fields of a key, cheap to clone: either as this run computed them, or as the JSON of a record, which
+/// is parsed only when somebody asks.
 ///
-/// As JSON it is [`KeyFields`], without white space where it was found out here.
+/// As JSON they are [`KeyFields`], without white space if this run computed them.
 #[derive(Clone, Debug)]
 pub struct SharedFields(Held);
 
 #[derive(Clone, Debug)]
 enum Held {
     Known(Arc<KeyFields>),
-    /// Any JSON at all: whether it is that of fields is known when it is read.
+    /// Any JSON value; only [`SharedFields::read`] finds out if it is the JSON of fields.
     Recorded(Arc<RawValue>),
 }
 
 impl SharedFields {
-    /// The fields; none where a record has something else in their place.
+    /// The fields; none if the record has something else in their place.
     #[must_use]
     pub fn read(&self) -> Option<Arc<KeyFields>> {
         match &self.0 {

@@ -27,7 +27,7 @@ fn fields() -> KeyFields {
 
 #[test]
 fn encoding_is_pinned() {
-    // If this fails, either undo the change or raise `SCHEMA`: every image would be built again.
+    // If this test fails, either undo the change or raise `SCHEMA`: every image would be built again.
     let expected = "2c6d713179f6c427350d6245c2c7ed7e81e8da9d4b5e31afa1e6bb4c05dcb6da";
     assert_eq!(fields().key().to_string(), expected);
 }
@@ -106,7 +106,7 @@ fn key_is_a_string_to_serde() {
     ImageKey::deserialize(input).unwrap_err();
 }
 
-/// Short texts over few letters: the likeliest to collide by concatenation.
+/// Short texts over few letters: the texts that most likely collide by concatenation.
 fn text() -> impl Strategy<Value = String> {
     "[ab=\\x00]{0,3}"
 }

@@ -1,10 +1,11 @@
-//! The file of a memo. Start with [`File`].
+//! The large file of a memo. Start with [`File`].
 //!
-//! The format, all numbers little-endian: [`MAGIC`], the number of answers (`u64`), the index in the order of the
-//! questions, the answers one after the other. An entry of the index is the question (32 bytes), where its
-//! answer starts behind the index (`u64`), the answer's length (`u32`), and the first four bytes of the BLAKE3 digest
-//! of all of these with the answer. Questions are digests, evenly spread, so an entry is where its first
-//! bytes say: mostly one read of a page finds it, however many there are.
+//! The format, all numbers little-endian: [`MAGIC`], the number of answers (`u64`), the index in the order of
+//! the questions, the answers one after the other. An entry of the index is the question (32 bytes), the
+//! offset of the answer from the end of the index (`u64`), the answer's length (`u32`), and the first four
+//! bytes of the BLAKE3 digest of question, offset, length and answer. Questions are digests, evenly spread,
+//! so the first bytes of a question tell the place of its entry: mostly one read of a page finds the entry,
+//! however many entries there are.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -17,20 +18,20 @@ use crate::draft;
 
 const MAGIC: &[u8; 16] = b"dtbuild memo 1\n\0";
 
-/// The length of the head: magic and number.
+/// The length of the head in bytes: magic and number.
 const HEAD: usize = 24;
 
-/// The length of an entry, and of it without its checksum.
+/// The length of an entry in bytes, and the length of the entry without its checksum.
 const ENTRY: usize = 48;
 const CHECKED: usize = 44;
 
-/// How many entries are read at once: a page.
+/// The number of entries that are read at once: a page.
 const PAGE: usize = 85;
 
-/// The longest answer.
+/// The length of the longest answer, in bytes.
 const LONGEST: u32 = 16 * 1024 * 1024;
 
-/// A file that is open, and read where it is asked for.
+/// An open file, of which only the asked places are read.
 #[derive(Debug)]
 pub(super) struct File {
     handle: fs::File,
@@ -38,7 +39,7 @@ pub(super) struct File {
     size: u64,
 }
 
-/// Where an answer is.
+/// The place of an answer: its entry of the index, read.
 struct Place {
     offset: u64,
     length: u32,
@@ -46,7 +47,7 @@ struct Place {
 }
 
 impl File {
-    /// Opens the file; none when it is not one of this format.
+    /// Opens the file at `path`; none if the file cannot be read or has another format.
     pub(super) fn open(path: &Path) -> Option<Self> {
         let handle = fs::File::open(path).ok()?;
         let size = handle.metadata().ok()?.len();
@@ -60,7 +61,7 @@ impl File {
         self.size
     }
 
-    /// The answer to `question`, if it is there and whole.
+    /// The answer to `question`, if the file has it whole.
     pub(super) fn find(&self, question: &Question) -> Option<Vec<u8>> {
         let place = self.place(question)?;
         let mut answer = vec![0; usize::try_from(place.length).ok()?];
@@ -68,7 +69,7 @@ impl File {
         place.is_of(&answer).then_some(answer)
     }
 
-    /// All answers that are whole.
+    /// All answers of the file that are whole, with their questions.
     pub(super) fn answers(&self) -> io::Result<impl Iterator<Item = (Question, Vec<u8>)>> {
         let mut bytes = Vec::new();
         let mut file = &self.handle;
@@ -90,7 +91,8 @@ impl File {
         HEAD as u64 + self.count * ENTRY as u64
     }
 
-    /// Looks where the question's first bytes say, then page by page towards it.
+    /// Finds the entry of `question`: first on the page that the question's first bytes tell, then page by
+    /// page towards it.
     fn place(&self, question: &Question) -> Option<Place> {
         let leading = u64::from_be_bytes(*question.0.first_chunk()?);
         let guess = u64::try_from((u128::from(leading) * u128::from(self.count)) >> 64).ok()?;
@@ -104,7 +106,7 @@ impl File {
             let entries: &[[u8; ENTRY]] = page.as_chunks().0;
             match entries.binary_search_by(|entry| entry[..32].cmp(&question.0)) {
                 Ok(found) => return Place::read(&entries[found]),
-                // Between two pages that were read, or before the first of all.
+                // The question lies between two pages that were read, or before the first entry.
                 Err(0) if first == 0 || went_up == Some(true) => return None,
                 Err(0) => (first, went_up) = (first.saturating_sub(PAGE as u64), Some(false)),
                 Err(end) if end < entries.len() || went_up == Some(false) => return None,
@@ -122,7 +124,7 @@ impl Place {
         (length <= LONGEST).then_some(Self { offset, length, entry: *entry })
     }
 
-    /// Whether `answer` is what was written with this entry.
+    /// True if `answer` is the answer that was written with this entry.
     fn is_of(&self, answer: &[u8]) -> bool {
         self.entry[CHECKED..] == checksum(&self.entry[..CHECKED], answer)
     }
@@ -134,15 +136,16 @@ fn checksum(entry: &[u8], answer: &[u8]) -> [u8; ENTRY - CHECKED] {
     [a, b, c, d]
 }
 
-/// Writes a file with these answers, in place of what is at `path`.
+/// Writes a file with `answers`, in place of the file at `path`.
 pub(super) fn write(path: &Path, answers: &BTreeMap<Question, Vec<u8>>) -> io::Result<()> {
     write_index(path, &entries(answers, 0)?, &[], answers)
 }
 
-/// Writes a file with what is in `old` and these answers, in place of what is at `path`.
+/// Writes a file with the answers of `old` and these `answers`, in place of the file at `path`.
 ///
-/// What is there is copied as it is: its answers stay where they are, and are checked when they are asked for. So a
-/// new answer costs about what copying the file does. None where the index of `old` is not one.
+/// The answers of `old` are copied without a look at them: they stay in their places, and are checked when
+/// they are asked for. So a new answer costs about as much as a copy of the file. None if the index of `old`
+/// is damaged.
 pub(super) fn extend(
     path: &Path,
     old: &File,
@@ -165,7 +168,7 @@ pub(super) fn extend(
         while let Some(before) = known.next_if(|known| known[..32] < entry[..32]) {
             merged.push(*before);
         }
-        // One that was found out again was not whole.
+        // An answer that was computed again was not whole in the old file.
         known.next_if(|known| known[..32] == entry[..32]);
         merged.push(entry);
     }
@@ -173,7 +176,7 @@ pub(super) fn extend(
     write_index(path, &merged, kept, answers).map(Some)
 }
 
-/// The index of these answers, the first of which is at `offset`.
+/// The entries of the index for `answers`, the first of which is at `offset`.
 fn entries(answers: &BTreeMap<Question, Vec<u8>>, mut offset: u64) -> io::Result<Vec<[u8; ENTRY]>> {
     let entry = |(question, answer): (&Question, &Vec<u8>)| {
         let length = u32::try_from(answer.len()).ok().filter(|length| *length <= LONGEST);

@@ -1,9 +1,11 @@
-//! What was found out about content once, so that no later run finds it out again. Start with [`Memo`].
+//! The memo: answers about content that one run computed, kept so that no later run computes them again.
+//! Start with [`Memo`].
 //!
-//! A [`Question`] is the digest of everything that its answer depends on, so an answer can never be out of date:
-//! there is nothing to invalidate. What it cannot name is the code that computed the answer: a memo belongs to a
-//! [`Fingerprint`], and other code has another one. The file can be deleted, damaged or replaced by another run at any time, which
-//! costs time and nothing else: an answer that is not whole is none.
+//! A [`Question`] is the digest of everything that its answer depends on, so an answer can never be out of
+//! date: there is nothing to invalidate. A question cannot name the code that computed the answer: therefore
+//! a memo belongs to a [`Fingerprint`], and other code has another memo. The memo's files can be deleted,
+//! damaged or replaced by another run at any time, which costs time and nothing else: an answer that is not
+//! whole is treated as unknown.
 
 mod file;
 mod recent;
@@ -19,31 +21,34 @@ use self::file::File;
 use self::recent::{Gathering, Recent};
 use crate::fingerprint::{Fingerprint, OwnFolder};
 
-/// The file with all answers, and the small one beside it with those that the last runs used.
+/// The names of the large file with all answers, and of the small file beside it with the answers that the
+/// last runs used.
 const ALL: &str = "memo";
 const RECENT: &str = "memo-recent";
 
-/// The most bytes that a file grows to. Beyond, only what was of use in this run is kept.
+/// The size of the large file, in bytes, from which on only the answers that this run used or computed are
+/// kept.
 const LIMIT: u64 = 64 * 1024 * 1024;
 
-/// Everything that an answer depends on, as one digest.
+/// A question: everything that its answer depends on, as one digest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Question([u8; 32]);
 
 impl Question {
-    /// The digest.
+    /// The question's digest.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }
 }
 
-/// Takes in, piece by piece, what an answer depends on.
+/// The builder of a [`Question`], which takes in, piece by piece, everything that the answer depends on.
 #[derive(Clone, Debug)]
 pub struct Asking {
-    /// What the pieces are hashed with: the kind of question, or what was settled.
+    /// The BLAKE3 key that the pieces are hashed with: the kind of question, or the digest of the settled
+    /// beginning.
     key: [u8; 32],
-    /// Not hashed yet: many small pieces are dearer than a large one.
+    /// The pieces that are not hashed yet: to hash many small pieces is dearer than to hash one large piece.
     pieces: Vec<u8>,
 }
 
@@ -54,14 +59,14 @@ impl Asking {
         Self { key: blake3::derive_key(context, &[]), pieces: Vec::new() }
     }
 
-    /// The answer depends on these bytes, and on where they end.
+    /// Adds bytes, and the place where they end, to what the answer depends on.
     pub fn on(&mut self, bytes: &[u8]) -> &mut Self {
         self.on_number(bytes.len());
         self.pieces.extend_from_slice(bytes);
         self
     }
 
-    /// The answer depends on a number.
+    /// Adds a number to what the answer depends on.
     pub fn on_number(&mut self, number: usize) -> &mut Self {
         if self.pieces.is_empty() {
             // Room for most questions at once.
@@ -71,7 +76,7 @@ impl Asking {
         self
     }
 
-    /// The answer depends on whether there are bytes, and on which.
+    /// Adds bytes that may be missing to what the answer depends on: missing bytes differ from empty bytes.
     pub fn on_option(&mut self, bytes: Option<impl AsRef<[u8]>>) -> &mut Self {
         match bytes {
             Some(bytes) => self.on_number(1).on(bytes.as_ref()),
@@ -79,20 +84,21 @@ impl Asking {
         }
     }
 
-    /// Makes this the cheap beginning of many questions: what was taken in so far is not hashed again.
+    /// Makes the pieces so far the cheap beginning of many questions: they are hashed once, and not again for
+    /// each question.
     pub fn settle(&mut self) {
         self.key = self.question().0;
         self.pieces.clear();
     }
 
-    /// The question about all that was taken in.
+    /// The question about all pieces that were taken in.
     #[must_use]
     pub fn question(&self) -> Question {
         Question(*blake3::keyed_hash(&self.key, &self.pieces).as_bytes())
     }
 }
 
-/// The answers of earlier runs and of this one. It can be shared between threads.
+/// The memo: the answers of earlier runs and of this run. It can be shared between threads.
 #[derive(Debug)]
 pub struct Memo {
     folder: OwnFolder,
@@ -101,20 +107,21 @@ pub struct Memo {
     learned: Mutex<Learned>,
 }
 
-/// What this run found out, and what it asked for.
+/// The answers that this run computed, and the questions that this run asked.
 #[derive(Debug, Default)]
 struct Learned {
     answers: BTreeMap<Question, Vec<u8>>,
-    /// What was asked for and known, in this order.
+    /// The questions that were asked and had a known answer, in the order of asking.
     used: Vec<Question>,
-    /// Whether all of that is in the small file already.
+    /// True if the answers to all of `used` are in the small file already.
     is_usual: bool,
-    /// Whether all answers are in the large one.
+    /// True if all of `answers` are in the large file.
     is_saved: bool,
 }
 
 impl Memo {
-    /// Opens what `code` found out in the folder `parent`: without answers where it has not run yet.
+    /// Opens the answers that `code` computed, in the folder `parent`; there are none if this code has not
+    /// run yet.
     #[must_use]
     pub fn open(parent: &Path, code: &Fingerprint) -> Self {
         let folder = code.folder(parent);
@@ -123,7 +130,7 @@ impl Memo {
         Self { folder, recent, file: OnceLock::new(), learned: Mutex::new(learned) }
     }
 
-    /// The answer, if one is known.
+    /// The answer to `question`, if one is known.
     #[must_use]
     pub fn recall(&self, question: &Question) -> Option<Vec<u8>> {
         if let Some(answer) = self.recent.find(question) {
@@ -138,17 +145,18 @@ impl Memo {
         Some(answer)
     }
 
-    /// Keeps an answer.
+    /// Keeps the answer to `question`.
     pub fn note(&self, question: Question, answer: Vec<u8>) {
         let mut learned = self.learned();
         learned.is_saved = false;
         learned.answers.insert(question, answer);
     }
 
-    /// Writes what was found out to the file, in place of what is there.
+    /// Writes the new answers to the large file, and the used answers to the small file, in place of the
+    /// files that are there.
     ///
     /// # Errors
-    /// When the file cannot be written; the one that is there is left as it is.
+    /// Fails if a file cannot be written; the file that is there then stays as it is.
     pub fn save(&self) -> io::Result<()> {
         let mut learned = self.learned();
         if learned.is_usual && learned.is_saved {
@@ -157,7 +165,7 @@ impl Memo {
         self.folder.make()?;
         if !learned.is_usual {
             let gathered = self.gather(&learned);
-            // Where more was used than there is room for, that is so in each run.
+            // A run that uses more answers than there is room for is followed by runs that do too.
             if !gathered.is_all_of(&self.recent) {
                 gathered.write(&self.folder.file(RECENT))?;
             }
@@ -170,8 +178,9 @@ impl Memo {
         Ok(())
     }
 
-    /// What is to be in the small file: what was used, then what was there. What was found out is not: of most of it
-    /// no next run asks, and of what it asks it is then used.
+    /// The answers for the next small file: those that this run used, then those of the old small file. New
+    /// answers are not among them: no next run asks for most new answers, and an answer that a next run asks
+    /// for is then a used one.
     fn gather(&self, learned: &Learned) -> Gathering {
         let mut gathering = Gathering::default();
         let used = learned.used.iter().rev().map(|question| (*question, recent::LIMIT));
@@ -207,7 +216,7 @@ impl Memo {
         file::write(&path, &answers)
     }
 
-    /// The large file. Most runs have no use for it.
+    /// The large file, opened on first use: most runs do not need it.
     fn file(&self) -> Option<&File> {
         self.file.get_or_init(|| File::open(&self.folder.file(ALL))).as_ref()
     }

@@ -1,8 +1,9 @@
-//! The answers that the last runs used: few, in a small file that is read as a whole. Start with [`Recent`].
+//! The small file of a memo: the few answers that the last runs used, read as a whole. Start with [`Recent`].
 //!
-//! Most runs ask what the one before asked. The format, all numbers little-endian: [`MAGIC`], the BLAKE3 digest of
-//! all that follows (32 bytes), the number of answers (`u32`), the index in the order of the questions (the question,
-//! where its answer starts behind the index, its length: 32 bytes and two `u32`), the answers.
+//! Most runs ask the questions of the run before. The format, all numbers little-endian: [`MAGIC`], the
+//! BLAKE3 digest of all bytes after the digest (32 bytes), the number of answers (`u32`), the index in the
+//! order of the questions, the answers. An entry of the index is the question (32 bytes), the offset of the
+//! answer from the end of the index and the answer's length (`u32` each).
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -14,20 +15,21 @@ use crate::draft;
 
 const MAGIC: &[u8; 16] = b"dtbuild recent1\n";
 
-/// The length of magic and digest, and of the head with the number.
+/// The length of magic and digest in bytes, and the length of the head: magic, digest and number.
 const SIGNED: usize = 48;
 const HEAD: usize = 52;
 
-/// The length of an entry.
+/// The length of an entry of the index, in bytes.
 const ENTRY: usize = 40;
 
-/// The most bytes that a file has.
+/// The largest size of the file, in bytes.
 pub(super) const LIMIT: usize = 1 << 20;
 
-/// Up to how many bytes what was of no use this time is kept: all of it is read by each run.
+/// The size of the file, in bytes, up to which answers are kept that this run did not use: each run reads the
+/// whole file.
 pub(super) const IDLE: usize = 1 << 15;
 
-/// What is in the file.
+/// The content of the small file.
 #[derive(Debug, Default)]
 pub(super) struct Recent {
     bytes: Vec<u8>,
@@ -35,7 +37,7 @@ pub(super) struct Recent {
 }
 
 impl Recent {
-    /// Reads the file; nothing where it is not whole.
+    /// Reads the file at `path`; without answers if the file is missing or not whole.
     pub(super) fn open(path: &Path) -> Self {
         Self::read(path).unwrap_or_default()
     }
@@ -53,14 +55,14 @@ impl Recent {
         (count <= (bytes.len() - HEAD) / ENTRY).then_some(Self { bytes, count })
     }
 
-    /// The answer to `question`, if it is there.
+    /// The answer to `question`, if the file has it.
     pub(super) fn find(&self, question: &Question) -> Option<&[u8]> {
         let index: &[[u8; ENTRY]] = self.index();
         let found = index.binary_search_by(|entry| entry[..32].cmp(&question.0)).ok()?;
         self.answer(&index[found])
     }
 
-    /// All questions.
+    /// All questions that the file has the answers to, sorted.
     pub(super) fn questions(&self) -> impl Iterator<Item = Question> {
         self.index().iter().filter_map(|entry| Some(Question(*entry.first_chunk()?)))
     }
@@ -76,7 +78,7 @@ impl Recent {
     }
 }
 
-/// What is gathered for the next file, as long as there is room.
+/// The answers that are gathered for the next file, as long as there is room.
 #[derive(Default)]
 pub(super) struct Gathering {
     answers: BTreeMap<Question, Vec<u8>>,
@@ -84,7 +86,7 @@ pub(super) struct Gathering {
 }
 
 impl Gathering {
-    /// Takes an answer in; whether there was room up to a limit.
+    /// Takes an answer in. False if the file would then be larger than `limit` bytes: the answer is left out.
     pub(super) fn take(&mut self, question: Question, answer: &[u8], limit: usize) -> bool {
         let size = self.size + ENTRY + answer.len();
         if HEAD + size > limit {
@@ -96,12 +98,12 @@ impl Gathering {
         true
     }
 
-    /// Whether these are the very questions that the file has the answers to.
+    /// True if the gathered questions are exactly the questions of `recent`.
     pub(super) fn is_all_of(&self, recent: &Recent) -> bool {
         self.answers.keys().copied().eq(recent.questions())
     }
 
-    /// Writes the file, in place of what is at `path`.
+    /// Writes the file, in place of the file at `path`.
     pub(super) fn write(&self, path: &Path) -> io::Result<()> {
         let number = |number: usize| u32::try_from(number).map_err(io::Error::other);
         let mut bytes = number(self.answers.len())?.to_le_bytes().to_vec();

@@ -18,13 +18,13 @@ fn open(folder: &tempfile::TempDir) -> Memo {
     Memo::open(folder.path(), &code())
 }
 
-/// The large file and the small one.
+/// The paths of the large file and of the small file.
 fn files(folder: &tempfile::TempDir) -> (PathBuf, PathBuf) {
     let own = code().folder(folder.path());
     (own.file(ALL), own.file(RECENT))
 }
 
-/// A memo of so many answers, saved and opened again.
+/// A memo of `count` answers, saved and opened again.
 fn saved(folder: &tempfile::TempDir, count: usize) -> Memo {
     let memo = open(folder);
     (0..count).for_each(|number| memo.note(question(number), answer(number)));
@@ -104,7 +104,8 @@ fn damage_anywhere_is_never_an_answer() {
     }
 }
 
-/// A memo of so many answers, those asked for by these numbers in the small file as well.
+/// A memo of `count` answers, saved and opened again; the answers to the questions `asked` are in the small
+/// file as well.
 fn used(folder: &tempfile::TempDir, count: usize, asked: impl Iterator<Item = usize>) -> Memo {
     let memo = saved(folder, count);
     for number in asked {
@@ -154,7 +155,7 @@ fn what_was_used_before_stays_in_the_small_file_as_long_as_it_is_small() {
     let memo = used(&folder, 100, 0..50);
     memo.note(question(200), vec![7; recent::IDLE]);
     memo.save().unwrap();
-    // What was used before stays beside little, and gives way to much.
+    // Answers that an earlier run used stay beside a small number of bytes, and give way to a large number.
     let memo = open(&folder);
     assert!(memo.recall(&question(70)).is_some());
     memo.save().unwrap();

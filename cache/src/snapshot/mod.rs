@@ -1,7 +1,7 @@
 //! A snapshot: the exact files that a build will see, fixed at the time their key was taken.
 //!
-//! *What is built is what was hashed*: the engine sends a [`Snapshot`], never a folder. Owner is
-//! always 0:0 and modes are those of [`Kind`]; times are not part of it.
+//! *What is built is what was hashed*: the engine sends a [`Snapshot`], never a folder. The owner of each
+//! file is always 0:0, modes are those of [`Kind`], and times are not part of a snapshot.
 
 use std::cmp::Ordering;
 use std::io;
@@ -16,33 +16,33 @@ use crate::tree::{ContentId, Kind};
 pub struct SnapshotEntry {
     /// The path from the context's root, with `/` between components and none at the start.
     pub path: BString,
-    /// What it is; never [`Kind::Submodule`].
+    /// The kind of the path; never [`Kind::Submodule`].
     pub kind: Kind,
     /// The content id; for a folder the null id.
     pub id: ContentId,
-    /// The number of bytes of the content; 0 for folders.
+    /// The size of the content in bytes; 0 for folders.
     pub size: u64,
-    /// The text of a symbolic link.
+    /// The text of a symbolic link; none for other kinds.
     pub link: Option<BString>,
 }
 
-/// Where a snapshot's bytes come from: git's objects or the disk.
+/// The source of a snapshot's bytes: git's objects or the disk.
 pub trait Contents: Send + Sync {
     /// Opens the content of the file `entry`.
     ///
     /// # Errors
-    /// When it cannot be read, or is no longer what `entry.id` names: the reader fails at the
-    /// latest when its last byte was read.
+    /// Fails if the content cannot be read, or is no longer the content that `entry.id` names: the reader
+    /// fails at the latest when its last byte was read.
     fn open(&self, entry: &SnapshotEntry) -> io::Result<Box<dyn io::Read + Send>>;
 }
 
-/// The files of a build context, in the order of their path's components
-/// (a folder directly before what is in it).
+/// The files of a build context, in the order of their path's components: a folder directly before the paths
+/// in it.
 #[derive(Clone)]
 pub struct Snapshot {
-    /// What is sent, parents before children.
+    /// The paths that are sent to the build, parents before children.
     pub entries: Arc<[SnapshotEntry]>,
-    /// Where the bytes come from.
+    /// The source of the files' bytes.
     pub contents: Arc<dyn Contents>,
 }
 
@@ -65,7 +65,7 @@ impl Snapshot {
         self.entries.get(index)
     }
 
-    /// What lies below the folder at `path`, itself not included; for the empty path everything.
+    /// The entries below the folder at `path`, without the folder; all entries for the empty path.
     #[must_use]
     pub fn below(&self, path: &BStr) -> &[SnapshotEntry] {
         if path.is_empty() {
@@ -80,7 +80,7 @@ impl Snapshot {
     }
 }
 
-/// Compares paths component by component: a folder, what is in it, then what follows it.
+/// Compares paths component by component: a folder, the paths in it, then the paths that follow it.
 #[must_use]
 pub fn by_component(left: &BStr, right: &BStr) -> Ordering {
     // No component holds a zero byte, so the end of one sorts before any byte of another.

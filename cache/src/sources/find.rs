@@ -1,4 +1,4 @@
-//! Goes through a tree to what a source reads. Start with [`Finder::find`].
+//! The walk through a tree to the paths that a source reads. Start with [`Finder::find`].
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
@@ -10,24 +10,24 @@ use super::{Reads, Source, Widening};
 use crate::path::join;
 use crate::tree::{self, ContentId, Error, Kind, Node, Tree};
 
-/// How many names links may put before a path.
+/// The largest number of names that links may put before a path.
 const MAX_NAMES: usize = 255;
 
-/// Finds sources in one tree, each folder of which is listed at most once.
+/// The finder of sources in one tree, which lists each folder at most once.
 pub(super) struct Finder<'a, T> {
     tree: &'a T,
     folders: HashMap<BString, Arc<[Node]>>,
 }
 
-/// A folder to look into, with what is left of the path from there.
+/// A folder to look into, with the rest of the path from there.
 #[derive(Clone, PartialEq, Eq, Hash)]
 struct Way {
     folder: BString,
-    /// Names that a link's text put before what is left of the pattern.
+    /// The names that a link's text put before the rest of the pattern.
     names: Vec<BString>,
-    /// Where in the pattern what is left begins.
+    /// The number of the pattern's component with which the rest begins.
     next: usize,
-    /// The links that led here; they are read if what is left of the path is there.
+    /// The links that led to the folder; they are read if the rest of the path is there.
     links: BTreeSet<BString>,
 }
 
@@ -43,7 +43,7 @@ impl<'a, T: Tree> Finder<'a, T> {
         Self { tree, folders: HashMap::new() }
     }
 
-    /// What `source` reads.
+    /// Finds the paths that `source` reads.
     pub(super) fn find(&mut self, source: &Source) -> Result<Reads, Error<T::Error>> {
         let pattern = Pattern::new(source);
         let reads = Reads {
@@ -87,7 +87,7 @@ impl<'a, T: Tree> Finder<'a, T> {
             },
             Component::Name(_) | Component::Wildcard(..) => {}
         }
-        // A link or a file on the way may be told in other ways than this by the reader.
+        // The reader may treat a link or a file on the way in another way than this.
         search.reads.entered |= !matches!(component, Component::Name(_));
         let nodes = self.list(&way.folder, id)?;
         for node in nodes.iter().filter(|node| component.matches(node.name.as_bstr())) {
@@ -98,7 +98,7 @@ impl<'a, T: Tree> Finder<'a, T> {
                 (Kind::Folder, Component::Any) => search.go(inside(way.clone()), node.id),
                 (Kind::Submodule, Component::Any) => self.enter(search, inside(way.clone()))?,
                 (Kind::Submodule, _) => self.enter(search, inside(way.after()))?,
-                // What is below a link is not below the folder that it is in.
+                // A path below a link is not below the folder that the link is in.
                 (_, Component::Any) => {}
                 (Kind::Folder, _) => search.go(inside(way.after()), node.id),
                 (Kind::Symlink, _) => {
@@ -118,8 +118,9 @@ impl<'a, T: Tree> Finder<'a, T> {
 
     /// Looks into the submodule that is the folder of `way`.
     ///
-    /// Its commit stands for all that is in it, so that a machine on which it is not checked out has the same
-    /// key; but where it can be looked into, it is known whether the source is there, and where links lead.
+    /// The submodule's commit stands for all that is in it, so that a machine on which the submodule is not
+    /// checked out has an equal key; but if the submodule can be looked into, it is known if the source is
+    /// there, and where links lead.
     fn enter(&self, search: &mut Search, way: Way) -> Result<(), Error<T::Error>> {
         let path = way.folder.clone();
         let opens = self.tree.opens(path.as_bstr());
@@ -148,7 +149,7 @@ impl<'a, T: Tree> Finder<'a, T> {
 }
 
 impl Way {
-    /// What is left after the next component.
+    /// The rest of the way after the next component.
     fn after(&self) -> Self {
         let mut way = self.clone();
         if way.names.is_empty() {
@@ -161,7 +162,7 @@ impl Way {
 }
 
 impl Search {
-    /// The next component of `way`; none at its end.
+    /// The next component of `way`; none at the end of `way`.
     fn component(&self, way: &Way) -> Option<Component> {
         let name = way.names.first().map(|name| Component::Name(name.clone()));
         name.or_else(|| self.reads.pattern.components.get(way.next).cloned())
@@ -191,7 +192,8 @@ impl Search {
         self.reads.whole = true;
     }
 
-    /// Follows the link at `path`, from which `rest` is left. The root of the context is the root of links.
+    /// Follows the link at `path`, from which the way goes on with `rest`. The root of the context is the
+    /// root of links.
     fn follow(&mut self, path: BString, text: &BStr, rest: &Way) {
         let parents = path.split_str("/").count() - 1;
         let mut names: Vec<BString> = path.split_str("/").take(parents).map(BString::from).collect();
@@ -202,7 +204,7 @@ impl Search {
         for name in text.split_str("/").map(BStr::new) {
             match &**name {
                 b"" | b"." => {}
-                // What a name leads to may be a link itself, whose parent is elsewhere.
+                // A name may lead to a link itself, whose parent is elsewhere.
                 b".." if down => return self.widen(Widening::Winding),
                 b".." => drop(names.pop()),
                 _ => {

@@ -1,12 +1,15 @@
-//! What of a context a Dockerfile reads: the sources of COPY, ADD and bind mounts, found in a [`Tree`].
+//! The paths of a context that a Dockerfile reads: the sources of COPY, ADD and bind mounts, found in a
+//! [`Tree`].
 //!
-//! Start with [`Selection::find`]. As a [`Filter`] the selection takes what the sources name, with all that
-//! is below it, and the links on the way to it. BuildKit asks a client for the same paths (`followpaths`,
-//! `FollowLinks` of `github.com/tonistiigi/fsutil`); where the two differ, more is taken here, never less:
+//! Start with [`Selection::find`]. As a [`Filter`] the selection takes the paths that the sources name, with
+//! all that is below them, and the links on the way to them. BuildKit asks a client for these paths too
+//! (`followpaths`, `FollowLinks` of `github.com/tonistiigi/fsutil`); if the two differ, more is taken here,
+//! never less:
 //!
 //! - every link that a source passes through or ends in is followed, also behind wildcards;
-//! - what cannot be told takes the folder it is in, or everything, and [`Selection::widened`] says so;
-//! - what `--exclude` leaves out is not known here.
+//! - a source whose paths cannot be told takes the folder it is in, or everything, and [`Selection::widened`]
+//!   says so;
+//! - paths that `--exclude` leaves out are taken, since `--exclude` is not known here.
 //!
 //! In the order in which data flows: `pattern` takes a source's path apart, `wildcard` matches a name, `find`
 //! goes through the tree.
@@ -26,80 +29,81 @@ use self::pattern::Pattern;
 use crate::memo::Asking;
 use crate::tree::{Filter, Identified, Kind, Tree, Verdict};
 
-/// A path that is read.
+/// A source: a path that a Dockerfile reads.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Source {
-    /// The path from the context's root, without `..`; `.` is the root itself. A folder stands for all below it.
+    /// The path from the context's root, without `..`; `.` is the root itself. A folder stands for all paths
+    /// below it.
     pub path: String,
-    /// How wildcards in it are read.
+    /// The way in which wildcards in the path are read.
     pub reading: Reading,
 }
 
-/// How wildcards in a source's path are read.
+/// The way in which wildcards in a source's path are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reading {
-    /// Within each component, as Go's `filepath.Match` has them: COPY and ADD.
+    /// Wildcards within each component, as Go's `filepath.Match` has them: COPY and ADD.
     Wildcards,
-    /// As moby's patterns, with `**` for any number of folders: `COPY --parents`.
+    /// moby's patterns, with `**` for any number of folders: `COPY --parents`.
     Parents,
-    /// Not at all: bind mounts.
+    /// No wildcards: bind mounts.
     Literal,
 }
 
-/// Why more is taken than the path itself says.
+/// The reason why a source takes more than its path says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Widening {
-    /// A pattern that is not read alike everywhere.
+    /// The path is a pattern that readers read in different ways.
     #[error("the pattern has no certain meaning, so the folder it is in counts")]
     Pattern,
-    /// A link that leads to the context's root.
+    /// A link leads to the context's root.
     #[error("a link on its way leads to the root of the context, so the whole context counts")]
     Root,
-    /// A link whose text goes down and up again.
+    /// The text of a link goes down and up again.
     #[error("the text of a link on its way goes down and up again, so the whole context counts")]
     Winding,
-    /// A path in a submodule.
+    /// The path is in a submodule.
     #[error("it is in a submodule, all of which counts by its commit")]
     Submodule,
-    /// Links without end.
+    /// Links lead on without end.
     #[error("too many links are on its way, so the whole context counts")]
     Links,
 }
 
-/// What sources read of a tree.
+/// The paths of a tree that sources read.
 #[derive(Clone, Debug)]
 pub struct Selection {
     whole: bool,
     reads: Vec<Reads>,
-    /// What all of them take.
+    /// The paths that the sources take, all together.
     taken: BTreeSet<BString>,
 }
 
-/// What one source reads.
+/// The paths that one source reads.
 #[derive(Clone, Debug)]
 struct Reads {
     pattern: Pattern,
     whole: bool,
     taken: BTreeSet<BString>,
-    /// Whether what it names is there, as far as that can be told.
+    /// True if the path that the source names is there, as far as that can be told.
     found: bool,
-    /// Whether the folder before its first wildcard is there, as far as that can be told.
+    /// True if the folder before the source's first wildcard is there, as far as that can be told.
     entered: bool,
     widened: Option<Widening>,
 }
 
 impl Selection {
-    /// Everything.
+    /// The selection of the whole tree.
     #[must_use]
     pub fn whole() -> Self {
         Self { whole: true, reads: Vec::new(), taken: BTreeSet::new() }
     }
 
-    /// Finds what `sources` read of `tree`.
+    /// Finds the paths of `tree` that `sources` read.
     ///
     /// # Errors
-    /// When the tree cannot be read.
+    /// Fails if the tree cannot be read.
     pub fn find<T: Tree>(tree: &T, sources: &[Source]) -> Result<Self, crate::tree::Error<T::Error>> {
         let mut finder = find::Finder::new(tree);
         let reads = sources.iter().map(|source| finder.find(source)).collect::<Result<Vec<_>, _>>()?;
@@ -108,19 +112,19 @@ impl Selection {
         Ok(Self { whole, reads, taken })
     }
 
-    /// Makes everything count.
+    /// Makes the whole tree count.
     pub fn widen(&mut self) {
         self.whole = true;
     }
 
-    /// Whether everything counts.
+    /// True if the whole tree counts.
     #[must_use]
     pub fn is_whole(&self) -> bool {
         self.whole
     }
 
-    /// The sources, by their place in the list, that are one path each, and one that is not in the tree; or that have a
-    /// wildcard in a folder that is not.
+    /// The missing sources, by their place in the list: those that are one path each, which is not in the
+    /// tree, and those with a wildcard in a folder that is not in the tree.
     pub fn missing(&self) -> impl Iterator<Item = usize> {
         let needed =
             |reads: &Reads| reads.pattern.is_plain() || (!reads.entered && reads.pattern.needs_folder());
@@ -128,7 +132,7 @@ impl Selection {
         self.reads.iter().enumerate().filter(move |(_, reads)| missing(reads)).map(|(index, _)| index)
     }
 
-    /// The sources that are one path each, by their place in the list, with what they take.
+    /// The sources that are one path each, by their place in the list, with the paths that they take.
     pub fn plain(&self) -> impl Iterator<Item = (usize, impl Iterator<Item = &BStr>)> {
         let plain = |(_, reads): &(usize, &Reads)| !reads.whole && reads.pattern.is_plain();
         self.reads
@@ -138,40 +142,40 @@ impl Selection {
             .map(|(index, reads)| (index, reads.taken.iter().map(|path| path.as_bstr())))
     }
 
-    /// The sources, by their place in the list, that take more than they say.
+    /// The sources, by their place in the list, that take more than their paths say, with the reason.
     pub fn widened(&self) -> impl Iterator<Item = (usize, Widening)> {
         let widened = |(index, reads): (usize, &Reads)| Some((index, reads.widened?));
         self.reads.iter().enumerate().filter_map(widened)
     }
 
-    /// The sources, by their place in the list, that read `path`, or would if it were there.
+    /// The sources, by their place in the list, that read `path`, or would read it if it were there.
     pub fn readers(&self, path: &BStr) -> impl Iterator<Item = usize> {
         let reads =
             move |reads: &Reads| reads.whole || covers(&reads.taken, path) || reads.pattern.concerns(path);
         self.reads.iter().enumerate().filter(move |(_, source)| reads(source)).map(|(index, _)| index)
     }
 
-    /// Whether a source reads `path`, or would if it were there.
+    /// True if a source reads `path`, or would read it if it were there.
     #[must_use]
     pub fn contains(&self, path: &BStr) -> bool {
         self.whole || self.readers(path).next().is_some()
     }
 }
 
-/// Whether `path` or a folder above it is among `taken`.
+/// True if `path` or a folder above it is among `taken`.
 fn covers(taken: &BTreeSet<BString>, path: &BStr) -> bool {
     let ends = path.find_iter("/").chain([path.len()]);
     ends.into_iter().any(|end| taken.contains(path[..end].as_bstr()))
 }
 
-/// What a [`Selection`] says of a folder.
+/// The part of a folder that a [`Selection`] takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Scope {
-    /// It takes all that is in it.
+    /// All paths in the folder.
     Taken,
-    /// It takes something in it.
+    /// Some paths in the folder.
     Above,
-    /// It takes nothing in it.
+    /// No paths in the folder.
     Nowhere,
 }
 
@@ -212,7 +216,7 @@ impl Filter for Selection {
 
 impl Identified for Selection {
     fn identify(&self, asking: &mut Asking) {
-        // The sources do not count: what they take says all.
+        // The sources do not count: the paths that they take say all.
         asking.on(b"selection v1").on_number(usize::from(self.whole));
         asking.on_number(self.taken.len());
         for path in &self.taken {

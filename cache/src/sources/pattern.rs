@@ -1,4 +1,4 @@
-//! A source's path, component by component: [`Pattern`].
+//! The path of a source, component by component. Start with [`Pattern`].
 
 use bstr::{BStr, BString, ByteSlice};
 
@@ -12,7 +12,7 @@ pub(super) struct Pattern {
     pub(super) components: Vec<Component>,
 }
 
-/// One component.
+/// One component of a source's path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Component {
     /// This name.
@@ -21,12 +21,12 @@ pub(super) enum Component {
     Wildcard(Wildcard, BString),
     /// `**` of `COPY --parents`: any number of components, none included.
     Any,
-    /// It cannot be told what it matches.
+    /// A component of which it cannot be told what it matches.
     Unknown,
 }
 
 impl Component {
-    /// Whether it is a name to every reader.
+    /// True if the component is a plain name to every reader.
     fn is_plain(&self) -> bool {
         matches!(self, Self::Name(name) if name.find_byteset(br"*?[\").is_none())
     }
@@ -55,12 +55,13 @@ impl Pattern {
         Self { reading: source.reading, components: names.map(component).collect() }
     }
 
-    /// Whether it names one path: no reader finds a wildcard in it.
+    /// True if the pattern names one path: no reader finds a wildcard in it.
     pub(super) fn is_plain(&self) -> bool {
         self.components.iter().all(Component::is_plain)
     }
 
-    /// Whether it names one folder and then has a wildcard, which every reader looks for in that folder.
+    /// True if the pattern names one folder and then has a wildcard, which every reader looks for in that
+    /// folder.
     pub(super) fn needs_folder(&self) -> bool {
         let rest = self.components.iter().find(|component| !component.is_plain());
         let is_wildcard = |text: &BString| text.find_byteset(b"*?[").is_some() && !text.contains(&b'\\');
@@ -68,13 +69,14 @@ impl Pattern {
             && matches!(rest, Some(Component::Wildcard(_, text)) if is_wildcard(text))
     }
 
-    /// Whether it matches `path`, a folder above it, or something below it.
+    /// True if the pattern matches `path`, a folder above it, or a path below it.
     pub(super) fn concerns(&self, path: &BStr) -> bool {
         concerns(&self.components, &path.split_str("/").map(BStr::new).collect::<Vec<_>>(), true)
     }
 }
 
-/// `above` says whether a path that ends before the components do is one that they lead through.
+/// True if `names` are a path that the components match, or a path below or on the way to one. `above` is
+/// true if a path that ends before the components do counts as a path on the way.
 fn concerns(components: &[Component], names: &[&BStr], above: bool) -> bool {
     match (components, names) {
         ([] | [Component::Unknown, ..], _) => true,
@@ -95,7 +97,7 @@ fn wildcard(text: &str) -> Component {
     Wildcard::parse(text).map_or(Component::Unknown, |wildcard| Component::Wildcard(wildcard, text.into()))
 }
 
-/// Only what moby's patterns and Go's wildcards read alike.
+/// Reads a component that moby's patterns and Go's wildcards read alike; any other is unknown.
 fn parents(text: &str) -> Component {
     if text == "**" {
         return Component::Any;

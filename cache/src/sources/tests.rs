@@ -188,7 +188,7 @@ fn folders_that_nothing_is_read_of_are_not_listed() {
     assert!(!listed.iter().any(|folder| folder.starts_with(b"d") || folder.starts_with(b"g")), "{listed:?}");
 }
 
-/// By the definition, with recursion and nothing else: whether `name` matches `pattern`.
+/// True if `name` matches `pattern`, by the definition, with recursion and nothing else.
 fn naive_name(pattern: &[char], name: &[char]) -> bool {
     match (pattern, name) {
         ([], []) => true,
@@ -203,9 +203,9 @@ fn naive_name(pattern: &[char], name: &[char]) -> bool {
 
 fn naive(pattern: &[&str], names: &[&str], parents: bool) -> bool {
     match (pattern, names) {
-        // What is in a folder, and the folder with it: its path ends in an empty name.
+        // All paths in a folder, and the folder with them: the folder's path ends in an empty name.
         (["**"], _) if parents => !names.is_empty(),
-        // What matches takes all below it.
+        // A match takes all paths below it.
         ([], _) => true,
         (["**", rest @ ..], _) if parents => {
             naive(rest, names, true) || (!names.is_empty() && naive(pattern, &names[1..], true))
@@ -220,7 +220,7 @@ fn naive(pattern: &[&str], names: &[&str], parents: bool) -> bool {
     }
 }
 
-/// The same folders, every leaf of them a file.
+/// The folders of a tree, with a file for every leaf.
 fn files(item: &Item) -> Item {
     match item {
         Item::Leaf(_, content) => Item::Leaf(Kind::File, content.clone()),
@@ -267,7 +267,7 @@ proptest! {
         let sources = [copy(&pattern.join("/"))];
         let selection = find(&tree, &sources);
         let id = digest(&tree, &selection).unwrap();
-        // What is left of the tree is all that a build needs, links and what they lead to.
+        // The rest of the tree is all that a build needs, links and the paths they lead to.
         let Some(left) = tree.filtered(&selection) else {
             prop_assert_eq!(id, ContentId::empty_tree(gix_hash::Kind::Sha1));
             return Ok(());
@@ -291,7 +291,7 @@ fn submodule_counts_whole_for_a_source_in_it() {
         let selection = Selection::find(&tree(), &[copy(path)]).unwrap();
         assert_eq!(tree().walked(&selection), ["sub"], "{path}");
         assert_eq!(selection.widened().map(|(_, why)| why).next(), widened, "{path}");
-        // It cannot be looked into, so nothing is known to be missing.
+        // The submodule cannot be looked into, so nothing is known to be missing.
         assert_eq!(selection.missing().count(), 0, "{path}");
     }
 }

@@ -1,4 +1,5 @@
-//! Wildcards within one component of a path, as Go's `filepath.Match` reads them: [`Wildcard`].
+//! The wildcards within one component of a path, as Go's `filepath.Match` reads them. Start with
+//! [`Wildcard`].
 
 use bstr::BStr;
 
@@ -33,7 +34,7 @@ impl Token {
 }
 
 impl Wildcard {
-    /// Reads a component; none when Go refuses it.
+    /// Reads a component; none if Go refuses it.
     pub(super) fn parse(component: &str) -> Option<Self> {
         let mut characters = component.chars().peekable();
         let mut tokens = Vec::new();
@@ -49,7 +50,7 @@ impl Wildcard {
         Some(Self { tokens })
     }
 
-    /// Whether all of `name` matches.
+    /// True if all of `name` matches.
     pub(super) fn matches(&self, name: &BStr) -> bool {
         let mut reached = vec![false; self.tokens.len() + 1];
         reached[0] = true;
@@ -81,7 +82,7 @@ impl Wildcard {
     }
 }
 
-/// The rest of a class, after its `[`.
+/// Reads the rest of a class, after its `[`; none if Go refuses it.
 fn class(characters: &mut std::iter::Peekable<std::str::Chars<'_>>) -> Option<Token> {
     let negated = characters.next_if_eq(&'^').is_some();
     let mut ranges = Vec::new();
@@ -108,7 +109,7 @@ mod tests {
 
     #[test]
     fn components_match_as_in_go() {
-        // From Go's own table, and what it is silent about.
+        // The cases of Go's own table, and some that the table leaves out.
         let table: [(&str, &[u8], bool); 25] = [
             ("abc", b"abc", true),
             ("*", b"abc", true),

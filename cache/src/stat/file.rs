@@ -1,18 +1,21 @@
 //! The file of the stat cache. Start with [`Notes`].
 //!
-//! The format, all numbers little-endian: [`MAGIC`], the version and the kind of hash (a byte each), the number of
-//! folders and of notes (`u32` each); per folder, in the order of their paths, a row of [`FOLDER`] bytes; per note, in the order of the folders and
-//! within them of the names, a row of [`FIXED`] bytes and the id; the names one after the other; and the BLAKE3 digest
-//! of all that.
+//! The format, all numbers little-endian: [`MAGIC`], the version and the kind of hash (a byte each), the
+//! number of folders and of notes (`u32` each); per folder, in the order of their paths, a row of [`FOLDER`]
+//! bytes; per note, in the order of the folders and within them of the names, a row of [`FIXED`] bytes and
+//! the id; the texts (paths, lists and names) one after the other; and the BLAKE3 digest of all bytes before
+//! it.
 //!
-//! A folder's row is where its path starts among the names, its length, the number of its first note, where the list of
-//! what is in it starts among the names, that list's length, and how often it was written without having been of use
-//! (`u32` each), then the folder's mode, size, mtime, ctime and inode as in a note; all zero where there is no list. The
-//! list is, per name, its length (`u16`), whether it is a folder (a byte), and the name.
+//! A folder's row is the offset of its path among the texts, the path's length, the number of the folder's
+//! first note, the offset among the texts of the list of names in the folder, that list's length, and how
+//! often the list was written without having been of use (`u32` each), then the folder's mode, size, mtime,
+//! ctime and inode as in a note; all zero if there is no list. The list is, per name, its length (`u16`), a
+//! byte that is 1 for a folder, and the name.
 //!
-//! A note's row is where the file's name starts (`u32`), its length (`u16`), what the id is of, a byte that counts how
-//! often it was written without having been of use, the mode (`u32`), and size, mtime, ctime and inode (64 bits each).
-//! Rows are read where they stand: nothing is done per note when the file is opened.
+//! A note's row is the offset of the file's name among the texts (`u32`), the name's length (`u16`), the form
+//! of the content that the id is of (a byte), a byte that counts how often the note was written without
+//! having been of use, the mode (`u32`), and size, mtime, ctime and inode (64 bits each). Rows are read where
+//! they stand: no work is done per note when the file is opened.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -24,22 +27,22 @@ use crate::tree::ContentId;
 
 const MAGIC: &[u8] = b"dtbuild stat cache\n";
 
-/// The version of the format; another one is not read.
+/// The version of the format; a file of another version is not read.
 const VERSION: u8 = 3;
 
-/// The length of what comes before the folders.
+/// The length of the head in bytes: all that comes before the folders.
 const HEAD: usize = MAGIC.len() + 2 + 2 * 4;
 
-/// The length of a folder's row.
+/// The length of a folder's row in bytes.
 const FOLDER: usize = 6 * 4 + STAT;
 
-/// The length of a note's row without its id.
+/// The length of a note's row without its id, in bytes.
 const FIXED: usize = 4 + 2 + 1 + 1 + STAT;
 
-/// The length of what the system says of a file.
+/// The length of a [`Stat`] in the file, in bytes.
 const STAT: usize = 4 + 4 * 8;
 
-/// What is noted of one file.
+/// The note on one file.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Note {
     pub(super) stat: Stat,
@@ -48,7 +51,7 @@ pub(super) struct Note {
     pub(super) idle: u8,
 }
 
-/// The names in a folder, as they are in the file.
+/// The list of the names in a folder, as it is in the file.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Names<'a> {
     pub(super) stat: Stat,
@@ -57,7 +60,7 @@ pub(super) struct Names<'a> {
 }
 
 impl<'a> Names<'a> {
-    /// The names, and whether they are those of folders.
+    /// The names of `list`, each with true if it is the name of a folder.
     pub(super) fn iter(list: &'a [u8]) -> impl Iterator<Item = (&'a BStr, bool)> {
         let mut rest = list;
         std::iter::from_fn(move || {
@@ -69,7 +72,7 @@ impl<'a> Names<'a> {
         })
     }
 
-    /// Adds a name to a list; whether it could be.
+    /// Adds a name to a list. False if the name is too long: the list stays as it is.
     pub(super) fn push(list: &mut Vec<u8>, name: &BStr, is_folder: bool) -> bool {
         let Ok(length) = u16::try_from(name.len()) else { return false };
         list.extend(length.to_le_bytes());
@@ -79,15 +82,15 @@ impl<'a> Names<'a> {
     }
 }
 
-/// What is noted of a folder: the names in it, where they are, and its files.
+/// The notes on a folder: the names in it, if they are noted, and its files.
 #[derive(Clone, Debug, Default)]
 pub(super) struct OfFolder<'a> {
     pub(super) names: Option<Names<'a>>,
-    /// By name.
+    /// The notes on the folder's files, by name.
     pub(super) notes: BTreeMap<&'a BStr, Note>,
 }
 
-/// The notes of a file, read where they stand.
+/// The notes of the stat cache's file, read where they stand.
 #[derive(Debug, Default)]
 pub(super) struct Notes {
     bytes: Vec<u8>,
@@ -97,11 +100,11 @@ pub(super) struct Notes {
 }
 
 impl Notes {
-    /// The notes in `bytes`; none if that is not a whole file of this version for ids of `hash_kind`.
+    /// The notes in `bytes`; none if `bytes` are not a whole file of this version for ids of `hash_kind`.
     pub(super) fn decode(bytes: Vec<u8>, hash_kind: gix_hash::Kind) -> Option<Self> {
         let (content, checksum) = bytes.split_last_chunk::<{ blake3::OUT_LEN }>()?;
         let rest = content.strip_prefix(MAGIC)?.strip_prefix(&[VERSION, number(hash_kind)])?;
-        // Who wrote the checksum wrote the rest as well, in this format.
+        // The program that wrote the checksum wrote the rest as well, in this format.
         if blake3::hash(content) != blake3::Hash::from_bytes(*checksum) {
             return None;
         }
@@ -134,7 +137,7 @@ impl Notes {
         None
     }
 
-    /// Which of the notes `among` is on the file `name`.
+    /// The number of the note on the file `name`, if it is one of the notes `among`.
     pub(super) fn find(&self, among: Range<usize>, name: &BStr) -> Option<usize> {
         let (mut from, mut to) = (among.start, among.end);
         while from < to {
@@ -148,18 +151,18 @@ impl Notes {
         None
     }
 
-    /// The path of a folder.
+    /// The path of the folder with the number `folder`.
     pub(super) fn path(&self, folder: usize) -> Option<&BStr> {
         self.text(self.number(folder, 0)?, self.number(folder, 1)?)
     }
 
-    /// The numbers of the notes on files in a folder.
+    /// The numbers of the notes on the files in a folder.
     pub(super) fn numbers(&self, folder: usize) -> Option<Range<usize>> {
         let end = if folder + 1 < self.folders { self.number(folder + 1, 2)? } else { self.count };
         Some(self.number(folder, 2)?..end)
     }
 
-    /// The names in a folder, where they are noted.
+    /// The names in a folder, if they are noted.
     pub(super) fn names(&self, folder: usize) -> Option<Names<'_>> {
         let stat = stat(self.folder(folder)?[6 * 4..].first_chunk()?);
         let list = self.text(self.number(folder, 3)?, self.number(folder, 4)?)?;
@@ -203,7 +206,7 @@ impl Notes {
     }
 }
 
-/// What the system said of a file or folder.
+/// Reads the state of a file or folder, as the system gave it.
 fn stat(bytes: &[u8; STAT]) -> Stat {
     let (mode, rest) = bytes.split_at(4);
     let long = |place: usize| rest[place * 8..].first_chunk().copied().unwrap_or_default();
@@ -225,7 +228,7 @@ fn put_stat(bytes: &mut Vec<u8>, stat: &Stat) {
     bytes.extend(stat.inode.to_le_bytes());
 }
 
-/// The bytes of a file with what is noted of folders. None if it is more than can be numbered.
+/// The bytes of the file that holds the notes `noted`. None if there are more notes than can be numbered.
 pub(super) fn encode(noted: &BTreeMap<&BStr, OfFolder<'_>>, hash_kind: gix_hash::Kind) -> Option<Vec<u8>> {
     let (mut folders, mut rows, mut texts) = (Vec::new(), Vec::new(), Vec::new());
     let mut count = 0u32;

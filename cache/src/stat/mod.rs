@@ -1,14 +1,16 @@
-//! What the files of a working tree hashed to, by what `stat` says of them. Start with [`StatCache`].
+//! The stat cache: the content ids of the files of a working tree, by their `stat`. Start with [`StatCache`].
 //!
-//! Of folders, the names in them are kept in the same way: a folder that did not change is not listed again.
+//! The names in folders are kept in a like way: a folder that did not change is not listed again.
 //!
-//! As in git's index, a file whose size, times, inode and mode are those noted is not read again. The
-//! danger is a *racy* file: changed after it was hashed, within the resolution of its time stamps. So
-//! a note is trusted only if the file had been at rest for a while when its [`Stat`] was taken, and
-//! only if it is older than the file that holds the notes, which is git's rule. What is not trusted
-//! is hashed once more, which costs time and nothing else.
+//! As in git's index, a file whose size, times, inode and mode are those noted is not read again. The danger
+//! is a *racy* file: changed after it was hashed, within the resolution of its time stamps. So a note is
+//! trusted only if the file had been at rest for a while when its [`Stat`] was taken, and only if the note is
+//! older than the file that holds the notes, which is git's rule. A file whose note is not trusted is hashed
+//! once more, which costs time and nothing else.
 //!
-//! An id is as right as the code that took it: the cache belongs to a [`Fingerprint`], as the memo does. It can be deleted, damaged or swapped at any time: what cannot be read whole is empty.
+//! An id is as right as the code that took it: the cache belongs to a [`Fingerprint`], as the memo does. The
+//! cache's file can be deleted, damaged or swapped at any time: a file that cannot be read whole counts as
+//! empty.
 
 mod file;
 
@@ -29,45 +31,46 @@ use crate::draft;
 use crate::fingerprint::{Fingerprint, OwnFolder};
 use crate::tree::ContentId;
 
-/// The cache's file.
+/// The name of the cache's file.
 const FILE: &str = "stat";
 
 /// A second in nanoseconds.
 const SECOND: i64 = 1_000_000_000;
 
-/// How far the kernel's clock for files can be behind the one that programs read: two ticks at 100 Hz.
+/// The longest time, in nanoseconds, that the kernel's clock for files can be behind the clock that programs
+/// read: two ticks at 100 Hz.
 const TICKS: i64 = 20_000_000;
 
-/// The coarsest resolution of time stamps without a fraction of a second: that of FAT.
+/// The coarsest resolution, in nanoseconds, of time stamps without a fraction of a second: that of FAT.
 const COARSE: i64 = 2 * SECOND;
 
-/// How many times the cache is written before a note that nobody asked for is dropped.
+/// The number of times that the cache is written before a note that nobody asked for is dropped.
 ///
-/// More than one, so that building one image does not forget the files of the others.
+/// The number is more than one, so that building one image does not forget the files of the others.
 const PATIENCE: u8 = 8;
 
-/// What identifies the content of a file without reading it. Times are nanoseconds since 1970.
+/// The state of a file that identifies its content without reading it. Times are nanoseconds since 1970.
 #[derive(Clone, Copy, Debug)]
 pub struct Stat {
     /// The number of bytes.
     pub size: u64,
-    /// When the content was last modified.
+    /// The time of the content's last change.
     pub mtime: i64,
-    /// When the inode was last changed.
+    /// The time of the inode's last change.
     pub ctime: i64,
     /// The number of the inode.
     pub inode: u64,
     /// The kind and permissions, as `st_mode` has them.
     pub mode: u32,
-    /// When this was asked; not part of what is compared.
+    /// The time at which the state was asked for; it is not compared.
     pub taken: i64,
 }
 
 impl Stat {
-    /// What `metadata`, of the file itself and not of a link's target, says.
+    /// The state in `metadata`, which is of the file itself and not of a link's target.
     ///
-    /// To be taken right after the metadata and *before* the content is read: a change in between is
-    /// then seen the next time, whereas one after a later [`Stat`] would never be.
+    /// Take it right after the metadata and *before* the content is read: a change in between is then seen
+    /// the next time, whereas a change after a later [`Stat`] would never be seen.
     #[must_use]
     pub fn of(metadata: &Metadata) -> Self {
         Self {
@@ -80,27 +83,28 @@ impl Stat {
         }
     }
 
-    /// Whether the file's owner may execute it.
+    /// True if the file's owner may execute it.
     #[must_use]
     pub fn is_executable(&self) -> bool {
         self.mode & 0o100 != 0
     }
 
-    /// Whether it says the same of the file as `other`.
+    /// True if `self` and `other` agree in everything but the time at which they were taken.
     #[must_use]
     pub fn says(&self, other: &Self) -> bool {
         let compared = |stat: &Self| (stat.size, stat.mtime, stat.ctime, stat.inode, stat.mode);
         compared(self) == compared(other)
     }
 
-    /// Whether the file had been left alone for a while at `moment`, by the kernel's clock for files or by one that it is
-    /// at most [`TICKS`] behind: a change after that is sure to give it other times.
+    /// True if the file had been left alone for a while at `moment`, by the kernel's clock for files or by a
+    /// clock that the kernel's is at most [`TICKS`] behind: a later change is sure to give the file other
+    /// times.
     #[must_use]
     pub fn settled_at(&self, moment: i64) -> bool {
         self.rests_at(moment.saturating_sub(TICKS))
     }
 
-    /// Whether a change at `moment` or later is sure to give the file other times than these.
+    /// True if a change at `moment` or later is sure to give the file other times than these.
     fn rests_at(&self, moment: i64) -> bool {
         let past = |time: i64| {
             let resolution = if time % SECOND == 0 { COARSE } else { 0 };
@@ -110,49 +114,50 @@ impl Stat {
     }
 }
 
-/// The time, for [`Stat::taken`]: of many files it may be asked once, before the first of them is.
+/// The time now, for [`Stat::taken`], in nanoseconds since 1970: for many files, it may be asked once, before
+/// the first of them is.
 #[must_use]
 pub fn now() -> i64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(now.as_nanos()).unwrap_or(i64::MAX)
 }
 
-/// A time as a [`Stat`] has it.
+/// The time, as a [`Stat`] has it, of `seconds` since 1970 and `part` nanoseconds.
 #[must_use]
 pub fn nanoseconds(seconds: i64, part: i64) -> i64 {
     seconds.saturating_mul(SECOND).saturating_add(part)
 }
 
-/// What a noted id is the id of.
+/// The form of a file's content that a noted id is taken from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
     /// The bytes of the file.
     Bytes,
-    /// The pointer to them that Git LFS stores.
+    /// The pointer to the bytes that Git LFS stores.
     Pointer,
 }
 
-/// What the files of one working tree hashed to. It can be shared between threads.
+/// The stat cache of one working tree: the content ids of its files. It can be shared between threads.
 #[derive(Debug)]
 pub struct StatCache {
     folder: OwnFolder,
     hash_kind: gix_hash::Kind,
-    /// What was read from the file, and when that was written.
+    /// The notes that were read from the file, and the time at which the file was written.
     notes: Notes,
     written: i64,
-    /// Per note whether it was of use.
+    /// For each note, true if it was of use.
     used: Vec<AtomicBool>,
-    /// Per folder whether the names in it were.
+    /// For each folder, true if the names in it were of use.
     used_names: Vec<AtomicBool>,
     fresh: Mutex<Fresh>,
 }
 
-/// What was learned since the file was read.
+/// The notes that were taken since the file was read.
 #[derive(Debug, Default)]
 struct Fresh {
-    /// By folder and name.
+    /// The notes on files, by folder and name.
     notes: HashMap<BString, HashMap<BString, Note>>,
-    /// The names in folders, by the folders' paths.
+    /// The names in folders, by the folders' paths, each with the folder's state.
     names: HashMap<BString, (Stat, Vec<u8>)>,
     changed: bool,
 }
@@ -163,7 +168,8 @@ impl Fresh {
     }
 }
 
-/// What is known of one folder and the files in it. Asked for in the order of their names, they are found fastest.
+/// The notes on one folder and the files in it. They are found fastest if they are asked for in the order of
+/// their names.
 #[derive(Debug)]
 pub struct FolderNotes<'a> {
     cache: &'a StatCache,
@@ -171,13 +177,14 @@ pub struct FolderNotes<'a> {
     number: Option<usize>,
     /// The notes that were read from the file, by their numbers.
     read: Range<usize>,
-    /// The one after that which was found last.
+    /// The number after that of the note that was found last.
     next: usize,
 }
 
 impl<'a> FolderNotes<'a> {
-    /// The names in the folder in the order in which they were noted, and whether they are those of folders; if the
-    /// folder is as it was then. Only where the file system changes a folder's times with the names in it.
+    /// The names in the folder in the order in which they were noted, each with true if it is the name of a
+    /// folder; none if the folder is no longer as it was then. To be asked only if the file system changes a
+    /// folder's times with the names in it.
     #[must_use]
     pub fn names(&self, stat: &Stat) -> Option<impl Iterator<Item = (&'a BStr, bool)>> {
         let (number, cache) = (self.number?, self.cache);
@@ -188,7 +195,7 @@ impl<'a> FolderNotes<'a> {
         })
     }
 
-    /// The content id of the file `name`, if it is as it was when it was noted.
+    /// The content id of the file `name`, if the file is as it was when it was noted.
     pub fn lookup(&mut self, name: &BStr, form: Form, stat: &Stat) -> Option<ContentId> {
         let StatCache { notes, used, written, .. } = self.cache;
         let expected =
@@ -210,7 +217,8 @@ impl<'a> FolderNotes<'a> {
 }
 
 impl StatCache {
-    /// Reads what `code` noted in the folder `parent`; empty if that is nothing, or nothing for ids of `hash_kind`.
+    /// Reads the notes of `code` in the folder `parent`; empty if there are none, or none for ids of
+    /// `hash_kind`.
     #[must_use]
     pub fn load(parent: &Path, code: &Fingerprint, hash_kind: gix_hash::Kind) -> Self {
         let folder = code.folder(parent);
@@ -220,7 +228,7 @@ impl StatCache {
         Self { folder, hash_kind, notes, written, used, used_names, fresh: Mutex::default() }
     }
 
-    /// What is known of the folder at `path` of the working tree.
+    /// The notes on the folder at `path` of the working tree.
     #[must_use]
     pub fn folder<'a>(&'a self, path: &'a BStr) -> FolderNotes<'a> {
         let number = self.notes.find_folder(path);
@@ -228,10 +236,10 @@ impl StatCache {
         FolderNotes { cache: self, folder: path, number, next: read.start, read }
     }
 
-    /// Notes the names in the folder at `folder`, of which `stat` was taken before they were read, and whether they are
-    /// those of folders.
+    /// Notes the names in the folder at `folder`, each with true if it is the name of a folder. `stat` was
+    /// taken of the folder before the names were read.
     ///
-    /// Those of a folder that was changed a moment ago are not noted, as files are not.
+    /// The names in a folder that was changed a moment ago are not noted, just as such a file is not.
     pub fn record_names<'n>(
         &self,
         folder: &BStr,
@@ -251,8 +259,8 @@ impl StatCache {
         }
     }
 
-    /// Notes that the file `name` in the folder at `folder`, of which `stat` was taken before it was read, has the
-    /// content `id`.
+    /// Notes that the file `name` in the folder at `folder` has the content `id`. `stat` was taken of the
+    /// file before it was read.
     ///
     /// A file that was changed a moment ago is not noted: it could change again and look the same.
     pub fn record(&self, folder: &BStr, name: &BStr, form: Form, stat: Stat, id: ContentId) {
@@ -264,12 +272,12 @@ impl StatCache {
         }
     }
 
-    /// Writes the cache to its file if something new was noted, in place of what is there.
+    /// Writes the cache to its file, in place of the file that is there, if something new was noted.
     ///
-    /// Notes that were of no use in the last few times are dropped.
+    /// Notes that were of no use the last few times are dropped.
     ///
     /// # Errors
-    /// When the file cannot be written; the one that is there is left as it is.
+    /// Fails if the file cannot be written; the file that is there is left as it is.
     pub fn save(&self) -> io::Result<()> {
         let mut fresh = self.fresh();
         if !fresh.changed {
@@ -290,7 +298,7 @@ impl StatCache {
         Ok(())
     }
 
-    /// What of the file is still worth keeping.
+    /// The notes of the file that are still worth keeping.
     fn kept(&self) -> BTreeMap<&BStr, OfFolder<'_>> {
         let worth = |used: &AtomicBool, idle: u8, stat: &Stat| {
             let idle = if used.load(Ordering::Relaxed) { 0 } else { idle.saturating_add(1) };

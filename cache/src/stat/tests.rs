@@ -14,7 +14,7 @@ fn id(byte: u8) -> ContentId {
     ContentId::try_from(&[byte; 20][..]).unwrap()
 }
 
-/// Of a file that was last touched a minute ago.
+/// The state of a file that was last touched a minute ago.
 fn at_rest() -> Stat {
     let folder = tempfile::tempdir().unwrap();
     let stat = Stat::of(&fs::symlink_metadata(folder.path()).unwrap());
@@ -117,7 +117,7 @@ fn racy_file_is_not_noted() {
         record(&cache, what, stat, id(1));
         assert_eq!(look_up(&cache, what, &stat).is_some(), noted, "{what}");
     }
-    // Stamps without a fraction may be those of a file system that has none.
+    // Time stamps without a fraction may be those of a file system that has no fractions.
     let second = now / SECOND * SECOND;
     let coarse = Stat { mtime: second - SECOND, taken: now, ..rest };
     record(&cache, "coarse", coarse, id(1));
@@ -177,7 +177,7 @@ fn nothing_is_written_unless_something_is_new() {
     assert!(!place.file().exists());
 }
 
-/// The paths that were read from the file.
+/// The paths of the notes that were read from the file.
 fn noted(cache: &StatCache) -> impl Iterator<Item = String> {
     let paths = move |folder: usize| {
         let (path, numbers) = (cache.notes.path(folder).unwrap(), cache.notes.numbers(folder).unwrap());
@@ -327,7 +327,7 @@ fn names_in_a_folder_that_changed_a_moment_ago_are_not_noted() {
     cache.record_names("racy".into(), Stat { mtime: stat.taken - 1_000_001, ..stat }, []);
     cache.save().unwrap();
     assert!(!place.file().exists());
-    // Nor trusted where the file that holds them is not newer.
+    // Names are not trusted either if the file that holds them is not newer than the folder.
     cache.record_names("rests".into(), stat, []);
     cache.save().unwrap();
     let older = UNIX_EPOCH + Duration::from_nanos(u64::try_from(stat.mtime).unwrap());

@@ -1,7 +1,7 @@
 //! The id of a filtered tree. Start with [`digest`].
 //!
-//! The format of what is hashed is git's tree object: per entry the mode, a space, the name, a zero
-//! byte and the id, in the order of the names, a folder's as if it ended in a slash.
+//! The hashed format is git's tree object: per entry the mode, a space, the name, a zero byte and the id, in
+//! the order of the names, where a folder's name counts as if it ended in a slash.
 
 use std::cmp::Ordering;
 
@@ -10,15 +10,15 @@ use bstr::{BStr, BString};
 use super::remembered::Remembered;
 use super::{ContentId, Error, Filter, Kind, Node, Tree, Verdict, counts, enter, list};
 
-/// The git tree id of what `filter` leaves of `tree`; the empty tree's if that is nothing.
+/// The git tree id of the part of `tree` that `filter` leaves; the empty tree's id if nothing is left.
 ///
-/// Folders of which `filter` takes all are not read if their id is known. The depth of the tree is
-/// not limited: nothing here recurses.
+/// A folder of which `filter` takes all is not read if its id is known. The depth of the tree is not limited:
+/// nothing here recurses.
 pub fn digest<T: Tree, F: Filter>(tree: &T, filter: &F) -> Result<ContentId, Error<T::Error>> {
     digest_with(tree, filter, None)
 }
 
-/// [`digest`], which remembers in `memory` what is left of folders whose id is known.
+/// [`digest`], which also keeps in `memory` the filtered ids of folders whose id is known.
 pub fn digest_with<T: Tree, F: Filter>(
     tree: &T,
     filter: &F,
@@ -56,7 +56,8 @@ pub fn digest_with<T: Tree, F: Filter>(
             });
         };
         let Level { folder, nested, .. } = std::mem::replace(&mut level, parent);
-        // One that holds files alone is read as fast as it is remembered, and there are ten of them for each other.
+        // A folder of files alone is read as fast as it is recalled, and there are ten such folders for each
+        // other one.
         if let Some(memory) = memory
             && nested
         {
@@ -66,10 +67,10 @@ pub fn digest_with<T: Tree, F: Filter>(
     }
 }
 
-/// What a filter leaves of a node.
+/// The part of a node that a filter leaves.
 #[derive(Clone, Copy)]
 pub(super) enum Left {
-    /// This content.
+    /// Content with this id.
     Content(ContentId),
     /// Nothing, though the node is in the tree.
     Excluded,
@@ -77,7 +78,7 @@ pub(super) enum Left {
     Forgotten,
 }
 
-/// What is left of `node`, if that is known without asking the tree.
+/// The part of `node` that is left, if it is known without asking the tree.
 fn without_reading<F: Filter>(
     filter: &F,
     node: &Node,
@@ -98,22 +99,23 @@ fn without_reading<F: Filter>(
     }
 }
 
-/// A folder that is being read.
+/// A folder that is being read, with the part of it that is left so far.
 struct Level<S> {
     folder: Node,
     verdict: Verdict,
-    /// The filter's state for what is in it.
+    /// The filter's state for the paths in the folder.
     state: S,
-    /// The length of its path.
+    /// The length of the folder's path in bytes.
     end: usize,
-    /// What is still to be looked at.
+    /// The nodes that are still to be looked at.
     nodes: std::vec::IntoIter<Node>,
-    /// What is left of it so far.
+    /// The nodes that are left so far, with their ids.
     entries: Vec<(Node, ContentId)>,
-    /// Whether something in it was excluded, or forgotten.
+    /// True if something in the folder was excluded.
     excluded: bool,
+    /// True if something in the folder was forgotten.
     forgotten: bool,
-    /// Whether it has folders in it.
+    /// True if the folder has folders in it.
     nested: bool,
 }
 
@@ -149,7 +151,7 @@ impl<S> Level<S> {
         }
     }
 
-    /// Whether all of it is left, as it was found.
+    /// True if all of the folder is left, with the ids that it was listed with.
     fn is_whole(&self) -> bool {
         let as_found = |(node, id): &(Node, ContentId)| node.id == Some(*id);
         !self.excluded && !self.forgotten && self.entries.iter().all(as_found)
@@ -188,7 +190,7 @@ fn hash(entries: &mut [(Node, ContentId)], hash_kind: gix_hash::Kind) -> Result<
     hasher.try_finalize().map_err(|error| error.to_string())
 }
 
-/// The mode in git's tree objects.
+/// The mode of `kind` in git's tree objects.
 fn mode(kind: Kind) -> &'static [u8] {
     match kind {
         Kind::File => b"100644",
@@ -199,11 +201,11 @@ fn mode(kind: Kind) -> &'static [u8] {
     }
 }
 
-/// The order in git's tree objects. A submodule is compared like a file.
+/// The order of nodes in git's tree objects. A submodule is compared like a file.
 fn git_order(left: &Node, right: &Node) -> Ordering {
     let end = |node: &Node| (node.kind == Kind::Folder).then_some(b'/');
     let bytes = |node: &Node| node.name.iter().copied().chain(end(node)).collect::<Vec<u8>>();
     let shared = left.name.len().min(right.name.len());
-    // Names mostly differ before either ends.
+    // Most names differ before either of them ends.
     left.name[..shared].cmp(&right.name[..shared]).then_with(|| bytes(left).cmp(&bytes(right)))
 }

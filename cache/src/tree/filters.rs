@@ -4,7 +4,7 @@ use bstr::BStr;
 
 use super::{Filter, Kind, Verdict};
 
-/// Lets every path through.
+/// The filter that lets every path through.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Everything;
 
@@ -22,10 +22,10 @@ impl Filter for Everything {
     }
 }
 
-/// Lets through what both filters let through.
+/// The filter that lets a path through if both of its filters do.
 ///
-/// An excluded folder of the one in which the other finds something is there only if both include
-/// something below it.
+/// A folder that one filter excludes, and in which the other includes something, is there only if both
+/// include something below it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Both<A, B>(pub A, pub B);
 

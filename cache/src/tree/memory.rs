@@ -9,23 +9,23 @@ use proptest::prelude::*;
 
 use super::{ContentId, Everything, Filter, Kind, Node, Tree, Verdict, digest, walk};
 
-/// A file or folder.
+/// A file, link or submodule (a leaf with its content), or a folder.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Item {
     Leaf(Kind, Vec<u8>),
     Folder(BTreeMap<BString, Item>),
 }
 
-/// A folder in memory that notes what is asked of it.
+/// A tree in memory that notes which folders are listed.
 #[derive(Debug)]
 pub(crate) struct Memory {
     pub(crate) root: Item,
     pub(crate) hash_kind: gix_hash::Kind,
-    /// Whether it lists ids, as a commit does.
+    /// True if the tree lists ids, as a commit does.
     pub(crate) knows_ids: bool,
-    /// Whether it lists names backwards.
+    /// True if the tree lists names backwards.
     pub(crate) backwards: bool,
-    /// The folders that were listed.
+    /// The paths of the folders that were listed.
     pub(crate) listed: RefCell<Vec<BString>>,
 }
 
@@ -40,7 +40,7 @@ impl Memory {
         }
     }
 
-    /// Of files that hold their own path; a path that ends in a slash is an empty folder.
+    /// A tree of files that hold their own path; a path that ends in a slash is an empty folder.
     pub(crate) fn of(paths: &[&str]) -> Self {
         let mut root = Item::Folder(BTreeMap::new());
         for path in paths {
@@ -83,13 +83,13 @@ impl Memory {
         })
     }
 
-    /// What `filter` leaves of it, by the definition; none if that is nothing.
+    /// The part of the tree that `filter` leaves, by the definition; none if nothing is left.
     pub(crate) fn filtered<F: Filter>(&self, filter: &F) -> Option<Self> {
         let root = filtered(filter, &self.root, &BString::default(), Verdict::Included, &filter.root());
         root.ok().map(|root| Self { hash_kind: self.hash_kind, ..Self::new(root) })
     }
 
-    /// The paths that a walk visits.
+    /// The paths that a walk visits, folders with a slash at the end.
     pub(crate) fn walked<F: Filter>(&self, filter: &F) -> Vec<String> {
         let mut paths = Vec::new();
         walk(self, filter, |path, node| {
@@ -101,7 +101,7 @@ impl Memory {
     }
 }
 
-/// What is left of `item`; else whether it is forgotten.
+/// The part of `item` that is left; if nothing is left, `Err(true)` if the item is forgotten.
 fn filtered<F: Filter>(
     filter: &F,
     item: &Item,
@@ -176,14 +176,14 @@ impl Tree for Memory {
     }
 }
 
-/// Names that sort around the slash, are no text, or look like something else.
+/// Names that sort around the slash, are not UTF-8, or look like something else.
 fn name() -> impl Strategy<Value = BString> {
     const NAMES: &[&[u8]] =
         &[b"a", b"a.b", b"a-b", b"a0", b"ab", b"a\xFF", b"b", b"a b", b"\xC3\xA9", b"\t", b".a", b"a\n"];
     prop::sample::select(NAMES).prop_map(BString::from)
 }
 
-/// Folders of folders, none of them empty.
+/// Trees of nested folders, none of them empty.
 pub(crate) fn folders() -> impl Strategy<Value = Memory> {
     let kinds = prop::sample::select(vec![Kind::File, Kind::Executable, Kind::Symlink]);
     let leaf = (kinds, "[xy]{0,2}").prop_map(|(kind, content)| Item::Leaf(kind, content.into_bytes()));

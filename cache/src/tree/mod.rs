@@ -1,20 +1,18 @@
-//! The input tree: what of a folder enters a key, and what of it is sent to a build.
+//! The input tree: the files of a folder that enter a key, and that are sent to a build.
 //!
-//! A folder is seen as git sees it: names, kinds and content ids. [`Tree`] is the
-//! source (a commit's objects, the working tree); [`Filter`] says which paths count.
-//! Start with [`digest`], which folds both into one id.
+//! A folder is seen as git sees it: names, kinds and content ids. [`Tree`] is the source (a commit's objects,
+//! the working tree); [`Filter`] says which paths count. Start with [`digest`], which folds both into one id.
 //!
-//! The digest of a filtered folder *is* the git tree id that the folder would have if
-//! only the included paths were committed. So where a filter takes all of a folder, the
-//! id that git already knows stands for it, nothing below it is read, and a rule that
-//! matches nothing changes no key.
+//! The digest of a filtered folder *is* the git tree id that the folder would have if only the included paths
+//! were committed. So if a filter takes all of a folder, the id that git already knows stands for the folder
+//! and nothing below the folder is read; and a rule that matches nothing changes no key.
 //!
-//! What a filter leaves of a folder:
+//! A filter leaves of a folder:
 //!
-//! - an included folder stays, if need be as an empty one, since a build sees it so;
-//! - an excluded folder is there only if something below it is included;
-//! - what a filter [forgets](Filter::forgotten) is treated as if it had never been listed, so a folder
-//!   that holds nothing else is not there either.
+//! - an included folder, if need be as an empty one, since a build sees it so;
+//! - an excluded folder only if something below it is included;
+//! - no path that the filter [forgets](Filter::forgotten): a forgotten path is treated as if it had never
+//!   been listed, so a folder that holds nothing else is not there either.
 
 mod digest;
 mod filters;
@@ -31,23 +29,23 @@ pub use self::filters::{Both, Everything};
 pub use self::remembered::{Identified, Remembered};
 pub use self::walk::walk;
 
-/// What a path is, as far as git and a build can tell.
+/// The kind of a path, as far as git and a build can tell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Kind {
     /// A regular file without the executable bit; sent as mode 0644.
     File,
     /// A regular file with the executable bit; sent as mode 0755.
     Executable,
-    /// A symbolic link; its content is the link's text.
+    /// A symbolic link; the link's text is its content.
     Symlink,
     /// A folder; sent as mode 0755.
     Folder,
-    /// A submodule; its id is the commit it is pinned to.
+    /// A submodule; the commit that it is pinned to is its id.
     Submodule,
 }
 
 impl Kind {
-    /// The number that stands for it where it is hashed; it never changes.
+    /// The number that stands for the kind in hashed text; the numbers never change.
     #[must_use]
     pub const fn code(self) -> u8 {
         match self {
@@ -65,80 +63,81 @@ impl Kind {
 pub struct Node {
     /// The last component of the path; bytes, as paths are.
     pub name: BString,
-    /// What it is.
+    /// The kind of the path.
     pub kind: Kind,
-    /// The id, where the source knows it without reading: always in a commit, for clean
-    /// files in a working tree. A folder's id is the id of its whole, unfiltered tree.
+    /// The content id, if the source knows it without reading: always in a commit, and for clean files in a
+    /// working tree. A folder's id is the id of its whole, unfiltered tree.
     pub id: Option<ContentId>,
 }
 
 /// A folder tree that can be listed, and whose contents can be identified.
 ///
-/// Two things implement it: the tree of a commit and the working tree.
+/// Implemented by the tree of a commit and by the working tree.
 pub trait Tree {
-    /// Why the tree cannot be read.
+    /// The error of a tree that cannot be read.
     type Error;
 
-    /// The hash that the ids of this tree are made with: the repository's object format.
+    /// The hash function of this tree's ids: the repository's object format.
     fn hash_kind(&self) -> gix_hash::Kind;
 
     /// The names directly in the folder at `path` (empty for the root), in any order.
     ///
-    /// `id` is the folder's id when the caller learned it from its parent.
+    /// `id` is the folder's id, if the caller learned it from the folder's parent.
     ///
     /// # Errors
-    /// When the folder cannot be read.
+    /// Fails if the folder cannot be read.
     fn list(&self, path: &BStr, id: Option<ContentId>) -> Result<Vec<Node>, Self::Error>;
 
-    /// Whether the submodule at `path` can be looked into: `list` then takes its path and those in it, as if
-    /// it were a folder.
+    /// True if the submodule at `path` can be looked into: [`list`](Self::list) then takes the submodule's
+    /// path and the paths in it, as if the submodule were a folder.
     ///
     /// # Errors
-    /// When that cannot be told.
+    /// Fails if the tree cannot tell.
     fn opens(&self, path: &BStr) -> Result<bool, Self::Error> {
         let _ = path;
         Ok(false)
     }
 
-    /// The content id of the file, link or submodule `node` at `path`, reading it if that is needed.
+    /// The content id of the file, link or submodule `node` at `path`; the content is read if need be.
     ///
     /// # Errors
-    /// When the content cannot be read.
+    /// Fails if the content cannot be read.
     fn identify(&self, path: &BStr, node: &Node) -> Result<ContentId, Self::Error>;
 
     /// The text of the symbolic link `node` at `path`.
     ///
     /// # Errors
-    /// When it cannot be read.
+    /// Fails if the link cannot be read.
     fn link(&self, path: &BStr, node: &Node) -> Result<BString, Self::Error>;
 }
 
-/// Which paths of a tree count, decided component by component on the way down; by several threads at once.
+/// A filter: it says which paths of a tree count, component by component on the way down, to several threads
+/// at once.
 pub trait Filter: Sync {
-    /// What the filter remembers of the folders above.
+    /// The filter's memory of the folders above a path.
     type State: Clone + Send + Sync;
 
     /// The state at the root of the tree.
     fn root(&self) -> Self::State;
 
-    /// Whether `path` (whose last component was reached from a folder in `state`) counts,
-    /// and the state for what lies below it when it is a folder.
+    /// The verdict on `path`, which is directly in a folder with the state `state`; and, if `path` is a
+    /// folder, the state for the paths below it.
     fn enter(&self, state: &Self::State, path: &BStr, kind: Kind) -> (Verdict, Self::State);
 
-    /// `Some(true)` when everything below a folder in `state` counts, `Some(false)` when
-    /// nothing does, `None` when it must be looked at.
+    /// `Some(true)` if everything below a folder with the state `state` counts, `Some(false)` if nothing
+    /// below it counts, `None` if the paths below it must be looked at.
     fn below(&self, state: &Self::State) -> Option<bool>;
 
-    /// Whether an excluded path, for which `enter` gave `state`, is to be treated as if the tree did
-    /// not hold it. A folder that is emptied by forgetting is forgotten, as git forgets empty folders;
-    /// one that is emptied by exclusion alone stays, as it does for BuildKit.
+    /// True if an excluded path, for which `enter` gave `state`, is to be treated as if the tree did not hold
+    /// it. A folder that is emptied by forgetting is forgotten, as git forgets empty folders; a folder that
+    /// is emptied by exclusion alone stays, as it does for BuildKit.
     fn forgotten(&self, state: &Self::State) -> bool {
         let _ = state;
         false
     }
 }
 
-/// What a [`Filter`] says of one path.
+/// The answer of a [`Filter`] about one path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// The path counts.
@@ -147,33 +146,33 @@ pub enum Verdict {
     Excluded,
 }
 
-/// Why a tree could not be folded or walked.
+/// The error of a tree that cannot be folded or walked.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error<E> {
-    /// The source failed, or the visitor of a walk did.
+    /// The source of the tree failed, or the visitor of a walk did.
     #[error("failed to read `{}` of the input tree", shown(path))]
     Read {
         /// The path from the tree's root; empty for the root.
         path: BString,
-        /// What the source says.
+        /// The error of the source or of the visitor.
         source: E,
     },
-    /// A folder lists a name that no file can have, or the same name twice.
+    /// A folder lists a name that no file can have, or one name twice.
     #[error(
         "the input tree lists `{}`, which is not a name that a file can have there; check the repository with `git fsck`",
         shown(path)
     )]
     Name {
-        /// The path with the name.
+        /// The folder's path with the name.
         path: BString,
     },
-    /// The folder's id cannot be trusted.
+    /// The hash function failed on a folder, so the folder's id cannot be trusted.
     #[error("failed to hash the folder `{}` of the input tree: {reason}", shown(path))]
     Hash {
-        /// The folder.
+        /// The path of the folder.
         path: BString,
-        /// What the hash function says.
+        /// The message of the hash function.
         reason: String,
     },
 }
@@ -182,7 +181,7 @@ fn shown(path: &BString) -> &BStr {
     if path.is_empty() { BStr::new(".") } else { BStr::new(path) }
 }
 
-/// The names in the folder at `path`, in the order of their bytes, each of them one that a file can have.
+/// The names in the folder at `path`, in the order of their bytes. A name that no file can have is an error.
 pub(crate) fn list<T: Tree>(
     tree: &T,
     path: &BStr,
@@ -205,7 +204,7 @@ pub(crate) fn list<T: Tree>(
     Ok(nodes)
 }
 
-/// Makes `path`, whose first `end` bytes are a folder, the path of `name` in that folder.
+/// Makes `path`, whose first `end` bytes are the path of a folder, the path of `name` in that folder.
 fn enter(path: &mut BString, end: usize, name: &BStr) {
     path.truncate(end);
     if !path.is_empty() {
@@ -214,9 +213,10 @@ fn enter(path: &mut BString, end: usize, name: &BStr) {
     path.extend_from_slice(name);
 }
 
-/// Whether a node that is not a folder counts.
+/// True if `node`, which is not a folder, counts.
 ///
-/// Rules can reach into a submodule, whose commit stands for all that is in it: a part of it is enough.
+/// Rules can reach into a submodule, whose commit stands for all that is in it: a submodule counts if a part
+/// of it may.
 fn counts<F: Filter>(filter: &F, node: &Node, verdict: Verdict, state: &F::State) -> bool {
     verdict == Verdict::Included || (node.kind == Kind::Submodule && filter.below(state) != Some(false))
 }

@@ -1,4 +1,4 @@
-//! What filters leave of folders, remembered from run to run. Start with [`Remembered`].
+//! The ids of filtered folders, remembered from run to run. Start with [`Remembered`].
 
 use bstr::BStr;
 
@@ -7,23 +7,23 @@ use super::filters::Everything;
 use super::{Both, ContentId, Filter, Node};
 use crate::memo::{Asking, Memo, Question};
 
-/// The kind of question.
+/// The kind of the questions to the memo: the BLAKE3 context.
 const CONTEXT: &str = "dtbuild filtered folder v1";
 
-/// A filter that says what it is, so that another run can tell whether it is the same.
+/// A filter that says what its verdicts depend on, so that another run can recognise an equal filter.
 pub trait Identified: Filter {
-    /// Adds all that the filter's verdicts depend on, besides the paths it is asked about.
+    /// Adds to `asking` everything that the filter's verdicts depend on, besides the paths it is asked about.
     fn identify(&self, asking: &mut Asking);
 }
 
-/// The memo of one filter: what is left of a folder, by its path and the id of its tree.
+/// The memo of one filter: the part of a folder that is left, by the folder's path and the id of its tree.
 pub struct Remembered<'a> {
     memo: &'a Memo,
     asking: Asking,
 }
 
 impl<'a> Remembered<'a> {
-    /// What `memo` knows of trees that pass `filter`.
+    /// The answers of `memo` about trees that pass `filter`.
     #[must_use]
     pub fn new(memo: &'a Memo, filter: &impl Identified) -> Self {
         let mut asking = Asking::new(CONTEXT);
@@ -51,7 +51,8 @@ impl<'a> Remembered<'a> {
         }
     }
 
-    /// None for a folder that no id stands for: what is in it is not known by asking.
+    /// The question about `folder`; none for a folder without an id, since nothing else stands for the
+    /// folder's content.
     fn question(&self, path: &BStr, folder: &Node) -> Option<Question> {
         let id = folder.id?;
         Some(self.asking.clone().on(path).on(id.as_bytes()).question())

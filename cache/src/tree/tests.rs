@@ -11,7 +11,8 @@ fn rules(text: &str) -> Rules {
     Rules::parse(text.as_bytes()).unwrap()
 }
 
-/// Asserts that `rules` leave `left` of the files (and, with a slash at the end, folders) `paths`.
+/// Asserts that `rules` leave exactly `left` of `paths`, which are files and, with a slash at the end,
+/// folders.
 fn check(paths: &[&str], text: &str, left: &[&str]) {
     let rules = rules(text);
     let expected = digest(&Memory::of(left), &Everything).unwrap();
@@ -147,7 +148,7 @@ fn depth_is_not_limited() {
     assert_eq!(visits, 20_002);
 }
 
-/// Lists these names in its root.
+/// A tree that lists these names in its root.
 struct Names(&'static [&'static str]);
 
 impl Tree for Names {
@@ -185,7 +186,7 @@ fn names_that_no_file_can_have_are_errors() {
     assert_eq!(error.to_string(), "failed to read `a` of the input tree");
 }
 
-/// What `git write-tree` says of the paths that a walk finds.
+/// The tree id that `git write-tree` gives for the paths that a walk finds.
 fn written_by_git(tree: &Memory) -> String {
     let folder = tempfile::tempdir().unwrap();
     let git = |arguments: &[&str], input: &[u8]| {

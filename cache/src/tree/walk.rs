@@ -4,12 +4,12 @@ use bstr::{BStr, BString};
 
 use super::{Error, Filter, Kind, Node, Tree, Verdict, counts, enter, list};
 
-/// Visits what `filter` leaves of `tree`: a folder directly before what is in it, the names of a
+/// Visits the paths of `tree` that `filter` leaves: a folder directly before the paths in it, the names of a
 /// folder in the order of their bytes.
 ///
-/// The visits are exactly the paths of the tree that [`digest`](super::digest()) gives the id of. So an
-/// excluded folder is visited only if something below it is included, and right before that. An error
-/// of `visit` ends the walk, with the path added. The depth of the tree is not limited.
+/// The visited paths are exactly the paths of the tree that [`digest`](super::digest()) gives the id of. So
+/// an excluded folder is visited only if something below it is included, and right before that. An error of
+/// `visit` ends the walk, with the path added. The depth of the tree is not limited.
 pub fn walk<T: Tree, F: Filter>(
     tree: &T,
     filter: &F,
@@ -43,21 +43,22 @@ pub fn walk<T: Tree, F: Filter>(
     }
 }
 
-/// Where the names of a folder go on, and the filter's state for them.
+/// The names of a folder that are still to be visited, and the filter's state for them.
 type Above<S> = (std::vec::IntoIter<Node>, S);
 
-/// A folder on the way from the root to where the walk is.
+/// A folder on the way from the root to the place of the walk.
 struct Level<S> {
     folder: Node,
     verdict: Verdict,
-    /// The length of its path.
+    /// The length of the folder's path in bytes.
     end: usize,
-    /// What to go on with after it: its parent.
+    /// The rest of the parent folder, to go on with after this folder.
     above: Above<S>,
-    /// Whether it was visited.
+    /// True if the folder was visited.
     seen: bool,
-    /// Whether something in it was excluded, or forgotten.
+    /// True if something in the folder was excluded.
     excluded: bool,
+    /// True if something in the folder was forgotten.
     forgotten: bool,
 }
 
@@ -67,7 +68,7 @@ impl<S> Level<S> {
     }
 }
 
-/// The folders from the root (which is none of them) to where the walk is.
+/// The folders from the root, which is not among them, to the place of the walk.
 struct Way<S, V> {
     levels: Vec<Level<S>>,
     visit: V,
@@ -85,7 +86,7 @@ impl<S, V> Way<S, V> {
         (self.visit)(path, node).map_err(|source| Error::Read { path: path.to_owned(), source })
     }
 
-    /// Visits the folders of the way to `path` that were not yet.
+    /// Visits the folders on the way to `path` that were not visited yet.
     fn show<E>(&mut self, path: &BStr) -> Result<(), Error<E>>
     where
         V: FnMut(&BStr, &Node) -> Result<(), E>,
@@ -100,7 +101,7 @@ impl<S, V> Way<S, V> {
         Ok(())
     }
 
-    /// Takes note that nothing is left of what is at a path in the folder that the walk is in.
+    /// Notes that nothing is left of a path in the folder that the walk is in.
     fn lose(&mut self, forgotten: bool) {
         if let Some(level) = self.levels.last_mut() {
             level.forgotten |= forgotten;
@@ -108,12 +109,12 @@ impl<S, V> Way<S, V> {
         }
     }
 
-    /// Goes up from the folder at `path`. None at the root.
+    /// Goes up from the folder at `path` and returns the rest of its parent; none at the root.
     fn leave<E>(&mut self, path: &BStr) -> Result<Option<Above<S>>, Error<E>>
     where
         V: FnMut(&BStr, &Node) -> Result<(), E>,
     {
-        // What is merely excluded shows that its folder is there.
+        // A path that is excluded and not forgotten shows that its folder is there.
         if let Some(Level { seen: false, verdict, forgotten, excluded, .. }) = self.levels.last()
             && (*excluded || !forgotten)
             && *verdict == Verdict::Included

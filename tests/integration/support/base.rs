@@ -1,4 +1,5 @@
-//! Base images made by hand: configurations without any files, for one platform or several.
+//! Base images made by hand: configurations without any files, for one platform or several. Start with
+//! [`BaseTag`].
 //!
 //! ```ignore
 //! let base = BaseTag::new(&address());
@@ -18,7 +19,7 @@ const CONFIG: &str = "application/vnd.docker.container.image.v1+json";
 const MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
 const INDEX: &str = "application/vnd.docker.distribution.manifest.list.v2+json";
 
-/// A tag in a repository of its own, which names what was pushed last.
+/// A tag in a repository of its own, which names the image that was pushed last.
 pub(crate) struct BaseTag(Reference);
 
 impl BaseTag {
@@ -26,13 +27,13 @@ impl BaseTag {
         Self(fresh_repository(host).tagged("1").unwrap())
     }
 
-    /// The tag names an image of one platform, with this configuration.
+    /// Pushes an image of one platform, with this configuration, as the tag's image.
     pub(crate) fn serves(&self, config: &Value) -> Digest {
         let bytes = self.manifest("linux/amd64", config);
         self.put("1", MANIFEST, &bytes)
     }
 
-    /// The tag names an index of images.
+    /// Pushes an index of images, one for each platform, as the tag's image.
     pub(crate) fn serves_each(&self, images: &[(&str, Value)]) -> Digest {
         let entry = |(platform, config): &(&str, Value)| {
             let bytes = self.manifest(platform, config);

@@ -1,4 +1,4 @@
-//! The program itself, run as its users run it.
+//! The program itself, run as its users run it. Start with [`Dtbuild`].
 //!
 //! ```ignore
 //! let repo = project().commit("first");
@@ -21,7 +21,8 @@ use super::repo::TestRepo;
 
 /// The program on a machine of its own: an empty home, and a registry in which no other test looks.
 ///
-/// Of the tests' environment it sees `PATH` and the engine's address alone. A clone is the same machine.
+/// Of the tests' environment the program sees `PATH` and the engine's address alone. A clone is one machine
+/// with its original.
 #[derive(Clone)]
 #[must_use]
 pub(crate) struct Dtbuild {
@@ -31,7 +32,7 @@ pub(crate) struct Dtbuild {
     home: Rc<TempDir>,
 }
 
-/// How a run ended.
+/// The end of a run: exit code and output.
 pub(crate) struct Ended {
     pub(crate) code: Option<i32>,
     pub(crate) stdout: String,
@@ -44,7 +45,7 @@ pub(crate) fn project() -> TestRepo {
     repo.file("app/greeting.txt", "hello\n")
 }
 
-/// The `build.toml` of [`project`]; what is appended belongs to its environment.
+/// The `build.toml` of [`project`]; lines that are appended belong to its environment.
 pub(crate) const CONFIG: &str = r#"[project]
 name = "demo"
 registry = "registry.example.com/demo"
@@ -68,18 +69,18 @@ impl Dtbuild {
         }
     }
 
-    /// The same machine, another folder.
+    /// The machine, with its user in another folder.
     pub(crate) fn at(&self, folder: &Path) -> Self {
         Self { folder: folder.to_owned(), ..self.clone() }
     }
 
-    /// The same with a variable of the environment, or with another value of one.
+    /// The machine with a variable of the environment, or with another value of one.
     pub(crate) fn variable(mut self, name: &str, value: impl Into<OsString>) -> Self {
         self.variables.push((name.to_owned(), value.into()));
         self
     }
 
-    /// The same with another registry.
+    /// The machine with another registry.
     pub(crate) fn pushing_to(self, registry: impl Into<String>) -> Self {
         Self { registry: registry.into(), ..self }
     }
@@ -130,12 +131,12 @@ impl Dtbuild {
         command
     }
 
-    /// What `dtbuild plan` says of the commit at HEAD.
+    /// The plan that `dtbuild plan` prints of the commit at HEAD.
     pub(crate) fn plan(&self, environment: &str) -> Value {
         self.run(["plan", "--env", environment, "--json"]).json()
     }
 
-    /// What `dtbuild build` would do with the files on the disk.
+    /// The plan of `dtbuild build` for the files on the disk.
     pub(crate) fn plan_of_disk(&self) -> Value {
         self.run(["build", "--dry-run", "--json"]).json()
     }
@@ -161,7 +162,7 @@ impl Ended {
         self
     }
 
-    /// The one JSON value that was printed; the program may have said 10 for "something to build".
+    /// The one JSON value that the program printed; its exit code may be 10, for "something to build".
     #[track_caller]
     pub(crate) fn json(&self) -> Value {
         assert!(matches!(self.code, Some(0 | 10)), "{}{}", self.stderr, self.stdout);
@@ -169,14 +170,14 @@ impl Ended {
     }
 }
 
-/// An image of a plan.
+/// The image `name` of a plan.
 #[track_caller]
 pub(crate) fn image<'a>(plan: &'a Value, name: &str) -> &'a Value {
     let images = plan["images"].as_array().unwrap();
     images.iter().find(|image| image["name"] == name).unwrap_or_else(|| panic!("no `{name}` in {plan:#}"))
 }
 
-/// What a plan does with each image: `app build`, in the plan's order.
+/// The plan's decision on each image: `app build`, in the plan's order.
 pub(crate) fn decisions(plan: &Value) -> Vec<String> {
     let word = |value: &Value| value.as_str().unwrap().to_owned();
     let images = plan["images"].as_array().unwrap().iter();

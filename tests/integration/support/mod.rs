@@ -1,4 +1,4 @@
-//! What the integration tests share.
+//! The parts that the integration tests share. Start with [`dtbuild::Dtbuild`].
 
 pub(crate) mod base;
 pub(crate) mod dtbuild;

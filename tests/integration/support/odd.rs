@@ -1,4 +1,5 @@
-//! A registry with peculiarities: the tests' own, behind a proxy that answers some requests as other registries do.
+//! A registry with peculiarities: the tests' own registry, behind a proxy that answers some requests as other
+//! registries do. Start with [`OddRegistry`].
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -35,12 +36,12 @@ pub(crate) struct Asked {
 /// An answer of a registry.
 pub(crate) type Answer = Response<Full<Bytes>>;
 
-/// What a registry does otherwise than the real one.
+/// The peculiarity of a registry: the answers that differ from those of the real registry.
 pub(crate) trait Oddity: Send + Sync + 'static {
     /// The answer to a request; none to ask the real registry.
     fn answer(&self, asked: &Asked) -> Option<Answer>;
 
-    /// What becomes of the real registry's answer.
+    /// Changes the real registry's answer.
     fn change(&self, _: &Asked, _: &mut Answer) {}
 }
 
@@ -50,7 +51,7 @@ impl<F: Fn(&Asked) -> Option<Answer> + Send + Sync + 'static> Oddity for F {
     }
 }
 
-/// The registry. Dropped, it ends.
+/// The registry with a peculiarity. It ends when it is dropped.
 pub(crate) struct OddRegistry {
     pub(crate) host: String,
     shared: Arc<Shared>,
@@ -67,18 +68,19 @@ struct Shared {
 }
 
 impl Asked {
-    /// Whether it is about a manifest.
+    /// True if the request is about a manifest.
     pub(crate) fn is_manifest(&self) -> bool {
         self.path.contains("/manifests/")
     }
 
-    /// Whether it says to be `me`, with the right password.
+    /// True if the request comes with the name `me` and the right password.
     pub(crate) fn is_me(&self) -> bool {
         self.authorization.as_deref() == Some(&*format!("Basic {ME}"))
     }
 }
 
-/// The login of the user that registries let in, `me:opensesame`, and of one that they do not, `me:hunter2`.
+/// The login of the user that registries let in, `me:opensesame`, and of a user that they do not let in,
+/// `me:hunter2`.
 pub(crate) const ME: &str = "bWU6b3BlbnNlc2FtZQ==";
 pub(crate) const STRANGER: &str = "bWU6aHVudGVyMg==";
 
@@ -99,7 +101,7 @@ pub(crate) fn with(mut answer: Answer, name: &'static str, value: &str) -> Answe
     answer
 }
 
-/// The answer to who does not say who asks.
+/// The answer to a request without credentials.
 pub(crate) fn challenge(challenge: &str) -> Answer {
     with(refuse(401, "UNAUTHORIZED", "authentication required"), "www-authenticate", challenge)
 }
@@ -136,7 +138,7 @@ impl OddRegistry {
         Self { host, shared, folder: tempfile::tempdir().unwrap(), runtime: Some(runtime) }
     }
 
-    /// A client that says to be who `auth` is: base64 of `user:password`.
+    /// A client with the credentials `auth`: base64 of `user:password`.
     pub(crate) fn client(&self, auth: &str) -> Registry {
         let docker_config = Some(write_config(self.folder.path(), &self.host, auth));
         Registry::new(Settings { docker_config, ..Settings::default() }).unwrap()
@@ -157,7 +159,7 @@ impl OddRegistry {
 impl Drop for OddRegistry {
     fn drop(&mut self) {
         if let Some(runtime) = self.runtime.take() {
-            // Tests are asynchronous themselves, where a runtime must not be waited for.
+            // Tests are asynchronous themselves, and must not wait for a runtime.
             runtime.shutdown_background();
         }
     }

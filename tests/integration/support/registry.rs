@@ -1,4 +1,5 @@
-//! Registries for tests: the one that `./dev engine up` started, and those of single tests.
+//! Registries for tests: the one that `./dev engine up` started, and those of single tests. Start with
+//! [`OwnRegistry`].
 
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -19,9 +20,9 @@ pub(crate) fn client() -> Registry {
     Registry::new(Settings::default()).unwrap()
 }
 
-/// A client that is not dtbuild's, for what tests ask a registry themselves.
+/// A client that is not dtbuild's, for the requests that tests send to a registry themselves.
 pub(crate) fn plain_client() -> reqwest::Client {
-    // Fails where the process has a provider already, which serves as well.
+    // The installation fails if the process has a provider already, which serves as well.
     let _ = rustls::crypto::ring::default_provider().install_default();
     reqwest::Client::new()
 }
@@ -33,7 +34,7 @@ pub(crate) fn fresh_repository(host: &str) -> Repository {
     format!("{host}/tests/{}", unique.trim_matches('.')).parse().unwrap()
 }
 
-/// A `docker-registry` of one test. Dropped, it ends.
+/// A `docker-registry` of one test. It ends when it is dropped.
 pub(crate) struct OwnRegistry {
     process: Child,
     pub(crate) host: String,
@@ -41,7 +42,7 @@ pub(crate) struct OwnRegistry {
 }
 
 impl OwnRegistry {
-    /// Starts one whose configuration has these lines besides.
+    /// Starts a registry whose configuration has these lines besides.
     pub(crate) fn start(more: impl FnOnce(&Path) -> String) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
@@ -70,7 +71,7 @@ impl OwnRegistry {
         Self { process, host, folder }
     }
 
-    /// One that lets `me` in with the password `opensesame`.
+    /// A registry that lets `me` in with the password `opensesame`.
     pub(crate) fn with_password() -> Self {
         Self::start(|folder| {
             let line = "me:$2y$05$abcdefghijklmnopqrstuuQbLfdQZSxZ9gjhA5V9o8Tyc6aQRO0Qi\n";
@@ -106,7 +107,7 @@ pub(crate) fn write_config(folder: &Path, host: &str, auth: &str) -> PathBuf {
     folder
 }
 
-/// The tags of a repository; none where there is no such repository.
+/// The tags of a repository, sorted; none if there is no such repository.
 pub(crate) fn tags(repository: &str) -> Vec<String> {
     let (host, path) = repository.split_once('/').unwrap();
     let mut stream = TcpStream::connect(host).unwrap();

@@ -1,4 +1,4 @@
-//! Git repositories for tests, made by the real `git` program.
+//! Git repositories for tests, made by the real `git` program. Start with [`TestRepo`].
 //!
 //! ```ignore
 //! let repo = TestRepo::new().file("app/main.rs", "fn main() {}").commit("first");
@@ -17,14 +17,14 @@ use std::process::{Command, Stdio};
 use dtbuild_content::fingerprint::Fingerprint;
 use tempfile::TempDir;
 
-/// The fingerprint of the code under test, for what it finds out in one run and takes for granted in the next.
+/// The fingerprint of the code under test, for the answers that the code keeps from one run to the next.
 pub(crate) fn code() -> Fingerprint {
     Fingerprint::of("the code under test")
 }
 
-/// A repository in a folder of its own that is gone with the value.
+/// A repository in a folder of its own that is removed with the value.
 ///
-/// It sees no configuration but its own, and its commits have a fixed author and time.
+/// The repository sees no configuration but its own, and its commits have a fixed author and time.
 #[must_use]
 pub(crate) struct TestRepo {
     root: PathBuf,
@@ -57,7 +57,7 @@ impl TestRepo {
         Self { root, _folder: folder }
     }
 
-    /// Writes a file, and the folders above it; an existing one loses its executable bit.
+    /// Writes a file, and makes the folders above it; a file that is there loses its executable bit.
     pub(crate) fn file(self, path: impl AsRef<[u8]>, content: impl AsRef<[u8]>) -> Self {
         self.write(path, content, 0o644);
         self
@@ -77,7 +77,7 @@ impl TestRepo {
         self
     }
 
-    /// Removes a file, a link, or a folder with all that is in it.
+    /// Removes a file, a link, or a folder with all paths in it.
     pub(crate) fn remove(self, path: impl AsRef<[u8]>) -> Self {
         let path = self.path(path);
         if path.symlink_metadata().unwrap().is_dir() {
@@ -88,7 +88,7 @@ impl TestRepo {
         self
     }
 
-    /// Commits all that differs from the last commit, even if that is nothing.
+    /// Commits all changes since the last commit, even if there are none.
     pub(crate) fn commit(self, message: &str) -> Self {
         self.git(["add", "--all"]);
         self.git(["commit", "--quiet", "--allow-empty", "--message", message]);
@@ -108,7 +108,7 @@ impl TestRepo {
         self.root.join(OsStr::from_bytes(path.as_ref()))
     }
 
-    /// The file of this name in which the code under test keeps what it found out.
+    /// The file of this name in which the code under test keeps its answers.
     pub(crate) fn found_out(&self, name: &str) -> PathBuf {
         code().folder(&self.path(".git/dtbuild")).file(name)
     }
@@ -123,12 +123,12 @@ impl TestRepo {
         self.git(["rev-parse", "HEAD"])
     }
 
-    /// Runs `git` in the work tree; gives what it prints, trimmed.
+    /// Runs `git` in the work tree; returns its output, trimmed.
     pub(crate) fn git<S: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = S>) -> String {
         String::from_utf8(self.git_bytes(arguments, b"")).unwrap().trim().to_owned()
     }
 
-    /// Runs `git` in the work tree with `input` on its stdin; gives what it prints.
+    /// Runs `git` in the work tree with `input` on its stdin; returns its output.
     pub(crate) fn git_bytes<S: AsRef<OsStr>>(
         &self,
         arguments: impl IntoIterator<Item = S>,

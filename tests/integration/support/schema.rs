@@ -1,9 +1,9 @@
-//! The JSON Schemas of `docs/schemas`, and whether what the program prints is as they say.
+//! The check that the JSON that the program prints fits the JSON Schemas of `docs/schemas`. Start with [`assert_valid`].
 
 use boon::{Compiler, Schemas};
 use serde_json::Value;
 
-/// Fails the test unless the JSON is as `docs/schemas/{name}.schema.json` says.
+/// Fails the test unless the JSON fits `docs/schemas/{name}.schema.json`.
 #[track_caller]
 pub(crate) fn assert_valid(name: &str, json: &Value) {
     let path = format!("{}/docs/schemas/{name}.schema.json", env!("CARGO_MANIFEST_DIR"));

@@ -13,25 +13,25 @@ pub struct ChangedPath {
     #[serde(serialize_with = "lossy")]
     #[schemars(with = "String")]
     pub path: BString,
-    /// What happened to it.
+    /// The kind of the change.
     pub status: ChangeStatus,
 }
 
-/// What happened to a path; a rename is a deletion and an addition.
+/// The kind of a path's change; a rename is a deletion and an addition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum ChangeStatus {
-    /// It is new.
+    /// The path is new.
     Added,
-    /// Its content or its executable bit differs.
+    /// The file's content or its executable bit differs.
     Modified,
-    /// It is gone.
+    /// The path is gone.
     Deleted,
-    /// It became a link, a file or a submodule.
+    /// The path became a link, a file or a submodule.
     TypeChanged,
 }
 
-/// Those of the changed paths, which are sorted, that are below a folder; all for the root.
+/// The changed paths below a folder, all of them for the root. The changed paths must be sorted.
 pub(crate) fn below<'c>(changes: &'c [ChangedPath], folder: &BStr) -> &'c [ChangedPath] {
     if folder.is_empty() {
         return changes;
@@ -41,7 +41,7 @@ pub(crate) fn below<'c>(changes: &'c [ChangedPath], folder: &BStr) -> &'c [Chang
     &rest[..rest.partition_point(|change| change.path.starts_with(&start))]
 }
 
-/// The change of this very path, if it is among the changed ones, which are sorted.
+/// The change of exactly this path, if the path is among the changed paths, which must be sorted.
 pub(crate) fn of_path<'c>(changes: &'c [ChangedPath], path: &BStr) -> Option<&'c ChangedPath> {
     let found = changes.binary_search_by(|change| change.path.as_bstr().cmp(path)).ok()?;
     changes.get(found)

@@ -1,4 +1,4 @@
-//! Docker's `config.json`, read as docker's own client reads it. Start with [`DockerConfig::read`].
+//! Docker's configuration file `config.json`, read as docker's own client reads it. Start with [`DockerConfig::read`].
 //!
 //! <https://github.com/docker/cli/blob/master/cli/config/configfile/file.go> and its `credentials/file_store.go` have the
 //! rules. Go's JSON takes keys in any case, ignores what follows the first value, and has `null` for nothing.
@@ -16,10 +16,10 @@ use serde_json::{Deserializer, Map, Value};
 /// The key under which docker keeps the login of its own registry.
 pub(crate) const DOCKER_HUB: &str = "https://index.docker.io/v1/";
 
-/// The keys of Docker Hub: docker's own, and its names, which other clients take.
+/// The keys of Docker Hub's login: docker's own key, and Docker Hub's names, which other clients use as keys.
 const HUB_KEYS: [&str; 4] = [DOCKER_HUB, "docker.io", "index.docker.io", "registry-1.docker.io"];
 
-/// The largest file, in bytes. More is not a configuration of docker's.
+/// The number of bytes that are read of the configuration file at most. A larger file is none of docker's.
 const FILE_LIMIT: u64 = 1 << 20;
 
 /// The variables that docker hands to builds from `proxies`, each with its name in the file.
@@ -31,11 +31,11 @@ const PROXIES: [(&str, &str); 5] = [
     ("ALL_PROXY", "allProxy"),
 ];
 
-/// What `config.json` says. Its `Debug` would be the secrets, so there is none.
+/// The content of `config.json`. The type has no `Debug`, which would print the secrets.
 #[derive(Clone, Default)]
 pub(crate) struct DockerConfig(Map<String, Value>);
 
-/// A registry's entry in `auths`; what is empty is none.
+/// A registry's entry in `auths`; an empty field counts as a missing one.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub(crate) struct StoredAuth {
     pub(crate) username: String,
@@ -50,16 +50,16 @@ pub(crate) fn docker_folder() -> Option<PathBuf> {
     named.map(PathBuf::from).or_else(|| Some(std::env::home_dir()?.join(".docker")))
 }
 
-/// The file in docker's folder.
+/// The path of the configuration file in docker's folder.
 pub(crate) fn file(folder: &Path) -> PathBuf {
     folder.join("config.json")
 }
 
 impl DockerConfig {
-    /// The configuration in docker's folder; an empty one where there is none.
+    /// Reads the configuration in docker's folder; an empty configuration if there is no file.
     ///
     /// # Errors
-    /// When there is a file that cannot be read, or is damaged (`InvalidData`).
+    /// Fails when there is a file that cannot be read, or is damaged (`InvalidData`).
     pub(crate) fn read(folder: &Path) -> io::Result<Self> {
         let mut text = Vec::new();
         match std::fs::File::open(file(folder)) {
@@ -70,7 +70,7 @@ impl DockerConfig {
         Self::parse(&text)
     }
 
-    /// The configuration of a text.
+    /// Parses the text of a configuration file.
     pub(crate) fn parse(text: &[u8]) -> io::Result<Self> {
         if text.trim_ascii().is_empty() {
             return Ok(Self::default());
@@ -82,12 +82,12 @@ impl DockerConfig {
         }
     }
 
-    /// The context that docker's client uses; none for the default one.
+    /// The name of the context that docker's client uses; none for the default context.
     pub(crate) fn current_context(&self) -> Option<&str> {
         text(&self.0, "currentContext")
     }
 
-    /// The credential helper of the registry at `host`; none where `auths` alone has its login.
+    /// The name of the credential helper for the registry at `host`; none if `auths` alone has the registry's login.
     pub(crate) fn helper(&self, host: &str) -> Option<&str> {
         let own = object(&self.0, "credHelpers");
         let own = own.and_then(|own| keys(host).find_map(|key| own.get(key)));
@@ -100,7 +100,7 @@ impl DockerConfig {
     /// The entry of the registry at `host` in `auths`.
     ///
     /// # Errors
-    /// When the entry is damaged: the key of it.
+    /// The key of the entry, when the entry is damaged.
     pub(crate) fn auth(&self, host: &str) -> Result<Option<StoredAuth>, String> {
         let Some(auths) = object(&self.0, "auths") else { return Ok(None) };
         let exact = keys(host).filter_map(|key| auths.get_key_value(key));
@@ -116,7 +116,7 @@ impl DockerConfig {
         Ok(None)
     }
 
-    /// The proxies of builds on the engine at `engine`, as build arguments in capitals and in small letters.
+    /// The proxies for builds on the engine at the address `engine`, as build arguments in upper and in lower case.
     pub(crate) fn proxies(&self, engine: &str) -> BTreeMap<String, String> {
         let Some(all) = object(&self.0, "proxies") else { return BTreeMap::new() };
         let Some(proxies) = all.get(engine).or_else(|| all.get("default")).and_then(Value::as_object) else {
@@ -131,7 +131,7 @@ impl DockerConfig {
 }
 
 impl StoredAuth {
-    /// An entry; none where its `auth` is damaged.
+    /// Reads an entry of `auths`; none if the entry's `auth` is damaged.
     fn read(entry: &Map<String, Value>) -> Option<Self> {
         let field = |name| text(entry, name).map(ToOwned::to_owned);
         let (username, password) = match text(entry, "auth") {
@@ -143,7 +143,8 @@ impl StoredAuth {
     }
 }
 
-/// `user:password` in base64, in which Go ignores line breaks; docker takes NULs off the password's ends.
+/// Decodes `user:password` from base64. Go ignores line breaks in base64, and docker takes NULs off the password's
+/// ends.
 fn decode(encoded: &str) -> Option<(String, String)> {
     let padding = GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
     let encoded: String = encoded.chars().filter(|c| !matches!(c, '\r' | '\n')).collect();
@@ -153,19 +154,19 @@ fn decode(encoded: &str) -> Option<(String, String)> {
     Some((username.to_owned(), password.trim_matches('\0').to_owned()))
 }
 
-/// Whether a registry's name means Docker Hub.
+/// True if a registry's name means Docker Hub.
 pub(crate) fn is_docker_hub(host: &str) -> bool {
     HUB_KEYS[1..].contains(&host)
 }
 
-/// The keys of the registry at `host`, docker's own first.
+/// The keys of the registry at `host` in the configuration, docker's own key first.
 fn keys(host: &str) -> impl Iterator<Item = &str> {
     let hub = is_docker_hub(host);
     let names = if hub { &HUB_KEYS[..] } else { &[] };
     names.iter().copied().chain((!hub).then_some(host))
 }
 
-/// The host of a key, with its port: without a scheme and without a path.
+/// The host and the port in a key, without the key's scheme and path.
 fn host_of(key: &str) -> &str {
     let rest = key.split_once("://").map_or(key, |(_, rest)| rest);
     rest.split('/').next().unwrap_or_default()
@@ -180,7 +181,7 @@ fn object<'a>(fields: &'a Map<String, Value>, name: &str) -> Option<&'a Map<Stri
     field(fields, name)?.as_object()
 }
 
-/// A text that is not empty.
+/// The text of the field `name`; none if the field is missing, empty or no text.
 fn text<'a>(fields: &'a Map<String, Value>, name: &str) -> Option<&'a str> {
     field(fields, name)?.as_str().filter(|text| !text.is_empty())
 }

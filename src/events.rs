@@ -1,4 +1,4 @@
-//! What a run tells while it goes: one stream of [`Event`]s to one consumer.
+//! The events of a run while it is under way: one stream to one consumer. Start with [`Event`].
 //!
 //! Renderers and the run's report read the same events. In JSON (`--progress rawjson`) every event is one
 //! line, `{"event": "...", ...}`; durations are in milliseconds.
@@ -13,239 +13,239 @@ use crate::config::{EnvironmentName, ImageName};
 use crate::plan::{Decision, Reason};
 use crate::reference::{Digest, Reference};
 
-/// Something that happened in a run.
+/// One thing that happened in a run.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(tag = "event", rename_all = "kebab-case")]
 pub enum Event {
     /// The plan is decided and its execution begins.
     RunStarted {
-        /// Where the release is to go.
+        /// The environment of the release; none for a build that is not released.
         environment: Option<EnvironmentName>,
-        /// The commit, or none for the working tree.
+        /// The commit's id; none for the working tree.
         commit: Option<String>,
-        /// The images in the order of the plan.
+        /// The images of the plan, in the plan's order.
         images: Vec<ImageOutline>,
     },
     /// An image's build begins.
     ImageStarted {
-        /// Which image.
+        /// The image's name.
         image: ImageName,
-        /// On which builder, where the run has several.
+        /// The builder's name, where the run has several builders.
         builder: Option<String>,
     },
     /// A step of an image's build begins, ends or is found in the engine's cache.
     ImageStep {
-        /// Which image.
+        /// The image's name.
         image: ImageName,
-        /// The step as the engine names it.
+        /// The step's name, as the engine gives it.
         step: String,
-        /// What became of it.
+        /// The step's state.
         state: StepState,
     },
     /// A line that a step of an image's build printed.
     ImageLog {
-        /// Which image.
+        /// The image's name.
         image: ImageName,
-        /// The step as the engine names it.
+        /// The step's name, as the engine gives it.
         step: String,
-        /// The line, without its end.
+        /// The line's text, without the line break.
         line: String,
     },
-    /// An image is done with: built, reused, kept, failed or skipped.
+    /// An image is finished: built, reused, kept, failed or skipped.
     ImageFinished {
-        /// Which image.
+        /// The image's name.
         image: ImageName,
-        /// What became of it.
+        /// The image's outcome.
         outcome: ImageOutcome,
-        /// How long its build took.
+        /// The duration of the image's build, in milliseconds.
         milliseconds: u64,
     },
     /// A push begins.
     PushStarted {
-        /// Which image.
+        /// The image's name.
         image: ImageName,
-        /// To where.
+        /// The reference that the image is pushed to.
         reference: Reference,
     },
-    /// A push progresses: bytes of layers that the registry did not have.
+    /// A push progresses. The bytes counted are those of layers that the registry did not have.
     PushProgress {
-        /// Which image.
+        /// The image's name.
         image: ImageName,
-        /// Bytes sent so far.
+        /// The number of bytes sent so far.
         sent: u64,
-        /// Bytes to send as far as known.
+        /// The number of bytes to send in all, as far as known.
         total: u64,
     },
-    /// A push ended well.
+    /// A push succeeded.
     PushFinished {
-        /// Which image.
+        /// The image's name.
         image: ImageName,
-        /// The digest at the registry.
+        /// The image's digest at the registry.
         digest: Digest,
-        /// How long it took.
+        /// The duration of the push, in milliseconds.
         milliseconds: u64,
     },
-    /// What was built could not be pushed.
+    /// An image was built, but could not be pushed.
     PushFailed {
-        /// Which image.
+        /// The image's name.
         image: ImageName,
-        /// What failed, why, and what to do.
+        /// The failure: what failed, why, and what to do.
         error: String,
     },
-    /// A builder stopped answering: what it was building is built elsewhere.
+    /// A builder stopped answering: the images that it was building are built elsewhere.
     BuilderLost {
-        /// Its name.
+        /// The builder's name.
         builder: String,
-        /// What it last said, or did not.
+        /// The reason of the loss: the builder's last error, or its silence.
         reason: String,
     },
     /// An action is tried again after a transient failure.
     Retrying {
-        /// Which image.
+        /// The image's name.
         image: ImageName,
-        /// Why.
+        /// The reason of the retry.
         reason: String,
-        /// Which attempt comes next, from 2.
+        /// The number of the next attempt, from 2.
         attempt: u32,
     },
-    /// Something about the run that its reader is to know; said once.
+    /// A remark on the run for its reader, sent once.
     Notice {
-        /// What, in one line.
+        /// The remark, in one line.
         text: String,
     },
     /// An environment's tag was moved to an image of the release.
     TagMoved {
-        /// Which image.
+        /// The image's name.
         image: ImageName,
-        /// The tag's name.
+        /// The reference with the tag.
         reference: Reference,
-        /// The digest it names now.
+        /// The digest that the tag names now.
         digest: Digest,
     },
     /// The deployment begins.
     DeployStarted {
-        /// To where.
+        /// The name of the environment that is deployed to.
         environment: EnvironmentName,
         /// The kind of trigger, such as `ansible`.
         trigger: String,
     },
     /// A line that the deployment printed.
     DeployLog {
-        /// The line, without its end.
+        /// The line's text, without the line break.
         line: String,
     },
     /// The deployment ended.
     DeployFinished {
-        /// Why it failed, or none.
+        /// The reason of the failure; none if the deployment succeeded.
         error: Option<String>,
-        /// How long it took.
+        /// The duration of the deployment, in milliseconds.
         milliseconds: u64,
     },
     /// The run ended.
     RunFinished {
         /// The process's exit code.
         exit_code: u8,
-        /// How long the run took.
+        /// The duration of the run, in milliseconds.
         milliseconds: u64,
     },
 }
 
-/// An image as the run's first event shows it.
+/// An image of the plan, as the run's first event shows it.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct ImageOutline {
-    /// Which image.
+    /// The image's name.
     pub image: ImageName,
-    /// What is to be done.
+    /// The plan's decision for the image.
     pub decision: Decision,
-    /// Its content key.
+    /// The image's content key.
     pub key: ImageKey,
-    /// Why it is built; empty for what is not, and for builds that are not released.
+    /// The reasons of the image's build; empty for images that are not built, and for builds that are not released.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub reasons: Vec<Reason>,
 }
 
-/// What became of a step.
+/// The state of a build's step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum StepState {
-    /// It runs.
+    /// The step runs.
     Started,
-    /// The engine had its result.
+    /// The engine had the step's result in its cache.
     Cached,
-    /// It ran and ended well.
+    /// The step ran and succeeded.
     Done,
-    /// It failed.
+    /// The step failed.
     Failed,
 }
 
-/// What became of an image.
+/// The outcome of a run for one image.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(tag = "outcome", rename_all = "kebab-case")]
 pub enum ImageOutcome {
-    /// It was built.
+    /// The image was built.
     Built {
-        /// The build's steps.
+        /// The number of the build's steps.
         steps: StepCount,
     },
-    /// The cache had it.
+    /// The cache had the image.
     Reused,
-    /// The environment runs it already.
+    /// The environment runs the image already.
     Kept,
-    /// It could not be built or pushed.
+    /// The image could not be built or pushed.
     Failed {
-        /// What failed, why, and what to do.
+        /// The failure: what failed, why, and what to do.
         error: String,
-        /// Where in the Dockerfile, when a step failed.
+        /// The failing step and its place in the Dockerfile, if a step failed.
         failure: Option<BuildFailure>,
     },
-    /// Something it needs failed, or the run stopped before it.
+    /// An image that this image needs failed, or the run stopped before this image.
     Skipped {
-        /// Why.
+        /// The reason of the skip.
         reason: String,
     },
 }
 
-/// The steps of a build.
+/// The number of a build's steps.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct StepCount {
-    /// All steps.
+    /// The number of all steps.
     pub total: usize,
-    /// Those that the engine had in its cache.
+    /// The number of steps that the engine had in its cache.
     pub cached: usize,
 }
 
-/// What a failed build tells its author.
+/// The description of a failed build for its author.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct BuildFailure {
-    /// One line: what failed and why.
+    /// The failure in one line: what failed and why.
     pub message: String,
     /// The failing step as the engine names it, such as `[build 3/5] RUN npm ci`.
     pub step: Option<String>,
-    /// The line of the Dockerfile, from 1.
+    /// The failing step's line in the Dockerfile, from 1.
     pub line: Option<usize>,
     /// The exit code of the failing command.
     pub exit_code: Option<i32>,
-    /// The failing step's last lines.
+    /// The last lines that the failing step printed.
     pub log: Vec<String>,
-    /// Whether the same build may succeed a moment later: a base image could not be fetched, or the engine
-    /// lost a layer. What a command of the Dockerfile does is never tried again.
+    /// True if the same build may succeed a moment later: a base image could not be fetched, or the engine
+    /// lost a layer. A failing command of the Dockerfile is never tried again.
     #[serde(skip)]
     pub passing: bool,
 }
 
-/// Where events go. Cheap to clone; sending never waits and never fails.
+/// The sending end of a run's events. Cheap to clone; sending never waits and never fails.
 #[derive(Clone, Debug)]
 pub struct EventSink(mpsc::UnboundedSender<Event>);
 
 impl EventSink {
-    /// A sink and the stream of what is sent to it.
+    /// A sink, and the stream of the events that are sent to the sink.
     #[must_use]
     pub fn channel() -> (Self, mpsc::UnboundedReceiver<Event>) {
         let (sender, receiver) = mpsc::unbounded_channel();
         (Self(sender), receiver)
     }
 
-    /// Sends `event`. A consumer that has gone away misses it, which is its affair.
+    /// Sends `event`. The event is lost if the consumer has gone away.
     pub fn send(&self, event: Event) {
         let _ = self.0.send(event);
     }

@@ -1,17 +1,19 @@
-//! Text from outside, made inert: what builds, deployments, paths and registries say is not trusted.
+//! Text from outside, made inert: texts of builds, deployments, paths and registries are not trusted. Start with
+//! [`plain`].
 //!
-//! It may hold sequences that move a terminal's cursor, retitle its window or hide what follows, and commands that a CI
-//! system takes out of a job's log. [`plain`] is for text on its way into events, errors and records, [`name`] for paths and
-//! other names, [`part`] and [`line`] for what is printed.
+//! Such a text may hold sequences that move a terminal's cursor, retitle its window or hide the rest of a line, and
+//! commands that a CI system takes out of a job's log. [`plain`] is for text on its way into events, errors and
+//! records, [`name`] for paths and other names, [`part`] and [`line`] for printed lines.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use anstream::adapter::strip_str;
 
-/// A text without what a terminal obeys: escape sequences, control characters and characters that hide. Tabs stay.
+/// A text without the characters that a terminal obeys or hides: escape sequences, control characters and characters
+/// that are not shown. Tabs stay.
 ///
-/// A line's end is a control character: who wants several lines takes each by itself.
+/// Line breaks are control characters, so the caller passes the lines of a text one by one.
 pub(crate) fn plain(text: &str) -> Cow<'_, str> {
     let is_kept = |character: char| character == '\t' || !is_hidden(character);
     if text.chars().all(is_kept) {
@@ -21,8 +23,8 @@ pub(crate) fn plain(text: &str) -> Cow<'_, str> {
     Cow::Owned(stripped.chars().filter(|character| is_kept(*character)).collect())
 }
 
-/// A path or another name, with what [`plain`] takes out, and the beginnings of CI systems' commands, spelled out: two names
-/// that differ look different.
+/// A path or another name, with hidden characters and the beginnings of CI systems' commands spelled out, so that two
+/// names that differ look different.
 pub(crate) fn name(name: &str) -> Cow<'_, str> {
     let spelled = if name.chars().any(is_hidden) {
         let spell = |character: char| {
@@ -35,26 +37,28 @@ pub(crate) fn name(name: &str) -> Cow<'_, str> {
     if marks(&spelled).next().is_none() { spelled } else { Cow::Owned(parted(&spelled, "\\u{23}")) }
 }
 
-/// A part of a printed line, in which no CI system finds a command: `##[error]` of GitHub, `##vso[...]` of Azure,
-/// `##teamcity[...]`.
+/// A part of a printed line, changed so that no CI system finds a command in the part: `##[error]` of GitHub,
+/// `##vso[...]` of Azure, `##teamcity[...]`.
 pub(crate) fn part(text: &str) -> Cow<'_, str> {
     if marks(text).next().is_none() { Cow::Borrowed(text) } else { Cow::Owned(parted(text, " ")) }
 }
 
-/// A whole printed line that no CI system takes for a command, nor any part of it: GitHub looks for `::` at its start.
+/// A whole printed line, changed so that no CI system takes the line or a part of it for a command: GitHub looks for
+/// `::` at the start of a line.
 pub(crate) fn line(line: &str) -> Cow<'_, str> {
     let line = part(line);
     if line.trim_start().starts_with("::") { Cow::Owned(format!("| {line}")) } else { line }
 }
 
-/// The places right behind a `##` with which a command begins: letters and `[` follow.
+/// The offsets right behind each `##` with which a command begins: letters and `[` follow.
 fn marks(text: &str) -> impl Iterator<Item = usize> {
     let ends = text.match_indices("##").map(|(start, _)| start + 2);
     let ends = ends.map(|end| end + text[end..].bytes().take_while(|byte| *byte == b'#').count());
     ends.filter(|end| text[*end..].trim_start_matches(|c: char| c.is_ascii_alphabetic()).starts_with('['))
 }
 
-/// A text with the last `#` of each command's beginning parted from what follows by a space, or spelled out.
+/// A text in which the beginning of each command is broken up: by a space behind its last `#`, or by another text
+/// `between` in place of that `#`.
 fn parted(text: &str, between: &str) -> String {
     let (mut out, mut done) = (String::with_capacity(text.len() + between.len()), 0);
     // A longer row of `#` is met several times.
@@ -68,7 +72,8 @@ fn parted(text: &str, between: &str) -> String {
     out
 }
 
-/// Control characters, and characters that turn the direction of what follows, take no room or are never shown.
+/// True for control characters, and for characters that turn the direction of the text, take no room or are never
+/// shown.
 fn is_hidden(character: char) -> bool {
     character.is_control()
         || matches!(
@@ -84,8 +89,8 @@ fn is_hidden(character: char) -> bool {
         )
 }
 
-/// A text with the control characters from U+0080 on as the escape sequences that they stand for (ECMA-48, 5.3): a terminal
-/// that knows both obeys both.
+/// A text with the control characters U+0080 to U+009F as the escape sequences that they stand for (ECMA-48, 5.3): a
+/// terminal that knows both forms obeys both.
 fn seven_bit(text: &str) -> Cow<'_, str> {
     let is_c1 = |character: char| matches!(character, '\u{80}'..='\u{9f}');
     if !text.contains(is_c1) {

@@ -9,7 +9,7 @@
 //! | --- | --- |
 //! | [`commands`] | one file per command: options, one call into the rooms below, one view |
 //! | [`cli`] | the command line, as clap reads it |
-//! | `doctor` | what a run needs, looked at before it is needed |
+//! | `doctor` | checks of all that a run needs, made before the run |
 //! | [`ui`] | views of results on stdout, renderers of events on stderr |
 //! | [`release`] | acting: the steps from a plan to the record |
 //! | [`gather`] | finding out: base, changed paths, Dockerfiles, keys, hits |
@@ -19,14 +19,14 @@
 //! | [`git`] | edge: commits, diffs, trees, the working tree |
 //! | [`engine`] | edge: BuildKit and Docker's API, behind a trait |
 //! | [`registry`] | edge: digests, tags, artifacts, base images |
-//! | [`record`] | edge: what environments run, the lease, and the storages of both |
+//! | [`record`] | edge: the images that environments run, the lease, and the storages of both |
 //! | [`deploy`] | edge: the triggers that bring a release to its environment |
-//! | `http`, `credentials`, `docker_config` | one HTTP client; what `docker login` stored; docker's `config.json` |
-//! | [`process`] | what a process has: runtime, signals, child programs, timings |
-//! | [`events`] | what a run tells while it goes |
+//! | `http`, `credentials`, `docker_config` | one HTTP client; the logins of `docker login`; docker's `config.json` |
+//! | [`process`] | the parts of a process: runtime, signals, child programs, timings |
+//! | [`events`] | the events of a run while it is under way |
 //! | [`plan`] | core, pure: build, reuse or keep, and why |
 //! | [`config`] | core, pure: `build.toml` and `build.lock`, validated |
-//! | [`dockerfile`] | core, pure: what a Dockerfile reads and is built from |
+//! | [`dockerfile`] | core, pure: the files that a Dockerfile reads and the images that it is built from |
 //! | [`changed`], [`reference`](mod@reference) | core: changed paths; names of things in registries |
 //! | `inert`, `loopback`, `parallel`, `platform`, `random`, `suggestion`, `text` | small things of which there is one each |
 //! | [`error`] | failures with their codes, hints and exit codes |

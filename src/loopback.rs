@@ -2,8 +2,8 @@
 
 use std::net::IpAddr;
 
-/// Whether a host, with or without a port, is this machine, so that neither TLS nor a proxy has a place between:
-/// `localhost:5000`, `127.0.0.1`, `[::1]:5000`, `::1`.
+/// True if a host, with or without a port, is this machine, to which connections have neither TLS nor a proxy in
+/// between: `localhost:5000`, `127.0.0.1`, `[::1]:5000`, `::1`.
 ///
 /// An IPv4 address written as IPv6 counts as the address that is connected to. No name is resolved: a name other than
 /// `localhost` is another machine.
@@ -16,7 +16,7 @@ pub(crate) fn is_loopback(authority: &str) -> bool {
         || address.is_ok_and(|address| address.to_canonical().is_loopback())
 }
 
-/// The host of a host with or without a port; an IPv6 address has brackets where it has a port.
+/// The host of an authority, without the port if there is one. An IPv6 address with a port has brackets.
 pub(crate) fn without_port(authority: &str) -> &str {
     match authority.rsplit_once(':') {
         Some((host, port)) if host.ends_with(']') || !host.contains(':') => {

@@ -1,4 +1,4 @@
-//! The `dtbuild` program: parse, run, exit code.
+//! The `dtbuild` program: reads the command line, runs the command and exits with the command's code.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! Platforms, such as `linux/arm64`, in their normal form: [`normal`], [`Platform`].
+//! Platforms, such as `linux/arm64`, in their normal form. Start with [`Platform`].
 //!
 //! The normal forms are those of containerd's `platforms` package, which BuildKit's frontend uses.
 
@@ -12,15 +12,15 @@ pub(crate) struct Platform {
     pub variant: String,
 }
 
-/// `platform` as Docker normalizes it, such as `linux/arm64` for `linux/aarch64`; none if it is not one.
+/// The normal form of a platform, such as `linux/arm64` for `linux/aarch64`; none if the text is no platform.
 #[must_use]
 pub(crate) fn normal(platform: &str) -> Option<String> {
     Platform::new(platform, None).map(|platform| platform.to_string())
 }
 
 impl Platform {
-    /// Reads `os`, `architecture`, `os/architecture` or `os/architecture/variant`; what is left out is that of
-    /// `host`, or Linux on amd64.
+    /// Reads `os`, `architecture`, `os/architecture` or `os/architecture/variant`. Parts that are left out are those
+    /// of `host`, or of Linux on amd64 without a host; none if the text is no platform.
     pub(crate) fn new(text: &str, host: Option<&Platform>) -> Option<Self> {
         let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
         let parts: Vec<String> = text.split('/').map(str::to_lowercase).collect();

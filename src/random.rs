@@ -1,4 +1,4 @@
-//! Names that nobody else has. Start with [`id`].
+//! Random ids, which no other run has. Start with [`id`].
 
 use std::time::SystemTime;
 

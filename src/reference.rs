@@ -1,4 +1,4 @@
-//! Names of things in registries: [`Repository`], [`Digest`] and, for the two together, [`Reference`].
+//! Names of images in registries: a [`Repository`] with a tag or a [`Digest`]. Start with [`Reference`].
 
 use std::fmt;
 use std::str::FromStr;
@@ -13,10 +13,10 @@ use crate::text::as_text;
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Repository(Arc<str>);
 
-/// The tag of what `dtbuild build` made last.
+/// The tag of the image that `dtbuild build` made last.
 pub(crate) const LOCAL_TAG: &str = "local";
 
-/// The longest path of a repository.
+/// The longest path of a repository, in characters.
 const PATH_LENGTH: usize = 255;
 
 /// The digest of a manifest: `sha256:` and 64 hexadecimal digits.
@@ -30,28 +30,28 @@ pub struct Reference {
     version: Version,
 }
 
-/// What of a repository a [`Reference`] names.
+/// The part of a [`Reference`] that chooses an image of the repository.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 enum Version {
     Tag(String),
     Digest(Digest),
 }
 
-/// A text that is not the name of a thing in a registry.
+/// The error for a text that is no repository, tag or digest.
 #[derive(Debug, thiserror::Error)]
 pub enum ReferenceError {
-    /// Not a repository's name.
+    /// The text is no repository's name.
     #[error("`{name}` is not a repository: {reason}")]
     Repository {
         /// The text.
         name: String,
-        /// What is wrong with it.
+        /// The fault of the text.
         reason: String,
     },
-    /// Not a tag.
+    /// The text is no tag.
     #[error("`{0}` is not a tag: use up to 128 letters, digits, `_`, `.` and `-`, the first no `.` or `-`")]
     Tag(String),
-    /// Not a digest.
+    /// The text is no digest.
     #[error("`{0}` is not a digest: expected `sha256:` and 64 lower-case hexadecimal digits")]
     Digest(String),
 }
@@ -63,19 +63,19 @@ impl Failure for ReferenceError {
 }
 
 impl Repository {
-    /// The registry's host, with its port where one is named; `docker.io` where none is.
+    /// The registry's host, with the port if the name has one; `docker.io` if the name has no host.
     #[must_use]
     pub fn registry(&self) -> &str {
         self.split().0
     }
 
-    /// The path at the registry.
+    /// The path of the repository at the registry.
     #[must_use]
     pub fn path(&self) -> &str {
         self.split().1
     }
 
-    /// The text.
+    /// The repository's name as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -88,9 +88,9 @@ impl Repository {
         }
     }
 
-    /// What makes the text no repository's name, by the grammar that registries share.
+    /// The fault that makes the text no repository's name, by the grammar that registries share; none if it is one.
     ///
-    /// It is read by hand: the regular expression for it takes longer to compile than a small plan to be made.
+    /// The grammar is checked by hand: its regular expression takes longer to compile than a small plan takes to make.
     fn fault(&self) -> Option<&'static str> {
         let name = &self.0;
         if name.bytes().any(|byte| byte == b'@') || last_component(name).bytes().any(|byte| byte == b':') {
@@ -128,7 +128,7 @@ impl Repository {
     }
 }
 
-/// Whether a text can be a tag.
+/// Checks that a text can be a tag.
 pub(crate) fn check_tag(tag: &str) -> Result<(), ReferenceError> {
     let starts_well = tag.starts_with(|first: char| first.is_ascii_alphanumeric() || first == '_');
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-');
@@ -139,7 +139,7 @@ pub(crate) fn check_tag(tag: &str) -> Result<(), ReferenceError> {
 }
 
 impl Reference {
-    /// The repository that the image is in.
+    /// The repository of the image.
     #[must_use]
     pub fn repository(&self) -> &Repository {
         &self.repository
@@ -171,7 +171,7 @@ impl Digest {
         Self(format!("sha256:{}", hex::encode(hash)).into())
     }
 
-    /// The text, `sha256:...`.
+    /// The digest as text, `sha256:...`.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -196,7 +196,7 @@ fn last_component(name: &str) -> &str {
     name.rsplit_once('/').map_or(name, |(_, last)| last)
 }
 
-/// Whether this is a host, with or without a port: names joined by dots.
+/// True if a text is a host, with or without a port: names joined by dots.
 fn is_host(text: &str) -> bool {
     let digits = |port: &str| !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
     let (host, port) = text.split_once(':').map_or((text, None), |(host, port)| (host, Some(port)));
@@ -207,7 +207,7 @@ fn is_host(text: &str) -> bool {
     port.is_none_or(digits) && host.as_bytes().split(|byte| *byte == b'.').all(name)
 }
 
-/// Whether this may stand between the slashes of a path.
+/// True if a text may stand between the slashes of a repository's path.
 fn is_component(text: &[u8]) -> bool {
     let letter = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
     let separator = |run: &[u8]| matches!(run, b"." | b"_" | b"__") || run.iter().all(|byte| *byte == b'-');

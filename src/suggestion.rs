@@ -1,6 +1,6 @@
-//! What somebody meant who wrote a word that is not known. Start with [`nearest`].
+//! Suggestions for a word that is not known, such as a mistyped name. Start with [`nearest`].
 
-/// The candidate that is most like `word`, if any is like it at all.
+/// The candidate that is most like `word`; none if no candidate is like `word` at all.
 pub(crate) fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     const ALIKE: f64 = 0.75;
     // In short words two letters that changed places leave little alike.

@@ -1,6 +1,6 @@
-//! Types that are texts to everybody else: JSON and TOML have them as strings. Start with [`as_text`].
+//! Types that are strings in JSON and TOML. Start with [`as_text`].
 
-/// Gives types the traits of serde by their `FromStr` and `Display`, and the JSON Schema of a string.
+/// Implements serde's traits for types by their `FromStr` and `Display`, and gives them the JSON Schema of a string.
 macro_rules! as_text {
     ($($name:ty),+) => {$(
         impl serde::Serialize for $name {

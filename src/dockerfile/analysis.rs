@@ -1,4 +1,5 @@
-//! What a build of one target needs to know of its Dockerfile: [`Options`] in, an [`Analysis`] out.
+//! The analysis of a Dockerfile for the build of one target: [`Options`] in, an [`Analysis`] out. Start with
+//! [`Analysis`].
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -12,31 +13,32 @@ use super::inputs::Inputs;
 use super::remote::Remote;
 use super::text::ExpandError;
 
-/// What is built, and what is known of the surroundings.
+/// The options of an analysis: the target, and all that is known of the build's surroundings.
 #[derive(Clone, Copy, Debug)]
 pub struct Options<'a> {
-    /// The stage to build; the last one if none is given.
+    /// The name of the stage to build; none for the last stage.
     pub target: Option<&'a str>,
     /// The build arguments.
     pub args: &'a BTreeMap<String, String>,
     /// The platform that is built for, such as `linux/amd64`.
     pub platform: &'a str,
-    /// The platform that builds.
+    /// The platform on which the build runs.
     pub build_platform: &'a str,
     /// The images that can be built before this one: a name among them is a dependency. The image's own name
     /// must not be among them, else an image `redis` that is built `FROM redis` would depend on itself.
     pub images: &'a dyn ImageNames,
     /// The further contexts by their names, in the form that [`familiar`](super::familiar) gives.
     pub contexts: &'a BTreeMap<String, NamedContext>,
-    /// What is known of images from elsewhere. What is not here is taken for unknown, not for empty.
+    /// The known configurations of images from elsewhere. An image that is missing here is taken for unknown, not for
+    /// empty.
     pub bases: &'a Configs,
-    /// What is known of `images`.
+    /// The known configurations of `images`.
     pub built: &'a Configs,
 }
 
-/// Names of images.
+/// A set of images' names.
 pub trait ImageNames: fmt::Debug {
-    /// Whether `name` is one of them.
+    /// True if `name` is in the set.
     fn contains(&self, name: &str) -> bool;
 }
 
@@ -46,26 +48,26 @@ impl ImageNames for BTreeSet<String> {
     }
 }
 
-/// What a named context stands for.
+/// The meaning of a named context.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NamedContext {
-    /// Files: a folder, or what is fetched.
+    /// Files: a folder, or files that are fetched.
     Files,
-    /// One of [`Options::images`].
+    /// The image of this name among [`Options::images`].
     Image(String),
-    /// An image from elsewhere.
+    /// The image from elsewhere with this name.
     External(String),
 }
 
-/// What a build needs to know.
+/// The result of an analysis: all that a build needs to know of its Dockerfile.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Analysis {
     /// The stages that the target needs, in the order of the file.
     pub stages: Vec<ReachedStage>,
-    /// The given arguments that can alter the image, and so belong into its key: those that a reached stage
-    /// declares or that choose its image or platform, and those that BuildKit itself obeys (`BUILDKIT_*`,
-    /// `SOURCE_DATE_EPOCH`). The proxy arguments (`HTTP_PROXY`, `no_proxy`, ...) are among them only where an
-    /// ARG declares them, because BuildKit keeps them out of its cache otherwise.
+    /// The given arguments that can alter the image, and so belong into its key: arguments that a reached stage
+    /// declares or that choose the stage's image or platform, and arguments that BuildKit itself obeys
+    /// (`BUILDKIT_*`, `SOURCE_DATE_EPOCH`). A proxy argument (`HTTP_PROXY`, `no_proxy`, ...) is among them only where
+    /// an ARG declares it, because BuildKit keeps the proxy arguments out of its cache otherwise.
     pub declared_args: BTreeSet<String>,
     /// The given arguments that the file declares nowhere: most likely a mistake.
     pub undeclared_args: BTreeSet<String>,
@@ -73,38 +75,38 @@ pub struct Analysis {
     pub bases: Vec<Base>,
     /// The images built together with this one that the reached stages use.
     pub dependencies: Vec<Dependency>,
-    /// What is read of the main context.
+    /// The files that are read of the main context.
     pub inputs: Inputs,
-    /// What is read of the further contexts that are files, those that are used.
+    /// The files that are read of the further contexts, by the context's name: contexts that are files and are used.
     pub contexts: BTreeMap<String, Inputs>,
-    /// Whether it cannot be told which contexts are used, nor where: then all of them are.
+    /// True if it cannot be told which contexts are used, nor where: then all contexts count as used.
     pub obscure: bool,
-    /// What is fetched by ADD.
+    /// The sources that ADD fetches from the network.
     pub remotes: Vec<Remote>,
-    /// What the engine has to allow.
+    /// The entitlements that the engine has to allow.
     pub entitlements: Vec<Entitlement>,
-    /// What could not be known exactly, or counts as a whole, by line.
+    /// The remarks on reads that could not be known exactly, or that count as a whole, by line.
     pub notes: Vec<Note>,
-    /// The images from elsewhere whose configuration, or more of it, would make this more exact.
+    /// The images from elsewhere whose configuration, or more of it, would make the analysis more exact.
     pub unread: BTreeSet<PlatformImage>,
-    /// What the image that is built tells of the builds that stand on it; none where it cannot be told.
+    /// The configuration of the built image, for builds that stand on the image; none where it cannot be told.
     #[serde(skip)]
     pub config: Option<BaseConfig>,
-    /// Where the names of images stand in the file.
+    /// The names of images, with their places in the file.
     #[serde(skip)]
     pub(super) words: Vec<ImageWord>,
 }
 
-/// What a RUN needs beyond what every build may do.
+/// A permission that a RUN needs beyond the permissions of every build.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Entitlement {
     /// The line of the RUN.
     pub line: usize,
-    /// What it needs.
+    /// The kind of the permission.
     pub kind: EntitlementKind,
 }
 
-/// What an engine allows or does not, by the names that BuildKit has for them.
+/// The permissions that an engine allows or does not, by BuildKit's names for them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub enum EntitlementKind {
     /// `RUN --network=host`.
@@ -118,49 +120,49 @@ pub enum EntitlementKind {
 /// A stage that the target needs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ReachedStage {
-    /// Its number, from 0.
+    /// The stage's number, from 0.
     pub number: usize,
-    /// Its name, in lower case.
+    /// The stage's name, in lower case.
     pub name: Option<String>,
-    /// The line of its FROM.
+    /// The line of the stage's FROM.
     pub line: usize,
 }
 
-/// An image from elsewhere.
+/// An image from elsewhere that the build uses.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Base {
-    /// Its name as the file has it, expanded.
+    /// The image's name as the file has it, expanded.
     pub name: String,
-    /// The platform that FROM asks for, expanded; the one that is built for if none.
+    /// The platform that FROM asks for, expanded; none for the platform that is built for.
     pub platform: Option<String>,
-    /// The lines that name it.
+    /// The lines that name the image.
     pub lines: Vec<usize>,
 }
 
 /// An image that is built before this one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Dependency {
-    /// Its name among the given images.
+    /// The image's name among the given images.
     pub name: String,
-    /// The lines that name it.
+    /// The lines that name the image.
     pub lines: Vec<usize>,
 }
 
 /// The name of an image, where it stands in the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct ImageWord {
-    /// The parts of the word: one more than it has continuations; none if it cannot be replaced.
+    /// The parts of the word in the file: one more than the word has continuations; no part if it cannot be replaced.
     pub place: Vec<Range<usize>>,
-    /// The name, expanded; of a context, its [`context_word`].
+    /// The image's name, expanded; for a context, its [`context_word`].
     pub name: String,
     /// The line of the instruction.
     pub line: usize,
-    /// Whether it names a stage to the newest frontend and something else to an older one, so that it is replaced by the
-    /// stage's name.
+    /// True if the word names a stage to the newest frontend and something else to an older one, so that the stage's
+    /// name replaces the word.
     pub settled: bool,
 }
 
-/// What stands for the context `name` among the names that can be replaced. No image has such a name.
+/// The text that stands for the context `name` among the names that can be replaced. No image has such a name.
 #[must_use]
 pub fn context_word(name: &str) -> String {
     format!("the context {name}")
@@ -169,15 +171,15 @@ pub fn context_word(name: &str) -> String {
 /// A remark for `explain`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Note {
-    /// The line; 0 for what does not stand in the file.
+    /// The line of the file, from 1; 0 for a remark on something outside of the file.
     pub line: usize,
-    /// What it is about.
+    /// The subject of the remark.
     pub kind: NoteKind,
-    /// What it says, the instruction included.
+    /// The text of the remark, the instruction included.
     pub text: String,
 }
 
-/// What a note is about.
+/// The subject of a note.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum NoteKind {
@@ -195,132 +197,132 @@ pub enum NoteKind {
     UnknownTriggers,
     /// A source from the network whose content nothing fixes.
     StaleRemote,
-    /// What older versions of the frontend read otherwise, so both count.
+    /// A text that older versions of the frontend read otherwise, so both readings count.
     OlderFrontend,
 }
 
 impl NoteKind {
-    /// Whether it cannot be told what the file reads.
+    /// True if the note says that the file's reads cannot be told.
     #[must_use]
     pub fn widens(self) -> bool {
         self.is_language() || matches!(self, Self::Unresolved)
     }
 
-    /// Whether the file holds more of the language than is known here.
+    /// True if the note says that the file holds more of the language than is known here.
     #[must_use]
     pub(super) fn is_language(self) -> bool {
         matches!(self, Self::UnknownInstruction | Self::UnknownFlag | Self::ForeignSyntax)
     }
 }
 
-/// A Dockerfile that cannot be built as asked.
+/// The error for a Dockerfile that cannot be built as asked.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AnalysisError {
     /// No stage has the target's name.
     #[error("the target stage `{target}` does not exist; {hint}")]
     UnknownTarget {
-        /// The name.
+        /// The target's name.
         target: String,
-        /// The stages there are, and the most similar one.
+        /// The stages of the file, and the most similar one.
         hint: String,
     },
-    /// A target that a context stands for: there is nothing to build.
+    /// The target is a stage that a context stands for: there is nothing to build.
     #[error(
         "line {line}: the stage `{stage}` is the target, and the context of that name takes its place; rename one of them"
     )]
     ReplacedTarget {
-        /// The line.
+        /// The line of the instruction.
         line: usize,
-        /// The stage.
+        /// The stage's name.
         stage: String,
     },
-    /// Not a platform.
+    /// The text is no platform.
     #[error("`{0}` is not a platform; write it as `linux/amd64` or `linux/arm/v7`")]
     Platform(String),
-    /// A stage's platform that is not one.
+    /// The platform of a stage is none.
     #[error("line {line}: `{word}` is `{platform}`, which is not a platform; write it as `linux/amd64`")]
     StagePlatform {
-        /// The line.
+        /// The line of the instruction.
         line: usize,
         /// The platform, expanded.
         platform: String,
-        /// The platform, as it is written.
+        /// The platform, as the file has it.
         word: String,
     },
-    /// A stage without an image.
+    /// The name of a stage's image is empty.
     #[error(
         "line {line}: the image `{word}` is empty; declare its ARG before the first FROM, with a default"
     )]
     BlankImage {
-        /// The line.
+        /// The line of the instruction.
         line: usize,
-        /// The word.
+        /// The word for the image, as the file has it.
         word: String,
     },
-    /// A stage's name in another case where an image is named.
+    /// The name of a stage is written in another case where an image is named.
     #[error("line {line}: an image's name is in lower case; write `FROM {stage}` for the stage of that name")]
     StageCase {
-        /// The line.
+        /// The line of the instruction.
         line: usize,
-        /// The stage.
+        /// The stage's name.
         stage: String,
     },
-    /// A word that cannot be expanded.
+    /// A word cannot be expanded.
     #[error("line {line}: {reason}")]
     Expand {
-        /// The line.
+        /// The line of the instruction.
         line: usize,
-        /// Why.
+        /// The reason of the failure.
         reason: ExpandError,
     },
-    /// A variable where BuildKit has none.
+    /// A variable stands where BuildKit expands none.
     #[error(
         "line {line}: `{from}` cannot hold variables; name a stage, `FROM {from} AS <name>`, and copy from it"
     )]
     FromVariable {
-        /// The line.
+        /// The line of the instruction.
         line: usize,
-        /// The value.
+        /// The value with the variable.
         from: String,
     },
-    /// A stage's number that is too high, or too low.
+    /// The number of a stage is too high, or too low.
     #[error("line {line}: there is no stage number {number}; the file has {stages}, counted from 0")]
     StageNumber {
-        /// The line.
+        /// The line of the instruction.
         line: usize,
-        /// The number.
+        /// The stage's number.
         number: i64,
-        /// How many stages there are.
+        /// The number of stages in the file.
         stages: usize,
     },
-    /// An address where only ADD takes one.
+    /// An address stands where only ADD takes one.
     #[error("line {line}: COPY cannot fetch `{url}`; use ADD")]
     CopyUrl {
-        /// The line.
+        /// The line of the instruction.
         line: usize,
         /// The address.
         url: String,
     },
-    /// An ONBUILD that a stage replays and that cannot be read.
+    /// An ONBUILD that a stage replays cannot be read.
     #[error("line {line}: {reason}")]
     Replayed {
-        /// The line.
+        /// The line of the instruction.
         line: usize,
-        /// Why.
+        /// The reason of the failure.
         reason: ParseReason,
     },
-    /// An image's ONBUILD that cannot be read.
+    /// An ONBUILD of an image cannot be read.
     #[error("an ONBUILD instruction of the image `{image}` cannot be read: {reason}")]
     Trigger {
-        /// The image.
+        /// The image's name.
         image: String,
-        /// Why.
+        /// The reason of the failure.
         reason: ParseReason,
     },
 }
 
 impl Analysis {
-    /// Whether an image that a stage stands on may replay instructions that are not known: then any file and
+    /// True if an image that a stage stands on may replay instructions that are not known: then any file and
     /// any argument may count.
     #[must_use]
     pub fn has_unknown_triggers(&self) -> bool {

@@ -1,4 +1,4 @@
-//! The arguments of the whole file: those before the first stage, and those that need no declaration.
+//! The arguments of the whole file: arguments before the first stage, and arguments that need no declaration.
 //! Start with [`globals`].
 
 use super::analysis::{AnalysisError, Options};
@@ -8,10 +8,10 @@ use super::scope::Globals;
 use super::text::Rules;
 use crate::platform::Platform;
 
-/// Arguments that are passed to a build's network access, and not to its cache.
+/// The proxy arguments: they are passed to a build's network access, and not to its cache.
 const PROXIES: [&str; 5] = ["http_proxy", "https_proxy", "ftp_proxy", "no_proxy", "all_proxy"];
 
-/// Arguments that need no declaration outside of stages.
+/// The platform arguments, which need no declaration outside of stages.
 const PLATFORM: [&str; 11] = [
     "BUILDPLATFORM",
     "BUILDOS",
@@ -26,7 +26,7 @@ const PLATFORM: [&str; 11] = [
     "TARGETSTAGE",
 ];
 
-/// The arguments before the first stage, with what the build itself declares.
+/// The arguments before the first stage, with the arguments that the build itself declares.
 pub(super) fn globals(
     file: &Dockerfile,
     options: &Options<'_>,

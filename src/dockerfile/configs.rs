@@ -1,5 +1,5 @@
-//! What images tell of the builds that stand on them: their variables and ONBUILD instructions.
-//! Start with [`BaseConfig`].
+//! Configurations of images, as far as builds that stand on the images depend on them: variables and ONBUILD
+//! instructions. Start with [`BaseConfig`].
 
 use std::collections::BTreeMap;
 
@@ -8,32 +8,32 @@ use serde::Serialize;
 /// An image, for one platform.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct PlatformImage {
-    /// Its name in the Dockerfile, expanded; of a dependency, the image's name.
+    /// The image's name in the Dockerfile, expanded; for a dependency, the image's own name.
     pub name: String,
     /// The platform in its normal form, such as `linux/amd64`.
     pub platform: String,
 }
 
-/// What an image's configuration tells of the builds that stand on it.
+/// The part of an image's configuration that builds which stand on the image depend on.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BaseConfig {
-    /// The variables that it sets; none for a value that cannot be told.
+    /// The variables that the image sets, by name; none for a value that cannot be told.
     pub env: BTreeMap<String, Option<String>>,
-    /// What it may set besides.
+    /// The variables that the image may set besides.
     pub rest: Rest,
-    /// The instructions that it has replayed.
+    /// The ONBUILD instructions of the image, which the builds replay.
     pub onbuild: Vec<String>,
 }
 
 /// The variables that an image may set besides those that are known.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Rest {
-    /// None.
+    /// No variables.
     #[default]
     Nothing,
-    /// Those of an image from elsewhere, which were not asked for yet.
+    /// The variables of an image from elsewhere, whose configuration was not asked for yet.
     Of(PlatformImage),
-    /// It cannot be told.
+    /// Any variables: they cannot be told.
     Anything,
 }
 

@@ -1,4 +1,4 @@
-//! What COPY, ADD and the mounts of RUN read: the part of a [`Reading`] that finds the inputs.
+//! The files that COPY, ADD and the mounts of RUN read: the part of a [`Reading`] that finds the inputs.
 
 use std::ops::Range;
 
@@ -20,11 +20,11 @@ use super::text::Text;
 struct Mount {
     kind: Option<String>,
     source: Text,
-    /// Why it cannot be told what the mount reads.
+    /// The reason why it cannot be told which files the mount reads; none if it can.
     obscure: Option<String>,
 }
 
-/// The keys of mounts that do not matter here.
+/// The keys of mounts on which the inputs do not depend.
 const OTHER_KEYS: [&str; 15] = [
     "target",
     "dst",
@@ -82,7 +82,7 @@ impl Reading<'_> {
             match RemoteKind::of(&path.value).filter(|_| path.unknown.is_none()) {
                 None => self.reads(instruction, (None, scope), path, SourceKind::Copy),
                 Some(RemoteKind::Git) if !self.has(Change::GitAddresses) => {
-                    // What begins with a scheme of the web is fetched, and what comes of it is no repository.
+                    // An address of HTTP is fetched as a file, not as a repository; any other one is a path.
                     if !path.value.starts_with("http") {
                         self.reads(instruction, (None, scope), path, SourceKind::Copy);
                     }
@@ -105,7 +105,7 @@ impl Reading<'_> {
             match (mount.kind.as_deref(), mount.obscure) {
                 (_, Some(reason)) => self.obscure(instruction, &reason),
                 (Some("tmpfs" | "secret" | "ssh"), None) => {}
-                // A cache starts empty, unless it says from where.
+                // A cache starts empty, unless it has a `from`.
                 (Some("cache"), None) if origin.is_none() => {}
                 (None | Some("bind" | "cache"), None) => {
                     let from = (origin.as_ref(), scope);
@@ -173,7 +173,7 @@ impl Reading<'_> {
     ) -> Result<Origin, AnalysisError> {
         let name = self.checked(instruction, field.value.clone().unwrap_or_default())?;
         let origin = self.graph.mounted_from(&name);
-        // A quote doubled within the field shifts what follows it.
+        // A quote doubled within the field shifts the rest of the field.
         let written: String = value.chars().get(field.place.clone()).unwrap_or_default().iter().collect();
         let place = if written == name { value.written_part(field.place.clone()) } else { None };
         self.uses(instruction, &origin, place);
@@ -192,14 +192,14 @@ impl Reading<'_> {
         self.uses_image(origin, instruction.line, place, None);
     }
 
-    /// Notes that `text` is not known for want of the variables that the image of the stage sets.
+    /// Notes the image of the stage as unread, if `text` is not known for want of the variables that the image sets.
     fn needs(&mut self, text: &Text, scope: &Scope) {
         if text.unknown.is_some() {
             self.found.unread.extend(scope.unread().cloned());
         }
     }
 
-    /// Notes that `path` is read: of the main context, if no origin is given.
+    /// Notes that the instruction reads `path` of the origin, or of the main context if no origin is given.
     fn reads(
         &mut self,
         instruction: &Instruction,
@@ -210,7 +210,7 @@ impl Reading<'_> {
         let context = match origin {
             None => None,
             Some(Origin::Context(name)) => Some(name),
-            // What is in a stage or an image is not an input: its own inputs are.
+            // Files of a stage or an image are no inputs: the stage or the image has inputs of its own.
             Some(_) => return,
         };
         self.needs(&path, scope);
@@ -249,7 +249,7 @@ impl Reading<'_> {
         self.found.remotes.push(remote);
     }
 
-    /// Widens to everything: what the instruction reads cannot be told.
+    /// Widens the inputs to everything: the files that the instruction reads cannot be told.
     fn obscure(&mut self, instruction: &Instruction, reason: &str) {
         let text = format!("`{}`: {reason}, so everything counts", instruction.excerpt());
         self.note(instruction.line, NoteKind::Unresolved, text);
@@ -257,8 +257,8 @@ impl Reading<'_> {
     }
 }
 
-/// A source of `COPY --parents` as one pattern. What stands before `/./` is read as COPY reads it without the flag, so
-/// `**` is one name there.
+/// A source of `COPY --parents` as one pattern. The part before `/./` is read as COPY reads it without the flag, so
+/// `**` stands for one name there.
 fn divided(source: &str) -> String {
     let Some((above, below)) = source.split_once("/./") else { return source.to_owned() };
     let mut pattern = String::with_capacity(source.len());

@@ -1,8 +1,8 @@
-//! The comments at the top that are not comments: `# syntax=`, `# escape=`, `# check=`. Start with
-//! [`Directives`].
+//! Directives, which are comments with a meaning at the top of a file: `# syntax=`, `# escape=`, `# check=`. Start
+//! with [`Directives`].
 //!
-//! The rules, quirks included, are those of BuildKit's `frontend/dockerfile/parser/directives.go`: the first
-//! line that is no directive ends them, and the syntax is looked for in more formats than the escape.
+//! The rules, quirks included, are those of BuildKit's `frontend/dockerfile/parser/directives.go`: the first line
+//! that is no directive ends the directives, and the syntax is looked for in more formats than the escape.
 
 use std::collections::BTreeSet;
 
@@ -14,7 +14,7 @@ const NAMES: [&str; 3] = ["syntax", "escape", "check"];
 /// The directives that are seen while the lines are read.
 #[derive(Clone, Debug)]
 pub(crate) struct Directives {
-    /// Escapes characters and continues lines.
+    /// The character that escapes characters and continues lines.
     pub escape: char,
     frontend: Frontend,
     seen: BTreeSet<String>,
@@ -26,7 +26,7 @@ impl Directives {
         Self { escape: '\\', frontend, seen: BTreeSet::new(), ended: false }
     }
 
-    /// Takes note of `line`, whether it is a directive or ends them.
+    /// Reads `line`, which is a directive or ends the directives.
     pub(crate) fn read(&mut self, line: &str) -> Result<(), ParseReason> {
         if self.ended {
             return Ok(());
@@ -66,8 +66,8 @@ pub(crate) fn syntax(text: &str) -> Option<String> {
     })
 }
 
-/// Whether `reference` is the Dockerfile frontend itself, whose rules this module knows: by the name of its image, or the
-/// one that is within the engine.
+/// True if `reference` is the Dockerfile frontend itself, whose rules are known here: by the name of its image, or by
+/// the name of the frontend within the engine.
 pub(crate) fn is_dockerfile_frontend(reference: &str) -> bool {
     let name = reference.strip_prefix("docker.io/").unwrap_or(reference);
     let name = name.split(['@', ':']).next().unwrap_or_default();

@@ -1,11 +1,11 @@
-//! Variables in words: `$name`, `${name}` and its modifiers, read by [`Lexer`].
+//! Variables in words: `$name`, `${name}` and its modifiers. Start with [`Lexer::variable`].
 
 use super::frontend::Change;
 use super::pattern::{Greed, Pattern};
 use super::text::{ExpandError, MOST_NESTED, Text, Variable};
 use super::words::Lexer;
 
-/// `${name<modifier>word}`, read but not yet applied.
+/// A substitution `${name<modifier>word}`, read but not yet applied.
 struct Substitution {
     name: String,
     modifier: char,
@@ -14,7 +14,7 @@ struct Substitution {
 }
 
 impl Lexer<'_> {
-    /// Reads what follows a dollar, which is next.
+    /// Reads a variable or a substitution from its dollar, which is the next character.
     pub(super) fn variable(&mut self) -> Result<Text, ExpandError> {
         self.at += 1;
         if self.peek() == Some('{') {
@@ -62,7 +62,7 @@ impl Lexer<'_> {
         }
     }
 
-    /// Whether the frontend has a modifier that follows the name at once.
+    /// True if the frontend has a modifier that follows the name at once.
     fn has(&self, modifier: char) -> bool {
         let since = match modifier {
             '#' | '%' | '/' => Change::Patterns,
@@ -133,7 +133,7 @@ impl Lexer<'_> {
         self.chars[start..self.at].iter().collect()
     }
 
-    /// Positional and special parameters are never set.
+    /// The value of a variable. Positional and special parameters are never set.
     fn value_of(&mut self, name: &str) -> Variable {
         let ordinary = name.starts_with(|c: char| c.is_alphabetic() || c == '_');
         if ordinary { (self.lookup)(name) } else { Variable::Unset }

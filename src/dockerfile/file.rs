@@ -1,4 +1,4 @@
-//! A Dockerfile as it is written: [`Dockerfile`], read from its bytes.
+//! A Dockerfile as it is written, read from its bytes. Start with [`Dockerfile::parse`].
 
 use super::directives;
 use super::error::{ParseError, ParseReason};
@@ -6,7 +6,7 @@ use super::frontend::Frontend;
 use super::instruction::{Instruction, Kind, Language, Word};
 use super::lines::Lines;
 
-/// A Dockerfile that was read.
+/// A Dockerfile that was read, its words not yet expanded.
 #[derive(Clone, Debug)]
 pub struct Dockerfile {
     pub(super) source: Vec<u8>,
@@ -15,7 +15,7 @@ pub struct Dockerfile {
     /// The ARGs before the first stage.
     pub(super) globals: Vec<Instruction>,
     pub(super) stages: Vec<Stage>,
-    /// Instructions that are not known, wherever they stand.
+    /// The instructions that are not known, wherever they stand.
     pub(super) unknown: Vec<Instruction>,
 }
 
@@ -31,8 +31,8 @@ pub(super) struct Stage {
 impl Dockerfile {
     /// Reads the bytes of a Dockerfile.
     ///
-    /// A file for another frontend than Docker's own (`# syntax=`) is read as far as it goes: if not at all,
-    /// it has no stages, and [`Dockerfile::analyse`] answers with the whole context.
+    /// A file for another frontend than Docker's own (`# syntax=`) may be unreadable: then the result has no stages,
+    /// and [`Dockerfile::analyse`] answers with the whole context.
     pub fn parse(source: &[u8]) -> Result<Self, ParseError> {
         Self::read_by(Frontend::default(), source)
     }
@@ -65,12 +65,12 @@ impl Dockerfile {
         self.syntax.as_deref()
     }
 
-    /// The names of its stages, in order and in lower case, those without one left out.
+    /// The names of the stages, in order and in lower case. Stages without a name are left out.
     pub fn stage_names(&self) -> impl Iterator<Item = &str> {
         self.stages.iter().filter_map(|stage| stage.name.as_deref())
     }
 
-    /// Whether another frontend than the one known here reads the file.
+    /// True if another frontend than the one known here reads the file.
     pub(super) fn is_foreign(&self, given: Option<&str>) -> bool {
         given.or(self.syntax()).is_some_and(|syntax| !directives::is_dockerfile_frontend(syntax))
     }
@@ -106,10 +106,10 @@ impl Dockerfile {
     }
 }
 
-/// Stands for a byte that is not UTF-8; no name and no path that holds it is taken for known.
+/// The character for a byte that is not UTF-8. No name and no path that holds this character is taken for known.
 pub(super) const UNREADABLE: char = '\x1a';
 
-/// `source` as text of the same length: bytes that are not UTF-8 are legal in comments.
+/// The bytes `source` as text of the same length: bytes that are not UTF-8 are legal in comments.
 fn readable(source: &[u8]) -> String {
     let mut text = String::with_capacity(source.len());
     for chunk in source.utf8_chunks() {

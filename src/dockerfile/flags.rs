@@ -12,16 +12,16 @@ use super::error::ParseReason;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Flags {
     flags: Vec<Flag>,
-    /// Names of flags that the instruction does not have, as far as is known here.
+    /// The names of flags that the instruction does not have, as far as is known here.
     pub unknown: Vec<String>,
 }
 
 /// One flag.
 #[derive(Clone, Debug)]
 pub(crate) struct Flag {
-    /// Its name, without the dashes.
+    /// The flag's name, without the dashes.
     pub name: String,
-    /// Its value, quotes and escapes taken off.
+    /// The flag's value, quotes and escapes taken off.
     pub value: Option<Value>,
 }
 
@@ -29,9 +29,9 @@ pub(crate) struct Flag {
 #[derive(Clone, Debug)]
 pub(crate) struct Value {
     chars: Vec<Cooked>,
-    /// The value as it is written.
+    /// The place in the line of the value as it is written.
     raw: Range<usize>,
-    /// Whether a quote is open where the value starts.
+    /// True if a quote is open where the value starts.
     quoted: bool,
 }
 
@@ -50,23 +50,23 @@ enum Kind {
 }
 
 impl Value {
-    /// The text.
+    /// The text of the value.
     pub(crate) fn text(&self) -> String {
         self.chars.iter().map(|cooked| cooked.c).collect()
     }
 
-    /// The characters of the text.
+    /// The characters of the value's text.
     pub(crate) fn chars(&self) -> Vec<char> {
         self.chars.iter().map(|cooked| cooked.c).collect()
     }
 
-    /// Where the whole value is written, if it can be replaced there.
+    /// The place of the whole value in the line, if the value can be replaced there.
     pub(crate) fn written(&self) -> Option<Range<usize>> {
         (!self.quoted).then(|| self.raw.clone())
     }
 
-    /// Where `part` of the characters is written, if it can be replaced there: no quote opens or closes in
-    /// one half only.
+    /// The place in the line of `part` of the characters, if the part can be replaced there: no quote opens or closes
+    /// in one half only.
     pub(crate) fn written_part(&self, part: Range<usize>) -> Option<Range<usize>> {
         let (first, last) = (self.chars.get(part.start)?, self.chars.get(part.end.checked_sub(1)?)?);
         (first.quoted == last.quoted).then_some(first.raw.start..last.raw.end)
@@ -74,7 +74,7 @@ impl Value {
 }
 
 impl Flags {
-    /// Takes the flags off `line` from `start`; where the rest begins comes with them.
+    /// Takes the flags off `line` from `start`; returns them with the offset at which the rest begins.
     pub(crate) fn split(line: &str, start: usize, escape: char) -> (Self, usize) {
         let mut flags = Vec::new();
         let mut at = start;
@@ -117,7 +117,7 @@ impl Flags {
         Ok(())
     }
 
-    /// The value of the flag `name`.
+    /// The first value of the flag `name`.
     pub(crate) fn value(&self, name: &str) -> Option<&Value> {
         self.values(name).next()
     }
@@ -127,7 +127,7 @@ impl Flags {
         self.flags.iter().filter(move |flag| flag.name == name).filter_map(|flag| flag.value.as_ref())
     }
 
-    /// Whether the flag `name` is given, and not as `false`.
+    /// True if the flag `name` is given, and not as `false`.
     pub(crate) fn is_set(&self, name: &str) -> bool {
         self.flags.iter().any(|flag| {
             let denied = flag.value.as_ref().is_some_and(|v| v.text().eq_ignore_ascii_case("false"));
@@ -149,7 +149,7 @@ impl Flag {
     }
 }
 
-/// The word at `start`, quotes and escapes taken off, and where it ends.
+/// The word at `start`, quotes and escapes taken off, and the offset of its end.
 fn word(line: &str, start: usize, escape: char) -> (Vec<Cooked>, usize) {
     let mut word = Vec::new();
     let mut quote = None;
@@ -182,7 +182,7 @@ fn check_boolean(name: &str, value: &str) -> Result<(), ParseReason> {
     }
 }
 
-/// The flags that `keyword` has; none where BuildKit does not look at them.
+/// The flags that the instruction `keyword` has; none where BuildKit does not look at flags.
 fn known(keyword: &str) -> Option<&'static [(&'static str, Kind)]> {
     Some(match keyword {
         "ARG" | "STOPSIGNAL" => return None,

@@ -1,43 +1,43 @@
 //! The versions of Docker's own frontend, as far as they read one file in different ways. Start with [`Change`].
 //!
-//! An engine brings a version along (Docker 20.10: 1.2), and `# syntax=` may name another one. Where the versions and
-//! the texts of the errors come from: the tags `dockerfile/1.*` of BuildKit's repository.
+//! An engine brings a version along (Docker 20.10: 1.2), and `# syntax=` may name another one. The versions and the
+//! texts of the errors come from the tags `dockerfile/1.*` of BuildKit's repository.
 
-/// A change of what the frontend reads of a file that older versions read as well, the newest first.
+/// A change of the way in which the frontend reads a file that older versions read as well, the newest first.
 ///
-/// What only newer versions can read is no such change: an older one refuses it, and builds nothing.
+/// A feature that only newer versions can read is no such change: an older version refuses it, and builds nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Change {
     /// Flags are unescaped by the file's own escape character.
     FlagEscapes,
-    /// `TARGETOSVERSION` and `BUILDOSVERSION`.
+    /// `TARGETOSVERSION` and `BUILDOSVERSION` are known.
     OsVersions,
     /// Two faults of 1.11 and 1.12 are mended: a base image's ONBUILD was replayed again in the stages that stand on one that
     /// stands on it, and no context took the place of a stage that stands on another.
     Inheritance,
-    /// `TARGETSTAGE`.
+    /// `TARGETSTAGE` is known.
     TargetStage,
     /// A global ARG without a default leaves the value that the name has.
     BlankGlobals,
-    /// A list in brackets is one only if nothing follows.
+    /// A list in brackets is a list only if nothing follows it.
     ListEnds,
-    /// An ARG sees those before it in the same instruction.
+    /// An ARG sees the arguments before it in the same instruction.
     ArgumentOrder,
     /// A global default that cannot be expanded is an error.
     GlobalErrors,
     /// `# check=` is a directive.
     Check,
-    /// `/./` in a source of `COPY --parents`.
+    /// `/./` divides a source of `COPY --parents`.
     Pivot,
-    /// `${name#pattern}`, `%` and `/`.
+    /// `${name#pattern}`, `%` and `/` are substitutions.
     Patterns,
-    /// `${name-word}` and `+`, without a colon.
+    /// `${name-word}` and `+`, without a colon, are substitutions.
     BareModifiers,
     /// ADD takes git repositories.
     GitAddresses,
     /// Two arguments about scanning are no variables.
     ScanArguments,
-    /// Heredocs.
+    /// Heredocs are known.
     Heredocs,
     /// Mounts are expanded.
     MountVariables,
@@ -45,21 +45,22 @@ pub(super) enum Change {
     LastWins,
 }
 
-/// The version that Docker 20.10 brings along: no engine that dtbuild knows has an older one, so it has to be named.
+/// The minor version that Docker 20.10 brings along. No engine that dtbuild knows has an older one, so a build has an
+/// older version only if the file names it.
 const OLDEST: u32 = 2;
 
-/// The version that a file is read as: the newest, or what was there before a change.
+/// The versions of the frontend as which a file is read: the newest, or the versions before a change.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Frontend(Option<Change>);
 
 /// The frontend that a build asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Asked {
-    /// The minor version, if it is one version for sure.
+    /// The minor version, if the frontend is one version for sure.
     version: Option<u32>,
-    /// Whether it may have what is in the labs channel.
+    /// True if the frontend may have the features of the labs channel.
     labs: bool,
-    /// Whether it may be older than those of the engines that there are.
+    /// True if the frontend may be older than the frontends of all engines that dtbuild knows.
     ancient: bool,
 }
 
@@ -84,7 +85,7 @@ impl Change {
         Self::LastWins,
     ];
 
-    /// The minor version that it came with: 11 stands for 1.11.
+    /// The minor version that brought the change: 11 stands for 1.11.
     pub(super) fn version(self) -> u32 {
         match self {
             Self::FlagEscapes => 15,
@@ -101,7 +102,7 @@ impl Change {
         }
     }
 
-    /// What older versions do, as the end of a sentence about them.
+    /// The behaviour of older versions, as the end of a sentence about them.
     pub(super) fn before(self) -> &'static str {
         match self {
             Self::FlagEscapes => "they take a backslash for the escape character of flags",
@@ -126,12 +127,13 @@ impl Change {
         }
     }
 
-    /// Whether what older versions read is a name that hardly any file has, such as `$DIR` as it stands.
+    /// True if older versions read a name that hardly any file has, such as `$DIR` as it stands.
     pub(super) fn is_far_fetched(self) -> bool {
         matches!(self, Self::GitAddresses | Self::Heredocs | Self::MountVariables)
     }
 
-    /// Whether it changes how the text is divided into instructions and words, not only what they mean.
+    /// True if the change divides the text into other instructions and words, and does not only give them another
+    /// meaning.
     pub(super) fn divides(self) -> bool {
         matches!(self, Self::FlagEscapes | Self::ListEnds | Self::Check | Self::Heredocs)
     }
@@ -143,19 +145,20 @@ impl Frontend {
         Self(Some(change))
     }
 
-    /// Whether these are 1.11 and 1.12, in which stages inherit too much.
+    /// True for the versions 1.11 and 1.12, in which stages inherit too much.
     pub(super) fn inherits_too_much(self) -> bool {
         !self.has(Change::Inheritance) && self.has(Change::TargetStage)
     }
 
-    /// Whether these versions read as they do since `change`.
+    /// True if these versions read files as the frontend does since `change`.
     pub(super) fn has(self, change: Change) -> bool {
         self.0.is_none_or(|before| change > before)
     }
 }
 
 impl Asked {
-    /// Reads the name of a frontend, such as `docker/dockerfile:1.7-labs`; none is the engine's own.
+    /// Reads the name of a frontend, such as `docker/dockerfile:1.7-labs`; no name stands for the engine's own
+    /// frontend.
     pub(super) fn of(syntax: Option<&str>) -> Self {
         let tag = syntax.map(tag).unwrap_or_default();
         let (tag, channel) = tag.split_once('-').unwrap_or((tag, ""));
@@ -169,7 +172,7 @@ impl Asked {
         }
     }
 
-    /// Whether a version before `change` can be the one that reads the file.
+    /// True if a version before `change` can be the one that reads the file.
     pub(super) fn may_be_before(self, change: Change) -> bool {
         let possible = match change {
             // Outside of the labs, `--parents` is newer.
@@ -180,7 +183,7 @@ impl Asked {
     }
 }
 
-/// The tag of a frontend's image, if it says which image is taken; else empty.
+/// The tag of a frontend's image, if the tag decides which image is taken; else an empty text.
 fn tag(reference: &str) -> &str {
     match reference.rsplit_once(':') {
         Some((name, tag)) if !name.contains('@') && !tag.contains('/') => tag,

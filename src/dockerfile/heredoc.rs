@@ -1,7 +1,7 @@
 //! Heredocs: `<<EOF` and its kin after RUN, COPY and ADD. Start with [`Heredoc`].
 //!
-//! BuildKit finds them by `^(\d*)<<(-?)\s*([^<]*)$` in the words of the line, split as a shell would
-//! (`frontend/dockerfile/parser/parser.go`); a line whose words cannot be split has none.
+//! BuildKit finds heredocs by `^(\d*)<<(-?)\s*([^<]*)$` in the words of the line, split as a shell would split them
+//! (`frontend/dockerfile/parser/parser.go`); a line whose words cannot be split has no heredocs.
 
 use super::error::ParseReason;
 use super::text::{Rules, Variable};
@@ -10,14 +10,14 @@ use super::words::split;
 /// The announcement of a heredoc.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Heredoc {
-    /// The line that ends it.
+    /// The line that ends the heredoc.
     pub terminator: String,
-    /// Whether tabs before the terminator do not count: `<<-`.
+    /// True if tabs before the terminator do not count: `<<-`.
     pub tabs: bool,
 }
 
 impl Heredoc {
-    /// Reads one word, if it announces a heredoc.
+    /// The heredoc that a word announces; none if the word announces none.
     pub(crate) fn of_word(word: &str) -> Result<Option<Self>, ParseReason> {
         let word_after_descriptor = word.trim_start_matches(|c: char| c.is_ascii_digit());
         let Some(rest) = word_after_descriptor.strip_prefix("<<") else { return Ok(None) };
@@ -48,7 +48,7 @@ impl Heredoc {
         words.iter().filter_map(|word| Self::of_word(word).transpose()).collect()
     }
 
-    /// Whether `line`, without its line break, ends the heredoc.
+    /// True if `line`, without its line break, ends the heredoc.
     pub(crate) fn ends_at(&self, line: &str) -> bool {
         let line = if self.tabs { line.trim_start_matches('\t') } else { line };
         line == self.terminator

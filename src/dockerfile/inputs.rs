@@ -1,4 +1,4 @@
-//! What a build reads of a context: [`Inputs`].
+//! The files that a build reads of a context. Start with [`Inputs`].
 
 use serde::Serialize;
 
@@ -7,9 +7,9 @@ use super::instruction::Instruction;
 /// The files of one context that a build can read.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Inputs {
-    /// Whether every file counts; the notes of the analysis say why.
+    /// True if every file of the context counts; the notes of the analysis give the reason.
     pub whole: bool,
-    /// What is copied or mounted, as far as it could be told; complete unless everything counts.
+    /// The sources that are copied or mounted, as far as they could be told; complete unless every file counts.
     pub sources: Vec<Source>,
 }
 
@@ -18,41 +18,41 @@ pub struct Inputs {
 pub struct Source {
     /// The path from the context's root, cleaned; `.` is the root itself. A folder stands for all below it.
     pub path: String,
-    /// How wildcards in the path are read.
+    /// The way in which wildcards in the path are read.
     pub kind: SourceKind,
-    /// Patterns of what is left out, as `--exclude` gives them. BuildKit matches them against the path below
-    /// the source, and does not expand variables in them.
+    /// The patterns of files that are left out, as `--exclude` gives them. BuildKit matches the patterns against the
+    /// path below the source, and does not expand variables in them.
     pub excludes: Vec<String>,
     /// The line of the instruction.
     pub line: usize,
-    /// The instruction, for messages.
+    /// The text of the instruction, for messages.
     pub instruction: String,
-    /// The minor version of the frontend, such as 11 for 1.11, before which alone it is read; none where every version
-    /// reads it. It need not be there.
+    /// The minor version of the frontend, such as 11 for 1.11, before which alone the source is read; none where every
+    /// version reads the source. A source with such a version need not exist.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub before: Option<u32>,
 }
 
-/// How wildcards in a source's path are read.
+/// The way in which wildcards in a source's path are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum SourceKind {
-    /// Per path component: `*`, `?`, `[...]` and `\`, as Go's `filepath.Match` has them.
+    /// Wildcards per path component: `*`, `?`, `[...]` and `\`, as Go's `filepath.Match` has them.
     Copy,
-    /// As in `.dockerignore`, `**` included: `COPY --parents`.
+    /// Wildcards as in `.dockerignore`, `**` included: `COPY --parents`.
     Parents,
-    /// Not at all: a bind mount's source is a path.
+    /// No wildcards: a bind mount's source is a path.
     Mount,
 }
 
 impl Inputs {
-    /// Everything.
+    /// Every file of a context.
     #[must_use]
     pub fn whole() -> Self {
         Self { whole: true, sources: Vec::new() }
     }
 
-    /// Adds a source; whether it made everything count.
+    /// Adds a source; true if the source makes every file count.
     pub(crate) fn add(&mut self, source: Source) -> bool {
         let all = source.is_everything();
         self.whole |= all;
@@ -93,7 +93,7 @@ impl Source {
     }
 }
 
-/// `path` from the root, without `.`, `..` and doubled slashes, as Go's `path.Join("/", path)` has it.
+/// The path from the root, without `.`, `..` and doubled slashes, as Go's `path.Join("/", path)` has it.
 fn clean(path: &str) -> String {
     let mut parts: Vec<&str> = Vec::new();
     for part in path.split('/') {

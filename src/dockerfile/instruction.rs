@@ -1,8 +1,8 @@
 //! One instruction of a Dockerfile, its words apart but not yet expanded. Start with [`Instruction`].
 //!
 //! The forms follow BuildKit's `frontend/dockerfile/parser/line_parsers.go` and
-//! `frontend/dockerfile/instructions/parse.go`. What has no influence on the inputs is checked no further
-//! than BuildKit's own parser does; an instruction that is not known is kept as [`Kind::Unknown`].
+//! `frontend/dockerfile/instructions/parse.go`. Parts on which the inputs do not depend are checked no further than
+//! BuildKit's own parser checks them; an instruction that is not known is kept as [`Kind::Unknown`].
 
 use std::ops::Range;
 
@@ -13,34 +13,34 @@ use super::heredoc::Heredoc;
 use super::lines::{Line, Lines};
 use super::pairs::{self, is_space};
 
-/// One instruction.
+/// One instruction of a Dockerfile.
 #[derive(Clone, Debug)]
 pub(crate) struct Instruction {
-    /// The line on which it starts.
+    /// The line on which the instruction starts.
     pub line: usize,
-    /// Its name, in upper case.
+    /// The instruction's name, in upper case.
     pub keyword: String,
-    /// Its flags.
+    /// The instruction's flags.
     pub flags: Flags,
-    /// What it does.
+    /// The instruction's kind, with its words.
     pub kind: Kind,
-    /// Whether its words are a JSON list.
+    /// True if the instruction's words are a JSON list.
     pub json: bool,
-    /// The logical line that it stands in.
+    /// The logical line that the instruction stands in.
     pub text: Line,
     frontend: Frontend,
 }
 
-/// How the text of instructions is read.
+/// The rules by which the text of instructions is read.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Language {
     /// The file's escape character.
     pub escape: char,
-    /// The versions of the frontend that read it.
+    /// The versions of the frontend that read the file.
     pub frontend: Frontend,
 }
 
-/// What an instruction does, as far as the inputs depend on it.
+/// The kind of an instruction, with its words as far as the inputs depend on them.
 #[derive(Clone, Debug)]
 pub(crate) enum Kind {
     /// `FROM`: the image's word, and the stage's name in lower case.
@@ -49,13 +49,13 @@ pub(crate) enum Kind {
     Arg(Vec<(String, Option<String>)>),
     /// `ENV`: names and values.
     Env(Vec<(String, String)>),
-    /// `COPY`: the sources, heredocs not among them.
+    /// `COPY`: the sources without heredocs.
     Copy(Vec<String>),
-    /// `ADD`: the sources, heredocs not among them.
+    /// `ADD`: the sources without heredocs.
     Add(Vec<String>),
     /// `RUN`, whose mounts are among the flags.
     Run,
-    /// `ONBUILD`: what is replayed in the stages built from this one.
+    /// `ONBUILD`: the instruction that is replayed in the stages built from this one.
     Onbuild(Box<Instruction>),
     /// An instruction that reads nothing.
     Other,
@@ -65,14 +65,14 @@ pub(crate) enum Kind {
     Broken(ParseReason),
 }
 
-/// A word, and where it stands in its line.
+/// A word, and its place in its line.
 #[derive(Clone, Debug)]
 pub(crate) struct Word {
     pub text: String,
     pub place: Range<usize>,
 }
 
-/// Every instruction of the language.
+/// The names of all instructions of the language.
 pub(crate) const KEYWORDS: [&str; 18] = [
     "ADD",
     "ARG",
@@ -104,7 +104,7 @@ impl Instruction {
         }
     }
 
-    /// Reads what the ONBUILD on `line` holds; what cannot be read is [`Kind::Broken`].
+    /// Reads the instruction that the ONBUILD on `line` holds; one that cannot be read is [`Kind::Broken`].
     fn trigger(line: &Line, frontend: Frontend) -> Self {
         let instruction = Self::new_at(line, 0, Language { escape: '\\', frontend });
         match instruction.kind {
@@ -113,11 +113,11 @@ impl Instruction {
         }
     }
 
-    /// Reads the instruction `text` that an image has replayed, on the line of the FROM that names the image. What cannot
-    /// be read is [`Kind::Broken`]: an error once the stage is reached.
+    /// Reads the instruction `text` that an image has replayed, on the line of the FROM that names the image. An
+    /// instruction that cannot be read is [`Kind::Broken`]: an error once the stage is reached.
     pub(crate) fn replayed(text: &str, line: usize, frontend: Frontend) -> Self {
         let text = format!("ONBUILD {text}");
-        // What follows the first line is the body of a heredoc.
+        // The text after the first line is the body of a heredoc.
         let first = Lines::new(&text, frontend).next_line().ok().flatten().unwrap_or_default();
         let trigger = Self::trigger(&first.detached(line), frontend);
         if text.contains('\n') && !frontend.has(Change::Heredocs) {
@@ -126,7 +126,7 @@ impl Instruction {
         trigger
     }
 
-    /// What an ARG declares: names, with their defaults.
+    /// The arguments that an ARG declares: names, with their defaults.
     pub(crate) fn declared(&self) -> impl Iterator<Item = &(String, Option<String>)> {
         match &self.kind {
             Kind::Arg(pairs) => pairs.as_slice(),
@@ -135,7 +135,7 @@ impl Instruction {
         .iter()
     }
 
-    /// What an ONBUILD holds, as it is written, of an instruction that one holds.
+    /// The text of an instruction that an ONBUILD holds, as it is written, without the word `ONBUILD`.
     pub(crate) fn inner_text(&self) -> String {
         let text = self.text.text.trim();
         let keyword = text.find(is_space).unwrap_or(text.len());
@@ -175,7 +175,7 @@ impl Instruction {
         }
     }
 
-    /// The instruction as it is written, for messages: on one line, and not too long.
+    /// The instruction as it is written, for messages: on one line, cut to 72 characters.
     pub(crate) fn excerpt(&self) -> String {
         let words: Vec<&str> = self.text.text.split_whitespace().collect();
         let text = words.join(" ");
@@ -258,7 +258,7 @@ fn first_list(text: &str) -> &str {
     }
 }
 
-/// The strings of a JSON list; none if `text` is not one, an error if it holds something else.
+/// The strings of a JSON list; none if `text` is no list, an error if the list holds something else than strings.
 fn json(text: &str) -> Option<Result<Vec<String>, ParseReason>> {
     if !text.starts_with('[') {
         return None;

@@ -1,6 +1,6 @@
-//! Logical lines: continuations joined, comments and blank lines within them left out. Start with [`Lines`].
+//! Logical lines: continuations are joined, comments and blank lines within them left out. Start with [`Lines`].
 //!
-//! A [`Line`] remembers where each of its bytes stands in the file, so that a word can be replaced there.
+//! A [`Line`] remembers the place of each of its bytes in the file, so that a word can be replaced there.
 //! The rules are those of BuildKit's `frontend/dockerfile/parser/parser.go`.
 
 use std::ops::Range;
@@ -13,11 +13,11 @@ use super::heredoc::Heredoc;
 /// One instruction's text on one line.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Line {
-    /// The text, continuations joined.
+    /// The text of the line, continuations joined.
     pub text: String,
-    /// The line of the file on which it starts, from 1.
+    /// The line of the file on which the logical line starts, from 1.
     pub first: usize,
-    /// The line of the file on which it ends, heredocs not counted.
+    /// The line of the file on which the logical line ends, heredocs not counted.
     pub last: usize,
     pieces: Vec<Piece>,
 }
@@ -28,7 +28,7 @@ struct Piece {
     source: usize,
 }
 
-/// Reads a file's logical lines.
+/// The reader of a file's logical lines.
 #[derive(Debug)]
 pub(crate) struct Lines<'a> {
     text: &'a str,
@@ -46,7 +46,7 @@ struct Physical<'a> {
 }
 
 impl Line {
-    /// Where `range` of the text stands in the file, in as many parts as it is continued over.
+    /// The place of `range` of the text in the file, in as many parts as the text is continued over.
     pub(crate) fn source(&self, range: Range<usize>) -> Vec<Range<usize>> {
         let ends = self.pieces.iter().skip(1).map(|piece| piece.text).chain([self.text.len()]);
         self.pieces
@@ -59,17 +59,17 @@ impl Line {
             .collect()
     }
 
-    /// The line, as one that stands in no file and is replayed on `line`.
+    /// The line as a line that stands in no file and is replayed on `line`.
     pub(crate) fn detached(self, line: usize) -> Self {
         Self { first: line, last: line, pieces: Vec::new(), ..self }
     }
 
-    /// Whether the line stands in no file.
+    /// True if the line stands in no file.
     pub(crate) fn is_detached(&self) -> bool {
         self.pieces.is_empty()
     }
 
-    /// Appends `part`; whether the line goes on.
+    /// Appends `part`; true if the line goes on.
     fn push(&mut self, part: Physical<'_>, escape: char) -> bool {
         let kept = continued(part.text, escape);
         let text = kept.unwrap_or(part.text);
@@ -86,12 +86,12 @@ impl<'a> Lines<'a> {
         Self { text, at, number: 0, directives: Directives::new(frontend) }
     }
 
-    /// The line that was read last.
+    /// The number of the file's line that was read last.
     pub(crate) fn number(&self) -> usize {
         self.number
     }
 
-    /// The next line that is neither blank nor a comment.
+    /// Reads the next logical line, which is neither blank nor a comment; none at the end of the file.
     pub(crate) fn next_line(&mut self) -> Result<Option<Line>, ParseError> {
         while let Some(physical) = self.physical() {
             let text = physical.text.trim_start();
@@ -115,7 +115,7 @@ impl<'a> Lines<'a> {
         Ok(None)
     }
 
-    /// Reads over the bodies of `heredocs`, which the line that ended last announced.
+    /// Reads over the bodies of `heredocs`, which the logical line that was read last announced.
     pub(crate) fn skip(&mut self, heredocs: &[Heredoc]) -> Result<(), ParseReason> {
         for heredoc in heredocs {
             loop {
@@ -139,7 +139,7 @@ impl<'a> Lines<'a> {
     }
 }
 
-/// What `text` holds before its continuation, if it is continued.
+/// The part of `text` before its continuation; none if the line is not continued.
 fn continued(text: &str, escape: char) -> Option<&str> {
     let before = text.trim_end_matches([' ', '\t']).strip_suffix(escape)?;
     // An escape that is escaped itself continues nothing.

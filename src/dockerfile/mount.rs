@@ -16,12 +16,12 @@ pub(crate) struct Field {
     pub key: String,
     /// The value, not yet expanded.
     pub value: Option<String>,
-    /// Where the value stands among the characters of the flag's value.
+    /// The place of the field's value among the characters of the flag's value.
     pub place: Range<usize>,
 }
 
 impl Fields {
-    /// Splits a flag's value; none when it is no line of CSV.
+    /// Splits a flag's value into fields; none if the value is no line of CSV.
     pub(crate) fn new(chars: &[char]) -> Option<Self> {
         let mut fields = Vec::new();
         let mut at = 0;
@@ -41,12 +41,12 @@ impl Fields {
         }
     }
 
-    /// The fields.
+    /// The fields, in order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Field> {
         self.0.iter()
     }
 
-    /// The field that says where the mount comes from: the last one, if it says anything.
+    /// The field that names the origin of the mount: the last `from` with a value.
     pub(crate) fn from(&self) -> Option<&Field> {
         self.0.iter().rfind(|field| field.key == "from" && field.value.is_some())
     }

@@ -1,5 +1,5 @@
-//! What older versions of the frontend read of a file besides the newest: both count. Start with [`Doubts`], the
-//! changes that a file is read differently before.
+//! The files that older versions of the frontend read, which count besides those of the newest. Start with
+//! [`Doubts`], the changes before which a file is read differently.
 
 use std::collections::BTreeSet;
 
@@ -15,13 +15,13 @@ use super::inputs::{Inputs, Source};
 use super::instruction::{Instruction, KEYWORDS, Kind};
 use super::reading::{add_line, read};
 
-/// What stands in a file that not every version reads alike, as far as its text tells.
+/// The changes before which a file may be read differently, as far as the file's text tells.
 #[derive(Debug, Default)]
 struct Doubts(BTreeSet<Change>);
 
 impl Dockerfile {
-    /// Finds out what a build reads, on which images it stands, and which arguments it takes, by whatever version of
-    /// Docker's own frontend.
+    /// Finds the files that a build reads, the images that it stands on and the arguments that it takes, by whatever
+    /// version of Docker's own frontend.
     pub fn analyse(&self, options: &Options<'_>) -> Result<Analysis, AnalysisError> {
         let mut analysis = read(self, options, Frontend::default())?;
         let syntax = options.args.get("BUILDKIT_SYNTAX").map(String::as_str);
@@ -30,7 +30,7 @@ impl Dockerfile {
             for change in
                 Doubts::of(self, options).0.into_iter().filter(|change| asked.may_be_before(*change))
             {
-                // What an older version refuses, it does not build.
+                // An older version does not build a file that it refuses.
                 if let Some(older) = self.read_before(change, options).filter(Analysis::is_understood) {
                     analysis.add(older, change);
                 }
@@ -123,12 +123,12 @@ impl Doubts {
 }
 
 impl Analysis {
-    /// Whether all of the file was understood.
+    /// True if all of the file was understood.
     fn is_understood(&self) -> bool {
         !self.notes.iter().any(|note| note.kind.is_language())
     }
 
-    /// Adds what the versions before `change` read.
+    /// Adds the analysis by the versions before `change`.
     fn add(&mut self, older: Self, change: Change) {
         let (version, reads) = (change.version(), change.before());
         let remark = |what: &str| {
@@ -167,8 +167,8 @@ impl Analysis {
         self.config = self.config.take().zip(older.config).map(|(own, older)| own.or(&older));
     }
 
-    /// Adds the images that the older versions use. Where both take one image from one line, its word is pinned to the
-    /// newest's.
+    /// Adds the images that the older versions use. Where both the older and the newest versions take an image from
+    /// one line, the line's word is pinned to the newest's image.
     fn add_names(&mut self, older: &Self) {
         let lines: BTreeSet<usize> = self.stages.iter().map(|stage| stage.line).collect();
         for base in &older.bases {
@@ -200,12 +200,12 @@ impl Analysis {
 
     fn add_notes(&mut self, older: &[Note], remark: impl Fn(&str) -> String) {
         for note in older {
-            // A remark begins with what it is about.
+            // The remark on a note begins with the note's text.
             let is_known = |own: &Note| own.line == note.line && own.text.starts_with(&note.text);
             if self.notes.iter().any(is_known) {
                 continue;
             }
-            // What these say holds by itself.
+            // The text of these notes holds by itself.
             let is_plain = matches!(note.kind, NoteKind::UnknownTriggers | NoteKind::StaleRemote);
             let older = || Note { line: note.line, kind: NoteKind::OlderFrontend, text: remark(&note.text) };
             self.notes.push(if is_plain { note.clone() } else { older() });
@@ -214,7 +214,7 @@ impl Analysis {
 }
 
 impl Inputs {
-    /// Adds what versions before 1.`version` read; the sources that are new.
+    /// Adds the inputs by versions before 1.`version`; returns the sources that are new.
     fn add_older(&mut self, older: Self, version: u32) -> Vec<Source> {
         self.whole |= older.whole;
         let mut new = Vec::new();
@@ -236,7 +236,7 @@ impl Inputs {
 }
 
 impl BaseConfig {
-    /// What is certain of an image that is this or the other.
+    /// The configuration that is certain for an image that has either this configuration or the other.
     fn or(mut self, other: &Self) -> Self {
         for (name, value) in &mut self.env {
             if other.env.get(name) != Some(value) {

@@ -1,6 +1,6 @@
-//! `name=value` words, as ARG, ENV and LABEL have them: [`declared`] and [`assigned`].
+//! `name=value` words, as ARG, ENV and LABEL have them. Start with [`declared`] and [`assigned`].
 //!
-//! Quotes and escapes stay in the words; they are taken off when the values are expanded.
+//! Quotes and escapes stay in the words until the values are expanded.
 
 use super::error::ParseReason;
 
@@ -42,12 +42,12 @@ pub(crate) fn assigned(
     words.into_iter().map(pair).collect()
 }
 
-/// What separates words where nothing can be quoted.
+/// True for the characters that separate words where nothing can be quoted.
 pub(super) fn is_space(c: char) -> bool {
     matches!(c, '\t' | '\x0b' | '\x0c' | '\r' | ' ')
 }
 
-/// Splits at spaces that are neither quoted nor escaped; quotes and escapes stay.
+/// Splits `text` at spaces that are neither quoted nor escaped; quotes and escapes stay.
 fn words(text: &str, escape: char) -> Vec<String> {
     let mut words = Vec::new();
     let mut word = String::new();

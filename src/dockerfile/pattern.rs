@@ -1,4 +1,4 @@
-//! The glob patterns of `${name#pattern}`, `${name%pattern}` and `${name/pattern/text}`: [`Pattern`].
+//! The glob patterns of `${name#pattern}`, `${name%pattern}` and `${name/pattern/text}`. Start with [`Pattern`].
 //!
 //! `*` stands for any text and `?` for one character, neither of them for a line feed; a backslash takes
 //! `*`, `?`, `\`, `}` and `/` literally. There are no bracket expressions. BuildKit compiles the same
@@ -19,7 +19,7 @@ enum Token {
     Many,
 }
 
-/// Whether `*` takes as much or as little as it can.
+/// The greed of `*`, which takes as much or as little as it can.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Greed {
     Longest,
@@ -27,7 +27,7 @@ pub(crate) enum Greed {
 }
 
 impl Pattern {
-    /// Compiles `text`; the error is the escape that is not one.
+    /// Compiles `text`; the error is the escape that patterns do not have.
     pub(crate) fn new(text: &str) -> Result<Self, String> {
         let mut tokens = Vec::new();
         let mut chars = text.chars().peekable();
@@ -48,14 +48,14 @@ impl Pattern {
         Ok(Self { tokens })
     }
 
-    /// `value` without what the pattern matches at its start.
+    /// The text `value` without the part that the pattern matches at its start.
     pub(crate) fn without_prefix(&self, value: &str, greed: Greed) -> String {
         let chars: Vec<char> = value.chars().collect();
         let end = self.end_of_match(&chars, 0, greed).unwrap_or(0);
         chars[end..].iter().collect()
     }
 
-    /// `value` without what the pattern matches at its end.
+    /// The text `value` without the part that the pattern matches at its end.
     pub(crate) fn without_suffix(&self, value: &str, greed: Greed) -> String {
         // Backwards, the shortest match at the end is the shortest at the start.
         let chars: Vec<char> = value.chars().rev().collect();
@@ -64,7 +64,7 @@ impl Pattern {
         chars[end..].iter().rev().collect()
     }
 
-    /// `value` with its first match replaced.
+    /// The text `value` with its first match replaced.
     pub(crate) fn replace_first(&self, value: &str, replacement: &str) -> String {
         let chars: Vec<char> = value.chars().collect();
         let Some((start, end)) = self.find(&chars, 0) else { return value.to_owned() };
@@ -73,7 +73,7 @@ impl Pattern {
         format!("{before}{replacement}{after}")
     }
 
-    /// `value` with every match replaced; an empty match next to another match does not count.
+    /// The text `value` with every match replaced; an empty match next to another match does not count.
     pub(crate) fn replace_all(&self, value: &str, replacement: &str) -> String {
         let chars: Vec<char> = value.chars().collect();
         let mut replaced = String::new();
@@ -95,7 +95,7 @@ impl Pattern {
             .find_map(|start| self.end_of_match(value, start, Greed::Longest).map(|end| (start, end)))
     }
 
-    /// Where the preferred match that starts at `start` ends.
+    /// The end of the preferred match that starts at `start`.
     fn end_of_match(&self, value: &[char], start: usize, greed: Greed) -> Option<usize> {
         // A state that was left without a match never leads to one: each is tried once.
         let mut tried = BTreeSet::new();

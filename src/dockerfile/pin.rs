@@ -1,7 +1,7 @@
 //! A Dockerfile whose images are pinned: the same lines, other names. Start with [`Pinned`].
 //!
-//! A build of such a file takes exactly the images whose digests its key was made from, on engines that have
-//! no other way to be told.
+//! A build of such a file takes exactly the images whose digests its key was made from, on engines that cannot be told
+//! the digests in another way.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,13 +13,13 @@ use super::file::Dockerfile;
 /// The parts of a word, as offsets that can be ordered.
 type Place = Vec<(usize, usize)>;
 
-/// What a word stands for, and whether each is a stage that is settled.
+/// The names that a word stands for, each with true if the name is that of a settled stage.
 type Names<'a> = BTreeSet<(&'a str, bool)>;
 
-/// The outcome of pinning.
+/// The result of pinning a file's images.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pinned {
-    /// The file, with as many lines as before.
+    /// The file's bytes, with as many lines as before.
     pub source: Vec<u8>,
     /// The names that were to be replaced, and could not be.
     pub unpinned: Vec<Unpinned>,
@@ -32,17 +32,17 @@ pub struct Unpinned {
     pub line: usize,
     /// The names that the word stands for: one, or one per platform.
     pub names: Vec<String>,
-    /// Why.
+    /// The reason of the failure.
     pub reason: String,
 }
 
-/// A replacement that no Dockerfile can hold.
+/// The error for a replacement that no Dockerfile can hold.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{reference}` cannot stand for `{name}` in a Dockerfile; give a name with a digest or a tag")]
 pub struct PinError {
-    /// The image.
+    /// The image's name.
     pub name: String,
-    /// What was to replace it.
+    /// The reference that was to replace the name.
     pub reference: String,
 }
 
@@ -52,7 +52,7 @@ impl Dockerfile {
     /// `analyses` are those of this file, one per platform; `replacements` go from the expanded name, as
     /// [`Base::name`](super::Base::name) has it (or, for a dependency, as the file writes it, and for a context, its
     /// [`context_word`]), to a reference.
-    /// What has no replacement stays as it is, and so does every other byte.
+    /// A name without a replacement stays as it is, and so does every other byte.
     pub fn pinned(
         &self,
         analyses: &[&Analysis],
@@ -91,7 +91,8 @@ impl Dockerfile {
     }
 }
 
-/// The last part takes the reference, because a line that is left empty would end its continuation.
+/// Adds the edits that replace a word. The word's last part takes the reference, because a line that is left empty
+/// would end its continuation.
 fn edit<'r>(place: &[(usize, usize)], reference: &'r str, edits: &mut BTreeMap<(usize, usize), &'r str>) {
     for (number, part) in place.iter().enumerate() {
         edits.insert(*part, if number + 1 == place.len() { reference } else { "" });
@@ -132,7 +133,7 @@ fn decide<'r>(
     })
 }
 
-/// Whether `reference` is read as it is written, wherever it stands.
+/// True if `reference` is read as it is written, wherever it stands.
 fn is_writable(reference: &str) -> bool {
     let allowed = |c: char| c.is_ascii_alphanumeric() || "-._:/@[]+".contains(c);
     !reference.is_empty() && !reference.starts_with('-') && reference.chars().all(allowed)

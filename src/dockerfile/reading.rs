@@ -1,6 +1,6 @@
 //! One pass over the stages that a target needs: variables on the way, an [`Analysis`] at the end.
-//! Start with [`Reading`]; what COPY, ADD and RUN read is in [`copies`](super::copies), what ARG and ENV set in
-//! [`variables`](super::variables).
+//! Start with [`Reading`]; the reads of COPY, ADD and RUN are in [`copies`](super::copies), the values of ARG and ENV
+//! in [`variables`](super::variables).
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -19,7 +19,7 @@ use super::stages::{Graph, Origin, familiar};
 use super::text::{Rules, Variable};
 use crate::suggestion::nearest;
 
-/// The pass, and what it found so far.
+/// The pass over the stages, with its findings so far.
 pub(super) struct Reading<'a> {
     pub(super) file: &'a Dockerfile,
     pub(super) options: &'a Options<'a>,
@@ -93,13 +93,13 @@ impl<'a> Reading<'a> {
         Ok(self.found)
     }
 
-    /// Whether the frontend reads as it does since `change`.
+    /// True if the frontend reads files as it does since `change`.
     pub(super) fn has(&self, change: Change) -> bool {
         self.rules.frontend.has(change)
     }
 
-    /// Notes what the image's time is taken from, where `SOURCE_DATE_EPOCH` names that and is no number; the stage, if it
-    /// names one. Frontends since 1.24 know this.
+    /// Notes the origin of the image's time, where `SOURCE_DATE_EPOCH` names a context instead of a number; returns
+    /// the stage where it names a stage. Frontends since 1.24 know these names.
     fn epoch(&mut self) -> Option<usize> {
         const NAME: &str = "SOURCE_DATE_EPOCH";
         let name = self.options.args.get(NAME).or(self.globals.get(NAME)).cloned()?;
@@ -176,7 +176,7 @@ impl<'a> Reading<'a> {
         }
     }
 
-    /// Notes that an image or a context is used, and where its name stands.
+    /// Notes that an image or a context is used, and the place of its name.
     pub(super) fn uses_image(
         &mut self,
         origin: &Origin,
@@ -216,7 +216,7 @@ impl<'a> Reading<'a> {
         }
     }
 
-    /// What a stage takes from its image besides the files: ONBUILD, or all of a context.
+    /// Notes that a stage stands on all of a context, or on an image whose ONBUILD instructions are not known.
     fn stands_on(&mut self, number: usize, line: usize) {
         let graph = Rc::clone(&self.graph);
         let footing = graph.stage(number);
@@ -234,7 +234,7 @@ impl<'a> Reading<'a> {
         }
     }
 
-    /// Notes what a RUN needs that an engine may not allow.
+    /// Notes the entitlements of a RUN, which an engine may not allow.
     fn needs_allowed(&mut self, instruction: &Instruction) {
         let is =
             |flag: &str, value: &str| instruction.flags.value(flag).is_some_and(|own| own.text() == value);
@@ -268,7 +268,7 @@ impl<'a> Reading<'a> {
     }
 }
 
-/// All counts: every file of every context, every argument.
+/// Makes everything count: every file of every context, every argument.
 pub(super) fn widen_all(found: &mut Analysis, options: &Options<'_>) {
     found.inputs.whole = true;
     found.obscure = true;
@@ -280,7 +280,7 @@ pub(super) fn widen_all(found: &mut Analysis, options: &Options<'_>) {
     found.undeclared_args.clear();
 }
 
-/// All of a context counts.
+/// Makes all of a context count.
 fn use_context(found: &mut Analysis, name: &str, context: &NamedContext) {
     match context {
         NamedContext::Files => found.contexts.entry(name.to_owned()).or_default().whole = true,
@@ -303,7 +303,7 @@ pub(super) fn add_line(lines: &mut Vec<usize>, line: usize) {
     }
 }
 
-/// Whether `word` holds a variable: such words are refused where BuildKit expands nothing.
+/// True if `word` holds a variable: such words are refused where BuildKit expands nothing.
 pub(super) fn has_variables(word: &str, rules: Rules) -> bool {
     super::words::expand(word, rules, &mut |_| Variable::Unset).map_or(true, |text| text.value != word)
 }

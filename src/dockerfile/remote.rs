@@ -1,7 +1,7 @@
-//! What ADD takes from the network: [`Remote`].
+//! Sources that ADD fetches from the network. Start with [`Remote`].
 //!
-//! Which sources are git repositories, which are files, and which are paths is decided as in BuildKit's
-//! `frontend/dockerfile/dfgitutil/git_ref.go` and `util/gitutil/git_url.go`.
+//! Git repositories, files and paths are told apart as in BuildKit's `frontend/dockerfile/dfgitutil/git_ref.go` and
+//! `util/gitutil/git_url.go`.
 
 use serde::Serialize;
 
@@ -10,16 +10,16 @@ use serde::Serialize;
 pub struct Remote {
     /// The address, expanded.
     pub url: String,
-    /// How it is fetched.
+    /// The way in which the source is fetched.
     pub kind: RemoteKind,
-    /// What fixes its content: `--checksum`, or the commit that the address names. Without it, only asking
-    /// again tells whether the content is another: the build is always stale.
+    /// The checksum that fixes the content: `--checksum`, or the commit that the address names. Without a checksum,
+    /// only another request tells if the content has changed: the build is always stale.
     pub checksum: Option<String>,
     /// The line of the ADD.
     pub line: usize,
 }
 
-/// How a source is fetched.
+/// The way in which a source is fetched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum RemoteKind {
@@ -30,7 +30,7 @@ pub enum RemoteKind {
 }
 
 impl RemoteKind {
-    /// How `source` is fetched; none when it is a path in the context.
+    /// The way in which `source` is fetched; none if `source` is a path in the context.
     pub(crate) fn of(source: &str) -> Option<Self> {
         if source.starts_with("./") || source.starts_with("../") {
             return None;
@@ -56,13 +56,13 @@ impl Remote {
         Self { url, kind, checksum, line }
     }
 
-    /// What of an address fixes the content: the commit that it names in full.
+    /// The part of an address that fixes the content: the commit that a repository's address names.
     pub(crate) fn fixed_by(url: &str, kind: RemoteKind) -> Option<String> {
         if kind == RemoteKind::Git { commit(url) } else { None }
     }
 }
 
-/// `user@host:path`, as scp and git write it.
+/// True for `user@host:path`, as scp and git write it.
 fn is_scp_style(source: &str) -> bool {
     let Some((user, rest)) = source.split_once('@') else { return false };
     let Some((host, _)) = rest.split_once(':') else { return false };
@@ -71,10 +71,10 @@ fn is_scp_style(source: &str) -> bool {
     !user.is_empty() && user.chars().all(user_char) && !host.is_empty() && host.chars().all(host_char)
 }
 
-/// As short as git itself makes a commit's id.
+/// The length of the shortest id of a commit, as git itself abbreviates ids.
 const SHORTEST: usize = 7;
 
-/// The commit that a repository's address names, in full, or by what is checked.
+/// The commit that a repository's address names in full, or by an id that BuildKit checks.
 fn commit(url: &str) -> Option<String> {
     let (address, fragment) = url.split_once('#').unwrap_or((url, ""));
     let query = address.split_once('?').map_or("", |(_, query)| query);

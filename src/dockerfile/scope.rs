@@ -1,4 +1,4 @@
-//! What variables stand for, at a point of the file: [`Globals`] before the stages, [`Scope`] within one.
+//! The values of variables at a point of the file. Start with [`Globals`] before the stages, [`Scope`] within a stage.
 //!
 //! BuildKit's `frontend/dockerfile/dockerfile2llb/convert.go` has the rules: an ARG takes the given value, else
 //! its default, else the global one; ARG and ENV share one table, and the last one wins.
@@ -11,24 +11,24 @@ use super::text::{ExpandError, Rules, Text, Variable};
 use super::words::expand;
 use crate::platform::Platform;
 
-/// The arguments that are declared before the first stage, and the platform's.
+/// The arguments that are declared before the first stage, and the platform arguments.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Globals {
     values: BTreeMap<String, String>,
-    /// Per name, the given arguments that its value comes from.
+    /// The given arguments that each value comes from, by the value's name.
     sources: BTreeMap<String, BTreeSet<String>>,
-    /// Names that are empty outside of stages, and say nothing within them.
+    /// The names that are empty outside of stages, and give no value within them.
     blank: BTreeSet<String>,
 }
 
 /// The variables of a stage.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Scope {
-    /// Values by name; none where a value is set that cannot be told.
+    /// The values by name; none where a value is set that cannot be told.
     values: BTreeMap<String, Option<String>>,
-    /// Those among them that the image keeps: what ENV sets.
+    /// The variables that the image keeps: those that ENV sets.
     env: BTreeMap<String, Option<String>>,
-    /// What the image that the stage stands on may have set besides.
+    /// The variables that the image which the stage stands on may have set besides.
     rest: Rest,
 }
 
@@ -36,7 +36,7 @@ pub(crate) struct Scope {
 pub(crate) type Given = BTreeMap<String, String>;
 
 impl Globals {
-    /// The platform arguments, unless they are given.
+    /// The platform arguments, with their given values or else those of the platforms.
     pub(crate) fn new(
         (target, build): (&Platform, &Platform),
         stage: &str,
@@ -91,7 +91,7 @@ impl Globals {
         Ok(())
     }
 
-    /// Expands `word`; the given arguments that its value comes from are added.
+    /// Expands `word`; returns the text and the given arguments that the text comes from.
     pub(crate) fn expand(&self, word: &str, rules: Rules) -> Result<(String, BTreeSet<String>), ExpandError> {
         let mut sources = BTreeSet::new();
         let text = expand(word, rules, &mut |name| {
@@ -122,22 +122,22 @@ impl Globals {
 }
 
 impl Scope {
-    /// A stage that stands on an image of this configuration.
+    /// The scope of a stage that stands on an image of this configuration.
     pub(crate) fn of_image(config: &BaseConfig) -> Self {
         Self { values: config.env.clone(), env: config.env.clone(), rest: config.rest.clone() }
     }
 
-    /// A stage on which `rest` is all that is known.
+    /// The scope of a stage of which `rest` is all that is known.
     pub(crate) fn unknown(rest: Rest) -> Self {
         Self { rest, ..Self::default() }
     }
 
-    /// Any variable may have been set: nothing is known for certain any more.
+    /// Forgets all values: any variable may have been set.
     pub(crate) fn open(&mut self) {
         *self = Self::unknown(Rest::Anything);
     }
 
-    /// The image whose variables would tell more.
+    /// The image whose variables would make the scope more exact.
     pub(crate) fn unread(&self) -> Option<&PlatformImage> {
         match &self.rest {
             Rest::Of(image) => Some(image),
@@ -145,12 +145,12 @@ impl Scope {
         }
     }
 
-    /// What an image of this stage tells of the builds that stand on it.
+    /// The configuration of an image of this stage, for builds that stand on the image.
     pub(crate) fn config(self, onbuild: Vec<String>) -> BaseConfig {
         BaseConfig { env: self.env, rest: self.rest, onbuild }
     }
 
-    /// Expands `word`.
+    /// Expands `word` by the scope's values.
     pub(crate) fn expand(&self, word: &str, rules: Rules) -> Result<Text, ExpandError> {
         expand(word, rules, &mut |name| match self.values.get(name) {
             Some(Some(value)) => Variable::Set(value.clone()),
@@ -177,7 +177,7 @@ impl Scope {
         self.values.insert(name.to_owned(), known.filter(|_| !unsure));
     }
 
-    /// Without the arguments: what an image of the stage keeps.
+    /// The scope without the arguments: the variables that an image of the stage keeps.
     pub(crate) fn without_arguments(self) -> Self {
         Self { values: self.env.clone(), ..self }
     }

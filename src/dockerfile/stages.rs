@@ -1,4 +1,4 @@
-//! Which stage stands on what: names, numbers and the images outside. Start with [`Graph`].
+//! The stages of a file and their footings: names, numbers and the images outside. Start with [`Graph`].
 //!
 //! The lookups, quirks included, are those of BuildKit's `frontend/dockerfile/dockerfile2llb/convert.go`: FROM
 //! sees the stages before it, `--from` all of them, and the last stage of a name wins.
@@ -16,7 +16,7 @@ use super::text::Rules;
 use crate::platform::Platform;
 use crate::suggestion::nearest;
 
-/// Where a stage or a file comes from.
+/// The origin of a stage or a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Origin {
     /// A stage of this file, by its number.
@@ -32,7 +32,7 @@ pub(super) enum Origin {
     External(String),
 }
 
-/// The stages with what they stand on.
+/// The stages of a file with their footings.
 #[derive(Debug)]
 pub(super) struct Graph<'a> {
     file: &'a Dockerfile,
@@ -42,7 +42,7 @@ pub(super) struct Graph<'a> {
     stages: Vec<Footing>,
 }
 
-/// What a stage stands on.
+/// The footing of a stage: the image, the stage or the context that the stage stands on.
 #[derive(Clone, Debug)]
 pub(super) struct Footing {
     pub origin: Origin,
@@ -50,19 +50,19 @@ pub(super) struct Footing {
     pub platform: Option<String>,
     /// The given arguments that the image and the platform come from.
     pub args: BTreeSet<String>,
-    /// Whether a named context takes the place of the stage.
+    /// True if a named context takes the place of the stage.
     pub replaced: bool,
-    /// The stage's name that the word of the image is, where older frontends may read something else.
+    /// The name of the stage that the word of the image means, where older frontends may read something else.
     pub settled: Option<String>,
-    /// The image that the stage stands on itself.
+    /// The image that the stage itself stands on, without another stage between.
     pub image: Option<PlatformImage>,
     /// The ONBUILD instructions that this image brings along.
     triggers: Vec<Instruction>,
 }
 
 impl<'a> Graph<'a> {
-    /// Finds out what each stage stands on. To an older frontend, the globals of the newest come along: the names of
-    /// images are pinned to what they are to that.
+    /// Finds the footing of each stage. An older frontend also takes the globals of the newest, because the names of
+    /// images are pinned to the images that they name to the newest.
     pub(super) fn new(
         file: &'a Dockerfile,
         options: &'a Options<'a>,
@@ -80,7 +80,7 @@ impl<'a> Graph<'a> {
         Ok(graph)
     }
 
-    /// What stage `number` stands on.
+    /// The footing of stage `number`.
     pub(super) fn stage(&self, number: usize) -> &Footing {
         &self.stages[number]
     }
@@ -98,8 +98,8 @@ impl<'a> Graph<'a> {
         }
     }
 
-    /// The stage that stage `number` means to stand on, where it is no image's name: stages have none in upper case, and
-    /// neither have images without a host.
+    /// The name of the stage that stage `number` means to stand on, where the file writes the name in another case:
+    /// neither stages nor images without a host have names in upper case.
     pub(super) fn meant(&self, number: usize) -> Option<&'a str> {
         let Origin::External(name) = &self.stages[number].origin else { return None };
         let (meant, _) = self.names.get_key_value(name.to_lowercase().as_str())?;
@@ -128,7 +128,7 @@ impl<'a> Graph<'a> {
         Ok(reached)
     }
 
-    /// The instructions that run in stage `number`: what its base replays, then its own.
+    /// The instructions that run in stage `number`: the instructions that its base replays, then its own.
     pub(super) fn instructions(&self, number: usize) -> Vec<&Instruction> {
         let footing = &self.stages[number];
         if footing.replaced {
@@ -146,7 +146,8 @@ impl<'a> Graph<'a> {
         instructions
     }
 
-    /// What the image replays that stage `number` stands on, over whatever stages.
+    /// The instructions of the image that stage `number` stands on, over whatever stages, which the image has
+    /// replayed.
     fn triggers_below(&self, number: usize) -> &[Instruction] {
         match self.stages[number].origin {
             Origin::Stage(base) => self.triggers_below(base),
@@ -154,7 +155,7 @@ impl<'a> Graph<'a> {
         }
     }
 
-    /// What is known of the image that stage `number` stands on itself.
+    /// The known configuration of the image that stage `number` itself stands on.
     pub(super) fn config(&self, number: usize) -> Option<&'a BaseConfig> {
         let footing = &self.stages[number];
         config(self.options, &footing.origin, footing.image.as_ref())
@@ -166,7 +167,7 @@ impl<'a> Graph<'a> {
         instructions.filter_map(replayed).map(Instruction::inner_text).collect()
     }
 
-    /// What COPY's `--from` names.
+    /// The origin that COPY's `--from` names.
     pub(super) fn copied_from(&self, from: &str, line: usize) -> Result<Origin, AnalysisError> {
         match from.parse::<i64>() {
             Err(_) => Ok(self.mounted_from(from)),
@@ -178,7 +179,7 @@ impl<'a> Graph<'a> {
         }
     }
 
-    /// What a mount's `from` names: BuildKit knows no numbers here.
+    /// The origin that a mount's `from` names: BuildKit knows no numbers here.
     pub(super) fn mounted_from(&self, from: &str) -> Origin {
         match self.named(from) {
             Some(number) => self.of_stage(number),
@@ -191,7 +192,7 @@ impl<'a> Graph<'a> {
         if footing.replaced { footing.origin.clone() } else { Origin::Stage(number) }
     }
 
-    /// What `instruction` copies or mounts from.
+    /// The origins that `instruction` copies or mounts from.
     fn sources(&self, instruction: &Instruction) -> Result<Vec<Origin>, AnalysisError> {
         match &instruction.kind {
             Kind::Copy(_) => match instruction.flags.value("from").map(super::flags::Value::text) {
@@ -272,7 +273,7 @@ impl<'a> Graph<'a> {
     }
 }
 
-/// The error for a target that no stage has the name of.
+/// The error for a target whose name no stage has.
 fn unknown_target(target: &str, file: &Dockerfile) -> AnalysisError {
     let lower = target.to_lowercase();
     let names: Vec<&str> = file.stage_names().collect();
@@ -285,7 +286,7 @@ fn unknown_target(target: &str, file: &Dockerfile) -> AnalysisError {
     AnalysisError::UnknownTarget { target: target.to_owned(), hint }
 }
 
-/// What an ONBUILD replays.
+/// The instruction that an ONBUILD replays; none for other instructions.
 fn replayed(instruction: &Instruction) -> Option<&Instruction> {
     match &instruction.kind {
         Kind::Onbuild(inner) => Some(inner),
@@ -293,7 +294,7 @@ fn replayed(instruction: &Instruction) -> Option<&Instruction> {
     }
 }
 
-/// What is known of an image that a stage stands on.
+/// The known configuration of an image that a stage stands on.
 fn config<'a>(
     options: &Options<'a>,
     origin: &Origin,
@@ -306,7 +307,7 @@ fn config<'a>(
     }
 }
 
-/// What a name that no stage has stands for.
+/// The origin that a name stands for if no stage has the name.
 fn outside(name: &str, options: &Options<'_>) -> Origin {
     let short = familiar(name);
     if name == "scratch" {
@@ -320,7 +321,7 @@ fn outside(name: &str, options: &Options<'_>) -> Origin {
     }
 }
 
-/// What the context of this name stands for, if there is one.
+/// The origin that the context of this name stands for, if there is such a context.
 fn named(name: &str, options: &Options<'_>) -> Option<Origin> {
     let reserved = name.eq_ignore_ascii_case("scratch") || name.eq_ignore_ascii_case("context");
     let context = options.contexts.get(name).filter(|_| !reserved)?;
@@ -331,7 +332,7 @@ fn named(name: &str, options: &Options<'_>) -> Option<Origin> {
     })
 }
 
-/// `name` without what Docker adds by default: BuildKit looks for named contexts by this form.
+/// The image's name without the parts that Docker adds by default: BuildKit looks for named contexts by this form.
 #[must_use]
 pub fn familiar(name: &str) -> &str {
     let name = match name.strip_prefix("docker.io/").or_else(|| name.strip_prefix("index.docker.io/")) {

@@ -1,22 +1,22 @@
-//! The values that words are read with, and what comes of them. Start with [`Text`].
+//! The rules and the variables by which words are expanded, and the texts that result. Start with [`Text`].
 //!
-//! A name that only an image from elsewhere could have set is [`Variable::Unknown`], and makes the text that
-//! needs it unknown: never empty, as a shell would have it, because that would be a guess at the inputs.
+//! A name that only an image from elsewhere could have set is [`Variable::Unknown`], and makes a text that needs the
+//! name unknown. The text is never empty, as in a shell, because an empty text would be a guess at the inputs.
 
 use super::frontend::Frontend;
 
-/// How a word is to be read.
+/// The rules by which a word is read.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Rules {
     /// The file's escape character.
     pub escape: char,
-    /// Keeps quotes in the result.
+    /// True to keep quotes in the result.
     pub raw_quotes: bool,
-    /// Keeps escapes in the result.
+    /// True to keep escapes in the result.
     pub raw_escapes: bool,
-    /// Keeps variables that are not set as they are written.
+    /// True to keep variables that are not set as they are written.
     pub keep_unset: bool,
-    /// The modifiers that there are.
+    /// The versions of the frontend, which decide the modifiers that there are.
     pub frontend: Frontend,
 }
 
@@ -48,47 +48,47 @@ impl Text {
     }
 }
 
-/// What a variable's name stands for.
+/// The value of a variable, as far as it is known.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Variable {
-    /// It has a value.
+    /// The variable has this value.
     Set(String),
-    /// It has none.
+    /// The variable has no value.
     Unset,
-    /// It may have one that this file does not tell.
+    /// The variable may have a value that the file does not tell.
     Unknown,
 }
 
-/// What answers for variables.
+/// The function that gives the values of variables.
 pub(crate) type Lookup<'a> = &'a mut dyn FnMut(&str) -> Variable;
 
-/// A word that cannot be expanded.
+/// The error for a word that cannot be expanded.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ExpandError {
-    /// A quote or a brace that is opened and not closed.
+    /// A quote or a brace is opened and not closed.
     #[error("a closing `{0}` is missing; quote it if it is meant literally")]
     Unterminated(char),
-    /// Not a substitution.
+    /// The text in the braces is no substitution.
     #[error("`${{{0}` is not a substitution; write `${{name}}`, or `\\$` for a dollar")]
     Substitution(String),
-    /// A modifier that the language does not have.
+    /// The language does not have this modifier.
     #[error("`{0}` is not a modifier of a substitution; the language has `-`, `+`, `?`, `#`, `%` and `/`")]
     Modifier(String),
-    /// An escape that a pattern cannot have.
+    /// A pattern cannot have this escape.
     #[error("`{0}` is not an escape of a pattern; only `*`, `?`, `\\`, `}}` and `/` are escaped")]
     Pattern(String),
-    /// A variable that the word requires, by `?`.
+    /// The word requires a variable by `?`, and the variable is not set.
     #[error("`{name}` {message}; give it with a build argument")]
     Required {
-        /// The variable.
+        /// The variable's name.
         name: String,
-        /// What the file says about it.
+        /// The message that the file has for this case.
         message: String,
     },
-    /// Substitutions within substitutions, too many.
+    /// Too many substitutions stand within each other.
     #[error("substitutions are nested more than {MOST_NESTED} times")]
     Nested,
 }
 
-/// Bounds the recursion; nobody writes more than three.
+/// The largest depth of substitutions within substitutions, which bounds the recursion; nobody writes more than three.
 pub(super) const MOST_NESTED: usize = 64;

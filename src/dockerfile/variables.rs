@@ -1,4 +1,5 @@
-//! Arguments and variables on the way through a file: what is declared, with which value, and what a stage starts with.
+//! Arguments and variables on the way through a file: the part of a [`Reading`] that finds their declarations, their
+//! values, and the variables that a stage starts with.
 
 use std::collections::BTreeSet;
 
@@ -89,7 +90,7 @@ impl Reading<'_> {
         }
     }
 
-    /// Notes what of the given arguments means something to BuildKit, and what means nothing to anybody.
+    /// Notes the given arguments that mean something to BuildKit, and those that mean nothing to anybody.
     pub(super) fn meaningful_arguments(&mut self, reached: &BTreeSet<usize>) {
         for name in self.options.args.keys() {
             if name.starts_with("BUILDKIT_") || name == "SOURCE_DATE_EPOCH" {

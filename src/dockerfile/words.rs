@@ -6,7 +6,7 @@
 
 use super::text::{ExpandError, Lookup, Rules, Text};
 
-/// Reads one word.
+/// The reader of one word.
 pub(crate) struct Lexer<'a> {
     pub(super) chars: Vec<char>,
     pub(super) at: usize,
@@ -42,7 +42,7 @@ impl<'a> Lexer<'a> {
         Some(c)
     }
 
-    /// Reads up to `stop`, or to the end; the stop is consumed.
+    /// Reads the text up to `stop`, or to the end; the stop is consumed.
     pub(super) fn text(
         &mut self,
         stop: Option<char>,
@@ -144,7 +144,8 @@ impl<'a> Lexer<'a> {
         }
     }
 
-    /// Only quotes, dollars and the escape itself can be escaped within double quotes.
+    /// The character that `c` gives within double quotes, where only quotes, dollars and the escape itself can be
+    /// escaped.
     fn unescaped_in_quotes(&mut self, c: char, text: &mut String) -> Option<char> {
         if c != self.rules.escape {
             return Some(c);
@@ -168,7 +169,7 @@ impl<'a> Lexer<'a> {
         }
     }
 
-    /// `<<` belongs to the word that follows it, over spaces too: `cat << EOF`.
+    /// Reads `<` or `<<`. The `<<` belongs to the word that follows it, over spaces too: `cat << EOF`.
     fn redirection(&mut self) -> String {
         let mut text = String::from("<");
         self.at += 1;
@@ -184,7 +185,7 @@ impl<'a> Lexer<'a> {
     }
 }
 
-/// Collects words.
+/// The collector of words.
 #[derive(Default)]
 pub(super) struct Splitter {
     words: Vec<String>,

@@ -1,26 +1,27 @@
-//! Addresses of servers: [`authority`], and the [`PlainHosts`] that may be spoken to without TLS.
+//! Hosts and ports of servers. Start with [`PlainHosts`], the hosts that may be spoken to without TLS.
 
 use reqwest::Url;
 
 use crate::loopback::{is_loopback, without_port};
 
-/// The hosts that may be spoken to without TLS: those of this machine, and those named here, with or without a port.
+/// The hosts that may be spoken to without TLS: the hosts of this machine, and the hosts named here, with or without
+/// a port.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct PlainHosts(Vec<String>);
 
 impl PlainHosts {
-    /// The hosts of this machine and those `named`.
+    /// The hosts of this machine and the hosts `named`.
     pub(crate) fn new(named: Vec<String>) -> Self {
         Self(named)
     }
 
-    /// Whether a host, with or without a port, may be spoken to without TLS.
+    /// True if a host, with or without a port, may be spoken to without TLS.
     pub(crate) fn allow(&self, authority: &str) -> bool {
         let host = without_port(authority);
         is_loopback(host) || self.0.iter().any(|named| named == authority || named == host)
     }
 
-    /// Whether a URL has TLS, or needs none.
+    /// True if a URL has TLS, or its host may be spoken to without TLS by HTTP.
     pub(crate) fn accept(&self, url: &Url) -> bool {
         url.scheme() == "https" || (url.scheme() == "http" && self.allow(&authority(url)))
     }

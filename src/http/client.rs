@@ -1,4 +1,4 @@
-//! The [`Client`]: requests sent, redirections followed, answers read within their bounds.
+//! The HTTP client: sends requests, follows redirections, reads answers within their bounds. Start with [`Client`].
 
 use std::collections::HashMap;
 use std::mem;
@@ -14,31 +14,31 @@ use super::patience::{Patience, Silence, Wait};
 use super::{Answer, HttpError, PlainHosts, Problem, Request, SMALL_ANSWER, authority, retry, tls};
 use crate::loopback::is_loopback;
 
-/// How long a connection may take to be made.
+/// The longest time that a connection may take to be made.
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 
-/// How long a request may take, its answer included.
+/// The longest time that a request may take, its answer included.
 const REQUEST_LIMIT: Duration = Duration::from_secs(30);
 
-/// How many redirections are followed.
+/// The largest number of redirections that a request follows.
 const REDIRECTIONS: usize = 5;
 
-/// How many connections a server gets, whatever is asked of it.
+/// The largest number of connections to one server, whatever is asked of the server.
 const CONNECTIONS: usize = 32;
 
-/// How many requests are under way to a server. Fewer: where an answer is read before its connection can be used again,
-/// the next request makes another one.
+/// The largest number of requests under way to one server. It is lower than the number of connections: an answer may
+/// be read before its connection can be used again, and then the next request makes another connection.
 const SEATS: usize = 28;
 
-/// How long a connection takes from the end of an answer until it can be used again.
+/// The time from the end of an answer until its connection can be used again.
 const RETURN: Duration = Duration::from_millis(2);
 
-/// The connections to all servers.
+/// The HTTP client, with the connections to all servers.
 #[derive(Debug)]
 pub(crate) struct Client {
-    /// For other machines: through the proxy that the environment names.
+    /// The client for other machines: through the proxy that the process's environment names.
     remote: reqwest::Client,
-    /// For this machine, which no proxy can reach.
+    /// The client for this machine, which no proxy can reach.
     local: reqwest::Client,
     plain: PlainHosts,
     patience: Patience,
@@ -49,10 +49,10 @@ pub(crate) struct Client {
 #[derive(Debug, Default)]
 struct Seats(Mutex<HashMap<String, Arc<Semaphore>>>);
 
-/// A request's right to be under way, given back when its connection can be used again.
+/// The right of a request to be under way, given back when the request's connection can be used again.
 struct Seat(Option<OwnedSemaphorePermit>);
 
-/// One request on its way: what a redirection changes of it.
+/// One request on its way, with the parts that a redirection changes.
 struct Hop<'a> {
     request: &'a Request,
     url: Url,
@@ -61,8 +61,8 @@ struct Hop<'a> {
 }
 
 impl Client {
-    /// A client that speaks without TLS to `plain` alone, and gives a server up that says nothing for `silence_limit`.
-    /// The reason where TLS cannot be set up on this machine.
+    /// Makes a client that speaks without TLS to the hosts `plain` alone, and gives up a server that says nothing for
+    /// `silence_limit`. The error is the reason why TLS cannot be set up on this machine.
     pub(crate) fn new(plain: PlainHosts, silence_limit: Option<Duration>) -> Result<Self, String> {
         let tls = tls::config().map_err(|error| error.to_string())?;
         let build = |local: bool| {
@@ -90,7 +90,7 @@ impl Client {
         &self.plain
     }
 
-    /// Sends a request. It gets two more chances when the failure may pass and nothing can be done twice.
+    /// Sends a request. The request gets two more attempts when the failure may pass and nothing can be done twice.
     pub(crate) async fn send(&self, request: &Request) -> Result<Answer, HttpError> {
         let peer = authority(&request.url);
         let _seat = Seat(self.seats.take(&peer).await);
@@ -105,7 +105,7 @@ impl Client {
         self.attempt(request, &mut wait).await
     }
 
-    /// Sends a request once, to wherever it is sent on.
+    /// Sends a request once, and follows its redirections.
     async fn attempt(&self, request: &Request, wait: &mut Wait<'_>) -> Result<Answer, HttpError> {
         let mut hop =
             Hop { request, url: request.url.clone(), headers: request.headers.clone(), redirected: false };
@@ -140,7 +140,7 @@ impl Seats {
             let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             Arc::clone(all.entry(peer.to_owned()).or_insert_with(|| Arc::new(Semaphore::new(SEATS))))
         };
-        // It is never closed.
+        // The semaphore is never closed.
         seats.acquire_owned().await.ok()
     }
 }
@@ -158,7 +158,7 @@ impl Drop for Seat {
 }
 
 impl<'a> Hop<'a> {
-    /// The hop that a response leads to; none where it is the answer.
+    /// The hop that a response redirects to; none if the response is the answer.
     fn next(&self, response: &Response, plain: &PlainHosts) -> Result<Option<Hop<'a>>, HttpError> {
         let reads = matches!(self.request.method, Method::GET | Method::HEAD);
         let leads_on = match response.status().as_u16() {
@@ -171,20 +171,20 @@ impl<'a> Hop<'a> {
         else {
             return Ok(None);
         };
-        // A server may send elsewhere, but never from TLS to none.
+        // A server may redirect to another one, but never to an address without TLS that needs TLS.
         if !plain.accept(&url) {
             return Err(self.failed(Problem::Redirected, "it redirects to an address without TLS"));
         }
         let mut headers = self.headers.clone();
         let elsewhere = authority(&url) != authority(&self.url) || url.scheme() != self.url.scheme();
         if elsewhere {
-            // Who asks concerns nobody else.
+            // The credentials are meant for the first server alone.
             headers.remove(AUTHORIZATION);
         }
         Ok(Some(Hop { request: self.request, url, headers, redirected: self.redirected || elsewhere }))
     }
 
-    /// Reads an answer to its bound.
+    /// Reads the body of an answer up to its bound.
     async fn read(self, mut response: Response, wait: &mut Wait<'_>) -> Result<Answer, HttpError> {
         let status = response.status();
         let failed = status.as_u16() >= 400;

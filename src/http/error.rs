@@ -1,26 +1,26 @@
-//! Why no answer came: [`HttpError`].
+//! Failures of requests. Start with [`HttpError`].
 
 use std::error::Error;
 use std::io::ErrorKind;
 
-/// A request without an answer that can be used.
+/// The failure of a request that got no usable answer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{peer}`: {reason}")]
 pub(crate) struct HttpError {
-    /// The server, with its port where it has one: the last of several, after redirections.
+    /// The server's host, with the port if there is one: after redirections, the last server.
     pub(crate) peer: String,
-    /// Whether another server sent the request there.
+    /// True if another server redirected the request to this server.
     pub(crate) redirected: bool,
     /// The kind of failure.
     pub(crate) problem: Problem,
-    /// The words of the attempt, fit for a terminal. Never the URL, which could hold a password.
+    /// The reason of the failure, fit for a terminal. The text never holds the URL, which could hold a password.
     pub(crate) reason: String,
 }
 
 /// The kinds of failure that callers may tell apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Problem {
-    /// Nobody listens.
+    /// The connection was refused: no server listens.
     Refused,
     /// The server's certificate is not trusted.
     Certificate,
@@ -30,21 +30,21 @@ pub(crate) enum Problem {
     TimedOut,
     /// The server said nothing for as long as `--silence-limit` says.
     Silent,
-    /// The answer is larger than was asked for.
+    /// The answer is larger than the request's limit.
     TooLarge,
-    /// The answer leads elsewhere, too often or to where nobody should go.
+    /// The redirections are too many, or lead to an address without TLS.
     Redirected,
     /// The connection could not be made, or broke.
     Broken,
 }
 
 impl HttpError {
-    /// Whether the same request may succeed a moment later.
+    /// True if the same request may succeed a moment later.
     pub(crate) fn is_transient(&self) -> bool {
         matches!(self.problem, Problem::Refused | Problem::TimedOut | Problem::Broken)
     }
 
-    /// The meaning of the transport's own error.
+    /// The failure that an error of the transport means.
     pub(super) fn from_transport(peer: String, redirected: bool, error: reqwest::Error) -> Self {
         let error = error.without_url();
         let (reason, refused) = innermost(&error);
@@ -63,7 +63,7 @@ impl HttpError {
     }
 }
 
-/// The words of the innermost cause, and whether a connection was refused on the way to it.
+/// The words of an error's innermost cause, and true if a connection was refused on the way to that cause.
 pub(super) fn innermost(error: &dyn Error) -> (String, bool) {
     let (mut cause, mut refused) = (error, false);
     while let Some(next) = cause.source() {
@@ -74,7 +74,7 @@ pub(super) fn innermost(error: &dyn Error) -> (String, bool) {
     (legible(&cause.to_string(), 300), refused)
 }
 
-/// Text from elsewhere, fit for a terminal: without control characters and cut to `limit` characters.
+/// A text from elsewhere, made fit for a terminal: without control characters and cut to `limit` characters.
 pub(crate) fn legible(text: &str, limit: usize) -> String {
     let text = text.replace(char::is_whitespace, " ");
     let text = crate::inert::plain(text.trim());

@@ -1,9 +1,9 @@
-//! HTTP: one [`Client`] for all that dtbuild asks of servers by requests and answers.
+//! The HTTP client of dtbuild: one [`Client`] for all servers that are asked by requests and answers.
 //!
 //! Start with [`Client::send`]: a [`Request`] goes out, an [`Answer`] comes back, whatever its status. The client bounds
-//! answers and time, repeats what may be repeated, follows redirections, keeps connections and limits their number. What
-//! a status means, who asks and which words a failure is told in are the caller's: registries have theirs in
-//! [`crate::registry`].
+//! answers and time, repeats requests that may be repeated, follows redirections, keeps connections and limits their
+//! number. The meaning of a status, the credentials and the words of a failure are the caller's: registries have
+//! theirs in [`crate::registry`].
 
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, StatusCode, Url};
@@ -20,7 +20,7 @@ pub(crate) use client::Client;
 pub(crate) use error::{HttpError, Problem, legible};
 pub(crate) use retry::retry_after;
 
-/// The largest answer unless a request says otherwise, and the largest report of an error, in bytes.
+/// The largest answer to a request that sets no other limit, and the largest body of a failure, in bytes.
 const SMALL_ANSWER: usize = 256 * 1024;
 
 /// A request, which may be sent several times.
@@ -32,7 +32,7 @@ pub(crate) struct Request {
     pub(crate) body: Option<Vec<u8>>,
     /// The largest answer, in bytes.
     pub(crate) limit: usize,
-    /// Whether sending it twice does what sending it once does.
+    /// True if sending the request twice does no more than sending it once.
     pub(crate) repeatable: bool,
 }
 
@@ -40,7 +40,7 @@ pub(crate) struct Request {
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
-    /// The body; of a failure (status 400 and more) as much as is read of it.
+    /// The body of the answer; of a failure (status 400 and more), only the part that was read.
     pub(crate) body: Vec<u8>,
     /// The address that the answer came from, after redirections.
     pub(crate) url: Url,

@@ -1,4 +1,4 @@
-//! How long a server may say nothing: [`Patience`], and a request's [`Wait`] for it.
+//! The longest time that a server may say nothing. Start with [`Patience`]; each request has a [`Wait`].
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -8,21 +8,21 @@ use tokio::time::{Instant, timeout_at};
 
 /// The limit for silence, and the servers that exceeded it.
 ///
-/// A server that said nothing for the whole limit is not waited for again for as long: the requests that follow fail at
-/// once, so that a run is over when the limit is, and not after as many limits as it has requests.
+/// A server that said nothing for the whole limit is not waited for again until the limit has passed once more:
+/// requests until then fail at once, so that a run ends after one limit, and not after one limit per request.
 #[derive(Debug)]
 pub(super) struct Patience {
     limit: Option<Duration>,
     silent: Mutex<HashMap<String, Instant>>,
 }
 
-/// One request's wait: all attempts share it, and every sign of life begins it anew.
+/// The wait of one request: all attempts share the wait, and every sign of life begins it anew.
 pub(super) struct Wait<'a> {
     patience: &'a Patience,
     heard: Instant,
 }
 
-/// The server said nothing for so long.
+/// The error for a server that said nothing for this long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Silence(pub(super) Duration);
 
@@ -31,7 +31,7 @@ impl Patience {
         Self { limit, silent: Mutex::default() }
     }
 
-    /// Begins to wait for an answer of `peer`.
+    /// Begins to wait for an answer of `peer`. Fails if `peer` was found silent less than one limit ago.
     pub(super) fn begin(&self, peer: &str) -> Result<Wait<'_>, Silence> {
         if let Some(limit) = self.limit
             && self.silent().get(peer).is_some_and(|since| since.elapsed() < limit)

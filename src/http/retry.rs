@@ -1,4 +1,4 @@
-//! Second chances: [`pause`] says when a request is sent again.
+//! Further attempts of requests. Start with [`pause`], which decides if and when a request is sent again.
 
 use std::time::Duration;
 
@@ -10,28 +10,28 @@ use super::{Answer, HttpError, Problem, Request};
 /// The pauses before the second and third attempt of a request that may be made twice.
 pub(super) const PAUSES: [Duration; 2] = [Duration::from_millis(150), Duration::from_millis(600)];
 
-/// The longest pause that a server may ask for; who asks for more is told so instead.
+/// The longest pause that a server may ask for. If a server asks for more, the request is not sent again.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
-/// The pause before the next attempt, which is `usual` unless the server names one; none where there is none.
+/// The pause before the next attempt: `usual` unless the server names a pause; none if there is no next attempt.
 pub(super) fn pause(
     request: &Request,
     result: &Result<Answer, HttpError>,
     usual: Duration,
 ) -> Option<Duration> {
     match result {
-        // It says that it did nothing.
+        // The server says that it did nothing.
         Ok(answer) if answer.status == StatusCode::TOO_MANY_REQUESTS => {
             Some(retry_after(&answer.headers).unwrap_or(usual)).filter(|asked| *asked <= LONGEST_PAUSE)
         }
         _ if !request.repeatable => None,
         Ok(answer) => answer.status.is_server_error().then_some(usual),
-        // Half a second brings nobody up who does not listen.
+        // A server that does not listen will not start to within half a second.
         Err(error) => (error.is_transient() && error.problem != Problem::Refused).then_some(usual),
     }
 }
 
-/// How long a server wants to be left alone: seconds, as far as they are said so.
+/// The time for which a server asks to be left alone (`Retry-After`), if the header gives it in seconds.
 pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok().map(Duration::from_secs)
 }

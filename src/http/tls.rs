@@ -1,7 +1,7 @@
 //! TLS towards servers. Start with [`config`].
 //!
-//! The certificates that a machine trusts are read when a server first shows its own: they are some hundred files, which a
-//! server on this machine has no use for.
+//! The certificates that this machine trusts are read when a server first shows its own certificate: they are some
+//! hundred files, which connections to servers on this machine do not need.
 
 use std::sync::{Arc, OnceLock};
 
@@ -11,7 +11,7 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, Error, SignatureScheme};
 use rustls_platform_verifier::Verifier;
 
-/// What connections to servers go by that the machine trusts.
+/// The TLS configuration for connections to servers that this machine trusts.
 pub(super) fn config() -> Result<ClientConfig, Error> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let trusted = Trusted { provider: Arc::clone(&provider), verifier: OnceLock::new() };
@@ -20,7 +20,7 @@ pub(super) fn config() -> Result<ClientConfig, Error> {
     Ok(builder.dangerous().with_custom_certificate_verifier(Arc::new(trusted)).with_no_client_auth())
 }
 
-/// The servers that the machine trusts.
+/// The verifier of the servers that this machine trusts, made when it is first needed.
 #[derive(Debug)]
 struct Trusted {
     provider: Arc<CryptoProvider>,

@@ -1,14 +1,14 @@
-//! Work that finds more work, such as the folders of a tree. Start with [`explore`].
+//! Parallel work that finds more work, such as reading the folders of a tree. Start with [`explore`].
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
-/// Does the work on all `open` items and on those that it adds to them, and returns what was found: a part for each thread that
-/// took part.
+/// Does the work on all `open` items and on the items that the work adds to them, and returns the findings: one part
+/// for each thread that took part.
 ///
-/// This thread works alone on the first `alone` items: fewer are done before another thread has started. The first failure
-/// ends the work of all threads, and a panic of one is carried on.
+/// This thread works alone on the first `alone` items, because fewer items are not worth the start of another thread.
+/// The first failure ends the work of all threads, and a panic of one thread is carried on.
 pub(crate) fn explore<I: Send, F: Default + Send, E: Send>(
     open: Vec<I>,
     alone: usize,
@@ -45,14 +45,14 @@ fn explore_on<I: Send, F: Default + Send, E: Send>(
     })
 }
 
-/// Items that threads have found and that no thread works on yet.
+/// The items that threads have found and that no thread works on yet.
 struct Queue<I> {
     waiting: Mutex<Vec<I>>,
     more: Condvar,
     threads: usize,
     /// The number of threads that have nothing to do.
     idle: AtomicUsize,
-    /// Set under the lock, so that no thread begins to wait after it.
+    /// True once the work has ended; set under the lock, so that no thread begins to wait afterwards.
     ended: AtomicBool,
 }
 
@@ -62,7 +62,7 @@ impl<I> Queue<I> {
         Self { waiting: Mutex::new(items), more: Condvar::new(), threads, idle, ended }
     }
 
-    /// The part of one thread: works until no item is left, or one fails.
+    /// Does one thread's part of the work, until no item is left or one fails.
     fn work<F: Default, E>(&self, work: impl Fn(I, &mut Vec<I>, &mut F) -> Result<(), E>) -> Result<F, E> {
         let (mut found, mut open) = (F::default(), Vec::new());
         while !self.ended.load(Ordering::Relaxed)
@@ -79,7 +79,7 @@ impl<I> Queue<I> {
         Ok(found)
     }
 
-    /// An item that another thread found; none once all threads wait for one.
+    /// Takes an item that another thread found; none once the work has ended or all threads wait for an item.
     fn take(&self) -> Option<I> {
         let mut waiting = self.lock();
         let idle = self.idle.fetch_add(1, Ordering::Relaxed) + 1;
@@ -108,7 +108,7 @@ impl<I> Queue<I> {
     }
 }
 
-/// Has all threads end when one does: no item is left, or the work failed.
+/// The guard that ends all threads when one thread ends: no item is left, or the work failed.
 struct End<'a, I>(&'a Queue<I>);
 
 impl<I> Drop for End<'_, I> {

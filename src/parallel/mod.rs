@@ -1,5 +1,5 @@
-//! Work on many things, shared out over the machine's cores. Start with [`map`], or with [`explore`] where the work finds more
-//! work.
+//! Work on many items, shared out over the machine's cores. Start with [`map`], or with [`explore`] if the work finds
+//! more items.
 
 mod explore;
 
@@ -13,7 +13,7 @@ pub(crate) fn cores() -> usize {
     thread::available_parallelism().map_or(1, usize::from)
 }
 
-/// How many threads of this machine `count` things are worth, where one thread takes at least `share` of them: fewer
+/// The number of threads that `count` items are worth, where each thread takes at least `share` items: fewer items
 /// are done before another thread has started.
 pub(crate) fn threads(count: usize, share: usize) -> usize {
     if count < share * 2 {
@@ -22,10 +22,10 @@ pub(crate) fn threads(count: usize, share: usize) -> usize {
     cores().min(count / share)
 }
 
-/// What `work` makes of each of the items, in their order, on so many threads, this one among them.
+/// The results of `work` for each item, in the items' order, computed on `threads` threads, this thread among them.
 ///
-/// This thread works with `own`, such as a handle or a buffer, each other one with what `other` makes for it. A panic of
-/// one of them is carried on.
+/// This thread works with `own`, such as a handle or a buffer, and each other thread with a value that `other` makes.
+/// A panic of one thread is carried on.
 pub(crate) fn map<I: Sync, S: Send, R: Send>(
     items: &[I],
     threads: usize,

@@ -1,4 +1,4 @@
-//! A program of somebody else's, run with all that it starts. Start with [`Running`].
+//! Child programs, run with all the processes that they start. Start with [`Running`].
 
 use std::io;
 use std::process::ExitStatus;
@@ -7,25 +7,26 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
 use tokio::process::{Child, Command};
 
-/// How long a program may take to end itself when it is told to.
+/// The longest time that a program may take to end itself once it is told to.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// A program under way, with its process group. Dropped before its end, it ends all of the group: first gently, after
-/// five seconds for good.
+/// A running program with its process group. A drop before the program's end ends all processes of the group: first
+/// gently (SIGTERM), after five seconds for good (SIGKILL).
 pub(crate) struct Running {
     pub(crate) child: Child,
     group: Option<Pid>,
 }
 
 impl Running {
-    /// Starts a program.
+    /// Starts a program in a process group of its own.
     pub(crate) fn start(command: &mut Command) -> io::Result<Self> {
         let child = command.process_group(0).spawn()?;
         let group = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
         Ok(Self { child, group })
     }
 
-    /// Waits for the program's end. Where it ends by itself, what it left running was meant to.
+    /// Waits for the program's end. Processes that the program leaves running when it ends by itself are meant to
+    /// stay.
     pub(crate) async fn wait(&mut self) -> io::Result<ExitStatus> {
         let status = self.child.wait().await?;
         self.group = None;
@@ -39,7 +40,7 @@ impl Drop for Running {
         let _ = kill_process_group(group, Signal::TERM);
         let end = Instant::now() + GRACE;
         while Instant::now() < end {
-            // The leader counts as there until somebody has asked how it ended.
+            // The leader counts as running until its exit status has been asked for.
             let _ = self.child.try_wait();
             if test_kill_process_group(group).is_err() {
                 return;

@@ -1,6 +1,6 @@
-//! What a process has, and a server does not want twice: a runtime ([`block_on`], [`on_workers`]), the
-//! [`Signals`] that end a run, the child programs that it starts ([`child`]), the [`Timings`] of its phases,
-//! and its [`exit`].
+//! The parts that a process has only once: a runtime ([`block_on`], [`on_workers`]), the [`Signals`] that end a run,
+//! the child programs that a run starts ([`child`]), the [`Timings`] of a run's phases, and the [`exit`]. Start with
+//! [`block_on`].
 
 pub(crate) mod child;
 mod runtime;
@@ -11,7 +11,7 @@ pub use runtime::{block_on, on_workers};
 pub use signals::Signals;
 pub use timings::Timings;
 
-/// Ends the process with an exit code, at once: its memory and connections go with it, faster than piece by piece.
+/// Ends the process at once with an exit code: the system frees memory and connections faster than the program would.
 pub fn exit(code: u8) -> ! {
     std::process::exit(i32::from(code))
 }

@@ -5,27 +5,27 @@ use std::io;
 use tokio::runtime::{Builder, Runtime};
 use tokio_util::context::TokioContext;
 
-/// Runs a command's future to its end on this thread. No other thread is started: what has little to ask waits
-/// for a few answers, and handing them to other threads takes longer.
+/// Runs a command's future to its end on this thread. No other thread is started: a command that asks little waits
+/// for a few answers, and handing the answers to other threads takes longer.
 ///
 /// # Errors
-/// When the kernel has no more descriptors for the runtime's poll.
+/// Fails when the kernel has no more descriptors for the runtime's poll.
 pub fn block_on<T>(future: impl Future<Output = T>) -> io::Result<T> {
     Ok(Builder::new_current_thread().enable_all().build()?.block_on(future))
 }
 
-/// Runs a future to its end within a runtime of one thread per core: its tasks, sockets and timers belong to that.
-/// For work that sends files and follows builds; everything that was connected meanwhile ends with it.
+/// Runs a future to its end within a runtime of one thread per core, to which the future's tasks, sockets and timers
+/// belong. For work that sends files and follows builds; connections that were made meanwhile end with the runtime.
 ///
 /// # Errors
-/// When the threads cannot be started.
+/// Fails when the threads cannot be started.
 pub async fn on_workers<T>(future: impl Future<Output = T>) -> io::Result<T> {
     let workers = Workers(Some(Builder::new_multi_thread().enable_all().build()?));
     let Workers(Some(runtime)) = &workers else { return Err(io::ErrorKind::Other.into()) };
     Ok(TokioContext::new(future, runtime.handle().clone()).await)
 }
 
-/// Threads that are given up, not waited for: a thread that polls other tasks must not wait.
+/// A runtime whose threads are given up, not waited for: a thread that polls other tasks must not wait.
 struct Workers(Option<Runtime>);
 
 impl Drop for Workers {

@@ -1,6 +1,6 @@
-//! What Ctrl-C and SIGTERM do to a run that has to put something in order. Start with [`Signals`].
+//! The effect of Ctrl-C and SIGTERM on a run that has to put something in order. Start with [`Signals`].
 //!
-//! Until a run asks for them, they end the process, as they do any other.
+//! Until a run asks for the signals, they end the process, as they end any other process.
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -16,7 +16,7 @@ pub struct Signals(Option<Arc<Listener>>);
 #[derive(Default)]
 struct Listener {
     listening: OnceLock<()>,
-    /// The run that the next signal cancels. Without one, it ends the process at once.
+    /// The run that the next signal cancels. Without a run, the signal ends the process at once.
     run: Mutex<Option<CancellationToken>>,
 }
 
@@ -27,7 +27,7 @@ impl Signals {
         Self(Some(Arc::default()))
     }
 
-    /// No signals: for who cancels runs in another way.
+    /// No signals, for callers that cancel runs in another way.
     #[must_use]
     pub fn ignored() -> Self {
         Self(None)
@@ -46,7 +46,7 @@ impl Signals {
         });
     }
 
-    /// Runs a future to its end, or drops it at the first signal: none then.
+    /// Runs a future to its end, or drops the future at the first signal and returns none.
     pub async fn until_signal<T>(&self, future: impl Future<Output = T>) -> Option<T> {
         let run = CancellationToken::new();
         self.cancel(run.clone());

@@ -1,9 +1,9 @@
-//! Where the time of a run goes: what `--timings` prints. Start with [`Timings::measure`].
+//! The durations of a run's phases, which `--timings` prints. Start with [`Timings::measure`].
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// The phases of a run, in the order in which they ended.
+/// The phases of a run with their durations, in the order in which the phases ended.
 pub struct Timings {
     begin: Instant,
     phases: Mutex<Vec<(&'static str, Duration)>>,
@@ -16,7 +16,7 @@ impl Default for Timings {
 }
 
 impl Timings {
-    /// Does `work`, and takes note of how long it took.
+    /// Does `work`, and notes its duration as that of `phase`.
     pub fn measure<T>(&self, phase: &'static str, work: impl FnOnce() -> T) -> T {
         let begin = Instant::now();
         let result = work();
@@ -24,7 +24,7 @@ impl Timings {
         result
     }
 
-    /// Waits for `work`, and takes note of how long it took.
+    /// Waits for `work`, and notes its duration as that of `phase`.
     pub async fn measure_async<T>(&self, phase: &'static str, work: impl Future<Output = T>) -> T {
         let begin = Instant::now();
         let result = work.await;
@@ -38,7 +38,7 @@ impl Timings {
         self.begin.elapsed()
     }
 
-    /// The phases that have ended, with how long each took.
+    /// The phases that have ended, each with its duration.
     #[must_use]
     pub fn phases(&self) -> Vec<(&'static str, Duration)> {
         self.phases.lock().unwrap_or_else(PoisonError::into_inner).clone()

@@ -1,4 +1,4 @@
-//! The files that an image is built from: those of a commit, or those on the disk.
+//! The files that an image is built from: the files of a commit, or the files on the disk. Start with [`Files`].
 
 use std::fmt;
 
@@ -11,7 +11,7 @@ use dtbuild_content::tree::{ContentId, Filter, Identified, Kind, Tree as _};
 use crate::error::Result;
 use crate::git::{CommitId, CommitTree, GitError, Repository, WorkingTree};
 
-/// The source of files.
+/// The source of files: a commit or the disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Files {
     /// The trees of a commit.
@@ -21,7 +21,7 @@ pub enum Files {
 }
 
 impl Files {
-    /// A file's bytes, from the repository's root; none when it is not there.
+    /// The bytes of the file at a path from the repository's root; none if there is no such file.
     pub(crate) fn read(&self, repository: &Repository, path: &BStr) -> Result<Option<Vec<u8>>> {
         Ok(match self {
             Self::Commit(commit) => repository.read_file(*commit, path)?,
@@ -29,7 +29,7 @@ impl Files {
         })
     }
 
-    /// A folder as it is now; none when it is not there.
+    /// Opens a folder in its present state; none if there is no such folder.
     pub(crate) fn folder<'a>(&self, repository: &'a Repository, folder: &BStr) -> Result<Option<Folder<'a>>> {
         Ok(match self {
             Self::Commit(commit) => {
@@ -39,7 +39,7 @@ impl Files {
         })
     }
 
-    /// The digest of what of a folder passes a filter; none when the folder is not there.
+    /// The digest of a folder's files that pass a filter; none if there is no such folder.
     pub(crate) fn digest(
         &self,
         repository: &Repository,
@@ -59,14 +59,14 @@ impl fmt::Display for Files {
     }
 }
 
-/// A folder that was opened: all that is asked of it is about the same files.
+/// An opened folder: all methods answer for the same state of the files.
 pub(crate) enum Folder<'a> {
     Commit(Box<CommitTree<'a>>),
     Disk(Box<WorkingTree>),
 }
 
 impl Folder<'_> {
-    /// What sources of a Dockerfile read of it.
+    /// The files of the folder that sources of a Dockerfile read.
     pub(crate) fn select(&self, sources: &[Source]) -> Result<Selection> {
         let selection = match self {
             Self::Commit(tree) => Selection::find(&**tree, sources),
@@ -75,7 +75,7 @@ impl Folder<'_> {
         Ok(selection.map_err(GitError::from)?)
     }
 
-    /// The digest of what of it passes a filter.
+    /// The digest of the folder's files that pass a filter.
     pub(crate) fn digest(&self, filter: &impl Identified) -> Result<ContentId> {
         Ok(match self {
             Self::Commit(tree) => tree.remembered_digest(filter)?,
@@ -83,7 +83,7 @@ impl Folder<'_> {
         })
     }
 
-    /// The names in the folder.
+    /// The names of the folder's entries.
     pub(crate) fn names(&self) -> Result<Vec<BString>> {
         let names = match self {
             Self::Commit(tree) => tree.list(BStr::new(""), None)?,
@@ -92,7 +92,7 @@ impl Folder<'_> {
         Ok(names.into_iter().map(|node| node.name).collect())
     }
 
-    /// The folder's id, where all that is in the folder has one.
+    /// The id of the folder's content, if all files in the folder have ids, as in a commit.
     pub(crate) fn id(&self) -> Option<ContentId> {
         match self {
             Self::Commit(tree) => Some(tree.id()),
@@ -100,7 +100,8 @@ impl Folder<'_> {
         }
     }
 
-    /// The first path that globs match, as a path of the folder, and its kind. The folder is at `place` of the repository.
+    /// The first path that globs match, as a path from the folder, and the path's kind. The folder's path in the
+    /// repository is `place`.
     pub(crate) fn first_match(&self, globs: &Globs, place: &BStr) -> Result<Option<(BString, Kind)>> {
         let search = FirstMatch::of(globs.clone(), place);
         match self {
@@ -110,8 +111,8 @@ impl Folder<'_> {
         Ok(search.found())
     }
 
-    /// What of it passes a filter, as a build is sent it that reads what `reads` says. Of what is not read, what
-    /// cannot be had is left out.
+    /// The folder's files that pass a filter, as they are sent to a build that reads the paths for which `reads` is
+    /// true. Files that are not read are left out if they cannot be had.
     pub(crate) fn snapshot_reading(
         &self,
         filter: &impl Filter,
@@ -123,7 +124,7 @@ impl Folder<'_> {
         })
     }
 
-    /// What of it passes a filter, as a build is sent it.
+    /// The folder's files that pass a filter, as they are sent to a build.
     pub(crate) fn snapshot(&self, filter: &impl Filter) -> Result<Snapshot> {
         Ok(match self {
             Self::Commit(tree) => tree.snapshot(filter)?,

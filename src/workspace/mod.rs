@@ -1,4 +1,4 @@
-//! The repository and its `build.toml`, opened for a commit or for the files on the disk.
+//! The repository and its `build.toml`, opened for a commit or for the files on the disk. Start with [`Workspace`].
 
 use std::path::PathBuf;
 
@@ -15,23 +15,23 @@ mod files;
 pub use files::Files;
 pub(crate) use files::Folder;
 
-/// The place of a repository, the registry that stands in for the one of its `build.toml`, and who may have been there
-/// before.
+/// The place of a repository, the registry that replaces the one in the `build.toml`, and the code whose earlier
+/// findings count.
 #[derive(Clone, Debug)]
 pub struct Location {
     /// A folder of the repository.
     pub directory: PathBuf,
-    /// The registry instead of `[project] registry`; an empty name counts as none.
+    /// The registry that replaces `[project] registry`; an empty name counts as none.
     pub registry: Option<String>,
-    /// The code that earlier runs have to be of, for what they found out to count.
+    /// The fingerprint of the code: the findings of earlier runs count only if those runs were of this code.
     pub code: Fingerprint,
 }
 
-/// A repository with its `build.toml` and `build.lock`: what every command starts from.
+/// A repository with its `build.toml` and `build.lock`, from which every command starts.
 pub struct Workspace {
     /// The repository.
     pub repository: Repository,
-    /// The commit or the disk.
+    /// The source of the files: the commit or the disk.
     pub files: Files,
     /// The `build.toml` of `files`.
     pub config: Config,
@@ -43,7 +43,7 @@ impl Workspace {
     /// Opens the commit that `revision` names.
     ///
     /// # Errors
-    /// When there is no such repository or commit, or its `build.toml` is missing or wrong.
+    /// Fails when there is no such repository or commit, or its `build.toml` is missing or wrong.
     pub fn at_commit(location: &Location, revision: &str) -> Result<Self> {
         let repository = Repository::discover(&location.directory, location.code)?;
         let commit = if revision == "HEAD" { head(&repository)? } else { repository.resolve(revision)? };
@@ -53,7 +53,7 @@ impl Workspace {
     /// Opens the files on the disk.
     ///
     /// # Errors
-    /// When there is no repository, or its `build.toml` is missing or wrong.
+    /// Fails when there is no repository, or its `build.toml` is missing or wrong.
     pub fn on_disk(location: &Location) -> Result<Self> {
         Self::load(Repository::discover(&location.directory, location.code)?, Files::Disk, location)
     }
@@ -61,7 +61,7 @@ impl Workspace {
     /// The commit at which the workspace's commit, or HEAD, left a branch.
     ///
     /// # Errors
-    /// When there is no such branch, or the clone does not reach back to where they parted.
+    /// Fails when there is no such branch, or the clone does not reach back to the commit where the two parted.
     pub fn branched_off(&self, branch: &str) -> Result<CommitId> {
         let other = self.repository.resolve(branch)?;
         let own = match self.files {
@@ -75,7 +75,7 @@ impl Workspace {
         let Some(text) = read_text(&repository, &files, config::FILE_NAME)? else {
             return Err(missing_config(&repository, &files));
         };
-        // A variable that is set to nothing is what CI makes of one that nobody defined.
+        // CI systems set a variable that nobody defined to an empty text.
         let registry = location.registry.as_deref().filter(|registry| !registry.is_empty());
         let config = Config::parse(&text, registry)?;
         let lock = match read_text(&repository, &files, config::lock::FILE_NAME)? {
@@ -85,7 +85,7 @@ impl Workspace {
         Ok(Self { repository, files, config, lock })
     }
 
-    /// The named environment, or the one that follows the current branch.
+    /// The environment called `name`, or without a name the environment that follows the current branch.
     pub(crate) fn environment(&self, name: Option<&EnvironmentName>) -> Result<&Environment> {
         let Some(name) = name else { return self.environment_of_branch() };
         let found = self.config.environments.get(name);
@@ -113,7 +113,7 @@ impl Workspace {
         self.config.environments.keys().map(EnvironmentName::as_str)
     }
 
-    /// Checks that images that were named on the command line are declared.
+    /// Checks that the images named on the command line are declared in `build.toml`.
     pub(crate) fn check_images<'a>(&self, names: impl IntoIterator<Item = &'a ImageName>) -> Result<()> {
         match names.into_iter().find(|name| !self.config.images.contains_key(*name)) {
             None => Ok(()),

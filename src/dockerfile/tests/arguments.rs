@@ -1,4 +1,4 @@
-//! ARG and ENV: what expands to what, and which given arguments enter a key.
+//! ARG and ENV: the values of variables, and the given arguments that enter a key.
 
 use super::Setup;
 

@@ -1,9 +1,9 @@
-//! What is refused, with its line.
+//! Files that are refused, with the line of the fault.
 
 use super::Setup;
 use crate::dockerfile::Dockerfile;
 
-/// Texts, and what is said of them; nothing where another frontend may read them.
+/// Texts with their errors; no error where another frontend may read the text.
 const UNREADABLE: &[(&str, &str)] = &[
     ("", "line 1: the file has no instructions; start with `FROM <image>`"),
     ("# only\n\n# comments\n", "line 3: the file has no instructions; start with `FROM <image>`"),

@@ -1,4 +1,4 @@
-//! What COPY, ADD and mounts read.
+//! The files that COPY, ADD and mounts read.
 
 use super::Setup;
 use crate::dockerfile::{Dockerfile, NamedContext, SourceKind};

@@ -1,6 +1,7 @@
 //! The specification of the parser and the analysis, as tables of short Dockerfiles.
 //!
-//! A table's right side is a [`Setup::summary`]: what is read, what the build stands on, what is noted.
+//! A table's right side is a [`Setup::summary`]: the files that are read, the images that the build stands on, the
+//! notes.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,7 +21,7 @@ mod properties;
 mod stages;
 mod syntax;
 
-/// What is given beside the file.
+/// The options that are given beside the file.
 #[derive(Clone, Debug)]
 struct Setup {
     target: Option<String>,

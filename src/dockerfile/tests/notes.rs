@@ -1,4 +1,4 @@
-//! What is noted: why the inputs are wider than the file, or the build is not exact.
+//! Notes: the reasons why the inputs are wider than the file, or the build is not exact.
 
 use super::Setup;
 use crate::dockerfile::NoteKind;

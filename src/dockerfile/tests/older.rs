@@ -1,9 +1,10 @@
-//! What older frontends read of a file besides the newest: both count, and a note names the line and the versions.
+//! The reads of older frontends, which count besides those of the newest; a note names the line and the versions.
 
 use super::Setup;
 use crate::dockerfile::{EntitlementKind, NoteKind};
 
-/// Texts, what every version reads and what only older ones do, and the version before which they do.
+/// Texts, each with its summary, in which `before 1.x` marks the files that only older versions read, and with the
+/// version that its `# syntax=` names, if it names one.
 const OLDER: &[(&str, &str, &str)] = &[
     (
         "ARG TARGETARCH\nFROM scratch\nARG TARGETARCH\nCOPY bin/${TARGETARCH} /",

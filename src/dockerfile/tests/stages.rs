@@ -1,4 +1,4 @@
-//! Stages: which are reached, and what they stand on.
+//! Stages: the stages that are reached, and the images that they stand on.
 
 use super::Setup;
 use crate::dockerfile::Dockerfile;

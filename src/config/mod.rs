@@ -83,6 +83,8 @@ pub struct Image {
     pub renamed_from: Option<ImageName>,
     /// The repository that builds of the image are pushed to.
     pub repository: Repository,
+    /// The repository of the image at the registry that `build.toml` names; none unless another registry stands in for it.
+    pub written_repository: Option<Repository>,
     /// The folder of the main context, from the repository's root; empty for the root itself.
     pub context: BString,
     /// The Dockerfile's path from the repository's root.

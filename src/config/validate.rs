@@ -40,7 +40,8 @@ impl Validator<'_> {
             let parsed: ImageName = self.parse(&name)?;
             let contexts = self.contexts(&name, &table.contexts, &declared)?;
             renamed.extend(table.renamed_from.clone());
-            let mut image = self.image((parsed.clone(), &name), table, &registry)?;
+            let mut image =
+                self.image((parsed.clone(), &name), table, (&registry, &file.project.registry))?;
             image.contexts = contexts;
             places.push((name.span().start, parsed.clone()));
             images.insert(parsed, image);
@@ -103,7 +104,7 @@ impl Validator<'_> {
         &self,
         (parsed, name): (ImageName, &Spanned<String>),
         table: ImageTable,
-        registry: &str,
+        (registry, written): (&str, &Spanned<String>),
     ) -> Result<Image> {
         let context = self.path(&table.context)?;
         let dockerfile = match &table.dockerfile {
@@ -121,6 +122,9 @@ impl Validator<'_> {
                 .parse::<Repository>()
                 .map_err(|error| self.error(name, error.to_string()))?,
         };
+        // What stands in for a registry need not be told what that registry is.
+        let written = [written.get_ref().trim_end_matches('/'), name.get_ref()].join("/").parse().ok();
+        let written_repository = written.filter(|_| table.repository.is_none() && self.registry.is_some());
         let mut platforms: Vec<Platform> =
             table.platforms.iter().map(|platform| self.platform(platform)).collect::<Result<_>>()?;
         platforms.sort();
@@ -130,6 +134,7 @@ impl Validator<'_> {
             name: parsed,
             renamed_from: table.renamed_from.as_ref().map(|from| self.parse(from)).transpose()?,
             repository,
+            written_repository,
             context,
             dockerfile,
             contexts: BTreeMap::new(),

@@ -322,6 +322,11 @@ pub enum AnalysisError {
 }
 
 impl Analysis {
+    /// The names of images as they stand in the file, expanded.
+    pub fn written_names(&self) -> impl Iterator<Item = &str> {
+        self.words.iter().filter(|word| !word.settled).map(|word| word.name.as_str())
+    }
+
     /// True if an image that a stage stands on may replay instructions that are not known: then any file and
     /// any argument may count.
     #[must_use]

@@ -77,7 +77,8 @@ fn exporting(
     export: &Export,
 ) -> Option<Result<BuildRequest>> {
     let image = plan.images.iter().find(|image| image.name == export.image)?;
-    let request = requests::request(workspace, gathered, image, Purpose::Local, false);
+    let digests = requests::digests(gathered, plan);
+    let request = requests::request(workspace, (gathered, &digests), image, Purpose::Local, false);
     Some(request.map(|request| BuildRequest { output: Output::File(export.archive.clone()), ..request }))
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::requests::{Digests, exact};
 use crate::config::{ContextOrigin, Platform};
 use crate::dockerfile::context_word;
 use crate::engine::{ContextFolder, Contexts, NamedContext};
@@ -24,7 +25,7 @@ impl Named {
     /// image as a context only where the Dockerfile's use of its contexts cannot be told.
     pub(crate) fn of(
         workspace: &Workspace,
-        gathered: &Gathered,
+        (gathered, digests): (&Gathered, &Digests),
         (source, selections): (&Source, Option<&Selections>),
         platforms: &[Platform],
     ) -> Result<Self> {
@@ -39,7 +40,7 @@ impl Named {
                 ContextOrigin::Image(image) => {
                     let declared = workspace.config.images.get(image).zip(gathered.key(image));
                     let Some((declared, key)) = declared else { continue };
-                    NamedContext::Image(declared.repository.keyed(&key).to_string())
+                    NamedContext::Image(exact(declared.repository.keyed(&key), digests).to_string())
                 }
                 ContextOrigin::External(reference) => {
                     NamedContext::Image(gathered.pinned(reference).unwrap_or_else(|| reference.clone()))

@@ -14,7 +14,7 @@ use crate::error::Result;
 use crate::execute::scheduler::Job;
 use crate::gather::{Gathered, Source};
 use crate::plan::{Plan, PlannedImage};
-use crate::reference::{LOCAL_TAG, Reference};
+use crate::reference::{Digest, LOCAL_TAG, Reference};
 use crate::workspace::Files;
 use crate::workspace::Workspace;
 
@@ -48,11 +48,12 @@ pub(crate) fn jobs(
         .iter()
         .flat_map(|first| same[&first.key].iter().map(|image| (&image.name, &first.name)))
         .collect();
+    let digests = digests(gathered, plan);
     let mut jobs: Vec<Job> = Vec::with_capacity(order.len());
     for image in order {
         let images = &same[&image.key];
         let twins = &images[1..];
-        let mut request = request(workspace, gathered, image, purpose, no_cache)?;
+        let mut request = request(workspace, (gathered, &digests), image, purpose, no_cache)?;
         for twin in twins {
             request.names.extend(names(twin, purpose)?);
         }
@@ -66,6 +67,15 @@ pub(crate) fn jobs(
         });
     }
     Ok(jobs)
+}
+
+/// The digests of images that exist already, by their references by key.
+pub(crate) type Digests = BTreeMap<Reference, Digest>;
+
+/// The digests of the plan's images that are not built in this run.
+pub(crate) fn digests(gathered: &Gathered, plan: &Plan) -> Digests {
+    let known = plan.images.iter().filter(|image| gathered.key(&image.name) == Some(image.key));
+    known.filter_map(|image| Some((image.key_reference(), image.digest.clone()?))).collect()
 }
 
 /// A name for a context and the paths that a Dockerfile reads from the context. The engine fetches the files
@@ -88,7 +98,7 @@ fn names(image: &PlannedImage, purpose: Purpose) -> Result<Vec<Reference>> {
 /// The build request for one image of a plan.
 pub(crate) fn request(
     workspace: &Workspace,
-    gathered: &Gathered,
+    (gathered, digests): (&Gathered, &Digests),
     planned: &PlannedImage,
     purpose: Purpose,
     no_cache: bool,
@@ -100,8 +110,8 @@ pub(crate) fn request(
     let context = source.contexts.sent(&workspace.repository, files, selections)?;
     // The platforms of the key are always passed, since another machine's engine would build for itself.
     let platforms: Vec<Platform> = source.platforms.iter().cloned().map(Platform).collect();
-    let named = Named::of(workspace, gathered, (source, selections), &platforms)?;
-    let replacements = replacements(source, gathered, &workspace.config);
+    let named = Named::of(workspace, (gathered, digests), (source, selections), &platforms)?;
+    let replacements = replacements(source, (gathered, digests), &workspace.config);
     let dockerfile = source.pin(&named.known(replacements.clone()))?;
     let source_date_epoch = source_date_epoch(workspace, &dockerfile, files)?;
     Ok(BuildRequest {
@@ -133,8 +143,13 @@ fn options(workspace: &Workspace, image: &Image) -> BuildOptions {
 }
 
 /// The replacements in the Dockerfile: each base image by the digest that entered the key, and each image of
-/// `build.toml` by its key. Replacements work on every engine, unlike named contexts and source policies.
-fn replacements(source: &Source, gathered: &Gathered, config: &Config) -> BTreeMap<String, String> {
+/// `build.toml` by its digest, or by its key if the image is built in this run. Replacements work on every engine,
+/// unlike named contexts and source policies.
+fn replacements(
+    source: &Source,
+    (gathered, digests): (&Gathered, &Digests),
+    config: &Config,
+) -> BTreeMap<String, String> {
     let mut replacements: BTreeMap<String, String> = BTreeMap::new();
     for name in source.bases() {
         if let Some(pinned) = gathered.pinned(name) {
@@ -145,7 +160,7 @@ fn replacements(source: &Source, gathered: &Gathered, config: &Config) -> BTreeM
         let image = config.images.get(dependency).zip(gathered.key(dependency));
         let reference: Option<Reference> = image.map(|(image, key)| image.repository.keyed(&key));
         if let Some(reference) = reference {
-            replacements.insert(word.to_owned(), reference.to_string());
+            replacements.insert(word.to_owned(), exact(reference, digests).to_string());
         }
     }
     for (_, origin) in source.contexts.others() {
@@ -155,6 +170,14 @@ fn replacements(source: &Source, gathered: &Gathered, config: &Config) -> BTreeM
         }
     }
     replacements
+}
+
+/// The reference by digest of an image that exists already; the given reference of any other image.
+pub(super) fn exact(reference: Reference, digests: &Digests) -> Reference {
+    match digests.get(&reference) {
+        Some(digest) => reference.repository().pinned(digest),
+        None => reference,
+    }
 }
 
 /// The commit's time in seconds, so that two builds of a commit have equal times in the image.

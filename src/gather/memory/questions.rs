@@ -187,7 +187,7 @@ fn ignore_file(image: &Image) -> BString {
 /// each choice by its number, so that no two projects add the same bytes.
 fn project(config: &Config, lock: &Lock, asking: &mut Asking) {
     // The struct is taken apart by name, so that a new field cannot be forgotten here.
-    let Config { project: _, bases, records: _, written, builders: _, images, environments: _ } = config;
+    let Config { project: _, bases, records: _, written, builders: _, images, environments } = config;
     let bases = match bases {
         BasePolicy::Resolve => 0,
         BasePolicy::Name => 1,
@@ -196,10 +196,15 @@ fn project(config: &Config, lock: &Lock, asking: &mut Asking) {
     for folder in written {
         asking.on(folder.as_os_str().as_encoded_bytes());
     }
-    // A Dockerfile can name other images by their names and repositories.
+    // A Dockerfile can name other images by their names and repositories, with the tags that runs move.
     asking.on_number(images.len());
     for (name, image) in images {
         asking.on(name.as_str().as_bytes()).on(image.repository.as_str().as_bytes());
+        asking.on_option(image.written_repository.as_ref().map(crate::reference::Repository::as_str));
+    }
+    asking.on_number(environments.len());
+    for environment in environments.values() {
+        asking.on(environment.tag.as_bytes());
     }
 }
 
@@ -211,6 +216,7 @@ fn declared(image: &Image, asking: &mut Asking) {
         name: _,
         renamed_from: _,
         repository: _,
+        written_repository: _,
         context,
         dockerfile,
         target,

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::bases::Bases;
 use super::written::{Written, declared};
 use crate::config::{BasePolicy, Config, Image, ImageName};
-use crate::dockerfile::{Analysis, Dockerfile, Note, NoteKind};
+use crate::dockerfile::{Analysis, Dockerfile, Note, NoteKind, familiar};
 use crate::error::{Code, Error, Result};
 use crate::gather::inputs::{Contexts, Selections};
 use crate::plan::Reason;
@@ -34,7 +34,9 @@ pub(crate) struct Source {
     /// One analysis per platform.
     analyses: Vec<Analysis>,
     /// The words of the Dockerfile that stand for images of `build.toml`.
-    words: Vec<(String, ImageName)>,
+    words: BTreeMap<String, ImageName>,
+    /// The remarks on base images in repositories of this project.
+    external: Vec<String>,
     /// True if no registry is asked for base images (`bases = "name"`).
     by_name: bool,
     /// The base images that cannot be had.
@@ -54,8 +56,17 @@ impl Source {
         let path = written.image.dockerfile.to_string();
         let (config, image, files) = (&workspace.config, written.image, written.files);
         let contexts = Contexts::read(&workspace.repository, files, image, &config.written, &analyses)?;
-        let words =
-            |need| written.words.of(need).map(move |word: &str| (word.to_owned(), ImageName::clone(need)));
+        let words = |need: &ImageName| {
+            written.words.of(need).into_iter().map(|word| (word, need.clone())).collect::<Vec<_>>()
+        };
+        // The file may write a name in full that is known by its familiar form.
+        let as_written = analyses.iter().flat_map(Analysis::written_names).filter_map(|name| {
+            let image = written.words.image(familiar(name)).filter(|image| dependencies.contains(*image))?;
+            Some((name.to_owned(), image.clone()))
+        });
+        let words: BTreeMap<String, ImageName> =
+            dependencies.iter().flat_map(words).chain(as_written).collect();
+        let external = external(&path, &written, &analyses);
         let declared: BTreeSet<&String> =
             analyses.iter().flat_map(|analysis| &analysis.declared_args).collect();
         // Unknown ONBUILD instructions may declare any argument.
@@ -65,7 +76,8 @@ impl Source {
         Ok(Self {
             lost,
             stand_ins,
-            words: dependencies.iter().flat_map(words).collect(),
+            words,
+            external,
             dependencies,
             name: image.name.clone(),
             files,
@@ -111,7 +123,7 @@ impl Source {
         };
         let mut notes: Vec<String> = undeclared.into_iter().map(note).collect();
         notes.extend(self.remarks(|kind| !matches!(kind, NoteKind::WholeContext | NoteKind::StaleRemote)));
-        notes.extend(self.stand_ins.iter().cloned());
+        notes.extend(self.external.iter().chain(&self.stand_ins).cloned());
         notes.extend(self.contexts.notes(selections));
         notes
     }
@@ -216,6 +228,24 @@ impl Source {
             )),
         }
     }
+}
+
+/// The remarks on base images that are in repositories of this project, and are none of its images as they are built now.
+fn external(path: &str, written: &Written<'_>, analyses: &[Analysis]) -> Vec<String> {
+    let mut remarks = Vec::new();
+    for base in analyses.iter().flat_map(|analysis| &analysis.bases) {
+        let Some(owner) = written.words.owner(&base.name) else { continue };
+        let line = base.lines.first().copied().unwrap_or_default();
+        let remark = format!(
+            "{path}:{line}: `{}` is in the repository of `{owner}` and counts as an image from elsewhere; the image that is built \
+             here is meant by `{owner}`, and by its repository without a tag or with one that dtbuild moves",
+            base.name
+        );
+        if !remarks.contains(&remark) {
+            remarks.push(remark);
+        }
+    }
+    remarks
 }
 
 fn own((name, value): (&String, &String)) -> (String, String) {

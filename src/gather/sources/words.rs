@@ -1,17 +1,24 @@
 //! The words that name images of `build.toml` in a Dockerfile. Start with [`Words`].
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::config::{Config, ImageName};
-use crate::dockerfile::ImageNames;
+use crate::config::{Config, Image, ImageName};
+use crate::dockerfile::{ImageNames, familiar};
+use crate::reference::LOCAL_TAG;
 
-/// The words of all images. An image has two words: its name, and the repository that it is pushed to.
+/// The words of all images. The words of an image are its name, and its repository at the registry that is pushed to
+/// and at the one that `build.toml` names, each without a tag or with a tag that runs move.
 #[derive(Debug)]
 pub(crate) struct Words<'a> {
     config: &'a Config,
     /// The words with their images, sorted. A word stands for two images where one image's name is another's
     /// repository.
     all: Vec<(&'a str, &'a ImageName)>,
+    /// The repositories among them, sorted.
+    repositories: Vec<(&'a str, &'a ImageName)>,
+    /// The tags that runs move, but `latest`, which names without a tag mean.
+    moved: BTreeSet<&'a str>,
 }
 
 /// The words as one image's Dockerfile has them: no word stands for the image itself.
@@ -24,11 +31,17 @@ pub(crate) struct WordsFor<'a> {
 impl<'a> Words<'a> {
     pub(crate) fn of(config: &'a Config) -> Arc<Self> {
         let names = config.images.keys().map(|name| (name.as_str(), name));
-        let repositories = config.images.iter().map(|(name, image)| (image.repository.as_str(), name));
-        let mut all: Vec<_> = names.chain(repositories).collect();
+        let repositories = config
+            .images
+            .iter()
+            .flat_map(|(name, image)| repositories(image).map(move |repository| (repository, name)));
+        let mut repositories: Vec<_> = repositories.collect();
+        let mut all: Vec<_> = names.chain(repositories.iter().copied()).collect();
         // Both halves are mostly sorted already.
         all.sort();
-        Arc::new(Self { config, all })
+        repositories.sort();
+        let tags = config.environments.values().map(|environment| environment.tag.as_str());
+        Arc::new(Self { config, all, repositories, moved: tags.chain([LOCAL_TAG]).collect() })
     }
 
     pub(crate) fn for_image(self: &Arc<Self>, own: &'a ImageName) -> WordsFor<'a> {
@@ -37,20 +50,54 @@ impl<'a> Words<'a> {
 }
 
 impl<'a> WordsFor<'a> {
-    /// The image that a word stands for; none for other words.
+    /// The image that a word, in its [`familiar`] form, stands for; none for other words.
     pub(crate) fn image(&self, word: &str) -> Option<&'a ImageName> {
-        let all = &self.all.all;
-        let end = all.partition_point(|(other, _)| *other <= word);
-        let same = all[..end].iter().rev().take_while(|(other, _)| *other == word);
-        same.map(|(_, image)| *image).find(|image| *image != self.own)
+        let with_tag = || {
+            let (repository, tag) = word.rsplit_once(':')?;
+            let is_moved = self.all.moved.contains(tag);
+            is_moved.then(|| find(&self.all.repositories, repository, |image| image != self.own))?
+        };
+        find(&self.all.all, word, |image| image != self.own).or_else(with_tag)
     }
 
     /// The words that stand for an image.
-    pub(crate) fn of(&self, image: &ImageName) -> impl Iterator<Item = &'a str> {
-        let declared = self.all.config.images.get_key_value(image);
-        let words = declared.map(|(name, image)| [name.as_str(), image.repository.as_str()]);
-        words.into_iter().flatten().filter(move |word| self.image(word) == Some(image))
+    pub(crate) fn of(&self, image: &ImageName) -> Vec<String> {
+        let declared = self.all.config.images.get(image);
+        let repositories: Vec<&str> = declared.into_iter().flat_map(repositories).collect();
+        let with_tags = repositories
+            .iter()
+            .flat_map(|repository| self.all.moved.iter().map(move |tag| format!("{repository}:{tag}")));
+        let plain = [image.as_str()].into_iter().chain(repositories.iter().copied()).map(str::to_owned);
+        let words: BTreeSet<String> = plain.chain(with_tags).collect();
+        words.into_iter().filter(|word| self.image(word) == Some(image)).collect()
     }
+
+    /// The image whose repository a name from elsewhere leads to; the image itself, too.
+    pub(crate) fn owner(&self, name: &str) -> Option<&'a ImageName> {
+        let name = name.split('@').next().unwrap_or_default();
+        let tagged = name.rsplit_once(':').filter(|(_, tag)| !tag.contains('/'));
+        let repository = tagged.map_or(name, |(repository, _)| repository);
+        find(&self.all.repositories, familiar(repository), |_| true)
+    }
+}
+
+/// The repositories of an image, as Dockerfiles write them.
+fn repositories(image: &Image) -> impl Iterator<Item = &str> {
+    [Some(&image.repository), image.written_repository.as_ref()]
+        .into_iter()
+        .flatten()
+        .map(|repository| familiar(repository.as_str()))
+}
+
+/// The last image of a word that will do.
+fn find<'a>(
+    sorted: &[(&'a str, &'a ImageName)],
+    word: &str,
+    will_do: impl Fn(&ImageName) -> bool,
+) -> Option<&'a ImageName> {
+    let end = sorted.partition_point(|(other, _)| *other <= word);
+    let same = sorted[..end].iter().rev().take_while(|(other, _)| *other == word);
+    same.map(|(_, image)| *image).find(|image| will_do(image))
 }
 
 impl ImageNames for WordsFor<'_> {
@@ -78,7 +125,31 @@ mod tests {
         for word in ["api", "localhost:5000/shop/api", "nginx"] {
             assert_eq!(of_api.image(word), None);
         }
-        assert_eq!(of_api.of(&base).collect::<Vec<_>>(), ["base", "localhost:5000/shop/base"]);
-        assert_eq!(of_api.of(&api).count(), 0);
+        let words = ["base", "localhost:5000/shop/base", "localhost:5000/shop/base:local"];
+        assert_eq!(of_api.of(&base), words);
+        assert_eq!(of_api.of(&api), [""; 0]);
+    }
+
+    #[test]
+    fn an_image_is_meant_by_its_repository_at_either_registry_with_a_tag_that_runs_move() {
+        let text = "[project]\nname = \"shop\"\nregistry = \"docker.io/shop\"\n\
+                    [images.base]\ncontext = \"base\"\n[images.api]\ncontext = \"api\"\n\
+                    [environments.staging]\nbranch = \"main\"\ntag = \"stage\"\n";
+        let config = Config::parse(text, Some("localhost:5000/test")).unwrap();
+        let (base, api): (ImageName, ImageName) = ("base".parse().unwrap(), "api".parse().unwrap());
+        let all = Words::of(&config);
+        let words = all.for_image(&api);
+        for repository in ["shop/base", "localhost:5000/test/base"] {
+            for tag in ["", ":stage", ":local"] {
+                assert_eq!(words.image(&format!("{repository}{tag}")), Some(&base), "{repository}{tag}");
+            }
+            for version in [":staging".to_owned(), ":1".to_owned(), format!("@sha256:{}", "0".repeat(64))] {
+                let name = format!("{repository}{version}");
+                assert_eq!((words.image(&name), words.owner(&name)), (None, Some(&base)), "{name}");
+            }
+        }
+        assert_eq!(words.image("base:stage"), None, "a name has no tags");
+        assert_eq!(words.owner("docker.io/shop/api:1"), Some(&api), "its own earlier builds");
+        assert_eq!(words.owner("shop/other"), None);
     }
 }

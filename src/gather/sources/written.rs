@@ -90,7 +90,9 @@ impl<'a> Written<'a> {
         'a: 'd,
     {
         let mut configs = Configs::new();
-        let words = dependencies.iter().flat_map(|need| self.words.of(need).map(move |word| (word, need)));
+        let words = dependencies
+            .iter()
+            .flat_map(|need| self.words.of(need).into_iter().map(move |word| (word, need)));
         for (word, need) in words {
             let Some((written, analyses)) = analyses_of(need) else { continue };
             let each = written.platforms.iter().zip(analyses);
@@ -101,7 +103,7 @@ impl<'a> Written<'a> {
                 let any = self.platforms.iter().chain([&machine]).filter(|_| analyses.len() == 1);
                 for platform in any.chain([platform]).filter_map(|platform| crate::platform::normal(platform))
                 {
-                    let image = PlatformImage { name: word.to_owned(), platform };
+                    let image = PlatformImage { name: word.clone(), platform };
                     configs.insert(image, config.clone());
                 }
             }

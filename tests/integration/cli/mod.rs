@@ -13,6 +13,7 @@ mod globs;
 mod keys;
 mod lock;
 mod lost_bases;
+mod own_names;
 mod plan;
 mod remembered;
 mod schemas;

@@ -46,6 +46,32 @@ fn an_image_is_built_after_the_one_it_is_built_from() {
 }
 
 #[test]
+fn an_image_is_built_on_what_is_built_and_not_on_what_a_registry_has_under_its_names() {
+    let bench = Bench::new();
+    let deployed = |tag: &str| {
+        let site =
+            format!("FROM registry.invalid/shop/api:{tag}\nCOPY page /page\nRUN cat /upper /page > /both\n");
+        bench.write("site/Dockerfile", &site);
+        bench.write("site/page", tag);
+        bench.commit(tag);
+        let ran = bench.run(&["--env", "staging", "--progress", "rawjson", "--json"]).ok();
+        let both = Bench::file_in(text(&ran.json()["images"]["site"]), "/both");
+        (
+            both,
+            ran.events().iter().any(|event| {
+                event["image"] == "site"
+                    && event["step"].as_str().is_some_and(|step| step.contains("/api@sha256:"))
+            }),
+        )
+    };
+    // Built in the same run: by its key. There already: by its digest.
+    assert_eq!(deployed("latest"), ("REGIONS\nlatest".to_owned(), false));
+    assert_eq!(deployed("staging"), ("REGIONS\nstaging".to_owned(), true));
+    bench.write("api/data", "categories\n");
+    assert_eq!(deployed("local").0, "CATEGORIES\nlocal");
+}
+
+#[test]
 fn builds_are_made_from_the_base_that_was_locked() {
     let bench = Bench::new();
     let base = format!("{}/{}/os:1", registry_address(), unique());

@@ -102,7 +102,38 @@ mod tests {
         LostBase { file: "api/Dockerfile".to_owned(), line: 1, name: "debian:12".to_owned(), tried }
     }
 
-    /// One value of every variant. The match makes a new variant a compile error here.
+    /// A compile error where a variant is new: add a value of it to the list below.
+    fn stands_in_the_list(reason: &Reason) {
+        match reason {
+            Reason::PathChanged(_)
+            | Reason::DockerfileChanged { .. }
+            | Reason::SettingChanged { .. }
+            | Reason::ArgumentChanged { .. }
+            | Reason::BaseMoved { .. }
+            | Reason::SecretChanged { .. }
+            | Reason::DependencyChanged { .. }
+            | Reason::StaleRemote { .. }
+            | Reason::BaseUnknown(_)
+            | Reason::InputsChanged { .. }
+            | Reason::Renamed { .. }
+            | Reason::SchemaChanged
+            | Reason::NotDeployed
+            | Reason::NewImage
+            | Reason::KeyDiffers
+            | Reason::NotInCache
+            | Reason::InCache
+            | Reason::Unchanged
+            | Reason::Requested
+            | Reason::Forced
+            | Reason::LeftOut
+            | Reason::DeployPathChanged(_)
+            | Reason::DeployInputsChanged
+            | Reason::LastDeploymentFailed
+            | Reason::ReleaseChanged { .. } => {}
+        }
+    }
+
+    /// One value of every variant.
     fn every_reason() -> Vec<Reason> {
         let text = |text: &str| text.to_owned();
         let all = vec![
@@ -138,35 +169,7 @@ mod tests {
             Reason::LastDeploymentFailed,
             Reason::ReleaseChanged { image: image("client") },
         ];
-        for reason in &all {
-            match reason {
-                Reason::PathChanged(_)
-                | Reason::DockerfileChanged { .. }
-                | Reason::SettingChanged { .. }
-                | Reason::ArgumentChanged { .. }
-                | Reason::BaseMoved { .. }
-                | Reason::SecretChanged { .. }
-                | Reason::DependencyChanged { .. }
-                | Reason::StaleRemote { .. }
-                | Reason::BaseUnknown(_)
-                | Reason::InputsChanged { .. }
-                | Reason::Renamed { .. }
-                | Reason::SchemaChanged
-                | Reason::NotDeployed
-                | Reason::NewImage
-                | Reason::KeyDiffers
-                | Reason::NotInCache
-                | Reason::InCache
-                | Reason::Unchanged
-                | Reason::Requested
-                | Reason::Forced
-                | Reason::LeftOut
-                | Reason::DeployPathChanged(_)
-                | Reason::DeployInputsChanged
-                | Reason::LastDeploymentFailed
-                | Reason::ReleaseChanged { .. } => {}
-            }
-        }
+        all.iter().for_each(stands_in_the_list);
         all
     }
 

@@ -1,6 +1,6 @@
 //! The steps of a release on its way to its environment. Start with [`ReleaseRun::execute`].
 //!
-//! Each step is a file here and a line in [`ReleaseRun::before_tags`] or [`ReleaseRun::from_tags_on`]; between the two the
+//! Each step is a file here and a line in [`ReleaseRun::before_tags`] or [`ReleaseRun::tags_and_after`]; between the two the
 //! record says that a deployment was started.
 
 use std::collections::BTreeMap;
@@ -75,7 +75,7 @@ impl ReleaseRun<'_> {
             return Ok(release);
         }
         ledger.write(Outcome::Started, &digests, lease).await?;
-        let applied = record::hold(self.store, lease, self.from_tags_on(&digests, &release)).await?;
+        let applied = record::hold(self.store, lease, self.tags_and_after(&digests, &release)).await?;
         let outcome = match &applied {
             Ok(()) => Outcome::Succeeded,
             Err(error) => Outcome::Failed { reason: error.message.clone() },
@@ -93,7 +93,7 @@ impl ReleaseRun<'_> {
     }
 
     /// The steps that the environment sees, in their order.
-    async fn from_tags_on(&self, digests: &Digests, release: &Release) -> Result<()> {
+    async fn tags_and_after(&self, digests: &Digests, release: &Release) -> Result<()> {
         self.move_tags(digests).await?;
         self.deploy(release).await
     }

@@ -122,7 +122,6 @@ impl Validator<'_> {
                 .parse::<Repository>()
                 .map_err(|error| self.error(name, error.to_string()))?,
         };
-        // What stands in for a registry need not be told what that registry is.
         let written = [written.get_ref().trim_end_matches('/'), name.get_ref()].join("/").parse().ok();
         let written_repository = written.filter(|_| table.repository.is_none() && self.registry.is_some());
         let mut platforms: Vec<Platform> =

@@ -15,6 +15,7 @@ use crate::ui;
 use crate::workspace::Workspace;
 
 mod build;
+mod comparison;
 mod deploy;
 mod doctor;
 mod explain;

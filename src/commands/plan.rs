@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::options;
+use super::{comparison, options};
 use crate::cli::{Global, PlanArgs, Selection};
 use crate::error::{Kind, Result};
 use crate::gather::{self, Base, Detail, Query};
@@ -16,31 +16,10 @@ const SOMETHING_TO_BUILD: u8 = 10;
 
 /// Runs `dtbuild plan`.
 pub(super) async fn plan(global: &Global, args: &PlanArgs) -> Result<u8> {
-    match (&args.from, &args.since) {
-        (Some(from), _) => compare(global, args, from, args.to.as_deref()).await,
-        (None, Some(branch)) => {
-            let base = Workspace::at_commit(&options::location(global), "HEAD")?.branched_off(branch)?;
-            compare(global, args, &base.to_string(), Some("HEAD")).await
-        }
-        (None, None) => preview(global, &args.selection, args.detailed_exitcode, args.offline).await,
+    if args.from.is_some() || args.since.is_some() {
+        return Box::pin(comparison::compare(global, args)).await;
     }
-}
-
-/// Shows the images that a range of commits would rebuild, by the keys of both ends; without `to`, the range ends at
-/// the files on the disk.
-async fn compare(global: &Global, args: &PlanArgs, from: &str, to: Option<&str>) -> Result<u8> {
-    let (location, timings) = (options::location(global), Timings::default());
-    let from = timings.measure("base's build.toml", || Workspace::at_commit(&location, from))?;
-    let open = || match to {
-        Some(revision) => Workspace::at_commit(&location, revision),
-        None => Workspace::on_disk(&location),
-    };
-    let to = timings.measure("repository and build.toml", open)?;
-    let gathered = gather::compare((&from, &to), &args.selection.only, &timings).await?;
-    let plan = timings.measure("plan", || Plan::decide(&gathered.facts))?;
-    let code = timings.measure("printing", || show(global, &plan, args.detailed_exitcode))?;
-    show_timings(global, &timings);
-    process::exit(code)
+    preview(global, &args.selection, args.detailed_exitcode, args.offline).await
 }
 
 /// Shows the plan of a run, and changes nothing.

@@ -8,6 +8,7 @@ use crate::reference::Repository;
 
 mod builders;
 mod contexts;
+mod distinct;
 mod error;
 pub mod file;
 mod globs;
@@ -84,7 +85,7 @@ pub struct Image {
     /// The repository that builds of the image are pushed to.
     pub repository: Repository,
     /// The repository of the image at the registry that `build.toml` names; none unless another registry stands in for it.
-    pub written_repository: Option<Repository>,
+    pub written_repository: Option<String>,
     /// The folder of the main context, from the repository's root; empty for the root itself.
     pub context: BString,
     /// The Dockerfile's path from the repository's root.

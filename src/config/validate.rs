@@ -1,7 +1,7 @@
 //! Validation, which makes a [`Config`] of a [`File`]: names, paths, globs and references are checked, defaults are
 //! filled in. Start with [`Validator::config`].
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use bstr::BString;
@@ -22,6 +22,11 @@ pub(super) struct Validator<'a> {
     pub(super) lines: Lines,
     /// The registry that stands in for `[project] registry`.
     pub(super) registry: Option<&'a str>,
+}
+
+/// The registry that `build.toml` names.
+fn registry_of(written: &Spanned<String>) -> &str {
+    written.get_ref().trim_end_matches('/')
 }
 
 pub(super) type Result<T> = std::result::Result<T, ConfigError>;
@@ -122,8 +127,9 @@ impl Validator<'_> {
                 .parse::<Repository>()
                 .map_err(|error| self.error(name, error.to_string()))?,
         };
-        let written = [written.get_ref().trim_end_matches('/'), name.get_ref()].join("/").parse().ok();
-        let written_repository = written.filter(|_| table.repository.is_none() && self.registry.is_some());
+        let stood_in_for =
+            table.repository.is_none() && self.registry.is_some_and(|given| given != registry_of(written));
+        let written_repository = stood_in_for.then(|| [registry_of(written), name.get_ref()].join("/"));
         let mut platforms: Vec<Platform> =
             table.platforms.iter().map(|platform| self.platform(platform)).collect::<Result<_>>()?;
         platforms.sort();
@@ -314,78 +320,6 @@ impl Validator<'_> {
             },
         }
     }
-
-    /// Checks that no two images have one repository. `places` holds each image's byte offset and name in the
-    /// order of the file: of two images, the later one is at fault.
-    fn repositories_differ(
-        &self,
-        places: &[(usize, ImageName)],
-        images: &BTreeMap<ImageName, Image>,
-    ) -> Result<()> {
-        let mut seen: HashMap<&Repository, &ImageName> = HashMap::with_capacity(places.len());
-        for (place, name) in places {
-            let repository = &images[name].repository;
-            if let Some(other) = seen.insert(repository, name) {
-                let [first, second] = in_order(other, name);
-                let message = format!("images `{first}` and `{second}` have one repository, `{repository}`");
-                return Err(ConfigError::new(self.file, message)
-                    .at(&self.lines, *place)
-                    .hint("give one of them another `repository`"));
-            }
-        }
-        Ok(())
-    }
-
-    /// Checks that no two images of one deployment have the same variable. `places` holds each image's byte
-    /// offset and name in the order of the file.
-    fn variables_differ(
-        &self,
-        places: &[(usize, ImageName)],
-        environments: &BTreeMap<EnvironmentName, Environment>,
-    ) -> Result<()> {
-        let mut named: BTreeMap<String, Vec<&(usize, ImageName)>> = BTreeMap::new();
-        for place in places {
-            named.entry(place.1.variable()).or_default().push(place);
-        }
-        named.retain(|_, places| places.len() > 1);
-        for environment in environments.values().filter(|environment| environment.deploy.is_some()) {
-            for (variable, places) in &named {
-                let mut told = places.iter().filter(|(_, name)| environment.images.contains(name));
-                let (Some((place, one)), Some((later, other))) = (told.next(), told.next()) else { continue };
-                let [first, second] = in_order(&(one, *place), &(other, *later))
-                    .map(|(name, place)| format!("`{name}` (line {})", self.lines.at(*place)));
-                let message = format!(
-                    "images {first} and {second} would both be `{variable}` for the deployment of `{}`",
-                    environment.name
-                );
-                return Err(ConfigError::new(self.file, message)
-                    .at(&self.lines, *later)
-                    .hint("rename one of them, or leave it out of the environment's `images`"));
-            }
-        }
-        Ok(())
-    }
-
-    /// Checks that no two environments follow one branch. `branches` holds the byte offset of each branch, its
-    /// environment and its name.
-    fn branches_differ(&self, mut branches: Vec<(usize, EnvironmentName, String)>) -> Result<()> {
-        branches.sort_by_key(|branch| branch.0);
-        let mut seen: BTreeMap<String, EnvironmentName> = BTreeMap::new();
-        for (place, name, branch) in branches {
-            if let Some(other) = seen.insert(branch.clone(), name.clone()) {
-                let [first, second] = in_order(&other, &name);
-                let message = format!("environments `{first}` and `{second}` follow one branch, `{branch}`");
-                return Err(ConfigError::new(self.file, message)
-                    .at(&self.lines, place)
-                    .hint("leave `branch` out of one of them and name it with `--env`"));
-            }
-        }
-        Ok(())
-    }
-}
-
-fn in_order<'a, T: Ord>(one: &'a T, other: &'a T) -> [&'a T; 2] {
-    if one <= other { [one, other] } else { [other, one] }
 }
 
 /// The folders that runs write, from the repository's root: records and caches.

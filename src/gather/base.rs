@@ -61,9 +61,7 @@ impl Base {
         let is_left = |name: &&ImageName| match query {
             Query::Local(_) => true,
             Query::Compare(_) => workspace.config.images.contains_key(*name),
-            Query::Release { .. } => {
-                query.declared(workspace).is_some_and(|environment| environment.images.contains(name))
-            }
+            Query::Release { scope, .. } => scope.images.contains(*name),
         };
         let running = self.current.iter().flat_map(|current| current.images.keys());
         running.filter(|name| !is_left(name)).cloned().collect()

@@ -30,6 +30,9 @@ const CONNECTIONS: usize = 32;
 /// be read before its connection can be used again, and then the next request makes another connection.
 const SEATS: usize = 28;
 
+/// The number of free seats from which on an answered request leaves its seat at once: one more connection is no harm then.
+const AMPLE: usize = SEATS / 2;
+
 /// The time from the end of an answer until its connection can be used again.
 const RETURN: Duration = Duration::from_millis(2);
 
@@ -147,7 +150,10 @@ impl Seats {
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        let seat = self.0.take();
+        let Some(seat) = self.0.take() else { return };
+        if seat.semaphore().available_permits() >= AMPLE {
+            return;
+        }
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             runtime.spawn(async move {
                 tokio::time::sleep(RETURN).await;

@@ -191,9 +191,13 @@ impl std::str::FromStr for ImageKey {
     type Err = ParseKeyError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let is_lower = !text.bytes().any(|byte| byte.is_ascii_uppercase());
-        let key = blake3::Hash::from_hex(text).ok().filter(|_| is_lower);
-        key.map(|key| Self(*key.as_bytes())).ok_or_else(|| ParseKeyError(text.to_owned()))
+        let wrong = || ParseKeyError(text.to_owned());
+        let mut key = [0; 32];
+        if text.bytes().any(|byte| byte.is_ascii_uppercase()) {
+            return Err(wrong());
+        }
+        faster_hex::hex_decode(text.as_bytes(), &mut key).map_err(|_| wrong())?;
+        Ok(Self(key))
     }
 }
 

@@ -200,7 +200,7 @@ fn project(config: &Config, lock: &Lock, asking: &mut Asking) {
     asking.on_number(images.len());
     for (name, image) in images {
         asking.on(name.as_str().as_bytes()).on(image.repository.as_str().as_bytes());
-        asking.on_option(image.written_repository.as_ref().map(crate::reference::Repository::as_str));
+        asking.on_option(image.written_repository.as_deref());
     }
     asking.on_number(environments.len());
     for environment in environments.values() {

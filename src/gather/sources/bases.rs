@@ -4,6 +4,7 @@
 //! ever), then the registries. What they do not tell may be had from a [stand-in](super::stand_ins); what nobody tells
 //! keeps the images that need it from being decided, and no others.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
@@ -44,7 +45,9 @@ pub(crate) struct Bases<'a> {
     /// What cannot be known better.
     exhausted: BTreeSet<PlatformImage>,
     /// The digests that the images of an environment were keyed with, where they agree.
-    pub(super) recorded: BTreeMap<String, Digest>,
+    pub(super) recorded: OnceCell<BTreeMap<String, Digest>>,
+    /// The images that an environment runs.
+    pub(super) current: Option<&'a Deployed>,
     /// The images of the engine's own store that were asked for.
     pub(super) engine: HeldImages,
     /// Who told the digests that neither `build.lock` nor a registry did.
@@ -103,7 +106,8 @@ impl<'a> Bases<'a> {
             configs: Configs::new(),
             read: BTreeMap::new(),
             exhausted: BTreeSet::new(),
-            recorded: BTreeMap::new(),
+            recorded: OnceCell::new(),
+            current: None,
             engine: HeldImages::default(),
             stand_ins: BTreeMap::new(),
             lost: BTreeMap::new(),
@@ -113,11 +117,8 @@ impl<'a> Bases<'a> {
     }
 
     /// With what the images that an environment runs were keyed with, for who asks no registry.
-    pub(crate) fn recorded(mut self, current: Option<&Deployed>) -> Self {
-        if self.clients.is_offline() {
-            self.recorded = super::stand_ins::recorded(current);
-        }
-        self
+    pub(crate) fn recorded(self, current: Option<&'a Deployed>) -> Self {
+        Self { current, ..self }
     }
 
     /// The configurations that analyses are given.

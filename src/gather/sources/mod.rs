@@ -63,6 +63,9 @@ impl Sources {
         bases: &mut Bases<'_>,
         roots: &BTreeSet<ImageName>,
     ) -> Result<Self> {
+        if roots.is_empty() {
+            return Ok(Self { order: Vec::new(), images: BTreeMap::new() });
+        }
         let words = Words::of(&workspace.config);
         let mut drafts = Drafts::new();
         let mut learned = BTreeSet::new();

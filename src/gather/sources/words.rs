@@ -83,10 +83,7 @@ impl<'a> WordsFor<'a> {
 
 /// The repositories of an image, as Dockerfiles write them.
 fn repositories(image: &Image) -> impl Iterator<Item = &str> {
-    [Some(&image.repository), image.written_repository.as_ref()]
-        .into_iter()
-        .flatten()
-        .map(|repository| familiar(repository.as_str()))
+    [Some(image.repository.as_str()), image.written_repository.as_deref()].into_iter().flatten().map(familiar)
 }
 
 /// The last image of a word that will do.

@@ -222,6 +222,14 @@ pub struct PlanArgs {
     pub offline: bool,
 }
 
+impl PlanArgs {
+    /// Tells whether two ends are named, and no environment.
+    #[must_use]
+    pub fn compares(&self) -> bool {
+        self.from.is_some() || self.since.is_some()
+    }
+}
+
 /// `dtbuild build`.
 #[derive(Debug, Args)]
 #[command(after_help = "\

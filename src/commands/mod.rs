@@ -43,6 +43,7 @@ async fn dispatch(cli: &Cli) -> Result<u8> {
     let global = &cli.global;
     let command: LocalBoxFuture<'_, Result<u8>> = match &cli.command {
         None => Box::pin(run::run(global, &cli.run)),
+        Some(Command::Plan(args)) if args.compares() => Box::pin(comparison::compare(global, args)),
         Some(Command::Plan(args)) => Box::pin(plan::plan(global, args)),
         Some(Command::Build(args)) => Box::pin(build::build(global, args)),
         Some(Command::Deploy(args)) => Box::pin(deploy::deploy(global, args)),

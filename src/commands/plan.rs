@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::{comparison, options};
+use super::options;
 use crate::cli::{Global, PlanArgs, Selection};
 use crate::error::{Kind, Result};
 use crate::gather::{self, Base, Detail, Query};
@@ -16,9 +16,6 @@ const SOMETHING_TO_BUILD: u8 = 10;
 
 /// Runs `dtbuild plan`.
 pub(super) async fn plan(global: &Global, args: &PlanArgs) -> Result<u8> {
-    if args.from.is_some() || args.since.is_some() {
-        return Box::pin(comparison::compare(global, args)).await;
-    }
     preview(global, &args.selection, args.detailed_exitcode, args.offline).await
 }
 

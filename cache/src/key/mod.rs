@@ -193,7 +193,7 @@ impl std::str::FromStr for ImageKey {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let wrong = || ParseKeyError(text.to_owned());
         let mut key = [0; 32];
-        if text.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        if text.len() != 2 * key.len() || text.bytes().any(|byte| byte.is_ascii_uppercase()) {
             return Err(wrong());
         }
         faster_hex::hex_decode(text.as_bytes(), &mut key).map_err(|_| wrong())?;

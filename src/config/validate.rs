@@ -38,6 +38,8 @@ impl Validator<'_> {
         let mut images = BTreeMap::new();
         // Only named contexts refer to other images.
         let names_others = file.images.values().any(|table| !table.contexts.is_empty());
+        // Images without a `repository` of their own differ in their repositories as they do in their names.
+        let names_repositories = file.images.values().any(|table| table.repository.is_some());
         let declared: BTreeSet<String> =
             file.images.keys().filter(|_| names_others).map(|name| name.get_ref().clone()).collect();
         let (mut places, mut renamed) = (Vec::with_capacity(file.images.len()), Vec::new());
@@ -52,7 +54,9 @@ impl Validator<'_> {
             images.insert(parsed, image);
         }
         places.sort_by_key(|place| place.0);
-        self.repositories_differ(&places, &images)?;
+        if names_repositories {
+            self.repositories_differ(&places, &images)?;
+        }
         renamed.sort_by_key(|from: &Spanned<String>| from.span().start);
         self.renamed(&renamed, &images)?;
         let mut environments = BTreeMap::new();

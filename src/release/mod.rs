@@ -151,6 +151,7 @@ impl CdStep<'_> {
             let now = self.read(store).await?;
             if now.revision != prepared.stored.revision {
                 prepared = self.prepare_from(now).await?;
+                prepared.plan.check_decided()?;
             }
             let Prepared { gathered, plan, .. } = &prepared;
             Builds::prepare(self.clients, self.workspace, gathered, plan, Purpose::Publish, self.settings)

@@ -1,24 +1,19 @@
 //! `dtbuild build`: a build of images from the files on the disk into the engine's store. Start with [`build`].
 
-use std::time::Duration;
-
 use super::{options, plan, workers};
 use crate::cli::{BuildArgs, Global};
-use crate::clients::{self, Clients};
 use crate::engine::Archive;
 use crate::error::{Error, Kind, Result};
 use crate::gather::{self, Base, Query};
 use crate::plan::Plan;
-use crate::process::{Signals, Timings};
+use crate::process::Timings;
 use crate::release::local::{self, Export};
 use crate::ui;
 use crate::workspace::Workspace;
 
 /// Runs `dtbuild build`.
 pub(super) async fn build(global: &Global, args: &BuildArgs) -> Result<u8> {
-    let silence_limit = Some(Duration::from_secs(args.building.silence_limit));
-    let signals = Signals::of_process();
-    let clients = Clients::new(clients::Options { offline: args.offline, silence_limit, signals });
+    let clients = options::building(&args.building, args.offline);
     let (location, timings) = (options::location(global), Timings::default());
     let workspace = timings.measure("repository and build.toml", || Workspace::on_disk(&location))?;
     let export = export(global, args)?;

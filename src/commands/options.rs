@@ -27,10 +27,10 @@ pub(super) fn asking(offline: bool) -> Clients {
     Clients::new(clients::Options { offline, signals: Signals::of_process(), ..Default::default() })
 }
 
-/// The clients of a command that builds.
-pub(super) fn building(building: &Building) -> Clients {
+/// The clients of a command that builds; offline clients connect to nothing.
+pub(super) fn building(building: &Building, offline: bool) -> Clients {
     let silence_limit = Some(Duration::from_secs(building.silence_limit));
-    Clients::new(clients::Options { offline: false, silence_limit, signals: Signals::of_process() })
+    Clients::new(clients::Options { offline, silence_limit, signals: Signals::of_process() })
 }
 
 /// The settings of builds.

@@ -16,7 +16,7 @@ pub(super) async fn run(global: &Global, args: &RunArgs) -> Result<u8> {
     if args.dry_run {
         return plan::preview(global, &args.selection, args.detailed_exitcode, args.offline).await;
     }
-    let (clients, timings) = (options::building(&args.building), Timings::default());
+    let (clients, timings) = (options::building(&args.building, false), Timings::default());
     let workspace = Workspace::at_commit(&options::location(global), &args.selection.head)?;
     let deploying = match args {
         RunArgs { no_push: true, .. } => Deploying::No(NoDeploy::NoPush),

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use bstr::BString;
+use bstr::{BString, ByteSlice as _};
 use dtbuild_content::snapshot::Snapshot;
 
 use super::{BuildRequest, EngineError, Output};
 use crate::config::{BuildOptions, Platform};
-use crate::reference::{Reference, Repository};
+use crate::reference::{Digest, Reference, Repository};
 
 /// The repository of the images that context folders become. No registry has this name: the images are never
 /// pushed.
@@ -81,6 +81,23 @@ impl Contexts {
 }
 
 impl BuildRequest {
+    /// This build with images named by their digests, so that the build takes exactly these images whatever
+    /// happens to their tags. A reference by content key stands in no Dockerfile by chance: the key depends on it.
+    pub(crate) fn pin(&mut self, digests: &BTreeMap<Reference, Digest>) {
+        for (reference, digest) in digests {
+            let (name, exact) = (reference.to_string(), reference.repository().pinned(digest).to_string());
+            let dockerfiles = [Some(&mut self.dockerfile), self.contexts.dockerfile.as_mut()];
+            for text in dockerfiles.into_iter().flatten().filter(|text| text.contains_str(&name)) {
+                *text = text.replace(&name, &exact).into();
+            }
+            for context in self.contexts.named.values_mut() {
+                if matches!(context, NamedContext::Image(image) if *image == name) {
+                    *context = NamedContext::Image(exact.clone());
+                }
+            }
+        }
+    }
+
     /// This build for an engine without named contexts, whose store holds the images of the context folders.
     ///
     /// # Errors
@@ -154,5 +171,22 @@ mod tests {
         request.contexts.named.insert("src".to_owned(), NamedContext::Remote("https://a/b.git".to_owned()));
         let error = request.without_contexts("docker 20").err().unwrap().to_string();
         assert!(error.starts_with("the context `src` of `api`"), "{error}");
+    }
+
+    #[test]
+    fn a_pinned_build_names_pushed_images_by_their_digests() {
+        let base: Reference = "localhost/base:key-1".parse().unwrap();
+        let digest = fake::digest("base");
+        let mut request = fake::request("api");
+        request.dockerfile =
+            Arc::from(&b"FROM localhost/base:key-1 AS base\nFROM localhost/other:key-2\n"[..]);
+        request.contexts.named.insert("kit".to_owned(), NamedContext::Image(base.to_string()));
+        request.pin(&BTreeMap::from([(base, digest.clone())]));
+        let expected = format!("FROM localhost/base@{digest} AS base\nFROM localhost/other:key-2\n");
+        assert_eq!(request.dockerfile.as_bstr(), expected);
+        let NamedContext::Image(kit) = &request.contexts.named["kit"] else {
+            panic!("the context is an image")
+        };
+        assert_eq!(*kit, format!("localhost/base@{digest}"));
     }
 }

@@ -53,6 +53,7 @@ struct State {
     most_running: usize,
     held: BTreeSet<Reference>,
     failing_pushes: BTreeMap<Reference, usize>,
+    dockerfiles: BTreeMap<ImageName, Arc<[u8]>>,
 }
 
 impl FakeEngine {
@@ -104,6 +105,12 @@ impl FakeEngine {
     pub(crate) fn pushing_by_itself(mut self) -> Self {
         self.pushes_by_itself = true;
         self
+    }
+
+    /// The Dockerfile that the last build of `image` was started with.
+    pub(crate) fn dockerfile(&self, image: &str) -> String {
+        let dockerfile = Arc::clone(&self.state().dockerfiles[&name(image)]);
+        String::from_utf8_lossy(&dockerfile).into_owned()
     }
 
     /// Holds builds of `image` until [`FakeEngine::let_build`] lets them end.
@@ -177,6 +184,7 @@ impl Engine for FakeEngine {
             state.running += 1;
             state.most_running = state.most_running.max(state.running);
             state.calls.push(Call::Started(image.clone()));
+            state.dockerfiles.insert(image.clone(), Arc::clone(&request.dockerfile));
         }
         let mut running = Running { engine: self, end: Some(Call::Cancelled(image.clone())) };
         // Even a build that takes no time lets others begin.

@@ -96,14 +96,16 @@ struct Run<'a, E> {
     state: State,
     tasks: JoinSet<Ended>,
     work: HashMap<Id, Work>,
+    /// The digests of the images that this run pushed, by the names that were pushed.
+    pushed: BTreeMap<Reference, Digest>,
 }
 
 impl<E: Engine> Scheduler<E> {
     /// Runs all jobs, and returns the outcome of each image.
     pub async fn run(&self, jobs: Vec<Job>) -> BTreeMap<ImageName, JobOutcome> {
         let pool = Pool::new(self.builders.clone());
-        let (state, tasks) = (State::new(jobs), JoinSet::new());
-        let mut run = Run { scheduler: self, pool, state, tasks, work: HashMap::new() };
+        let (state, tasks, work) = (State::new(jobs), JoinSet::new(), HashMap::new());
+        let mut run = Run { scheduler: self, pool, state, tasks, work, pushed: BTreeMap::new() };
         loop {
             run.start();
             let ended = tokio::select! {
@@ -133,8 +135,9 @@ impl<E: Engine> Run<'_, E> {
         }
     }
 
-    fn build(&mut self, job: Job, number: Number) {
+    fn build(&mut self, mut job: Job, number: Number) {
         self.pool.started(number);
+        job.request.pin(&self.pushed);
         let builder = self.pool.builder(number);
         let name = self.pool.is_several().then(|| builder.name.clone());
         let (engine, events) = (Arc::clone(&builder.engine), self.scheduler.events.clone());
@@ -184,7 +187,7 @@ impl<E: Engine> Run<'_, E> {
             }
             (Some(Work::Push { job, image, on }), ended) => match ended {
                 Ok(Ended::Push(Ok(digest))) => {
-                    self.state.finish(image, JobOutcome::Done { digest: Some(digest) });
+                    self.pushed(&job, image, digest);
                     self.state.pushed(&job);
                 }
                 Ok(Ended::Push(Err(error))) | Err(error) => self.not_pushed(job, image, error, on),
@@ -213,15 +216,27 @@ impl<E: Engine> Run<'_, E> {
             }
             match (job.push.get(image), &built.pushed) {
                 (Some(reference), None) => self.push(name, image.clone(), reference.clone(), number),
-                (_, digest) => {
-                    if let Some(digest) = digest.clone() {
-                        let (image, milliseconds) = (image.clone(), milliseconds(started));
-                        self.scheduler.events.send(Event::PushFinished { image, digest, milliseconds });
-                    }
-                    self.state.finish(image.clone(), JobOutcome::Done { digest: digest.clone() });
+                (_, Some(digest)) => {
+                    let event = Event::PushFinished {
+                        image: image.clone(),
+                        digest: digest.clone(),
+                        milliseconds: milliseconds(started),
+                    };
+                    self.scheduler.events.send(event);
+                    self.pushed(name, image.clone(), digest.clone());
                 }
+                (None, None) => self.state.finish(image.clone(), JobOutcome::Done { digest: None }),
             }
         }
+    }
+
+    /// Keeps the digest of a pushed image, for its outcome and for the builds that need the image.
+    fn pushed(&mut self, job: &ImageName, image: ImageName, digest: Digest) {
+        let reference = self.state.jobs.get(job).and_then(|job| job.push.get(&image));
+        if let Some(reference) = reference {
+            self.pushed.insert(reference.clone(), digest.clone());
+        }
+        self.state.finish(image, JobOutcome::Done { digest: Some(digest) });
     }
 
     fn not_built(&mut self, image: ImageName, error: EngineError, number: Number, started: Instant) {

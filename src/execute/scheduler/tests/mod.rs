@@ -147,6 +147,17 @@ async fn an_engine_that_pushes_by_itself_is_not_asked_to() {
 }
 
 #[tokio::test]
+async fn a_dependent_takes_what_was_pushed_by_its_digest() {
+    let mut api = job("api: base");
+    api.request.dockerfile = Arc::from(&b"FROM localhost/base:key\n"[..]);
+    let engine = Arc::new(FakeEngine::default().pushing_by_itself());
+    let run = Run::on(alone(&engine), vec![job("base"), api], 1, false);
+    run.settle().await;
+    assert_eq!(run.engine.dockerfile("api"), format!("FROM localhost/base@{}\n", digest("base")));
+    assert_eq!(run.end().await.0, "api done\nbase done");
+}
+
+#[tokio::test]
 async fn after_a_failure_nothing_more_starts_but_what_runs_ends() {
     let engine = FakeEngine::default().fails("a").holds_build("b");
     let run = Run::start(engine, &["a", "b", "c", "d: a"], 2, false);

@@ -11,20 +11,13 @@ use crate::workspace::Workspace;
 /// Compares the two ends; without `--to`, the range ends at the files on the disk.
 pub(super) async fn compare(global: &Global, args: &PlanArgs) -> Result<u8> {
     let (location, timings) = (options::location(global), Timings::default());
-    let (from, to) = match (&args.from, &args.since) {
-        (Some(from), _) => (from.clone(), args.to.clone()),
-        (None, branch) => {
-            let head = Workspace::at_commit(&location, "HEAD")?;
-            let base = head.branched_off(branch.as_deref().unwrap_or("HEAD"))?;
-            (base.to_string(), Some("HEAD".to_owned()))
-        }
+    let open = || match (&args.from, &args.since) {
+        (Some(from), _) => Workspace::at_commit(&location, from),
+        (None, branch) => Workspace::branched_off(&location, branch.as_deref().unwrap_or("HEAD")),
     };
-    let from = timings.measure("base's build.toml", || Workspace::at_commit(&location, &from))?;
-    let open = || match &to {
-        Some(revision) => Workspace::at_commit(&location, revision),
-        None => Workspace::on_disk(&location),
-    };
-    let to = timings.measure("repository and build.toml", open)?;
+    let from = timings.measure("repository and base's build.toml", open)?;
+    let to = if args.from.is_some() { args.to.as_deref() } else { Some("HEAD") };
+    let to = timings.measure("build.toml", || from.other(to))?;
     let gathered = gather::compare((&from, &to), &args.selection.only, &timings).await?;
     let decided = timings.measure("plan", || Plan::decide(&gathered.facts))?;
     let code = timings.measure("printing", || plan::show(global, &decided, args.detailed_exitcode))?;

@@ -127,7 +127,7 @@ fn declared(location: &Location, findings: &mut Vec<Finding>) -> Option<Workspac
             return None;
         }
     };
-    let Config { images, environments, .. } = &workspace.config;
+    let Config { images, environments, .. } = &*workspace.config;
     let counted = format!("images: {}, environments: {}", images.len(), environments.len());
     findings.push(Finding::good("build.toml", counted));
     if workspace.lock.bases.is_empty() {

@@ -1,6 +1,7 @@
 //! The repository and its `build.toml`, opened for a commit or for the files on the disk. Start with [`Workspace`].
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use bstr::{BStr, ByteSlice as _};
 use dtbuild_content::fingerprint::Fingerprint;
@@ -34,9 +35,18 @@ pub struct Workspace {
     /// The source of the files: the commit or the disk.
     pub files: Files,
     /// The `build.toml` of `files`.
-    pub config: Config,
+    pub config: Arc<Config>,
     /// The `build.lock` of `files`; empty where there is none.
-    pub lock: Lock,
+    pub lock: Arc<Lock>,
+    settings: Settings,
+}
+
+/// The texts of `build.toml` and `build.lock`, and the registry that replaces the one in `build.toml`.
+#[derive(PartialEq, Eq)]
+struct Settings {
+    config: String,
+    lock: Option<String>,
+    registry: Option<String>,
 }
 
 impl Workspace {
@@ -46,8 +56,8 @@ impl Workspace {
     /// Fails when there is no such repository or commit, or its `build.toml` is missing or wrong.
     pub fn at_commit(location: &Location, revision: &str) -> Result<Self> {
         let repository = Repository::discover(&location.directory, location.code)?;
-        let commit = if revision == "HEAD" { head(&repository)? } else { repository.resolve(revision)? };
-        Self::load(repository, Files::Commit(commit), location)
+        let files = Files::Commit(named(&repository, revision)?);
+        Self::load(repository, files, location)
     }
 
     /// Opens the files on the disk.
@@ -58,31 +68,45 @@ impl Workspace {
         Self::load(Repository::discover(&location.directory, location.code)?, Files::Disk, location)
     }
 
-    /// The commit at which the workspace's commit, or HEAD, left a branch.
+    /// Opens another state of the same repository: the commit that `revision` names, or without a revision the
+    /// files on the disk. The two share what was read of the repository, and settings that are the same.
     ///
     /// # Errors
-    /// Fails when there is no such branch, or the clone does not reach back to the commit where the two parted.
-    pub fn branched_off(&self, branch: &str) -> Result<CommitId> {
-        let other = self.repository.resolve(branch)?;
-        let own = match self.files {
-            Files::Commit(commit) => commit,
-            Files::Disk => head(&self.repository)?,
+    /// Fails when there is no such commit, or its `build.toml` is missing or wrong.
+    pub fn other(&self, revision: Option<&str>) -> Result<Self> {
+        let repository = self.repository.clone();
+        let files = match revision {
+            Some(revision) => Files::Commit(named(&repository, revision)?),
+            None => Files::Disk,
         };
-        Ok(self.repository.merge_base(own, other)?)
+        let settings = Settings::read(&repository, files, self.settings.registry.as_deref())?;
+        if settings == self.settings {
+            let (config, lock) = (Arc::clone(&self.config), Arc::clone(&self.lock));
+            return Ok(Self { repository, files, config, lock, settings });
+        }
+        Self::of(repository, files, settings)
+    }
+
+    /// Opens the commit at which HEAD left a branch.
+    ///
+    /// # Errors
+    /// Fails when there is no such branch, the clone does not reach back to the commit where the two parted, or
+    /// that commit's `build.toml` is missing or wrong.
+    pub fn branched_off(location: &Location, branch: &str) -> Result<Self> {
+        let repository = Repository::discover(&location.directory, location.code)?;
+        let parted = repository.merge_base(head(&repository)?, repository.resolve(branch)?)?;
+        Self::load(repository, Files::Commit(parted), location)
     }
 
     fn load(repository: Repository, files: Files, location: &Location) -> Result<Self> {
-        let Some(text) = read_text(&repository, &files, config::FILE_NAME)? else {
-            return Err(missing_config(&repository, &files));
-        };
-        // CI systems set a variable that nobody defined to an empty text.
-        let registry = location.registry.as_deref().filter(|registry| !registry.is_empty());
-        let config = Config::parse(&text, registry)?;
-        let lock = match read_text(&repository, &files, config::lock::FILE_NAME)? {
-            Some(text) => Lock::parse(&text)?,
-            None => Lock::default(),
-        };
-        Ok(Self { repository, files, config, lock })
+        let settings = Settings::read(&repository, files, location.registry.as_deref())?;
+        Self::of(repository, files, settings)
+    }
+
+    fn of(repository: Repository, files: Files, settings: Settings) -> Result<Self> {
+        let config = Arc::new(Config::parse(&settings.config, settings.registry.as_deref())?);
+        let lock = settings.lock.as_deref().map_or_else(|| Ok(Lock::default()), Lock::parse)?;
+        Ok(Self { repository, files, config, lock: Arc::new(lock), settings })
     }
 
     /// The environment called `name`, or without a name the environment that follows the current branch.
@@ -131,6 +155,23 @@ impl Workspace {
             None => error.hint(format!("it declares: {}", known.join(", "))),
         }
     }
+}
+
+impl Settings {
+    fn read(repository: &Repository, files: Files, registry: Option<&str>) -> Result<Self> {
+        let config = read_text(repository, &files, config::FILE_NAME)?;
+        Ok(Self {
+            config: config.ok_or_else(|| missing_config(repository, &files))?,
+            lock: read_text(repository, &files, config::lock::FILE_NAME)?,
+            // CI systems set a variable that nobody defined to an empty text.
+            registry: registry.filter(|registry| !registry.is_empty()).map(str::to_owned),
+        })
+    }
+}
+
+/// The commit that a revision names.
+fn named(repository: &Repository, revision: &str) -> Result<CommitId> {
+    if revision == "HEAD" { head(repository) } else { Ok(repository.resolve(revision)?) }
 }
 
 fn head(repository: &Repository) -> Result<CommitId> {

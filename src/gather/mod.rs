@@ -47,6 +47,7 @@ use changes::{Changes, Diff};
 use deploy_inputs::DeployInputs;
 use keys::Keys;
 use memory::{ImageMemory, KnownImages, Recall};
+use uncommitted::LeftOut;
 
 /// The fewest changed paths that are worth a thread.
 const SHARE: usize = 64;
@@ -103,6 +104,7 @@ pub async fn gather(
     base: Base,
     timings: &Timings,
 ) -> Result<Gathered> {
+    let left_out = LeftOut::look(workspace, query)?;
     let diff = timings.measure("diff", || Diff::with(&base, workspace, query))?;
     let deploy = timings.measure("deployment's files", || DeployInputs::read(workspace, query))?;
     let memory = if query.needs_all() { None } else { ImageMemory::of(workspace)? };
@@ -146,7 +148,12 @@ pub async fn gather(
         current: base.current,
         last_failed: base.last_failed,
         deploy_inputs: deploy.digest,
-        notes: deploy.notes.into_iter().chain(other_branch(workspace, query)?).collect(),
+        notes: deploy
+            .notes
+            .into_iter()
+            .chain(other_branch(workspace, query)?)
+            .chain(left_out.note())
+            .collect(),
         request: query.request(),
     };
     Ok(Gathered { facts, bases, named, sources, keys })

@@ -18,7 +18,7 @@ use crate::git::commit::lookup;
 use crate::git::lfs::Pointer;
 use crate::git::objects::Objects;
 use crate::git::path::join;
-use crate::git::{GitError, Repository};
+use crate::git::{CommitId, GitError, Repository};
 
 impl Repository {
     /// The paths by which the working tree differs from HEAD, sorted: staged and unstaged changes, and untracked files
@@ -27,14 +27,31 @@ impl Repository {
     /// # Errors
     /// When the repository is bare, or the working tree cannot be compared with git's index.
     pub fn changed_in_working_tree(&self) -> Result<Vec<ChangedPath>, GitError> {
-        let root = self.root()?;
         let head = match self.head()? {
             Some(head) => self.tree_of(head.commit)?,
             None => ContentId::empty_tree(self.object_hash()),
         };
-        let objects = self.objects();
+        self.changed_among(head, self.candidates(head)?)
+    }
+
+    /// The paths that git tracks and by which the working tree, or git's index, differs from `commit`, sorted.
+    ///
+    /// # Errors
+    /// When the repository is bare, or the working tree cannot be compared with git's index.
+    pub fn uncommitted(&self, commit: CommitId) -> Result<Vec<ChangedPath>, GitError> {
+        let tree = self.tree_of(commit)?;
+        self.changed_among(tree, self.candidates_among(tree, UntrackedFiles::None, &[])?)
+    }
+
+    /// The changed paths among `candidates`.
+    fn changed_among(
+        &self,
+        head: ContentId,
+        candidates: BTreeSet<BString>,
+    ) -> Result<Vec<ChangedPath>, GitError> {
+        let (root, objects) = (self.root()?, self.objects());
         let mut changes = Vec::new();
-        for path in self.candidates(head)? {
+        for path in candidates {
             let before = lookup::find_exact(objects, head, path.as_bstr())?;
             let place = root.join(path.to_path_lossy());
             let after = match OnDisk::at(&place) {

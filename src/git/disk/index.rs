@@ -3,6 +3,8 @@
 //! The index has the submodules and the executable bits, which the disk may lack, and the content ids of large files,
 //! as far as [`TrustedIndex`](super::trusted_index::TrustedIndex) vouches for them.
 
+use std::fs::File;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
@@ -14,6 +16,18 @@ use gix::index::{Entry, State, entry};
 
 use crate::git::memory::Memory;
 use crate::git::{GitError, Repository};
+
+impl Repository {
+    /// The number of paths in git's index, from the index' header: 4 bytes `DIRC`, 4 of the version, 4 of the number.
+    /// None where there is no such index. <https://git-scm.com/docs/index-format>
+    #[must_use]
+    pub fn tracked_paths(&self) -> Option<u32> {
+        let mut header = [0; 12];
+        File::open(&self.index).ok()?.read_exact(&mut header).ok()?;
+        let [.., a, b, c, d] = header;
+        header.starts_with(b"DIRC").then(|| u32::from_be_bytes([a, b, c, d]))
+    }
+}
 
 /// The entries that git recorded when it last read the working tree.
 pub(super) struct Index {

@@ -88,6 +88,30 @@ fn a_base_that_is_there_is_not_said_to_be_missing() {
 }
 
 #[test]
+fn a_plan_of_head_says_what_is_not_committed() {
+    let repo = two_images("").commit("first");
+    let dtbuild = Dtbuild::new(&repo);
+    let uncommitted = |arguments: &[&str]| {
+        let plan = dtbuild.run(["plan", "--env", "staging", "--json"].iter().chain(arguments)).json();
+        let notes = plan["notes"].as_array().cloned().unwrap_or_default();
+        let mut notes = notes.iter().filter_map(Value::as_str).filter(|note| note.contains("uncommitted"));
+        notes.next().map(str::to_owned)
+    };
+    repo.write("app/untracked", "1\n", 0o644);
+    assert_eq!(uncommitted(&[]), None);
+    repo.write("app/greeting.txt", "another\n", 0o644);
+    let one = "1 uncommitted change is not in this plan (`app/greeting.txt`): commit it, or `dtbuild build` builds \
+        the files on the disk";
+    assert_eq!(uncommitted(&[]).as_deref(), Some(one));
+    repo.git(["add", "app/untracked"]);
+    assert!(uncommitted(&[]).unwrap().starts_with("2 uncommitted changes are not in this plan"));
+    let repo = repo.commit("second");
+    assert_eq!(uncommitted(&[]), None);
+    repo.write("app/greeting.txt", "a third\n", 0o644);
+    assert_eq!(uncommitted(&["--head", "HEAD~1"]), None);
+}
+
+#[test]
 fn an_environment_of_another_branch_says_whose_branch_this_is() {
     let more = "[environments.testing]\nbranch = \"main\"\n";
     let repo = two_images(more).commit("first");

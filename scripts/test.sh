@@ -2,6 +2,7 @@
 # ./dev test [ARGS]: every test, against a real engine and a real registry. ARGS go to `cargo test`; without
 # any, the reference stack is deployed too, by the demo, which checks all that it claims.
 # ./dev test oracle [--mutations N] [--seed S] [--seconds T]: keys against BuildKit alone, with its figures.
+# ./dev test histories [--commits N] [--seed S]: the same over generated histories of monorepos, commit by commit.
 # ./dev test engines [ARGS]: the tests of builds on every engine, each the same: docs/engines.md is what they find.
 # The engine stays up for the next time; under CI=true it is taken down, whatever the outcome.
 
@@ -27,6 +28,23 @@ if [[ ${1:-} == oracle ]]; then
     shift 2
   done
   set -- --test integration oracle:: -- --nocapture
+fi
+
+if [[ ${1:-} == histories ]]; then
+  shift
+  export HISTORIES_COMMITS=150
+  while (($# > 0)); do
+    case $1=${2:-} in
+      --commits=[0-9]*) export HISTORIES_COMMITS=$2 ;;
+      --seed=[0-9]*) export HISTORIES_SEED=$2 ;;
+      *)
+        echo "usage: ./dev test histories [--commits N] [--seed S]" >&2
+        exit 2
+        ;;
+    esac
+    shift 2
+  done
+  set -- --test integration histories:: -- --nocapture
 fi
 
 # All engines at once would wait for one another: one after the other.

@@ -45,7 +45,10 @@ fn view(environment: &Environment, record: &Record) -> EnvironmentView {
     EnvironmentView {
         environment: environment.name.clone(),
         branch: environment.branch.clone(),
-        tag: environment.tag.clone(),
+        tag: match current.and_then(|current| current.commit.as_deref()) {
+            Some(commit) => environment.tag.of_commit(commit),
+            None => environment.tag.as_str().to_owned(),
+        },
         commit: current.and_then(|current| current.commit.clone()),
         finished: last.map(|last| last.finished.unix_timestamp()),
         outcome: last.map(|last| match &last.outcome {

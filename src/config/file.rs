@@ -168,6 +168,8 @@ pub struct EnvironmentTable {
     #[schemars(with = "Option<Vec<String>>")]
     pub images: Option<Vec<Spanned<String>>>,
     /// The tag that the environment's images carry at the registry; the environment's name when left out.
+    /// `{environment}` stands for the environment's name, and `{commit}` for the deployed commit's id: a tag with
+    /// `{commit}` is never moved.
     #[schemars(with = "Option<String>")]
     pub tag: Option<Spanned<String>>,
     /// The deployment of a release to the environment; without one, only the tags move.

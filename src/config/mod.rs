@@ -16,6 +16,7 @@ pub mod lock;
 mod lock_change;
 pub mod name;
 mod options;
+mod tag;
 #[cfg(test)]
 mod tests;
 mod validate;
@@ -29,6 +30,7 @@ pub use lock::Lock;
 pub use lock_change::LockChange;
 pub use name::{EnvironmentName, ImageName, NameError};
 pub use options::{BuildOptions, CacheEntry, Network, Provenance, SshAgent};
+pub use tag::EnvironmentTag;
 
 /// The name of the configuration's file, at the repository's root.
 pub const FILE_NAME: &str = "build.toml";
@@ -161,7 +163,7 @@ pub struct Environment {
     /// The environment's images, sorted.
     pub images: Vec<ImageName>,
     /// The tag that names the images that the environment runs.
-    pub tag: String,
+    pub tag: EnvironmentTag,
     /// The deployment of a release to the environment; none to only move the tags.
     pub deploy: Option<Deploy>,
 }

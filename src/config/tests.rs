@@ -47,7 +47,7 @@ fn an_environment_has_all_images_and_its_own_name_as_tag_unless_it_says_otherwis
     let config = parse(&format!("{MINIMAL}\n[environments.staging]\nbranch = \"main\"\n")).unwrap();
     let name = &config.environment_of_branch("main").unwrap().name;
     let staging = &config.environments[name];
-    assert_eq!(staging.tag, "staging");
+    assert_eq!(staging.tag.moved(), Some("staging"));
     assert_eq!(staging.images.len(), 1);
     assert!(config.environment_of_branch("other").is_none());
 }

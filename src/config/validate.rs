@@ -10,10 +10,10 @@ use toml::Spanned;
 use super::error::{ConfigError, Lines};
 use super::file::{DeployTable, EnvironmentTable, File, ImageTable, RecordsTable, SecretTable, StoreKind};
 use super::{
-    Config, Deploy, Environment, EnvironmentName, Image, ImageName, Platform, RecordStore, SecretSource,
-    SecretValue, Trigger,
+    Config, Deploy, Environment, EnvironmentName, EnvironmentTag, Image, ImageName, Platform, RecordStore,
+    SecretSource, SecretValue, Trigger,
 };
-use crate::reference::{Repository, check_tag};
+use crate::reference::Repository;
 use crate::suggestion::nearest;
 
 /// The checks of a `build.toml`, with the file's name and lines for messages.
@@ -259,14 +259,12 @@ impl Validator<'_> {
         }
         members.sort();
         members.dedup();
-        let tag = table.tag.as_ref().unwrap_or(name);
-        check_tag(tag.get_ref()).map_err(|error| self.error(tag, error.to_string()))?;
-        if tag.get_ref().starts_with("key-") {
-            return Err(self.error(tag, "tags that start with `key-` name images by their content key"));
-        }
+        let written = table.tag.as_ref().unwrap_or(name);
+        let tag = EnvironmentTag::parse(written.get_ref(), parsed.as_str());
+        let tag = tag.map_err(|message| self.error(written, message))?;
         let deploy = table.deploy.map(|deploy| self.deploy(deploy)).transpose()?;
         let branch = table.branch.map(Spanned::into_inner);
-        Ok(Environment { name: parsed, branch, images: members, tag: tag.get_ref().clone(), deploy })
+        Ok(Environment { name: parsed, branch, images: members, tag, deploy })
     }
 
     fn declared(&self, name: &Spanned<String>, images: &BTreeMap<ImageName, Image>) -> Result<ImageName> {

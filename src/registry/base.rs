@@ -14,7 +14,6 @@ use time::OffsetDateTime;
 
 use super::host::Host;
 use super::manifest;
-use super::transport::Hidden;
 use super::{Digest, Kind, PARALLEL, Registry, RegistryError};
 use crate::docker_config::is_docker_hub;
 use crate::reference::{Reference, Repository};
@@ -70,15 +69,13 @@ impl Registry {
             for mirror in mirrors {
                 let host = Host::mirror(mirror, self.0.client.plain())?;
                 // A mirror that fails is passed over: the registry itself has the last word.
-                if let Ok(Some(digest)) =
-                    self.manifest_digest(&host, repository.path(), &version, Hidden::IsRefused).await
-                {
+                if let Ok(Some(digest)) = self.wanted_digest(&host, repository.path(), &version).await {
                     return Ok(digest);
                 }
             }
         }
         let host = self.host(repository)?;
-        let found = self.manifest_digest(&host, repository.path(), &version, Hidden::IsRefused).await?;
+        let found = self.wanted_digest(&host, repository.path(), &version).await?;
         found.ok_or_else(|| Kind::NotFound { name: reference.to_string() })
     }
 }

@@ -207,8 +207,9 @@ impl Kind {
                 _ => "see that server's own log".to_owned(),
             },
             Self::Immutable { tag, .. } => format!(
-                "an environment's tag moves at every deployment: except `{tag}` from the registry's rule for \
-                 immutable tags, and leave those that begin with `key-` under it (docs/compatibility.md says how)"
+                "an environment's tag moves at every deployment: give every commit a tag of its own in build.toml, \
+                 `tag = \"{{environment}}-{{commit}}\"`, or except `{tag}` from the registry's rule for immutable tags \
+                 and leave those that begin with `key-` under it (docs/compatibility.md says how)"
             ),
             Self::Invalid { .. } => "is it an image registry?".to_owned(),
             Self::Setup(_) => "are the system's certificates installed (`ca-certificates`)?".to_owned(),

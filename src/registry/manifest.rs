@@ -33,6 +33,13 @@ pub(super) struct Manifest {
     pub(super) bytes: Vec<u8>,
 }
 
+/// The place of a manifest: a tag or digest in a repository of a registry.
+struct Place<'a> {
+    host: &'a Host,
+    path: &'a str,
+    version: &'a str,
+}
+
 impl Registry {
     /// Puts the manifest that `source` names under another tag of its repository, and returns the digest of the
     /// manifest.
@@ -66,6 +73,11 @@ impl Registry {
     }
 
     /// The digest of a manifest by tag or digest; none where the registry has no such manifest.
+    ///
+    /// A 404 to HEAD is the ordinary answer for what is not there, and the answer of some proxies to any HEAD. So it
+    /// counts once the registry has answered HEAD with some manifest; until then GET is asked as well. In a run that
+    /// finds images at the registry this costs a request or two, in one that finds none a request per image that it
+    /// is about to build.
     pub(super) async fn manifest_digest(
         &self,
         host: &Host,
@@ -73,16 +85,38 @@ impl Registry {
         version: &str,
         hidden: Hidden,
     ) -> Result<Option<Digest>, Kind> {
+        let counts = self.0.quirks.has(host, Quirk::KnowsHead);
+        self.digest_at(&Place { host, path, version }, hidden, counts).await
+    }
+
+    /// The digest of a manifest that ought to be there, such as a base image's: a 404 to HEAD never counts, because a
+    /// proxy may fetch what it lacks for GET alone.
+    pub(super) async fn wanted_digest(
+        &self,
+        host: &Host,
+        path: &str,
+        version: &str,
+    ) -> Result<Option<Digest>, Kind> {
+        self.digest_at(&Place { host, path, version }, Hidden::IsRefused, false).await
+    }
+
+    async fn digest_at(
+        &self,
+        place: &Place<'_>,
+        hidden: Hidden,
+        missing_counts: bool,
+    ) -> Result<Option<Digest>, Kind> {
+        let Place { host, path, version } = *place;
         let got = async || Ok(self.get(host, path, version, hidden).await?.map(|manifest| manifest.digest));
         if self.0.quirks.has(host, Quirk::NoHead) {
             return got().await;
         }
         let answer = match self.0.ask(&call(host, path, version, Method::HEAD)).await? {
             Reply::Answer(answer) => answer,
-            Reply::Missing => return Ok(None),
+            Reply::Missing if missing_counts => return Ok(None),
             Reply::Refused(Refusal { kind, may_hide: false }) => return Err(kind),
             // A registry may refuse HEAD alone, which GET shows; and the answer to HEAD has no reason in it.
-            Reply::Refused(_) | Reply::Failed(Kind::Rejected { .. }) => {
+            Reply::Missing | Reply::Refused(_) | Reply::Failed(Kind::Rejected { .. }) => {
                 let found = got().await?;
                 if found.is_some() {
                     self.0.quirks.note(host, Quirk::NoHead);
@@ -91,6 +125,7 @@ impl Registry {
             }
             Reply::Failed(kind) => return Err(kind),
         };
+        self.0.quirks.note(host, Quirk::KnowsHead);
         let Some(digest) = stated_digest(&answer) else { return got().await };
         let pinned: Option<Digest> = version.parse().ok();
         if pinned.is_some_and(|pinned| pinned != digest) {
@@ -148,7 +183,7 @@ impl Registry {
         let digest = match stated_digest(&answer) {
             None if answer.status == StatusCode::NO_CONTENT => return Ok(()),
             // The answer may be a proxy's page in front of the registry: only a tag that can be read was written.
-            None => self.manifest_digest(host, path, &version, Hidden::IsRefused).await?,
+            None => self.wanted_digest(host, path, &version).await?,
             digest => digest,
         };
         match digest {

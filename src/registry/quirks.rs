@@ -1,4 +1,4 @@
-//! Peculiarities of registries that were met in this run: [`Quirks`], so that each is met once per registry.
+//! What this run learnt of how registries answer: [`Quirks`], so that each peculiarity is met once per registry.
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
@@ -8,8 +8,10 @@ use super::Host;
 /// A peculiarity of a registry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Quirk {
-    /// The registry refuses HEAD of a manifest where GET works.
+    /// The registry refuses HEAD of a manifest, or answers it with 404, where GET works.
     NoHead,
+    /// The registry has answered HEAD with a manifest, so its 404 to HEAD means that there is none.
+    KnowsHead,
     /// The registry refuses artifacts of unknown types.
     NoArtifacts,
 }

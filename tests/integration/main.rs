@@ -11,6 +11,7 @@ mod engine;
 mod faults;
 mod flow;
 mod git;
+mod histories;
 mod ignore;
 mod inputs;
 mod oddities;

@@ -204,7 +204,7 @@ fn project(config: &Config, lock: &Lock, asking: &mut Asking) {
     }
     asking.on_number(environments.len());
     for environment in environments.values() {
-        asking.on(environment.tag.as_bytes());
+        asking.on(environment.tag.as_str().as_bytes());
     }
 }
 

@@ -40,7 +40,7 @@ impl<'a> Words<'a> {
         // Both halves are mostly sorted already.
         all.sort();
         repositories.sort();
-        let tags = config.environments.values().map(|environment| environment.tag.as_str());
+        let tags = config.environments.values().filter_map(|environment| environment.tag.moved());
         Arc::new(Self { config, all, repositories, moved: tags.chain([LOCAL_TAG]).collect() })
     }
 

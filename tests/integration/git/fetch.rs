@@ -149,6 +149,27 @@ async fn the_remote_is_that_of_the_branch_or_the_one_that_there_is() {
 }
 
 #[tokio::test]
+async fn git_reaches_the_remote_as_the_clone_s_settings_say() {
+    let repo = origin();
+    let base = repo.git(["rev-parse", "HEAD~2"]);
+    repo.git(["config", "uploadpack.allowAnySHA1InWant", "true"]);
+    // Stands in for ssh: keeps the host's name, and runs here what it is asked to run there.
+    let ssh = "#!/bin/sh\necho \"$1\" > \"$0.host\"\nshift\nexec sh -c \"$*\"\n";
+    let clone = repo.cloned(&["--depth=1"]).executable(".git/ssh", ssh);
+    clone.git(["config", "core.sshCommand", clone.path(".git/ssh").to_str().unwrap()]);
+    clone.git(["config", "ssh.variant", "simple"]);
+    let address = format!("ssh://git.invalid{}", repo.root().display());
+    clone.git(["config", "remote.origin.url", &address]);
+    assert_eq!(changes(&clone, &base).await.unwrap(), ["d/a", "e/b"]);
+    assert_eq!(std::fs::read_to_string(clone.path(".git/ssh.host")).unwrap(), "git.invalid\n");
+
+    let clone = repo.cloned(&["--depth=1"]);
+    clone.git(["config", "protocol.file.allow", "never"]);
+    let error = changes(&clone, &base).await.unwrap_err().to_string();
+    assert!(error.contains("transport 'file' not allowed"), "{error}");
+}
+
+#[tokio::test]
 async fn bare_clones_and_linked_work_trees_do_too() {
     let repo = origin();
     let base = repo.git(["rev-parse", "HEAD~2"]);

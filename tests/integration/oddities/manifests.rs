@@ -66,6 +66,44 @@ async fn get_answers_where_head_is_refused() {
 }
 
 #[tokio::test]
+async fn a_manifest_that_head_does_not_find_is_asked_for_by_get() {
+    let odd = OddRegistry::new(|asked: &Asked| {
+        (asked.method == "HEAD" && asked.is_manifest()).then(|| answer(404, ""))
+    });
+    let repository = repository(&odd);
+    let note = tagged(&repository, "note");
+    let digest = client().push_artifact(&note, TYPE, b"1").await.unwrap();
+    let registry = client();
+    odd.asked();
+    for _ in 0..3 {
+        assert_eq!(registry.digest(&note).await.unwrap(), Some(digest.clone()));
+        assert_eq!(registry.digest(&tagged(&repository, "other")).await.unwrap(), None);
+    }
+    let heads = odd.asked().iter().filter(|asked| asked.starts_with("HEAD")).count();
+    assert_eq!(heads, 1, "HEAD is not sent again where it did not find what GET finds");
+    assert_eq!(client().resolve_base(&note.to_string(), &[]).await.unwrap(), digest);
+}
+
+/// A proxy that answers HEAD from its cache alone, in which `cached` is.
+#[tokio::test]
+async fn a_404_to_head_counts_where_head_has_found_another_manifest_but_not_for_a_base_image() {
+    let odd = OddRegistry::new(|asked: &Asked| {
+        let lost = asked.method == "HEAD" && asked.is_manifest() && !asked.path.ends_with("/cached");
+        lost.then(|| answer(404, ""))
+    });
+    let repository = repository(&odd);
+    let (cached, base) = (tagged(&repository, "cached"), tagged(&repository, "base"));
+    client().push_artifact(&cached, TYPE, b"1").await.unwrap();
+    let digest = client().push_artifact(&base, TYPE, b"2").await.unwrap();
+    let registry = client();
+    registry.digest(&cached).await.unwrap();
+    odd.asked();
+    assert_eq!(registry.digest(&tagged(&repository, "other")).await.unwrap(), None);
+    assert_eq!(odd.asked().len(), 1, "a miss costs one request");
+    assert_eq!(registry.resolve_base(&base.to_string(), &[]).await.unwrap(), digest);
+}
+
+#[tokio::test]
 async fn manifests_are_known_by_their_bytes_where_headers_do_not_tell() {
     let changes: [fn(&Asked, &mut Answer); 4] = [
         |_, answer| drop(answer.headers_mut().remove("docker-content-digest")),

@@ -9,6 +9,7 @@ use crate::support::odd::{Answer, Asked, OddRegistry, Oddity, challenge};
 use crate::support::registry::fresh_repository;
 
 mod hidden;
+mod immutable;
 mod manifests;
 mod tokens;
 mod traffic;

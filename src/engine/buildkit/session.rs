@@ -27,9 +27,12 @@ use crate::engine::endpoint::{Endpoint, Task};
 use crate::random;
 
 /// The methods that the engine may call in every session; the engine compares them without regard to case.
-const METHODS: [&str; 6] = [
+const METHODS: [&str; 9] = [
     "/moby.filesync.v1.FileSync/DiffCopy",
     "/moby.filesync.v1.Auth/Credentials",
+    "/moby.filesync.v1.Auth/FetchToken",
+    "/moby.filesync.v1.Auth/GetTokenAuthority",
+    "/moby.filesync.v1.Auth/VerifyTokenAuthority",
     "/moby.buildkit.secrets.v1.Secrets/GetSecret",
     "/moby.sshforward.v1.SSH/CheckAgent",
     "/moby.sshforward.v1.SSH/ForwardAgent",

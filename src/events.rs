@@ -92,12 +92,17 @@ pub enum Event {
         /// The failure: what failed, why, and what to do.
         error: String,
     },
-    /// A builder stopped answering: the images that it was building are built elsewhere.
+    /// A builder does not answer: the images that it was building are built elsewhere.
     BuilderLost {
         /// The builder's name.
         builder: String,
         /// The reason of the loss: the builder's last error, or its silence.
         reason: String,
+    },
+    /// A lost builder answers again, and builds again.
+    BuilderBack {
+        /// The builder's name.
+        builder: String,
     },
     /// An action is tried again after a transient failure.
     Retrying {

@@ -6,11 +6,17 @@ use futures_util::future::join_all;
 
 use super::failed;
 use crate::clients::Clients;
+use crate::engine::AnyEngine;
 use crate::error::{Code, Error, Result};
 use crate::gather;
 use crate::reference::Reference;
 use crate::ui::doctor::Finding;
 use crate::workspace::Workspace;
+
+/// The ways out where Docker Hub does not answer, but the builder's mirror of it may.
+const BY_MIRROR: &str = "a builder's mirror cannot be used, as a buildkitd does not tell its mirrors (`buildkitd.toml`), and \
+    no dockerd is here to tell its own (`registry-mirrors`): run `dtbuild lock` where Docker Hub or such a dockerd \
+    answers and commit build.lock, or set `bases = \"name\"`, or name the mirror in `FROM`";
 
 /// Looks at the registry of each base image that a Dockerfile names, once per registry.
 pub(super) async fn look(clients: &Clients, workspace: &Workspace, findings: &mut Vec<Finding>) {
@@ -31,6 +37,11 @@ pub(super) async fn look(clients: &Clients, workspace: &Workspace, findings: &mu
     findings.extend(join_all(hosts).await);
 }
 
+/// True if an engine may get the images of `host` from mirrors that nobody here knows.
+async fn is_mirror_unknown(clients: &Clients, host: &str) -> bool {
+    host == "docker.io" && !matches!(clients.engine().await.as_deref(), Ok(AnyEngine::Docker(_)))
+}
+
 async fn of_host(clients: &Clients, host: &str, names: &BTreeSet<&str>) -> Finding {
     let mirrors = clients.mirrors().await;
     let ask = async |name: &str| -> Result<()> {
@@ -43,6 +54,7 @@ async fn of_host(clients: &Clients, host: &str, names: &BTreeSet<&str>) -> Findi
     };
     for name in names {
         if let Err(error) = ask(name).await {
+            let error = if is_mirror_unknown(clients, host).await { error.hint(BY_MIRROR) } else { error };
             return failed("base images", &error);
         }
     }

@@ -161,7 +161,7 @@ async fn registries(clients: &Clients, config: &Config, findings: &mut Vec<Findi
         hosts.entry(image.repository.registry()).or_insert(&image.repository);
     }
     for (host, repository) in hosts {
-        findings.push(login(host).await);
+        findings.push(login(clients, repository).await);
         let asked = async { Ok(clients.registry()?.digest(&repository.tagged(PROBE)?).await?) };
         findings.push(match asked.await {
             Ok(_) => Finding::good(
@@ -174,15 +174,22 @@ async fn registries(clients: &Clients, config: &Config, findings: &mut Vec<Findi
 }
 
 /// The finding about the credentials for a registry: their source, and if they can be read.
-async fn login(host: &str) -> Finding {
+async fn login(clients: &Clients, repository: &ImageRepository) -> Finding {
+    let host = repository.registry();
     let source = credentials::docker_folder().and_then(|folder| credentials::source(&folder, host));
-    let found = credentials::stored_login(host).await;
-    let found = found.map_err(|error| Error::new(Kind::Environment, error.to_string()).hint(error.hint));
+    let found = match clients.registry() {
+        Ok(registry) => registry.has_login(repository).await.map_err(Error::from),
+        // Credentials lie on this machine, so they are read where nobody is to be asked.
+        Err(_) => credentials::stored_login(host)
+            .await
+            .map(|login| login.is_some())
+            .map_err(|error| Error::new(Kind::Environment, error.to_string()).hint(error.hint)),
+    };
     match (found, source) {
         (Err(error), _) => failed("credentials", &error),
-        (Ok(Some(_)), Some(source)) => Finding::good("credentials", format!("for {host}: from {source}")),
-        (Ok(Some(_)), None) => Finding::good("credentials", format!("for {host}")),
-        (Ok(None), _) => Finding::note(
+        (Ok(true), Some(source)) => Finding::good("credentials", format!("for {host}: from {source}")),
+        (Ok(true), None) => Finding::good("credentials", format!("for {host}")),
+        (Ok(false), _) => Finding::note(
             "credentials",
             format!("none for {host}: it is asked anonymously"),
             format!("`docker login {host}`, if it wants to know who asks"),

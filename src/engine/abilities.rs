@@ -126,7 +126,7 @@ impl<'a> Needs<'a> {
     fn of(request: &'a BuildRequest) -> Self {
         let archive = match &request.output {
             Output::File(archive) => Some(archive.kind),
-            Output::Load | Output::Push => None,
+            Output::Load | Output::Push | Output::Stay => None,
         };
         Self {
             image: &request.image,

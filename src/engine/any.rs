@@ -45,7 +45,7 @@ impl AnyEngine {
         })
     }
 
-    fn endpoint(&self) -> &Endpoint {
+    pub(super) fn endpoint(&self) -> &Endpoint {
         match self {
             Self::Docker(docker) => docker.endpoint(),
             Self::Buildkitd(buildkitd) => buildkitd.endpoint(),
@@ -120,6 +120,10 @@ impl Engine for AnyEngine {
         events: &EventSink,
     ) -> Result<Digest, EngineError> {
         each!(self, engine => engine.push(image, reference, events).await)
+    }
+
+    async fn answers(&self) -> Result<(), EngineError> {
+        each!(self, engine => engine.answers().await)
     }
 
     async fn names(&self, reference: &Reference) -> Result<Option<Vec<String>>, EngineError> {

@@ -25,15 +25,10 @@ pub struct Buildkitd {
 impl Buildkitd {
     /// Connects to the buildkitd at `endpoint`, and asks for its version.
     pub async fn connect(endpoint: Endpoint) -> Result<Self, EngineError> {
-        let control = buildkit::control(&endpoint).await?;
-        let mut control = control.ok_or_else(|| endpoint.unreachable("it does not speak BuildKit"))?;
-        let version = match control.info(InfoRequest {}).await {
-            Ok(info) => info.into_inner().buildkit_version.map(|version| version.version),
-            // buildkitd before 0.11 does not tell its version.
-            Err(status) if status.code() == Code::Unimplemented => None,
-            Err(status) => return Err(endpoint.unreachable(buildkit::lost_reason(&status))),
-        };
-        Ok(Self { buildkit: BuildKit::new(endpoint), version })
+        match ask_version(&endpoint).await {
+            Ok(version) => Ok(Self { buildkit: BuildKit::new(endpoint), version }),
+            Err(error) => Err(endpoint.diagnose(error).await),
+        }
     }
 
     /// The endpoint of the buildkitd.
@@ -45,7 +40,7 @@ impl Buildkitd {
     pub(super) async fn describe(&self) -> Result<Description, EngineError> {
         let lost = || EngineError::Lost("it does not speak BuildKit any more".to_owned());
         let mut control = buildkit::control(self.buildkit.endpoint()).await?.ok_or_else(lost)?;
-        let workers = control.list_workers(ListWorkersRequest::default()).await;
+        let workers = self.endpoint().greeted(control.list_workers(ListWorkersRequest::default())).await?;
         let workers = workers.map_err(|status| EngineError::Lost(buildkit::lost_reason(&status)))?;
         let platforms = workers.into_inner().record.into_iter().flat_map(|worker| worker.platforms);
         let platforms: BTreeSet<String> = platforms
@@ -85,15 +80,34 @@ impl Buildkitd {
     }
 }
 
+/// Asks the buildkitd at `endpoint` for its version; none from a buildkitd that does not tell it.
+async fn ask_version(endpoint: &Endpoint) -> Result<Option<String>, EngineError> {
+    let control = buildkit::control(endpoint).await?;
+    let mut control = control.ok_or_else(|| endpoint.unreachable("it does not speak BuildKit"))?;
+    match endpoint.greeted(control.info(InfoRequest {})).await? {
+        Ok(info) => Ok(info.into_inner().buildkit_version.map(|version| version.version)),
+        // buildkitd before 0.11 does not tell its version.
+        Err(status) if status.code() == Code::Unimplemented => Ok(None),
+        Err(status) => Err(endpoint.unreachable(buildkit::lost_reason(&status))),
+    }
+}
+
 impl Engine for Buildkitd {
     async fn build(&self, request: &BuildRequest, events: &EventSink) -> Result<Built, EngineError> {
         self.check(request)?;
-        let exporter = Exporter::of(&request.output, true);
+        let exporter = match request.output {
+            Output::Stay => Exporter::Nothing,
+            _ => Exporter::of(&request.output, true),
+        };
         self.buildkit.build(&self.to_string(), exporter, request, events).await
     }
 
     async fn push(&self, _: &ImageName, _: &Reference, _: &EventSink) -> Result<Digest, EngineError> {
         Err(self.without_store("pushing an image after its build"))
+    }
+
+    async fn answers(&self) -> Result<(), EngineError> {
+        ask_version(self.endpoint()).await.map(drop)
     }
 
     async fn names(&self, _: &Reference) -> Result<Option<Vec<String>>, EngineError> {

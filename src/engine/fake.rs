@@ -54,6 +54,8 @@ struct State {
     held: BTreeSet<Reference>,
     failing_pushes: BTreeMap<Reference, usize>,
     dockerfiles: BTreeMap<ImageName, Arc<[u8]>>,
+    gone: bool,
+    asked: usize,
 }
 
 impl FakeEngine {
@@ -71,7 +73,7 @@ impl FakeEngine {
         self
     }
 
-    /// Makes the engine disappear, for good, when it is asked to build `image`.
+    /// Makes the engine disappear when it is asked to build `image`, until [`FakeEngine::comes_back`].
     #[must_use]
     pub(crate) fn loses_itself_at(mut self, image: &str) -> Self {
         self.lost.insert(name(image));
@@ -137,6 +139,23 @@ impl FakeEngine {
         self.pushes_held[&name(image)].add_permits(1);
     }
 
+    /// Makes an engine that never answered.
+    #[must_use]
+    pub(crate) fn gone(self) -> Self {
+        self.state().gone = true;
+        self
+    }
+
+    /// Lets an engine that disappeared answer again.
+    pub(crate) fn comes_back(&self) {
+        self.state().gone = false;
+    }
+
+    /// The number of questions whether the engine is there.
+    pub(crate) fn asked(&self) -> usize {
+        self.state().asked
+    }
+
     /// The calls so far, in order.
     pub(crate) fn calls(&self) -> Vec<Call> {
         self.state().calls.clone()
@@ -196,6 +215,7 @@ impl Engine for FakeEngine {
         assert!(!self.panicking.contains(&image), "it was told to panic");
         if self.lost.contains(&image) {
             running.end = Some(Call::Failed(image.clone()));
+            self.state().gone = true;
             return Err(EngineError::Lost("connection reset".to_owned()));
         }
         if self.unsupported.contains(&image) {
@@ -234,6 +254,12 @@ impl Engine for FakeEngine {
         }
         state.calls.push(Call::Pushed(reference.clone()));
         Ok(digest(image.as_str()))
+    }
+
+    async fn answers(&self) -> Result<(), EngineError> {
+        let mut state = self.state();
+        state.asked += 1;
+        if state.gone { Err(EngineError::Lost("connection refused".to_owned())) } else { Ok(()) }
     }
 
     async fn names(&self, reference: &Reference) -> Result<Option<Vec<String>>, EngineError> {

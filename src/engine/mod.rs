@@ -28,6 +28,7 @@ pub mod endpoint;
 #[cfg(test)]
 pub(crate) mod fake;
 mod held;
+mod late;
 mod lines;
 mod patience;
 pub(crate) mod proxies;
@@ -39,6 +40,7 @@ pub(crate) use self::abilities::{Feature, Needs};
 pub use self::any::AnyEngine;
 pub(crate) use self::any::Description;
 pub(crate) use self::held::HeldImage;
+pub(crate) use self::late::LateEngine;
 pub use self::patience::SILENCE_LIMIT;
 
 /// The request to build one image.
@@ -89,6 +91,8 @@ pub enum Output {
     Push,
     /// A file.
     File(Archive),
+    /// The engine's image store, under the request's names, or the build cache of an engine without a store.
+    Stay,
 }
 
 /// A file that holds an image.
@@ -141,6 +145,9 @@ pub trait Engine: Send + Sync + 'static {
         reference: &Reference,
         events: &EventSink,
     ) -> impl Future<Output = Result<Digest, EngineError>> + Send;
+
+    /// Asks the engine whether it is there.
+    fn answers(&self) -> impl Future<Output = Result<(), EngineError>> + Send;
 
     /// All names of the image that the store holds as `reference`, as the store writes them; none if the
     /// store has no such image.

@@ -4,7 +4,7 @@ use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
 /// The silence limit unless the command line sets another: a registry may take minutes to check a large
 /// layer.
@@ -32,6 +32,28 @@ impl Patience {
         self.limit
     }
 
+    /// This patience with a lower limit, for an answer that no work stands behind.
+    pub(super) fn at_most(&self, limit: Duration) -> Self {
+        Self::new(self.limit.min(limit))
+    }
+
+    /// Asks again and again, and ends when the engine leaves a question unanswered. Half of the limit passes
+    /// before each question, and half may pass until the answer.
+    pub(super) async fn until_unanswered<T, F: Future<Output = T>>(&self, ask: impl Fn() -> F) -> Silence {
+        let half = self.limit / 2;
+        loop {
+            tokio::time::sleep(half).await;
+            if timeout(half, ask()).await.is_err() {
+                return self.silence();
+            }
+        }
+    }
+
+    /// The silence that ends the patience.
+    pub(super) fn silence(&self) -> Silence {
+        Silence(self.limit)
+    }
+
     /// Waits for `next`. Fails if nothing was heard of the engine for as long as the limit.
     pub(super) async fn wait<T>(&self, next: impl Future<Output = T>) -> Result<T, Silence> {
         let mut next = pin!(next);
@@ -44,7 +66,7 @@ impl Patience {
                 return Ok(value);
             }
             if *self.heard() + self.limit <= Instant::now() {
-                return Err(Silence(self.limit));
+                return Err(self.silence());
             }
         }
     }
@@ -68,6 +90,7 @@ impl std::fmt::Display for Silence {
 #[cfg(test)]
 mod tests {
     use std::future::pending;
+    use std::sync::atomic::{AtomicUsize, Ordering};
 
     use super::*;
 
@@ -76,6 +99,19 @@ mod tests {
         let limit = Duration::from_millis(1);
         assert_eq!(Patience::new(limit).wait(pending::<()>()).await, Err(Silence(limit)));
         assert_eq!(Patience::new(SILENCE_LIMIT).wait(async { 1 }).await, Ok(1));
+    }
+
+    #[tokio::test]
+    async fn an_engine_is_asked_until_it_leaves_a_question_unanswered() {
+        let asked = AtomicUsize::new(0);
+        let ask = || async {
+            if asked.fetch_add(1, Ordering::Relaxed) == 3 {
+                pending::<()>().await;
+            }
+        };
+        let limit = Duration::from_millis(40);
+        assert_eq!(Patience::new(limit).until_unanswered(ask).await, Silence(limit));
+        assert_eq!(asked.into_inner(), 4, "answered three times");
     }
 
     #[test]

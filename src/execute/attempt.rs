@@ -24,6 +24,11 @@ impl Default for Attempts {
 }
 
 impl Attempts {
+    /// The pause before a further attempt, after this many pauses, and at most `longest`.
+    pub(super) fn pause_after(self, pauses: u32, longest: Duration) -> Duration {
+        self.pause.saturating_mul(2_u32.saturating_pow(pauses)).min(longest)
+    }
+
     /// These attempts, or a single one if the action can be tried elsewhere.
     pub(super) fn here(self, elsewhere: bool) -> Self {
         if elsewhere { Self { most: 1, ..self } } else { self }

@@ -100,6 +100,13 @@ impl Registry {
         stream::iter(lookups).buffered(parallel).try_collect().await
     }
 
+    /// True if docker's configuration has a login for the repository's registry, which all requests to the registry
+    /// then use: a credential helper is run once.
+    pub(crate) async fn has_login(&self, repository: &Repository) -> Result<bool, RegistryError> {
+        let find = async { Ok(self.0.logins.find(&*self.host(repository)?).await?.is_some()) };
+        find.await.map_err(|kind: Kind| kind.during(format!("log in to `{}`", repository.registry())))
+    }
+
     fn host(&self, repository: &Repository) -> Result<Arc<Host>, Kind> {
         self.0.hosts.of(repository.registry(), self.0.client.plain())
     }

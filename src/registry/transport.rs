@@ -24,7 +24,7 @@ pub(super) struct Transport {
     pub(super) client: Client,
     pub(super) hosts: Hosts,
     pub(super) quirks: Quirks,
-    logins: Logins,
+    pub(super) logins: Logins,
     grants: Grants,
 }
 

@@ -8,7 +8,7 @@ use super::requests::Purpose;
 use crate::clients::Clients;
 use crate::config;
 use crate::engine::endpoint::{Endpoint, Environment};
-use crate::engine::{AnyEngine, EngineError};
+use crate::engine::{AnyEngine, Engine as _, EngineError, LateEngine};
 use crate::error::{Code, Error, Failure as _, Result};
 use crate::events::{Event, EventSink};
 use crate::execute::pool::Builder;
@@ -17,17 +17,17 @@ use crate::workspace::Workspace;
 /// The number of images that the machine's own engine builds at a time, unless the command line gives another.
 const JOBS: usize = 4;
 
-/// The engines that a run reached, and the engines that did not answer.
+/// The engines that a run may use, and the reasons of those that did not answer.
 pub(crate) struct Builders {
-    reached: Vec<Builder<AnyEngine>>,
+    usable: Vec<Builder<LateEngine>>,
     lost: Vec<(String, EngineError)>,
     jobs: usize,
 }
 
 impl Builders {
-    /// Connects to the builders of `build.toml` for images that are published. Local builds use the engine that
-    /// the process's environment names, and so does every build where `build.toml` declares no builder or where
-    /// `DTBUILD_ENGINE` is set.
+    /// Connects to the builders of `build.toml` for images of a release. Local builds use the engine that the
+    /// process's environment names, and so does every build where `build.toml` declares no builder or where
+    /// `DTBUILD_ENGINE` is set. The run asks builders again that did not answer.
     ///
     /// `jobs` is the number of builds at a time on all engines together.
     ///
@@ -42,32 +42,32 @@ impl Builders {
         let declared = &workspace.config.builders;
         if declared.is_empty() || purpose == Purpose::Local || Environment::read().engine.is_some() {
             let jobs = jobs.map_or(JOBS, usize::from);
-            let (name, engine) = (Clients::engine_name(), clients.engine().await?);
-            let own = Builder { name, engine, platforms: Vec::new(), jobs };
-            return Ok(Self { reached: vec![own], lost: Vec::new(), jobs });
+            let engine = Arc::new(LateEngine::from(clients.engine().await?));
+            let (name, platforms) = (Clients::engine_name(), Vec::new());
+            let own = Builder { name, engine, platforms, jobs, answers: true };
+            return Ok(Self { usable: vec![own], lost: Vec::new(), jobs });
         }
-        let asked = declared.iter().map(|builder| connect(clients, workspace, builder));
-        let answers = join_all(asked).await;
-        let (mut reached, mut lost) = (Vec::new(), Vec::new());
-        for (builder, answer) in declared.iter().zip(answers) {
-            match answer {
-                Ok(engine) => reached.push(Builder {
-                    name: builder.name.clone(),
-                    engine: Arc::new(engine),
-                    platforms: builder.platforms.clone(),
-                    jobs: usize::from(builder.jobs),
-                }),
-                Err(error) => lost.push((builder.name.clone(), error)),
-            }
+        let asked = declared.iter().map(|builder| ask(clients, workspace, builder));
+        let (mut usable, mut lost) = (Vec::new(), Vec::new());
+        for (builder, (engine, answer)) in declared.iter().zip(join_all(asked).await) {
+            let answers = answer.is_ok();
+            lost.extend(answer.err().map(|error| (builder.name.clone(), error)));
+            usable.extend(engine.map(|engine| Builder {
+                name: builder.name.clone(),
+                engine: Arc::new(engine),
+                platforms: builder.platforms.clone(),
+                jobs: usize::from(builder.jobs),
+                answers,
+            }));
         }
-        if reached.is_empty() {
+        if !usable.iter().any(|builder| builder.answers) {
             return Err(none_answers(&lost));
         }
-        let all = reached.iter().map(|builder| builder.jobs).sum();
-        Ok(Self { reached, lost, jobs: jobs.map_or(all, usize::from) })
+        let all = usable.iter().map(|builder| builder.jobs).sum();
+        Ok(Self { usable, lost, jobs: jobs.map_or(all, usize::from) })
     }
 
-    /// Sends an event for each builder that this run has to do without.
+    /// Sends an event for each builder that did not answer.
     pub(crate) fn announce(&self, events: &EventSink) {
         for (builder, error) in &self.lost {
             let (builder, reason) = (builder.clone(), error.advice());
@@ -75,23 +75,49 @@ impl Builders {
         }
     }
 
-    /// The reached builders, and the number of builds at a time on all of them together.
-    pub(crate) fn pool(&self) -> (Vec<Builder<AnyEngine>>, usize) {
-        (self.reached.clone(), self.jobs)
+    /// The builders, and the number of builds at a time on all of them together.
+    pub(crate) fn pool(&self) -> (Vec<Builder<LateEngine>>, usize) {
+        (self.usable.clone(), self.jobs)
     }
 }
 
+/// The engine of a builder, and its first answer; no engine for an address that leads to none, however often it is
+/// asked.
+async fn ask(
+    clients: &Clients,
+    workspace: &Workspace,
+    builder: &config::Builder,
+) -> (Option<LateEngine>, std::result::Result<(), EngineError>) {
+    let endpoint = match endpoint(clients, workspace, builder) {
+        Ok(endpoint) => endpoint,
+        Err(error) => return (None, Err(error)),
+    };
+    let engine = LateEngine::at(endpoint);
+    match engine.answers().await {
+        Err(error) if !error.is_lost() => (None, Err(error)),
+        answer => (Some(engine), answer),
+    }
+}
+
+/// Connects to a builder of `build.toml`.
 pub(crate) async fn connect(
     clients: &Clients,
     workspace: &Workspace,
     builder: &config::Builder,
 ) -> std::result::Result<AnyEngine, EngineError> {
+    AnyEngine::connect(endpoint(clients, workspace, builder)?).await
+}
+
+fn endpoint(
+    clients: &Clients,
+    workspace: &Workspace,
+    builder: &config::Builder,
+) -> std::result::Result<Endpoint, EngineError> {
     let certificates = builder.certificates.as_ref().map(|folder| match workspace.repository.root() {
         Ok(root) => root.join(folder),
         Err(_) => folder.clone(),
     });
-    let endpoint = Endpoint::parse(&builder.address, certificates.as_deref())?;
-    AnyEngine::connect(clients.patient(endpoint)).await
+    Ok(clients.patient(Endpoint::parse(&builder.address, certificates.as_deref())?))
 }
 
 fn none_answers(lost: &[(String, EngineError)]) -> Error {

@@ -172,14 +172,15 @@ impl CdStep<'_> {
         told.end(Box::pin(run.execute(prepared.stored, lease)).await)
     }
 
-    /// Builds the plan's images into the engine's store: nothing is pushed, tagged or deployed.
+    /// Builds the plan's images on the release's builders: nothing is pushed, tagged or deployed. The images stay
+    /// in the builders' stores, or in the build cache of a builder without a store.
     ///
     /// # Errors
     /// Fails when an image cannot be built.
     pub async fn build_only(&self, prepared: &Prepared, observer: &Observer) -> Result<()> {
         let Prepared { gathered, plan, .. } = prepared;
         let prepare =
-            Builds::prepare(self.clients, self.workspace, gathered, plan, Purpose::Local, self.settings);
+            Builds::prepare(self.clients, self.workspace, gathered, plan, Purpose::Trial, self.settings);
         let builds = observer.unless_cancelled(prepare).await?;
         let told = observer.begin(plan);
         told.end(builds.run(plan, observer).await.map(drop))

@@ -1,6 +1,6 @@
 //! The scheduler's jobs for a plan: snapshots, pinned Dockerfiles, names and labels. Start with [`jobs`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bstr::ByteSlice;
 use dtbuild_content::key::ImageKey;
@@ -25,6 +25,8 @@ pub(crate) enum Purpose {
     Publish,
     /// Images for the engine's own store, which they do not leave.
     Local,
+    /// Images of a release that is not published: they stay where they are built.
+    Trial,
 }
 
 /// The jobs for the images that a plan decided to build.
@@ -58,15 +60,29 @@ pub(crate) fn jobs(
             request.names.extend(names(twin, purpose)?);
         }
         let needs = &gathered.source(&image.name)?.dependencies;
+        let needs: BTreeSet<ImageName> =
+            needs.iter().filter_map(|need| job_of.get(need).copied().cloned()).collect();
         let pushed = images.iter().filter(|_| purpose == Purpose::Publish);
         jobs.push(Job {
             request,
             twins: twins.iter().map(|twin| twin.name.clone()).collect(),
-            needs: needs.iter().filter_map(|need| job_of.get(need)).map(|job| (*job).clone()).collect(),
+            needs,
             push: pushed.map(|image| (image.name.clone(), image.key_reference())).collect(),
         });
     }
+    keep_needed(&mut jobs);
     Ok(jobs)
+}
+
+/// Keeps images in the engine's store that others are built from, and those others, which need the same store: the
+/// build cache of an engine without a store is no source of images.
+fn keep_needed(jobs: &mut [Job]) {
+    let needed: BTreeSet<ImageName> = jobs.iter().flat_map(|job| &job.needs).cloned().collect();
+    for Job { request, needs, .. } in jobs {
+        if request.output == Output::Stay && (!needs.is_empty() || needed.contains(&request.image)) {
+            request.output = Output::Load;
+        }
+    }
 }
 
 /// The digests of images that exist already, by their references by key.
@@ -89,7 +105,7 @@ fn context_name(config: &Config, source: &Source, image: &Image) -> String {
 /// The references that a build of the image gets.
 fn names(image: &PlannedImage, purpose: Purpose) -> Result<Vec<Reference>> {
     let mut names = vec![image.key_reference()];
-    if purpose == Purpose::Local {
+    if purpose != Purpose::Publish {
         names.push(image.repository.tagged(LOCAL_TAG)?);
     }
     Ok(names)
@@ -129,7 +145,11 @@ pub(crate) fn request(
         source_date_epoch,
         no_cache,
         names: names(planned, purpose)?,
-        output: if purpose == Purpose::Publish { Output::Push } else { Output::Load },
+        output: match purpose {
+            Purpose::Publish => Output::Push,
+            Purpose::Local => Output::Load,
+            Purpose::Trial => Output::Stay,
+        },
         contexts: named.contexts(source, replacements),
     })
 }

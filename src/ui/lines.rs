@@ -100,6 +100,9 @@ impl Lines {
                 let (builder, reason) = (text::name(builder), text::one_line(reason));
                 vec![line(Subject::Run, format!("builder {builder} is lost, others take over: {reason}"))]
             }
+            Event::BuilderBack { builder } => {
+                vec![line(Subject::Run, format!("builder {} is back", text::name(builder)))]
+            }
             Event::Retrying { image, reason, attempt } => {
                 about(image, format!("attempt {attempt} follows: {}", text::one_line(reason)))
             }

@@ -142,6 +142,7 @@ mod tests {
         api    | build started on big
         run    | builder big is lost, others take over: connection reset
         api    | build started on small
+        run    | builder big is back
         api    | built in 5.1s: 2 steps, 0 cached
         api    | push FAILED
         run    | failed after 6.4s: 1 failed

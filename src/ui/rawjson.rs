@@ -99,6 +99,7 @@ mod tests {
             | Event::PushFinished { .. }
             | Event::PushFailed { .. }
             | Event::BuilderLost { .. }
+            | Event::BuilderBack { .. }
             | Event::Retrying { .. }
             | Event::Notice { .. }
             | Event::TagMoved { .. }

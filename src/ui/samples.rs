@@ -109,13 +109,14 @@ pub(super) fn run() -> Vec<Event> {
     ]
 }
 
-/// Events of the variants that [`run`] lacks: a builder is lost, and a push fails.
+/// Events of the variants that [`run`] lacks: a builder is lost and comes back, and a push fails.
 pub(super) fn trouble() -> Vec<Event> {
     let api = || image("api");
     vec![
         Event::ImageStarted { image: api(), builder: Some("big".into()) },
         Event::BuilderLost { builder: "big".into(), reason: "connection reset".into() },
         Event::ImageStarted { image: api(), builder: Some("small".into()) },
+        Event::BuilderBack { builder: "big".into() },
         Event::ImageFinished {
             image: api(),
             outcome: ImageOutcome::Built { steps: StepCount { total: 2, cached: 0 } },

@@ -156,7 +156,12 @@ fn step_message(name: &str, exit_code: Option<i32>, text: &str) -> String {
     }
     // A file that is copied is looked for when its checksum is taken.
     let missing = text.contains("failed to c") && text.contains("cache key") && text.ends_with(": not found");
-    let hint = if missing { "; is it in the context, and not in `.dockerignore`?" } else { "" };
+    let from = command.split_whitespace().find_map(|word| word.strip_prefix("--from="));
+    let hint = match from {
+        _ if !missing => String::new(),
+        Some(from) => format!("; is it in `{from}`, which `--from` names?"),
+        None => "; is it in the context, and not in `.dockerignore`?".to_owned(),
+    };
     format!("`{command}` failed: {text}{hint}")
 }
 

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bollard_buildkit_proto::moby::buildkit::v1::control_client::ControlClient;
-use bollard_buildkit_proto::moby::buildkit::v1::{SolveRequest, SolveResponse, StatusRequest};
+use bollard_buildkit_proto::moby::buildkit::v1::{InfoRequest, SolveRequest, SolveResponse, StatusRequest};
 use tokio::sync::oneshot;
 use tonic::Status;
 use tonic::transport::Channel;
@@ -22,6 +22,7 @@ use self::filesend::FileReceiver;
 use self::folders::Folders;
 use self::progress::Progress;
 use self::secrets::Secrets;
+use self::session::Session;
 use self::sessions::{Sessions, Terms};
 use self::solve::Locals;
 use self::ssh::Agents;
@@ -106,10 +107,21 @@ impl BuildKit {
         let mut progress = Progress::new(request.image.clone(), events.clone(), secrets.clone());
         let names = (&*random::id(), &*session.id, &locals);
         let asked = solve::solve_request(request, exporter, names, &caches);
-        let answer = run(control, asked, &mut progress, self.endpoint.patience()).await;
+        let solve = run(control.clone(), asked, &mut progress, self.endpoint.patience());
+        let answer = tokio::select! {
+            answer = solve => answer,
+            silence = self.endpoint.patience().until_unanswered(|| ask(control.clone())) => {
+                Err(Ended::Unanswered(silence))
+            }
+            () = gone(session, self.endpoint.patience()) => Err(Ended::WithoutSession),
+        };
         progress.finish();
         match answer {
             Err(Ended::Silent(silence)) => Err(silent(silence, request, &progress)),
+            Err(Ended::Unanswered(silence)) => Err(self.endpoint.silent(silence)),
+            Err(Ended::WithoutSession) => {
+                Err(EngineError::Lost("it ended the session of the build".to_owned()))
+            }
             Ok(answer) => {
                 incoming.map_or(Ok(()), Incoming::keep)?;
                 content::keep(&request.options, &answer)?;
@@ -205,6 +217,23 @@ enum Ended {
     Failed(Box<Status>),
     /// Nothing was heard of a step that carries bytes from or to a registry.
     Silent(Silence),
+    /// The engine left the question unanswered whether it is there.
+    Unanswered(Silence),
+    /// The connection ended on which the engine asks for files.
+    WithoutSession,
+}
+
+/// Waits for the end of a session, and for the silence limit: the solve, or an engine that hangs, tells the reason.
+async fn gone(session: &Session, patience: &Patience) {
+    session.ended().await;
+    tokio::time::sleep(patience.limit()).await;
+}
+
+/// Asks whether the engine is there. A call rather than an HTTP/2 ping: a buildkitd hangs up on clients that ping
+/// more often than every five minutes, and a proxy answers pings for an engine that hangs. Whatever is answered
+/// counts: BuildKit before 0.11 does not know the call.
+async fn ask(mut control: ControlClient<Channel>) {
+    let _ = control.info(InfoRequest {}).await;
 }
 
 /// Asks for the solve, and follows its status until both have ended.

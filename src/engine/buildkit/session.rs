@@ -10,8 +10,9 @@ use bollard_buildkit_proto::moby::filesync::v1::file_send_server::FileSendServer
 use bollard_buildkit_proto::moby::filesync::v1::file_sync_server::FileSyncServer;
 use bollard_buildkit_proto::moby::sshforward::v1::ssh_server::SshServer;
 use hyper::server::conn::http2;
-use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 
 use super::auth::Auth;
@@ -27,9 +28,12 @@ use crate::engine::endpoint::{Endpoint, Task};
 use crate::random;
 
 /// The methods that the engine may call in every session; the engine compares them without regard to case.
-const METHODS: [&str; 6] = [
+const METHODS: [&str; 9] = [
     "/moby.filesync.v1.FileSync/DiffCopy",
     "/moby.filesync.v1.Auth/Credentials",
+    "/moby.filesync.v1.Auth/FetchToken",
+    "/moby.filesync.v1.Auth/GetTokenAuthority",
+    "/moby.filesync.v1.Auth/VerifyTokenAuthority",
     "/moby.buildkit.secrets.v1.Secrets/GetSecret",
     "/moby.sshforward.v1.SSH/CheckAgent",
     "/moby.sshforward.v1.SSH/ForwardAgent",
@@ -47,7 +51,8 @@ pub(super) struct Session {
     pub(super) id: String,
     /// The folders that the engine may fetch.
     pub(super) folders: Folders,
-    server: Task,
+    ended: CancellationToken,
+    _server: Task,
 }
 
 impl Session {
@@ -87,17 +92,30 @@ impl Session {
             Some(stores) => routes.add_service(stores),
             None => routes,
         };
+        // The engine may ask for nothing for hours; where it is there, its side of the connection answers pings.
+        let pause = endpoint.patience().limit() / 2;
         let connection = http2::Builder::new(TokioExecutor::new())
+            .timer(TokioTimer::new())
+            .keep_alive_interval(pause)
+            .keep_alive_timeout(pause)
             .serve_connection(TokioIo::new(stream), TowerToHyperService::new(routes));
+        let ended = CancellationToken::new();
+        let end = ended.clone().drop_guard();
         let server = Task::spawn(async move {
+            let _end = end;
             // A session that breaks fails the build, which says why.
             let _ = connection.await;
         });
-        Ok(Some(Self { id, folders, server }))
+        Ok(Some(Self { id, folders, ended, _server: server }))
     }
 
     /// True if the engine can still call.
     pub(super) fn is_alive(&self) -> bool {
-        self.server.is_running()
+        !self.ended.is_cancelled()
+    }
+
+    /// Waits until the engine cannot call any more.
+    pub(super) async fn ended(&self) {
+        self.ended.cancelled().await;
     }
 }

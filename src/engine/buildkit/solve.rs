@@ -20,6 +20,8 @@ pub(crate) enum Exporter {
     Push,
     /// A file, which is sent to us.
     File(ArchiveKind),
+    /// None: the steps stay in the build cache.
+    Nothing,
 }
 
 impl Exporter {
@@ -37,6 +39,7 @@ impl Exporter {
         match self {
             Self::Moby => "moby",
             Self::Push => "image",
+            Self::Nothing => "",
             Self::File(ArchiveKind::Oci) => "oci",
             Self::File(ArchiveKind::Docker) => "docker",
         }

@@ -5,7 +5,6 @@
 //! second connection inside a call of the first: a stream of messages, each a piece of the bytes.
 
 use std::io;
-use std::time::Duration;
 
 use bollard_buildkit_proto::moby::buildkit::v1::BytesMessage;
 use bollard_buildkit_proto::moby::buildkit::v1::control_client::ControlClient;
@@ -23,9 +22,6 @@ use crate::engine::endpoint::{Connection, Endpoint, Protocol};
 
 /// The longest message, in bytes: BuildKit's own limit. A status with many log lines can be large.
 const MESSAGE_LIMIT: usize = 16 << 20;
-/// The shortest pause between two pings to a buildkitd. A gRPC server hangs up on clients that ping more
-/// often than every five minutes.
-const PING_PAUSE: Duration = Duration::from_secs(310);
 /// The size of the pieces that bytes are carried in, in bytes.
 const PIECE: usize = 32 << 10;
 
@@ -48,13 +44,8 @@ pub(in crate::engine) async fn control(
         let stream = stream.take().ok_or_else(|| io::Error::from(io::ErrorKind::ConnectionReset));
         std::future::ready(stream)
     });
-    // A build may say nothing for hours; an engine that is there answers a ping all the same.
-    let pause = endpoint.patience().limit() / 2;
-    let pause = if endpoint.protocol() == Protocol::BuildKit { pause.max(PING_PAUSE) } else { pause };
     // The address is never looked up.
     let channel = GrpcEndpoint::from_static("http://buildkit")
-        .http2_keep_alive_interval(pause)
-        .keep_alive_timeout(endpoint.patience().limit() / 2)
         .connect_with_connector(connector)
         .await
         .map_err(|error| EngineError::Lost(error.to_string()))?;
@@ -73,7 +64,10 @@ pub(super) async fn session(
             Ok(stream.map(|stream| Box::new(TokioIo::new(stream)) as Box<dyn Connection>))
         }
         Protocol::BuildKit => match control(endpoint).await? {
-            Some(control) => carried(control, headers).await.map(Some),
+            Some(control) => {
+                let opened = endpoint.patience().wait(carried(control, headers)).await;
+                opened.map_err(|silence| endpoint.silent(silence))?.map(Some)
+            }
             None => Ok(None),
         },
     }

@@ -1,6 +1,5 @@
 //! An engine's description of itself. Start with [`EngineInfo`].
 
-use super::lost;
 use crate::engine::EngineError;
 use crate::engine::abilities::Abilities;
 use crate::engine::endpoint::Api;
@@ -50,7 +49,7 @@ impl EngineInfo {
 
     /// Asks the engine behind `api` for its description.
     pub(super) async fn ask(api: &Api) -> Result<Self, EngineError> {
-        let info = api.docker.info().await.map_err(|error| lost(&error))?;
+        let info = api.docker.info().await.map_err(|error| api.failed(&error))?;
         let registries = info.registry_config.unwrap_or_default();
         let indexes = registries.index_configs.unwrap_or_default();
         let of_hub = indexes.get("docker.io").and_then(|index| index.mirrors.clone()).unwrap_or_default();

@@ -48,7 +48,10 @@ impl Docker {
     ///
     /// The connection uses the newest version of the API that both sides know.
     pub async fn at(endpoint: Endpoint) -> Result<Self, EngineError> {
-        let api = endpoint.api().await?;
+        let api = match endpoint.api().await {
+            Ok(api) => api,
+            Err(error) => return Err(endpoint.diagnose(error).await),
+        };
         let buildkit = BuildKit::new(endpoint.clone());
         Ok(Self { endpoint, api, info: OnceCell::new(), buildkit, noticed: AtomicBool::new(false) })
     }
@@ -70,7 +73,7 @@ impl Docker {
             Err(bollard::errors::Error::DockerResponseServerError { status_code: 404, .. }) => {
                 return Ok(None);
             }
-            Err(error) => return Err(lost(&error)),
+            Err(error) => return Err(self.api.failed(&error)),
         };
         let Some(id) = image.id.as_deref().and_then(|id| id.parse().ok()) else { return Ok(None) };
         let config = image.config.unwrap_or_default();
@@ -87,7 +90,7 @@ impl Docker {
 
     /// Gives the image with this id another name.
     pub(crate) async fn name_by_id(&self, id: &Digest, name: &Reference) -> Result<(), EngineError> {
-        tag(&self.api.docker, id.as_str(), name).await
+        tag(&self.api, id.as_str(), name).await
     }
 
     /// Builds `request` as it is.
@@ -120,7 +123,7 @@ impl Docker {
         if info.has_buildkit() {
             self.buildkit.build(&info.to_string(), exporter, request, events).await
         } else {
-            classic::build(&self.api.docker, info, request, events).await
+            classic::build(&self.api, info, request, events).await
         }
     }
 }
@@ -139,30 +142,27 @@ impl Engine for Docker {
         push::push(&self.endpoint, image, reference, events).await
     }
 
+    async fn answers(&self) -> Result<(), EngineError> {
+        self.api.ping().await
+    }
+
     async fn names(&self, reference: &Reference) -> Result<Option<Vec<String>>, EngineError> {
         match self.api.docker.inspect_image(&reference.to_string()).await {
             Ok(image) => Ok(Some(image.repo_tags.unwrap_or_default())),
             Err(bollard::errors::Error::DockerResponseServerError { status_code: 404, .. }) => Ok(None),
-            Err(error) => Err(lost(&error)),
+            Err(error) => Err(self.api.failed(&error)),
         }
     }
 
     async fn tag(&self, source: &Reference, name: &Reference) -> Result<(), EngineError> {
-        tag(&self.api.docker, &source.to_string(), name).await
+        tag(&self.api, &source.to_string(), name).await
     }
 }
 
-async fn tag(api: &bollard::Docker, source: &str, name: &Reference) -> Result<(), EngineError> {
+/// Gives an image of the store another name.
+async fn tag(api: &Api, source: &str, name: &Reference) -> Result<(), EngineError> {
     let tag = name.tag().ok_or_else(|| EngineError::Lost(format!("`{name}` is not a tag")))?;
     let repository = name.repository().to_string();
     let options = TagImageOptionsBuilder::new().repo(&repository).tag(tag).build();
-    api.tag_image(source, Some(options)).await.map_err(|error| lost(&error))
-}
-
-/// The error for a request that the engine could not answer.
-fn lost(error: &bollard::errors::Error) -> EngineError {
-    EngineError::Lost(match error {
-        bollard::errors::Error::DockerResponseServerError { message, .. } => message.trim().to_owned(),
-        other => other.to_string(),
-    })
+    api.docker.tag_image(source, Some(options)).await.map_err(|error| api.failed(&error))
 }

@@ -3,6 +3,7 @@
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bollard::{API_DEFAULT_VERSION, BollardRequest, ClientVersion};
 use hyper::body::Bytes;
@@ -17,8 +18,9 @@ use super::exchange::{never_there, words};
 use super::{Connection, Endpoint};
 use crate::engine::EngineError;
 
-/// The longest time that a request to the API may take, in seconds; builds and pushes have no limit.
-const REQUEST_LIMIT: u64 = 120;
+/// The longest time that a request to the API may take unless the silence limit is lower; builds and pushes have
+/// no limit.
+const REQUEST_LIMIT: Duration = Duration::from_mins(2);
 
 /// Docker's API at an endpoint, with the client that speaks it.
 #[derive(Debug)]
@@ -27,6 +29,7 @@ pub(in crate::engine) struct Api {
     pub(in crate::engine) docker: bollard::Docker,
     /// True if podman answers, which has Docker's API without BuildKit.
     pub(in crate::engine) is_podman: bool,
+    endpoint: Endpoint,
 }
 
 impl Endpoint {
@@ -51,7 +54,7 @@ impl Endpoint {
         let question = Request::get("http://localhost/_ping").header(HOST, "localhost");
         let question =
             question.body(bollard::body_full(Bytes::new())).map_err(|error| self.unreachable(error))?;
-        let answer = transport(question).await.map_err(|error| self.unreachable(error))?;
+        let answer = self.greeted(transport(question)).await?.map_err(|error| self.unreachable(error))?;
         if !answer.status().is_success() {
             return Err(self.unreachable(format!("`/_ping` answered {}", answer.status())));
         }
@@ -64,10 +67,31 @@ impl Endpoint {
             },
             // The address is never looked up.
             Some("http://localhost"),
-            REQUEST_LIMIT,
+            self.patience().limit().min(REQUEST_LIMIT).as_secs().max(1),
             &version,
         );
-        Ok(Api { docker: docker.map_err(|error| self.unreachable(error))?, is_podman })
+        let docker = docker.map_err(|error| self.unreachable(error))?;
+        Ok(Api { docker, is_podman, endpoint: self.clone() })
+    }
+}
+
+impl Api {
+    /// Asks the engine whether it is there.
+    pub(in crate::engine) async fn ping(&self) -> Result<(), EngineError> {
+        self.docker.ping().await.map(drop).map_err(|error| self.failed(&error))
+    }
+
+    /// The error for a request that the engine did not or could not answer.
+    pub(in crate::engine) fn failed(&self, error: &bollard::errors::Error) -> EngineError {
+        match error {
+            bollard::errors::Error::RequestTimeoutError => {
+                self.endpoint.silent(self.endpoint.patience().at_most(REQUEST_LIMIT).silence())
+            }
+            bollard::errors::Error::DockerResponseServerError { message, .. } => {
+                EngineError::Lost(message.trim().to_owned())
+            }
+            other => EngineError::Lost(other.to_string()),
+        }
     }
 }
 

@@ -24,6 +24,7 @@ use super::patience::{Patience, SILENCE_LIMIT};
 use crate::loopback::is_loopback;
 
 mod client;
+mod diagnosis;
 mod exchange;
 mod locate;
 mod ssh;
@@ -36,10 +37,14 @@ pub use self::locate::Environment;
 /// The longest time that connecting may take. A local socket answers at once or never; a remote one within a
 /// few round trips.
 const CONNECT_LIMIT: Duration = Duration::from_secs(10);
+/// The longest time that an engine may take for the first question, which it answers from memory.
+const GREETING_LIMIT: Duration = Duration::from_secs(30);
 
 /// The address of an engine, with its protocol and its silence limit.
 #[derive(Clone, Debug)]
 pub struct Endpoint {
+    /// The address as its user wrote it.
+    written: String,
     protocol: Protocol,
     transport: Transport,
     patience: Patience,
@@ -60,7 +65,7 @@ enum Transport {
     /// The host and port.
     Tcp(String),
     /// The host and port, and the certificates of both sides.
-    Tls(String, Tls),
+    Tls(String, Box<Tls>),
     Ssh(Ssh),
 }
 
@@ -96,7 +101,8 @@ impl Endpoint {
                 return Err(wrong(expected.to_owned()));
             }
         };
-        Ok(Self { protocol, transport, patience: Patience::new(SILENCE_LIMIT) })
+        let (written, patience) = (address.to_owned(), Patience::new(SILENCE_LIMIT));
+        Ok(Self { written, protocol, transport, patience })
     }
 
     /// This endpoint, with the engine given up when nothing is heard of it for `limit`.
@@ -118,10 +124,16 @@ impl Endpoint {
 
     /// A new connection to the engine.
     pub(super) async fn connect(&self) -> Result<Box<dyn Connection>, EngineError> {
-        tokio::time::timeout(CONNECT_LIMIT, self.open())
-            .await
-            .map_err(|_| self.unreachable("it did not answer within 10 seconds"))?
+        let opened = self.patience.at_most(CONNECT_LIMIT).wait(self.open()).await;
+        opened
+            .map_err(|silence| self.unreachable(format!("it did not answer within {silence}")))?
             .map_err(|error| self.unreachable(error))
+    }
+
+    /// The answer to the first question that an engine is asked.
+    pub(super) async fn greeted<T>(&self, answer: impl Future<Output = T>) -> Result<T, EngineError> {
+        let answer = self.patience.at_most(GREETING_LIMIT).wait(answer).await;
+        answer.map_err(|silence| self.silent(silence))
     }
 
     async fn open(&self) -> std::io::Result<Box<dyn Connection>> {
@@ -175,7 +187,7 @@ fn tcp(
     };
     let name = address.rsplit_once(':').map_or(&*address, |(name, _)| name);
     let tls = Tls::read(folder, name.trim_matches(['[', ']']))?;
-    Ok(Transport::Tls(address, tls))
+    Ok(Transport::Tls(address, Box::new(tls)))
 }
 
 async fn tcp_stream(address: &str) -> std::io::Result<TcpStream> {
@@ -184,16 +196,10 @@ async fn tcp_stream(address: &str) -> std::io::Result<TcpStream> {
     Ok(stream)
 }
 
+/// The address as its user wrote it.
 impl std::fmt::Display for Endpoint {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        if self.protocol == Protocol::BuildKit {
-            formatter.write_str("buildkit+")?;
-        }
-        match &self.transport {
-            Transport::Unix(path) => write!(formatter, "unix://{}", path.display()),
-            Transport::Tcp(address) | Transport::Tls(address, _) => write!(formatter, "tcp://{address}"),
-            Transport::Ssh(ssh) => write!(formatter, "ssh://{ssh}"),
-        }
+        formatter.write_str(&self.written)
     }
 }
 
@@ -201,11 +207,6 @@ impl Task {
     /// Runs `future` until it ends or the task is dropped.
     pub(super) fn spawn(future: impl Future<Output = ()> + Send + 'static) -> Self {
         Self(tokio::spawn(future))
-    }
-
-    /// True if the task has not ended yet.
-    pub(super) fn is_running(&self) -> bool {
-        !self.0.is_finished()
     }
 }
 

@@ -112,19 +112,6 @@ impl Ssh {
     }
 }
 
-impl std::fmt::Display for Ssh {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        if let Some(user) = &self.user {
-            write!(formatter, "{user}@")?;
-        }
-        formatter.write_str(&self.host)?;
-        if let Some(port) = self.port {
-            write!(formatter, ":{port}")?;
-        }
-        formatter.write_str(self.socket.as_deref().unwrap_or_default())
-    }
-}
-
 /// A stream over the stdin and stdout of an `ssh` process, which ends with the stream.
 pub(super) struct SshStream {
     stdin: ChildStdin,

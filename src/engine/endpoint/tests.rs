@@ -2,18 +2,20 @@ use super::*;
 
 #[test]
 fn addresses_are_those_of_docker_host_and_of_buildkit() {
-    for (written, shown) in [
-        ("unix:///run/docker.sock", "unix:///run/docker.sock"),
-        ("tcp://127.0.0.1:1/", "tcp://127.0.0.1:1"),
-        ("tcp://build.lan", "tcp://build.lan:2375"),
-        ("ssh://me@build.lan:2222/run/docker.sock", "ssh://me@build.lan:2222/run/docker.sock"),
-        ("ssh://build.lan", "ssh://build.lan"),
-        ("buildkit+unix:///run/buildkit/buildkitd.sock", "buildkit+unix:///run/buildkit/buildkitd.sock"),
-        ("buildkit+tcp://127.0.0.1", "buildkit+tcp://127.0.0.1:1234"),
-        ("buildkit+tcp://[::1]:1234", "buildkit+tcp://[::1]:1234"),
-        ("buildkit+http://build.lan:1", "buildkit+tcp://build.lan:1"),
+    for written in [
+        "unix:///run/docker.sock",
+        "tcp://127.0.0.1:1/",
+        "tcp://build.lan",
+        "http://build.lan:2375",
+        "ssh://me@build.lan:2222/run/docker.sock",
+        "ssh://build.lan",
+        "buildkit+unix:///run/buildkit/buildkitd.sock",
+        "buildkit+tcp://127.0.0.1",
+        "buildkit+tcp://[::1]:1234",
+        "buildkit+http://build.lan:1",
+        "buildkit+ssh://me@build.lan",
     ] {
-        assert_eq!(Endpoint::parse(written, None).unwrap().to_string(), shown, "{written}");
+        assert_eq!(Endpoint::parse(written, None).unwrap().to_string(), written, "shown as it was written");
     }
     assert_eq!(Endpoint::parse("buildkit+unix:///a", None).unwrap().protocol(), Protocol::BuildKit);
     assert_eq!(Endpoint::parse("unix:///a", None).unwrap().protocol(), Protocol::Docker);

@@ -1,9 +1,10 @@
 //! TLS with an engine, where both sides have certificates. Start with [`Tls::read`].
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
@@ -16,6 +17,8 @@ use tokio_rustls::client::TlsStream;
 pub(super) struct Tls {
     config: Arc<ClientConfig>,
     name: ServerName<'static>,
+    /// The folder of the certificates.
+    pub(super) folder: PathBuf,
 }
 
 impl Tls {
@@ -36,8 +39,7 @@ impl Tls {
         if trusted == 0 {
             return Err(format!("`{}` holds no certificate", folder.join("ca.pem").display()));
         }
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let builder = ClientConfig::builder_with_provider(provider)
+        let builder = ClientConfig::builder_with_provider(provider())
             .with_safe_default_protocol_versions()
             .map_err(|error| error.to_string())?
             .with_root_certificates(roots);
@@ -58,7 +60,17 @@ impl Tls {
         };
         let name = ServerName::try_from(name.to_owned());
         let name = name.map_err(|_| "its host is not a name that a certificate can have".to_owned())?;
-        Ok(Self { config: Arc::new(config), name })
+        Ok(Self { config: Arc::new(config), name, folder: folder.to_owned() })
+    }
+
+    /// The server's name, which its certificate must have.
+    pub(super) fn name(&self) -> String {
+        self.name.to_str().into_owned()
+    }
+
+    /// True if there is a certificate of the client.
+    pub(super) fn has_client(&self) -> bool {
+        self.config.client_auth_cert_resolver.has_certs()
     }
 
     /// Opens TLS on `stream`. The server's certificate must be for its name, and signed by an authority that
@@ -66,6 +78,11 @@ impl Tls {
     pub(super) async fn connect(&self, stream: TcpStream) -> io::Result<TlsStream<TcpStream>> {
         TlsConnector::from(Arc::clone(&self.config)).connect(self.name.clone(), stream).await
     }
+}
+
+/// The cryptography of TLS.
+pub(super) fn provider() -> Arc<CryptoProvider> {
+    Arc::new(rustls::crypto::ring::default_provider())
 }
 
 /// Shows nothing, because the configuration holds a private key.

@@ -5,13 +5,13 @@
 //! builds that follow.
 //!
 //! With several builders, an image whose push goes on is only in the store of the builder that built it, so
-//! images that are built from it are built there alone; from the registry every builder has the image. A lost
-//! builder is given up for the rest of the run: the images that it was building, and those that it had built
-//! and not yet pushed, are built elsewhere.
+//! images that are built from it are built there alone; from the registry every builder has the image. The images
+//! that a lost builder was building, and those that it had built and not yet pushed, are built elsewhere at once.
+//! The builder is asked again, with growing pauses, and builds again when it answers.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
@@ -28,6 +28,9 @@ use crate::reference::{Digest, Reference};
 mod state;
 #[cfg(test)]
 mod tests;
+
+/// The longest pause between two questions to a lost builder.
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 /// One content key to build, for one image or several.
 #[derive(Clone)]
@@ -98,6 +101,8 @@ struct Run<'a, E> {
     work: HashMap<Id, Work>,
     /// The digests of the images that this run pushed, by the names that were pushed.
     pushed: BTreeMap<Reference, Digest>,
+    /// The questions to lost builders.
+    questions: JoinSet<(Number, Result<(), EngineError>)>,
 }
 
 impl<E: Engine> Scheduler<E> {
@@ -105,18 +110,22 @@ impl<E: Engine> Scheduler<E> {
     pub async fn run(&self, jobs: Vec<Job>) -> BTreeMap<ImageName, JobOutcome> {
         let pool = Pool::new(self.builders.clone());
         let (state, tasks, work) = (State::new(jobs), JoinSet::new(), HashMap::new());
-        let mut run = Run { scheduler: self, pool, state, tasks, work, pushed: BTreeMap::new() };
+        let (pushed, questions) = (BTreeMap::new(), JoinSet::new());
+        let mut run = Run { scheduler: self, pool, state, tasks, work, pushed, questions };
+        run.pool.lost().into_iter().for_each(|number| run.ask(number));
         loop {
             run.start();
-            let ended = tokio::select! {
+            let hopes = !run.questions.is_empty() && run.state.waits_for_lost(&run.pool);
+            if run.tasks.is_empty() && !hopes {
+                break;
+            }
+            tokio::select! {
                 () = self.cancel.cancelled() => break,
-                ended = run.tasks.join_next_with_id() => ended,
-            };
-            match ended {
-                None => break,
-                Some(ended) => run.ended(ended),
+                Some(ended) = run.tasks.join_next_with_id() => run.ended(ended),
+                Some(answer) = run.questions.join_next() => run.answered(answer),
             }
         }
+        run.questions.shutdown().await;
         // Dropping the builds cancels them at the engine.
         run.tasks.shutdown().await;
         run.finish()
@@ -241,9 +250,8 @@ impl<E: Engine> Run<'_, E> {
 
     fn not_built(&mut self, image: ImageName, error: EngineError, number: Number, started: Instant) {
         let elsewhere = self.state.has_other(&image, &self.pool, number);
-        if elsewhere && error.is_lost() {
-            self.lose(number, &error);
-            self.state.again(image, error);
+        if elsewhere && self.is_loss(&image, &error) {
+            self.build_elsewhere(image, error, number);
         } else if elsewhere && matches!(error, EngineError::Unsupported { .. }) {
             self.state.refuse(&image, number);
             self.state.again(image, error);
@@ -254,21 +262,58 @@ impl<E: Engine> Run<'_, E> {
 
     /// Handles a failed push. An image that was only in the store of a lost builder is built again elsewhere.
     fn not_pushed(&mut self, job: ImageName, image: ImageName, error: EngineError, number: Number) {
-        if !error.is_lost() || !self.state.has_other(&job, &self.pool, number) {
+        if !self.is_loss(&job, &error) || !self.state.has_other(&job, &self.pool, number) {
             self.fail(image, error, Instant::now());
-            return;
+        } else if self.state.is_built(&job) {
+            self.build_elsewhere(job, error, number);
+        } else {
+            // The push of a twin has put the job back already.
+            self.lose(number, &error);
         }
+    }
+
+    /// True if an image lost a builder, and not too many before: the image may be the reason.
+    fn is_loss(&self, image: &ImageName, error: &EngineError) -> bool {
+        let most = usize::try_from(self.scheduler.attempts.most).unwrap_or(usize::MAX);
+        error.is_lost() && self.state.losses(image) + 1 < most
+    }
+
+    /// Loses a builder, and lets an image wait for another one.
+    fn build_elsewhere(&mut self, image: ImageName, error: EngineError, number: Number) {
         self.lose(number, &error);
-        // The push of a twin may have put the job back already.
-        if self.state.is_built(&job) {
-            self.state.again(job, error);
-        }
+        self.state.lost_with(&image, number);
+        self.state.again(image, error);
+        self.state.build_again(number);
     }
 
     fn lose(&mut self, number: Number, error: &EngineError) {
         if self.pool.lose(number) {
             let builder = self.pool.builder(number).name.clone();
             self.scheduler.events.send(Event::BuilderLost { builder, reason: error.advice() });
+            self.ask(number);
+        }
+    }
+
+    /// Asks a lost builder after a pause whether it is back.
+    fn ask(&mut self, number: Number) {
+        let pause = self.scheduler.attempts.pause_after(self.pool.ask(number), LONGEST_PAUSE);
+        let engine = Arc::clone(&self.pool.builder(number).engine);
+        self.questions.spawn(async move {
+            tokio::time::sleep(pause).await;
+            (number, engine.answers().await)
+        });
+    }
+
+    fn answered(&mut self, answer: Result<(Number, Result<(), EngineError>), JoinError>) {
+        match answer {
+            Ok((number, Ok(()))) => {
+                self.pool.find(number);
+                let builder = self.pool.builder(number).name.clone();
+                self.scheduler.events.send(Event::BuilderBack { builder });
+            }
+            Ok((number, Err(_))) => self.ask(number),
+            // A question that broke is not asked again.
+            Err(_) => {}
         }
     }
 

@@ -16,6 +16,8 @@ pub(super) struct State {
     built: BTreeMap<ImageName, Where>,
     /// The builders that refused an image, by image.
     refused: BTreeMap<ImageName, BTreeSet<Number>>,
+    /// The builders that were lost while they built or pushed an image, one for each loss, by image.
+    lost_with: BTreeMap<ImageName, Vec<Number>>,
     /// The error of the last build of an image, by image.
     errors: BTreeMap<ImageName, EngineError>,
     /// The images whose end was told: a build that ended well, or an image that was skipped.
@@ -54,6 +56,7 @@ impl State {
             waiting,
             built: BTreeMap::new(),
             refused: BTreeMap::new(),
+            lost_with: BTreeMap::new(),
             errors: BTreeMap::new(),
             told: BTreeSet::new(),
             building: 0,
@@ -106,7 +109,8 @@ impl State {
 
     pub(super) fn wish<'a>(&'a self, job: &'a Job) -> Wish<'a> {
         let image = &job.request.image;
-        Wish { image, platforms: &job.request.platforms, refused: self.refused.get(image) }
+        let lost_with = self.lost_with.get(image).map(Vec::as_slice).unwrap_or_default();
+        Wish { image, platforms: &job.request.platforms, refused: self.refused.get(image), lost_with }
     }
 
     /// True if a builder other than `number` is left for `image`.
@@ -119,6 +123,29 @@ impl State {
         self.built.remove(&image);
         self.errors.insert(image.clone(), error);
         self.waiting.insert(0, image);
+    }
+
+    /// True if an image waits for nothing but a lost builder that may come back.
+    pub(super) fn waits_for_lost<E>(&self, pool: &Pool<E>) -> bool {
+        let ready = |job: &&Job| self.at(job).is_some();
+        let mut jobs = self.waiting.iter().filter_map(|image| self.jobs.get(image)).filter(ready);
+        !self.stopped && jobs.any(|job| pool.may_come_back(self.wish(job)))
+    }
+
+    /// Lets images wait again that a lost builder's store alone has, and that others are still to be built from.
+    /// An image that is being pushed is built again when its push fails.
+    pub(super) fn build_again(&mut self, lost: Number) {
+        while let Some(image) = self.needed_of(lost) {
+            self.built.remove(&image);
+            self.waiting.insert(0, image);
+        }
+    }
+
+    fn needed_of(&self, lost: Number) -> Option<ImageName> {
+        let mut needs =
+            self.waiting.iter().filter_map(|image| self.jobs.get(image)).flat_map(|job| &job.needs);
+        let stays = |image: &&ImageName| self.jobs.get(*image).is_some_and(|job| job.push.is_empty());
+        needs.find(|need| self.built.get(*need) == Some(&Where::At(lost)) && stays(need)).cloned()
     }
 
     /// Notes that the end of an image was told; returns true if the end was not told before.
@@ -136,6 +163,16 @@ impl State {
 
     pub(super) fn is_finished(&self, image: &ImageName) -> bool {
         self.outcomes.contains_key(image)
+    }
+
+    /// Notes that a builder was lost while it built or pushed an image.
+    pub(super) fn lost_with(&mut self, image: &ImageName, number: Number) {
+        self.lost_with.entry(image.clone()).or_default().push(number);
+    }
+
+    /// The number of builders that were lost while they built or pushed an image.
+    pub(super) fn losses(&self, image: &ImageName) -> usize {
+        self.lost_with.get(image).map_or(0, Vec::len)
     }
 
     /// Notes that a builder refused an image, and will never build it.

@@ -221,6 +221,10 @@ impl Renderer for Tty {
                 let told = format!("builder {builder} is lost, others take over: {reason}");
                 let _ = self.bars.println(self.look.palette.dim(&told).to_string());
             }
+            Event::BuilderBack { builder } => {
+                let told = format!("builder {} is back", text::name(builder));
+                let _ = self.bars.println(self.look.palette.dim(&told).to_string());
+            }
             Event::Retrying { image, reason, attempt } => {
                 self.row(image).set_doing(&format!("attempt {attempt} follows: {}", text::one_line(reason)));
             }

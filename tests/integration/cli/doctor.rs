@@ -1,5 +1,6 @@
 //! `dtbuild doctor`, where all is well and where nothing is.
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use serde_json::json;
@@ -146,4 +147,31 @@ fn credentials_are_named_by_where_they_come_from_and_never_shown() {
     let told = dtbuild.run(["doctor"]).stdout;
     assert!(told.contains(&format!("for {host}: from `")) && told.contains("config.json`"), "{told}");
     assert!(!told.contains("opensesame") && !told.contains("bWU6"), "{told}");
+}
+
+#[test]
+fn a_credential_helper_is_run_once() {
+    let repo = repo();
+    let folder = tempfile::tempdir().unwrap();
+    let program = folder.path().join("docker-credential-counted");
+    let script = "#!/bin/sh\ncat > /dev/null\necho asked >> \"$(dirname \"$0\")/asked\"\nexit 1\n";
+    std::fs::write(&program, script).unwrap();
+    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+    std::fs::write(folder.path().join("config.json"), r#"{"credsStore":"counted"}"#).unwrap();
+    let path = format!("{}:{}", folder.path().display(), std::env::var("PATH").unwrap());
+    let dtbuild = Dtbuild::new(&repo).variable("PATH", path).variable("DOCKER_CONFIG", folder.path());
+    let told = dtbuild.run(["doctor"]).stdout;
+    assert!(told.contains("`docker-credential-counted` failed"), "{told}");
+    assert_eq!(std::fs::read_to_string(folder.path().join("asked")).unwrap(), "asked\n");
+}
+
+#[test]
+fn mirrors_that_nobody_tells_are_named_where_docker_hub_does_not_answer() {
+    let repo = repo().file("app/Dockerfile", "FROM busybox:1.36\n").commit("based on Docker Hub");
+    // Nothing listens there, and Docker Hub is not asked.
+    let dtbuild = Dtbuild::new(&repo).variable("HTTPS_PROXY", "http://127.0.0.1:9");
+    let engine = "buildkit+unix:///nonexistent/buildkitd.sock";
+    let told = dtbuild.variable("DTBUILD_ENGINE", engine).run(["doctor"]).stdout;
+    assert!(told.contains("a buildkitd does not tell its mirrors"), "{told}");
+    assert!(told.contains("run `dtbuild lock` where Docker Hub or such a dockerd answers"), "{told}");
 }

@@ -5,6 +5,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use rustls::pki_types::pem::PemObject;
@@ -12,54 +13,71 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig};
 use tempfile::TempDir;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, split};
 use tokio::net::{TcpListener, UnixStream};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 
 /// Passes connections on; dropped, it ends.
-pub(super) struct Bridge {
+pub(crate) struct Bridge {
     /// Host and port.
-    pub(super) address: String,
+    pub(crate) address: String,
+    frozen: watch::Sender<bool>,
+    connections: Arc<AtomicUsize>,
     task: JoinHandle<()>,
 }
 
 /// What is on the other side of a [`Bridge`].
 #[derive(Clone, Copy)]
-pub(super) enum Side {
+pub(crate) enum Side {
     Docker,
     BuildKit,
 }
 
 /// An authority, a server known by it, and a client known by it, as docker names the files of each.
-pub(super) struct Certificates {
+pub(crate) struct Certificates {
     folder: TempDir,
 }
 
 impl Bridge {
     /// To the dockerd at `socket`; with TLS where there are certificates.
-    pub(super) async fn to(socket: &str, side: Side, certificates: Option<&Certificates>) -> Self {
+    pub(crate) async fn to(socket: &str, side: Side, certificates: Option<&Certificates>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let acceptor = certificates.map(|certificates| TlsAcceptor::from(certificates.server()));
         let socket = PathBuf::from(socket.strip_prefix("unix://").expect("a socket"));
+        let (frozen, watched) = watch::channel(false);
+        let connections = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&connections);
         let task = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                let (socket, acceptor) = (socket.clone(), acceptor.clone());
+                counted.fetch_add(1, Ordering::Relaxed);
+                let (socket, acceptor, frozen) = (socket.clone(), acceptor.clone(), watched.clone());
                 tokio::spawn(async move {
                     match acceptor {
-                        None => pass(stream, &socket, side).await,
+                        None => pass(stream, &socket, side, frozen).await,
                         // Who is not known is sent away.
                         Some(acceptor) => {
                             if let Ok(stream) = acceptor.accept(stream).await {
-                                pass(stream, &socket, side).await;
+                                pass(stream, &socket, side, frozen).await;
                             }
                         }
                     }
                 });
             }
         });
-        Self { address, task }
+        Self { address, frozen, connections, task }
+    }
+
+    /// Lets nothing through any more, and keeps all connections open, as an engine that hangs does.
+    pub(crate) fn freeze(&self) {
+        self.frozen.send_replace(true);
+    }
+
+    /// The number of connections so far.
+    pub(crate) fn connections(&self) -> usize {
+        self.connections.load(Ordering::Relaxed)
     }
 }
 
@@ -69,7 +87,12 @@ impl Drop for Bridge {
     }
 }
 
-async fn pass(mut stream: impl AsyncRead + AsyncWrite + Unpin, socket: &Path, side: Side) {
+async fn pass(
+    stream: impl AsyncRead + AsyncWrite + Unpin,
+    socket: &Path,
+    side: Side,
+    frozen: watch::Receiver<bool>,
+) {
     let mut engine = UnixStream::connect(socket).await.unwrap();
     if matches!(side, Side::BuildKit) {
         let request = b"POST /grpc HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n";
@@ -80,11 +103,31 @@ async fn pass(mut stream: impl AsyncRead + AsyncWrite + Unpin, socket: &Path, si
         }
         assert!(head.starts_with(b"HTTP/1.1 101 "), "{}", String::from_utf8_lossy(&head));
     }
-    let _ = tokio::io::copy_bidirectional(&mut stream, &mut engine).await;
+    let ((from_client, to_client), (from_engine, to_engine)) = (split(stream), split(engine));
+    let (there, back) =
+        (carry(from_client, to_engine, frozen.clone()), carry(from_engine, to_client, frozen));
+    let _ = tokio::join!(there, back);
+}
+
+async fn carry(
+    mut from: impl AsyncRead + Unpin,
+    mut to: impl AsyncWrite + Unpin,
+    mut frozen: watch::Receiver<bool>,
+) -> std::io::Result<()> {
+    let mut bytes = vec![0; 64 << 10];
+    loop {
+        let count = from.read(&mut bytes).await?;
+        // Without its bridge nothing is frozen.
+        let _ = frozen.wait_for(|frozen| !frozen).await;
+        if count == 0 {
+            return to.shutdown().await;
+        }
+        to.write_all(&bytes[..count]).await?;
+    }
 }
 
 impl Certificates {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -107,13 +150,24 @@ impl Certificates {
     }
 
     /// Of one whom the server knows.
-    pub(super) fn client(&self) -> PathBuf {
+    pub(crate) fn client(&self) -> PathBuf {
         self.folder.path().join("client")
     }
 
     /// Of one who knows the server, and is nobody to it.
-    pub(super) fn stranger(&self) -> PathBuf {
+    pub(crate) fn stranger(&self) -> PathBuf {
         self.folder.path().join("stranger")
+    }
+
+    /// Of one who knows the server, and whom another authority knows.
+    pub(crate) fn of_another(&self, other: &Self) -> PathBuf {
+        let folder = self.folder.path().join("another");
+        std::fs::create_dir(&folder).unwrap();
+        std::fs::copy(self.client().join("ca.pem"), folder.join("ca.pem")).unwrap();
+        for file in ["cert.pem", "key.pem"] {
+            std::fs::copy(other.client().join(file), folder.join(file)).unwrap();
+        }
+        folder
     }
 
     fn server(&self) -> Arc<ServerConfig> {

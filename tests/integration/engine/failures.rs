@@ -1,6 +1,6 @@
 //! Builds of which several steps fail.
 
-use super::fixture::{Files, build, docker, failure, request};
+use super::fixture::{Files, build, docker, failure, has_buildkit, request};
 
 /// A build of as many stages as there are codes. Each fails with its own, and says it before.
 fn failing_with(codes: &[i32]) -> String {
@@ -33,5 +33,21 @@ async fn of_several_failing_steps_one_is_told_as_a_whole() {
             failure.step.as_deref().is_some_and(|step| step.contains(&format!("exit {code}"))),
             "{failure:?}"
         );
+    }
+}
+
+#[tokio::test]
+async fn a_path_that_is_missing_in_a_stage_is_looked_for_in_the_stage() {
+    let docker = docker().await;
+    let text = "FROM scratch AS tools\nCOPY busybox /bin/busybox\nFROM scratch\n\nCOPY --from=tools /bin/bussybox /b\n";
+    let failure = failure(build(&docker, &request("stage", text, &Files::with_busybox())).await.0);
+    assert_eq!(failure.line, Some(5), "{failure:?}");
+    if has_buildkit(&docker).await {
+        let message = &failure.message;
+        assert!(
+            message.starts_with("stage/Dockerfile:5: `COPY --from=tools /bin/bussybox /b` failed: "),
+            "{message}"
+        );
+        assert!(message.ends_with("not found; is it in `tools`, which `--from` names?"), "{message}");
     }
 }

@@ -21,14 +21,16 @@ use self::fixture::{
 };
 
 mod archives;
-mod bridge;
+pub(crate) mod bridge;
 mod contexts;
 mod endpoints;
 mod failures;
 pub(crate) mod fixture;
 mod matrix;
+mod mistakes;
 mod options;
 mod sharing;
+mod silence;
 
 #[tokio::test]
 async fn engine_describes_itself() {

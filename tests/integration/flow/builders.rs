@@ -5,7 +5,10 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Mutex};
 
-use super::bench::Bench;
+use rustix::process::{Pid, Signal, kill_process};
+
+use super::bench::{Bench, unique, variable};
+use crate::engine::bridge::{Bridge, Side};
 
 /// A way to the engine that can be cut: to its client the engine is then gone.
 struct Way {
@@ -38,6 +41,11 @@ impl Way {
             }
         });
         Self { address, state }
+    }
+
+    /// Lets connections through again.
+    fn mend(&self) {
+        self.state.lock().unwrap().cut = false;
     }
 
     fn cut(&self) {
@@ -97,7 +105,7 @@ fn an_image_whose_builder_dies_is_built_elsewhere() {
     bench.configure(&declared(&[("left", &ways[0].1.address), ("right", &ways[1].1.address)]));
     // The first attempt waits until its builder is cut off, whichever that is; the second has seen the first.
     // BuildKit does not take steps for others by the ids of their caches alone.
-    let id = super::bench::unique();
+    let id = unique();
     let step = format!(
         "RUN --mount=type=cache,id={id},target=/c \
          : {id}; [ -e /c/seen ] || (touch /c/seen && echo waiting && sleep 99)\n"
@@ -114,6 +122,77 @@ fn an_image_whose_builder_dies_is_built_elsewhere() {
     assert_eq!(lost.len(), 1, "{}", ran.stderr);
     assert_eq!(lost[0]["builder"], way.0);
     assert_eq!(ran.images("push-finished"), ["site"]);
+}
+
+#[test]
+fn a_builder_that_comes_back_builds_again() {
+    let bench = Bench::new();
+    let engine = variable("DTBUILD_TEST_ENGINE_28");
+    let (away, here) = (Way::to(&engine), Way::to(&engine));
+    bench.configure(&declared(&[("away", &away.address), ("here", &here.address)]));
+    // `api` takes the only place on the builder that answers until its step is ended.
+    let mark = format!("1{}", &unique()[10..18]);
+    bench.write("api/Dockerfile", &format!("FROM busybox:1.36\nRUN echo waiting; sleep {mark} || true\n"));
+    bench.commit("builders");
+    away.cut();
+    let mut run = bench.start(&["--env", "staging", "--no-deploy"]);
+    run.until(|event| event["event"] == "builder-lost" && event["builder"] == "away");
+    run.until_building("waiting");
+    away.mend();
+    run.until(|event| event["event"] == "builder-back" && event["builder"] == "away");
+    run.until(|event| event["event"] == "image-finished" && event["image"] == "site");
+    end_sleep(&mark);
+    let ran = run.end().ok();
+    let started = ran.events_of("image-started");
+    let started: Vec<_> = started.iter().map(|event| (&event["image"], &event["builder"])).collect();
+    assert_eq!(started, [(&"api".into(), &"here".into()), (&"site".into(), &"away".into())]);
+    assert_eq!(ran.images("push-finished"), ["api", "site"]);
+}
+
+/// Ends the step that sleeps for this time.
+fn end_sleep(seconds: &str) {
+    let line = format!("sleep\0{seconds}\0");
+    let processes = std::fs::read_dir("/proc").unwrap().flatten();
+    let sleeping = processes.filter(|process| {
+        std::fs::read(process.path().join("cmdline")).is_ok_and(|read| read == line.as_bytes())
+    });
+    for process in sleeping {
+        let id = process.file_name().to_str().unwrap().parse().unwrap();
+        kill_process(Pid::from_raw(id).unwrap(), Signal::KILL).unwrap();
+    }
+}
+
+#[test]
+fn a_release_that_is_not_pushed_is_built_on_the_builders() {
+    let bench = Bench::new();
+    let engine = bench.engine.clone();
+    bench.configure(&declared(&[("left", &engine), ("right", &engine)]));
+    bench.write("site/Dockerfile", "FROM api\nCOPY page /page\n");
+    bench.commit("builders");
+    let ran = bench.run(&["--env", "staging", "--no-push", "--progress", "rawjson"]).ok();
+    for started in ran.events_of("image-started") {
+        assert!(["left", "right"].map(Into::into).contains(&started["builder"]), "{started}");
+    }
+    assert_eq!(Bench::file_in(&format!("{}/site:local", bench.registry), "/page"), "hello\n");
+    assert!(bench.tags("api").is_empty() && bench.tags("site").is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_builder_without_a_store_builds_a_release_that_is_not_pushed() {
+    let bridge = Bridge::to(&variable("DTBUILD_TEST_ENGINE_28_CONTAINERD"), Side::BuildKit, None).await;
+    let bench = Bench::new();
+    bench.configure(&declared(&[("big", &format!("buildkit+tcp://{}", bridge.address))]));
+    bench.commit("builders");
+    let ran = bench.run(&["--env", "staging", "--no-push", "--progress", "rawjson"]).ok();
+    assert_eq!(ran.images("image-started"), ["api", "site"]);
+    assert!(bench.tags("api").is_empty() && bench.tags("site").is_empty());
+
+    bench.write("site/Dockerfile", "FROM api\nCOPY page /page\n");
+    bench.commit("one from the other");
+    let failed = bench.run(&["--env", "staging", "--no-push"]).code(3);
+    for told in ["keeping a built image is not supported by buildkitd", "it has no store of images"] {
+        assert!(failed.stderr.contains(told), "no `{told}`: {}", failed.stderr);
+    }
 }
 
 #[test]

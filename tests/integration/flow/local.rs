@@ -119,7 +119,7 @@ fn a_base_that_only_the_engine_has_is_built_on_as_it_was_hashed() {
 }
 
 /// Publishes a base image that says which one it is.
-fn publish(name: &str, which: &str) {
+pub(super) fn publish(name: &str, which: &str) {
     make(name, which);
     assert!(Bench::docker(&["push", name]).status.success());
 }

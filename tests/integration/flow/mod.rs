@@ -10,6 +10,7 @@ pub(crate) mod gate;
 mod kills;
 mod library;
 mod local;
+mod logins;
 mod parts;
 mod proxies;
 mod records;

@@ -18,6 +18,7 @@ use self::output::Output;
 use super::info::EngineInfo;
 use crate::config::Network;
 use crate::credentials::{Login, stored_login};
+use crate::engine::endpoint::Api;
 use crate::engine::{BuildRequest, Built, EngineError};
 use crate::events::EventSink;
 use crate::reference::Reference;
@@ -39,7 +40,7 @@ pub(super) fn notice(engine: &EngineInfo) -> String {
 
 /// Builds `request`, and leaves the image in the engine's store.
 pub(super) async fn build(
-    api: &bollard::Docker,
+    api: &Api,
     engine: &EngineInfo,
     request: &BuildRequest,
     events: &EventSink,
@@ -52,8 +53,8 @@ pub(super) async fn build(
     let archive = Archive::new(request.context.clone(), Arc::clone(&request.dockerfile));
     let options = options(request, &archive.name);
     let body = bollard::body_try_stream(archive.stream(Arc::clone(&fault)));
-    let api = api.clone().with_timeout(LIMIT);
-    let mut answer = std::pin::pin!(api.build_image(options, Some(credentials), Some(body)));
+    let docker = api.docker.clone().with_timeout(LIMIT);
+    let mut answer = std::pin::pin!(docker.build_image(options, Some(credentials), Some(body)));
     let mut output = Output::new(request.image.clone(), events.clone());
     while let Some(message) = answer.next().await {
         let error = match message {
@@ -67,7 +68,7 @@ pub(super) async fn build(
             Err(_) if fault.get().is_some() => break,
             Err(Error::DockerStreamError { error }) => error,
             Err(Error::DockerResponseServerError { message, .. }) => message,
-            Err(error) => return Err(super::lost(&error)),
+            Err(error) => return Err(api.failed(&error)),
         };
         return Err(EngineError::Failed(Box::new(output.fail(&error, request))));
     }
@@ -77,7 +78,7 @@ pub(super) async fn build(
     let steps = output.finish();
     if let [built, others @ ..] = &*request.names {
         for name in others {
-            super::tag(&api, &built.to_string(), name).await?;
+            super::tag(api, &built.to_string(), name).await?;
         }
     }
     Ok(Built { pushed: None, steps })

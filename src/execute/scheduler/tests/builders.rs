@@ -9,6 +9,7 @@ fn builders(engines: Vec<(&str, FakeEngine)>) -> Vec<Builder<FakeEngine>> {
         engine: Arc::new(engine),
         platforms: Vec::new(),
         jobs: 1,
+        answers: true,
     };
     engines.into_iter().map(builder).collect()
 }
@@ -17,7 +18,7 @@ fn builders(engines: Vec<(&str, FakeEngine)>) -> Vec<Builder<FakeEngine>> {
 fn favourite(image: &str) -> &'static str {
     let pool = Pool::new(builders(vec![("left", FakeEngine::default()), ("right", FakeEngine::default())]));
     let image = name(image);
-    let wish = crate::execute::pool::Wish { image: &image, platforms: &[], refused: None };
+    let wish = crate::execute::pool::Wish { image: &image, platforms: &[], refused: None, lost_with: &[] };
     match pool.place(wish, None) {
         crate::execute::pool::Place::On(0) => "left",
         _ => "right",
@@ -53,11 +54,72 @@ async fn a_builder_that_dies_in_mid_build_loses_no_image() {
 }
 
 #[tokio::test]
+async fn a_lost_builder_that_answers_again_builds_again() {
+    let pool = two("a", FakeEngine::default().loses_itself_at("a"), FakeEngine::default().holds_build("b"));
+    let (first, second) = (Arc::clone(&pool[0].engine), Arc::clone(&pool[1].engine));
+    let mut run = Run::on(pool, ["a", "b", "c"].map(job).into(), 4, false);
+    run.until(|event| matches!(event, Event::BuilderLost { .. })).await;
+    run.settle().await;
+    assert_eq!((first.started(), second.started()), (vec!["a".to_owned()], vec!["b".to_owned()]));
+    first.comes_back();
+    run.until(|event| matches!(event, Event::BuilderBack { .. })).await;
+    run.settle().await;
+    assert_eq!(first.started(), ["a", "c"], "what it was lost with is built elsewhere");
+    second.let_build("b");
+    assert_eq!(run.end().await.0, "a done\nb done\nc done");
+    assert_eq!(second.started(), ["b", "a"]);
+}
+
+/// Two builders for different platforms, the second of which does not answer, and an image for the second.
+fn far_away() -> (Vec<Builder<FakeEngine>>, Job) {
+    let platform = |text: &str| crate::config::Platform(text.to_owned());
+    let mut pool = builders(vec![("near", FakeEngine::default()), ("far", FakeEngine::default().gone())]);
+    pool[0].platforms = vec![platform("linux/amd64")];
+    pool[1].answers = false;
+    let mut image = job("a");
+    image.request.platforms = vec![platform("linux/arm64")];
+    (pool, image)
+}
+
+#[tokio::test]
+async fn an_image_waits_for_the_only_builder_of_its_platform() {
+    let (pool, image) = far_away();
+    let far = Arc::clone(&pool[1].engine);
+    let mut run = Run::on(pool, vec![image, job("b")], 4, false);
+    run.until(|event| matches!(event, Event::PushFinished { image, .. } if *image == name("b"))).await;
+    far.comes_back();
+    run.until(|event| matches!(event, Event::BuilderBack { builder } if builder == "far")).await;
+    assert_eq!(run.end().await.0, "a done\nb done");
+    assert_eq!(far.started(), ["a"]);
+}
+
+#[tokio::test]
+async fn a_builder_that_stays_away_is_waited_for_a_few_times_alone() {
+    let (pool, image) = far_away();
+    let far = Arc::clone(&pool[1].engine);
+    let (outcomes, _) = Run::on(pool, vec![image], 4, false).end().await;
+    let reason = "building for linux/arm64 is not supported by the builders that are left";
+    assert_eq!(outcomes, format!("a failed: {reason}"));
+    assert_eq!(far.asked(), 5);
+}
+
+#[tokio::test]
+async fn what_a_lost_builder_alone_kept_is_built_again_for_its_dependents() {
+    let kept = |text: &str| Job { push: BTreeMap::new(), ..job(text) };
+    let pool = two("base", FakeEngine::default().loses_itself_at("api"), FakeEngine::default());
+    let second = Arc::clone(&pool[1].engine);
+    let run = Run::on(pool, ["base", "api: base"].map(kept).into(), 1, false);
+    let outcomes = run.task.await.unwrap();
+    assert!(outcomes.values().all(|outcome| matches!(outcome, JobOutcome::Done { .. })), "{outcomes:?}");
+    assert_eq!(second.started(), ["base", "api"]);
+}
+
+#[tokio::test]
 async fn when_the_last_builder_is_lost_the_image_fails_for_that_reason() {
     let gone = || FakeEngine::default().loses_itself_at("a");
     let (outcomes, events) = Run::on(two("a", gone(), gone()), vec![job("a")], 2, false).end().await;
     assert_eq!(outcomes, "a failed: the engine stopped answering: connection reset");
-    assert_eq!(lost_builders(&events).len(), 1, "the last one is not given up, but tried again");
+    assert_eq!(lost_builders(&events).len(), 2, "both are asked again, and do not answer");
 }
 
 #[tokio::test]

@@ -39,8 +39,13 @@ struct Run {
 
 /// The only builder of a run, without limits of its own.
 fn alone(engine: &Arc<FakeEngine>) -> Vec<Builder<FakeEngine>> {
-    let builder =
-        Builder { name: "alone".to_owned(), engine: Arc::clone(engine), platforms: Vec::new(), jobs: 99 };
+    let builder = Builder {
+        name: "alone".to_owned(),
+        engine: Arc::clone(engine),
+        platforms: Vec::new(),
+        jobs: 99,
+        answers: true,
+    };
     vec![builder]
 }
 
@@ -72,6 +77,11 @@ impl Run {
             tokio::task::yield_now().await;
         }
         self.engine.started().join(" ")
+    }
+
+    /// Waits for the first event that is `wanted`.
+    async fn until(&mut self, wanted: impl Fn(&Event) -> bool) {
+        while !wanted(&self.events.recv().await.expect("the run goes on")) {}
     }
 
     /// Waits for the end of the run; returns a line per image with its outcome, and the events.

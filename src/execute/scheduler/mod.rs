@@ -122,7 +122,12 @@ impl<E: Engine> Scheduler<E> {
             tokio::select! {
                 () = self.cancel.cancelled() => break,
                 Some(ended) = run.tasks.join_next_with_id() => run.ended(ended),
-                Some(answer) = run.questions.join_next() => run.answered(answer),
+                Some(answer) = run.questions.join_next() => {
+                    // A question that broke is not asked again.
+                    if let Ok((number, answer)) = answer {
+                        run.answered(number, answer.is_ok());
+                    }
+                }
             }
         }
         run.questions.shutdown().await;
@@ -304,17 +309,13 @@ impl<E: Engine> Run<'_, E> {
         });
     }
 
-    fn answered(&mut self, answer: Result<(Number, Result<(), EngineError>), JoinError>) {
-        match answer {
-            Ok((number, Ok(()))) => {
-                self.pool.find(number);
-                let builder = self.pool.builder(number).name.clone();
-                self.scheduler.events.send(Event::BuilderBack { builder });
-            }
-            Ok((number, Err(_))) => self.ask(number),
-            // A question that broke is not asked again.
-            Err(_) => {}
+    fn answered(&mut self, number: Number, is_there: bool) {
+        if !is_there {
+            return self.ask(number);
         }
+        self.pool.find(number);
+        let builder = self.pool.builder(number).name.clone();
+        self.scheduler.events.send(Event::BuilderBack { builder });
     }
 
     fn fail(&mut self, image: ImageName, error: EngineError, started: Instant) {

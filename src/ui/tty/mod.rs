@@ -183,6 +183,11 @@ impl Tty {
         row.end(mark, &words, 0);
         self.summary = Some(row);
     }
+
+    /// Prints a remark on the run above the rows.
+    fn remark(&self, text: &str) {
+        let _ = self.bars.println(self.look.palette.dim(text).to_string());
+    }
 }
 
 impl Renderer for Tty {
@@ -218,12 +223,10 @@ impl Renderer for Tty {
             }
             Event::BuilderLost { builder, reason } => {
                 let (builder, reason) = (text::name(builder), text::one_line(reason));
-                let told = format!("builder {builder} is lost, others take over: {reason}");
-                let _ = self.bars.println(self.look.palette.dim(&told).to_string());
+                self.remark(&format!("builder {builder} is lost, others take over: {reason}"));
             }
             Event::BuilderBack { builder } => {
-                let told = format!("builder {} is back", text::name(builder));
-                let _ = self.bars.println(self.look.palette.dim(&told).to_string());
+                self.remark(&format!("builder {} is back", text::name(builder)));
             }
             Event::Retrying { image, reason, attempt } => {
                 self.row(image).set_doing(&format!("attempt {attempt} follows: {}", text::one_line(reason)));

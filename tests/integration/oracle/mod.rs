@@ -81,7 +81,7 @@ async fn oracle_finds_no_missed_rebuild() {
         }
         rounds += 1;
         let from = if rounds % 4 == 0 { From::Commit } else { From::Disk };
-        trial.change(&mut chains, &mut random, from, &mut tally).await;
+        Box::pin(trial.change(&mut chains, &mut random, from, &mut tally)).await;
         if rounds % 20 == 0 {
             println!("after {} s: {tally}", start.elapsed().as_secs());
         }

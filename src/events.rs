@@ -51,6 +51,14 @@ pub enum Event {
         /// The line's text, without the line break.
         line: String,
     },
+    /// The engine warns of something about an image's build, sent once for each warning.
+    ImageWarning {
+        /// The image's name.
+        image: ImageName,
+        /// The warning.
+        #[serde(flatten)]
+        warning: BuildWarning,
+    },
     /// An image is finished: built, reused, kept, failed or skipped.
     ImageFinished {
         /// The image's name.
@@ -236,6 +244,21 @@ pub struct BuildFailure {
     /// lost a layer. A failing command of the Dockerfile is never tried again.
     #[serde(skip)]
     pub passing: bool,
+}
+
+/// A warning of the engine about a build: a rule of BuildKit's linter that the Dockerfile breaks, or another remark.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct BuildWarning {
+    /// The name of the linter's rule, such as `FromAsCasing`; none for other remarks.
+    pub rule: Option<String>,
+    /// The warning in one line.
+    pub message: String,
+    /// The further lines of the warning, such as the rule in general.
+    pub detail: Vec<String>,
+    /// The line in the Dockerfile, from 1.
+    pub line: Option<usize>,
+    /// The address of the page about the rule.
+    pub url: Option<String>,
 }
 
 /// The sending end of a run's events. Cheap to clone; sending never waits and never fails.

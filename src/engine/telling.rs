@@ -3,14 +3,14 @@
 use std::collections::VecDeque;
 
 use crate::config::ImageName;
-use crate::events::{Event, EventSink, StepState};
+use crate::events::{BuildWarning, Event, EventSink, StepState};
 
 /// The number of log lines that a failed step is reported with.
 const TAIL: usize = 20;
 /// The longest step name that is told, in characters; an inlined script can be a step's name.
 pub(super) const NAME_LIMIT: usize = 1000;
 
-/// The sender of one build's events: the states and log lines of its steps.
+/// The sender of one build's events: the states and log lines of its steps, and the engine's warnings.
 pub(super) struct Teller {
     image: ImageName,
     events: EventSink,
@@ -36,6 +36,11 @@ impl Teller {
     pub(super) fn line(&self, step: &str, line: String) {
         let (image, step) = (self.image.clone(), step.to_owned());
         self.events.send(Event::ImageLog { image, step, line });
+    }
+
+    /// Tells a warning of the engine.
+    pub(super) fn warning(&self, warning: BuildWarning) {
+        self.events.send(Event::ImageWarning { image: self.image.clone(), warning });
     }
 }
 

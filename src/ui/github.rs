@@ -1,7 +1,7 @@
 //! The renderer for GitHub Actions: plain lines, in groups that fold, and annotations. Start with [`GitHub`].
 //!
 //! The lines of an image are held back until the image is done, because groups cannot interleave; the lines are then
-//! one group. A failed step becomes an annotation of the Dockerfile's line. Commands and their escaping:
+//! one group. A failed step and a warning become annotations of the Dockerfile's line. Commands and their escaping:
 //! <https://docs.github.com/actions/reference/workflow-commands-for-github-actions>.
 
 use std::collections::BTreeMap;
@@ -18,6 +18,7 @@ use super::lines::{Line, Lines, Subject};
 use super::style::Palette;
 use super::tally::{Dockerfiles, Tally};
 use super::text;
+use super::warning::Warning;
 
 /// Writes groups, annotations and, last, the failures.
 pub(super) struct GitHub<W> {
@@ -91,7 +92,12 @@ impl<W: Write> GitHub<W> {
 
 impl<W: Write> Renderer for GitHub<W> {
     fn event(&mut self, event: &Event) {
-        let annotation = self.tally.follow(event).map(annotation);
+        let mut annotation = self.tally.follow(event).map(of_failure);
+        if let Some(warning) = self.tally.warning(event) {
+            let line = Line { subject: Subject::Image(warning.image.clone()), text: warning.line() };
+            annotation = Some(of_warning(warning));
+            self.show(line);
+        }
         if let Event::DeployStarted { environment, .. } = event {
             self.open_group(&format!("deploy: {environment}"));
         }
@@ -100,7 +106,8 @@ impl<W: Write> Renderer for GitHub<W> {
         }
         match event {
             Event::ImageStarted { image, .. } => {
-                self.held.insert(image.clone(), Vec::new());
+                // Lines of an earlier attempt stay.
+                self.held.entry(image.clone()).or_default();
             }
             Event::ImageFinished { image, .. } => self.release(image),
             Event::DeployFinished { .. } => self.close_group(),
@@ -128,15 +135,26 @@ impl<W: Write> Renderer for GitHub<W> {
 }
 
 /// The `error` command for a failure, at the Dockerfile's line where that is known.
-fn annotation(failure: &Failure) -> String {
+fn of_failure(failure: &Failure) -> String {
     let title = failure.title();
-    let mut properties = String::new();
-    if let Some((file, line)) = failure.place() {
-        properties = format!("file={},line={line},", escape_property(file));
-    }
     let log: Vec<String> = failure.log().iter().map(|line| text::log_line(line)).collect();
     let message = if log.is_empty() { title.clone() } else { log.join("\n") };
-    format!("::error {properties}title={}::{}", escape_property(&title), escape_data(&message))
+    annotation("error", failure.place(), &title, &message)
+}
+
+/// The `warning` command for a warning of the engine.
+fn of_warning(warning: Warning<'_>) -> String {
+    let more = warning.told.detail.iter().chain(&warning.told.url);
+    let lines: Vec<String> =
+        std::iter::once(warning.message()).chain(more.map(|line| text::log_line(line))).collect();
+    let title = format!("{}: {}", warning.image, warning.told.rule.as_deref().unwrap_or("warning"));
+    annotation("warning", warning.place(), &title, &lines.join("\n"))
+}
+
+fn annotation(command: &str, place: Option<(&str, usize)>, title: &str, message: &str) -> String {
+    let place = place.map(|(file, line)| format!("file={},line={line},", escape_property(file)));
+    let (place, title) = (place.unwrap_or_default(), escape_property(title));
+    format!("::{command} {place}title={title}::{}", escape_data(message))
 }
 
 /// Escapes the message of a command.
@@ -154,7 +172,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::ui::samples::{dockerfiles, run};
+    use crate::ui::samples::{dockerfiles, run, trouble};
 
     #[test]
     fn a_run_is_groups_an_annotation_and_the_failures() {
@@ -211,6 +229,23 @@ mod tests {
           | TASK [sites : render]
           hint      run `dtbuild deploy --env staging` to try it again; nothing is built again
         ");
+    }
+
+    #[test]
+    fn a_warning_is_an_annotation_once() {
+        let mut out = Vec::new();
+        let mut github = GitHub::new(&mut out, Clock::stepping(Duration::ZERO), dockerfiles());
+        for event in &trouble() {
+            github.event(event);
+        }
+        github.finish();
+        let text = String::from_utf8(out).unwrap();
+        let warnings: Vec<&str> = text.lines().filter(|line| line.starts_with("::warning")).collect();
+        let expected = "::warning file=containers/api/Dockerfile,line=1,title=api%3A FromAsCasing::FromAsCasing: 'as' and \
+            'FROM' keywords' casing do not match%0AThe 'as' keyword should match the case of the 'from' keyword%0A\
+            https://docs.example/rule/";
+        assert_eq!(warnings, [expected]);
+        assert_eq!(text.matches("| warning: containers/api/Dockerfile:1: FromAsCasing").count(), 1, "{text}");
     }
 
     #[test]

@@ -59,8 +59,8 @@ impl Lines {
         Self { clock, started: BTreeMap::new(), current: BTreeMap::new(), pushes: BTreeMap::new() }
     }
 
-    /// The lines for `event`; none for an event that a log is better off without. The end of the run has no line here:
-    /// its line belongs before the failures, which renderers report in their own way.
+    /// The lines for `event`; none for an event that a log is better off without. Warnings and the end of the run have
+    /// no line here: they need what the [`Tally`](super::tally::Tally) knows.
     pub(super) fn of(&mut self, event: &Event) -> Vec<Line> {
         match event {
             Event::RunStarted { environment, commit, images } => {
@@ -120,7 +120,7 @@ impl Lines {
             Event::DeployFinished { error: Some(_), milliseconds } => {
                 deployment(format!("FAILED after {}", text::milliseconds(*milliseconds)))
             }
-            Event::RunFinished { .. } => Vec::new(),
+            Event::ImageWarning { .. } | Event::RunFinished { .. } => Vec::new(),
         }
     }
 

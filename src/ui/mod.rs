@@ -38,6 +38,7 @@ mod tally;
 mod text;
 mod tty;
 mod view;
+mod warning;
 
 pub use style::{Palette, wants_colour};
 pub use tally::Dockerfiles;

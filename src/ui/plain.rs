@@ -52,6 +52,10 @@ impl<W: Write> Renderer for Plain<W> {
         for line in self.lines.of(event) {
             self.write(&line);
         }
+        if let Some(warning) = self.tally.warning(event) {
+            let (subject, text) = (Subject::Image(warning.image.clone()), warning.line());
+            self.write(&Line { subject, text });
+        }
         if let Event::RunFinished { exit_code, milliseconds } = event {
             let text = self.tally.summary(*exit_code, *milliseconds);
             self.write(&Line { subject: Subject::Run, text });
@@ -140,6 +144,7 @@ mod tests {
         plain.finish();
         insta::assert_snapshot!(String::from_utf8(out).unwrap(), @r"
         api    | build started on big
+        api    | warning: containers/api/Dockerfile:1: FromAsCasing: 'as' and 'FROM' keywords' casing do not match (https://docs.example/rule/)
         run    | builder big is lost, others take over: connection reset
         api    | build started on small
         run    | builder big is back

@@ -93,6 +93,7 @@ mod tests {
             | Event::ImageStarted { .. }
             | Event::ImageStep { .. }
             | Event::ImageLog { .. }
+            | Event::ImageWarning { .. }
             | Event::ImageFinished { .. }
             | Event::PushStarted { .. }
             | Event::PushProgress { .. }

@@ -6,7 +6,7 @@ use dtbuild_content::key::{ImageKey, KeyFields};
 
 use crate::changed::{ChangeStatus, ChangedPath};
 use crate::config::{EnvironmentName, ImageName};
-use crate::events::{BuildFailure, StepCount};
+use crate::events::{BuildFailure, BuildWarning, StepCount};
 use crate::events::{Event, ImageOutcome, ImageOutline, StepState};
 use crate::plan::{Decision, PlannedImage, Reason};
 use crate::reference::{Digest, Reference};
@@ -109,13 +109,25 @@ pub(super) fn run() -> Vec<Event> {
     ]
 }
 
-/// Events of the variants that [`run`] lacks: a builder is lost and comes back, and a push fails.
+/// Events of the variants that [`run`] lacks: a builder is lost and comes back, another one warns again, and a push fails.
 pub(super) fn trouble() -> Vec<Event> {
     let api = || image("api");
+    let warning = || Event::ImageWarning {
+        image: api(),
+        warning: BuildWarning {
+            rule: Some("FromAsCasing".into()),
+            message: "'as' and 'FROM' keywords' casing do not match".into(),
+            detail: vec!["The 'as' keyword should match the case of the 'from' keyword".into()],
+            line: Some(1),
+            url: Some("https://docs.example/rule/".into()),
+        },
+    };
     vec![
         Event::ImageStarted { image: api(), builder: Some("big".into()) },
+        warning(),
         Event::BuilderLost { builder: "big".into(), reason: "connection reset".into() },
         Event::ImageStarted { image: api(), builder: Some("small".into()) },
+        warning(),
         Event::BuilderBack { builder: "big".into() },
         Event::ImageFinished {
             image: api(),

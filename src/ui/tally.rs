@@ -1,7 +1,7 @@
 //! The counts and the failures of a run so far, which a renderer shows at the end. Start with [`Tally`], which follows
 //! the events.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::config::{EnvironmentName, ImageName};
 use crate::events::BuildFailure;
@@ -9,6 +9,7 @@ use crate::events::{Event, ImageOutcome};
 
 use super::failure::{Failure, LOG_LINES};
 use super::text;
+use super::warning::Warning;
 
 /// The path of each image's Dockerfile, from the repository's root.
 pub type Dockerfiles = BTreeMap<ImageName, String>;
@@ -26,6 +27,8 @@ pub(super) struct Tally {
     skipped: usize,
     failures: Vec<Failure>,
     deployment_log: VecDeque<String>,
+    /// The warnings that were shown.
+    warned: BTreeSet<String>,
 }
 
 impl Tally {
@@ -68,6 +71,15 @@ impl Tally {
         }?;
         self.failures.push(failure);
         self.failures.last()
+    }
+
+    /// The warning that `event` tells of. None for a warning that was shown before: of an earlier attempt, or of another
+    /// image with the same Dockerfile.
+    pub(super) fn warning<'a>(&'a mut self, event: &'a Event) -> Option<Warning<'a>> {
+        let Event::ImageWarning { image, warning: told } = event else { return None };
+        let dockerfile = self.dockerfiles.get(image).map(String::as_str);
+        let warning = Warning { image, dockerfile, told };
+        self.warned.insert(warning.line()).then_some(warning)
     }
 
     fn finished(&mut self, image: &ImageName, outcome: &ImageOutcome) -> Option<Failure> {

@@ -103,11 +103,16 @@ pub(super) fn explain(
     let text = cause(status.message());
     let name = step.map(|step| step.name.as_str()).unwrap_or_default();
     let exit_code = exit_code(&text).or_else(|| exit_code(&step?.error));
-    let line = details.line.or_else(|| match name.strip_prefix("[internal] load metadata for ") {
-        Some(image) => line_of_base(dockerfile.text, image),
-        None => line_of_step(dockerfile.text, name).or_else(|| parse_error_line(&text)),
-    });
-    let what = if let Some(image) = name.strip_prefix("[internal] load metadata for ") {
+    let linted = progress.warnings().failed(&text);
+    let of_rule = || linted.as_ref().and_then(|(_, line)| *line);
+    let line =
+        details.line.or_else(of_rule).or_else(|| match name.strip_prefix("[internal] load metadata for ") {
+            Some(image) => line_of_base(dockerfile.text, image),
+            None => line_of_step(dockerfile.text, name).or_else(|| parse_error_line(&text)),
+        });
+    let what = if let Some((rules, _)) = &linted {
+        format!("`# check=error=true` makes errors of the linter's warnings: {}", rules.join("; "))
+    } else if let Some(image) = name.strip_prefix("[internal] load metadata for ") {
         base_message(image, &text)
     } else if is_numbered(name) {
         step_message(name, exit_code, &text)

@@ -50,6 +50,7 @@ mod solve;
 mod source;
 mod ssh;
 mod transport;
+mod warnings;
 
 pub(super) use self::failure::lost_reason;
 pub(super) use self::filesend::PendingFile;

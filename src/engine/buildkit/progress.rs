@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use bollard_buildkit_proto::moby::buildkit::v1::{StatusResponse, Vertex, VertexLog};
 
 use super::secrets::Secrets;
+use super::warnings::Warnings;
 use crate::config::ImageName;
 use crate::engine::StepCount;
 use crate::engine::lines::Lines;
@@ -17,6 +18,7 @@ pub(super) struct Progress {
     teller: Teller,
     secrets: Secrets,
     steps: BTreeMap<String, Step>,
+    warnings: Warnings,
     /// The digests of the steps that failed, in the order of their failures.
     failed: Vec<String>,
 }
@@ -29,6 +31,9 @@ pub(super) struct Step {
     /// The engine's message, if the step failed.
     pub(super) error: String,
     state: Option<StepState>,
+    /// True once the engine said that the step's result is in a cache. Where its layers are unpacked then, the engine
+    /// tells the step's start and end again, and does not say it.
+    cached: bool,
     lines: BTreeMap<i64, Lines>,
     tail: Tail,
 }
@@ -36,7 +41,9 @@ pub(super) struct Step {
 impl Progress {
     /// The progress of a build that has not begun.
     pub(super) fn new(image: ImageName, events: EventSink, secrets: Secrets) -> Self {
-        Self { teller: Teller::new(image, events), secrets, steps: BTreeMap::new(), failed: Vec::new() }
+        let teller = Teller::new(image, events);
+        let (steps, warnings) = (BTreeMap::new(), Warnings::default());
+        Self { teller, secrets, steps, warnings, failed: Vec::new() }
     }
 
     /// Takes a message of the engine.
@@ -52,6 +59,11 @@ impl Progress {
         for vertex in &status.vertexes {
             self.end(vertex);
         }
+        for warning in &status.warnings {
+            if let Some(warning) = self.warnings.take(warning, &self.secrets) {
+                self.teller.warning(warning.clone());
+            }
+        }
     }
 
     /// Ends the lines that the build left without a line end.
@@ -65,9 +77,9 @@ impl Progress {
     /// The count of the Dockerfile's steps, without those that the frontend and the exporter do around them.
     pub(super) fn count(&self) -> StepCount {
         let steps = self.steps.values().filter(|step| is_numbered(&step.name) && step.state.is_some());
-        let (total, cached) = steps.fold((0, 0), |(total, cached), step| {
-            (total + 1, cached + usize::from(step.state == Some(StepState::Cached)))
-        });
+        let is_cached = |step: &Step| step.cached && step.state != Some(StepState::Failed);
+        let (total, cached) =
+            steps.fold((0, 0), |(total, cached), step| (total + 1, cached + usize::from(is_cached(step))));
         StepCount { total, cached }
     }
 
@@ -82,6 +94,11 @@ impl Progress {
         // `max_by_key` takes the last of equals, so the steps go from the last to the first.
         let told = || failed().rev().filter(told).max_by_key(|step| step.error.len());
         named.or_else(told).or_else(|| failed().next())
+    }
+
+    /// The warnings of the build so far.
+    pub(super) fn warnings(&self) -> &Warnings {
+        &self.warnings
     }
 
     /// True if steps are running and all of them carry bytes from or to a registry, which never takes long in
@@ -101,15 +118,17 @@ impl Progress {
         if step.name.is_empty() {
             step.name = inert::plain(&vertex.name).chars().take(NAME_LIMIT).collect();
         }
-        if vertex.started.is_some() && !vertex.cached && step.state.is_none() {
+        step.cached |= vertex.cached;
+        if vertex.started.is_some() && !step.cached && step.state.is_none() {
             self.change(&vertex.digest, StepState::Started);
         }
     }
 
     fn end(&mut self, vertex: &Vertex) {
+        let cached = self.steps.get(&vertex.digest).is_some_and(|step| step.cached);
         let state = match vertex.error.as_str() {
             _ if vertex.completed.is_none() => return,
-            "" if vertex.cached => StepState::Cached,
+            "" if cached => StepState::Cached,
             "" => StepState::Done,
             // Another step's failure stopped this step, which has no failure of its own.
             error if error.ends_with("context canceled") => return,
@@ -256,6 +275,23 @@ mod tests {
         ];
         assert_eq!(told, expected);
         assert_eq!(progress.count(), StepCount { total: 2, cached: 1 });
+    }
+
+    /// As BuildKit tells a step of an imported cache whose layers are unpacked: `LoadCache` in `solver/jobs.go` says that
+    /// it is cached, and `util/progress/controller` tells the same vertex again.
+    #[test]
+    fn a_cached_step_that_is_unpacked_is_cached() {
+        let run = "[2/2] RUN x";
+        let found = Vertex { cached: true, ..vertex(run, StepState::Started) };
+        let (told, progress) = told(vec![
+            (vec![found], vec![]),
+            (vec![vertex(run, StepState::Started)], vec![]),
+            (vec![vertex(run, StepState::Done)], vec![]),
+            (vec![vertex(run, StepState::Cached)], vec![]),
+            (vec![vertex(run, StepState::Started), vertex(run, StepState::Done)], vec![]),
+        ]);
+        assert_eq!(told, ["[2/2] RUN x Cached"]);
+        assert_eq!(progress.count(), StepCount { total: 1, cached: 1 });
     }
 
     #[test]

@@ -173,6 +173,16 @@ impl Tty {
         }
     }
 
+    /// Shows the failure or the warning that `event` tells of, above the lines.
+    fn report(&mut self, event: &Event) {
+        if let Some(failure) = self.tally.follow(event) {
+            let _ = self.bars.println(failure.report(self.look.palette));
+        }
+        if let Some(warning) = self.tally.warning(event) {
+            let _ = self.bars.println(self.look.palette.busy(warning.line()).to_string());
+        }
+    }
+
     fn run_finished(&mut self, exit_code: u8, milliseconds: u64) {
         let words = self.tally.summary(exit_code, milliseconds);
         let mark = if exit_code == 0 { Mark::Good } else { Mark::Bad };
@@ -192,9 +202,7 @@ impl Tty {
 
 impl Renderer for Tty {
     fn event(&mut self, event: &Event) {
-        if let Some(failure) = self.tally.follow(event) {
-            let _ = self.bars.println(failure.report(self.look.palette));
-        }
+        self.report(event);
         match event {
             Event::RunStarted { environment, commit, images } => {
                 let environment = environment.as_ref().map(ToString::to_string);
@@ -204,7 +212,10 @@ impl Renderer for Tty {
             Event::ImageStep { image, step, state: StepState::Started } => {
                 self.row(image).set_doing(&text::one_line(step));
             }
-            Event::ImageStep { .. } | Event::RunFinished { .. } | Event::TagMoved { .. } => {}
+            Event::ImageStep { .. }
+            | Event::ImageWarning { .. }
+            | Event::RunFinished { .. }
+            | Event::TagMoved { .. } => {}
             Event::ImageLog { image, line, .. } => self.row(image).set_printed(&text::log_line(line)),
             Event::ImageFinished { image, outcome, milliseconds } => {
                 self.image_finished(image, outcome, *milliseconds);

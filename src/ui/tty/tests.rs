@@ -8,7 +8,7 @@ use indicatif::InMemoryTerm;
 use super::*;
 use crate::events::StepCount;
 use crate::plan::Decision;
-use crate::ui::samples::{dockerfiles, image, key, run};
+use crate::ui::samples::{dockerfiles, image, key, run, trouble};
 
 struct Stage {
     terminal: InMemoryTerm,
@@ -87,6 +87,15 @@ fn a_narrow_terminal_truncates() {
     ⠋ api    [1/2] RUN  0.5s
     · db     kept
     ");
+}
+
+#[test]
+fn a_warning_stands_above_the_lines_once() {
+    let mut stage = Stage::new(24, 160);
+    stage.play(&trouble()[..5]);
+    let shown = stage.terminal.contents();
+    let warning = "warning: containers/api/Dockerfile:1: FromAsCasing: 'as' and 'FROM'";
+    assert!(shown.starts_with(warning) && shown.matches("FromAsCasing").count() == 1, "{shown}");
 }
 
 #[test]

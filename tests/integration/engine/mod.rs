@@ -31,6 +31,7 @@ mod mistakes;
 mod options;
 mod sharing;
 mod silence;
+mod warnings;
 
 #[tokio::test]
 async fn engine_describes_itself() {

@@ -124,7 +124,8 @@ async fn steps_come_from_a_cache_at_the_registry() {
         CacheEntry { kind: "registry".to_owned(), attributes }
     };
     let mark = unique("mark").tag().unwrap().to_owned();
-    let text = script(&format!("echo {mark}"));
+    // The other engine unpacks the layers of the base and of the steps.
+    let text = format!("FROM busybox:1.36\nRUN echo {mark} | tee /mark\nCOPY busybox /own\n");
     let mut first = request("cache-to", &text, &Files::with_busybox());
     first.options.cache_to = vec![entry(&[("mode", "max")])];
     let (result, events) = build(&docker, &first).await;
@@ -137,8 +138,8 @@ async fn steps_come_from_a_cache_at_the_registry() {
     second.options.cache_from = vec![entry(&[])];
     let (result, events) = build(&other, &second).await;
     let steps = result.unwrap().steps;
-    // A step that another build does at the same time is told under that one's name, too.
-    assert!(logs(&events).is_empty() && steps.cached >= 3, "{events:?}");
+    // The base is looked up, whoever has its layers.
+    assert!(logs(&events).is_empty() && steps.total == 3 && steps.cached >= 2, "{events:?}");
 }
 
 #[tokio::test]

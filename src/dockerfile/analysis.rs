@@ -107,7 +107,7 @@ pub struct Entitlement {
 }
 
 /// The permissions that an engine allows or does not, by BuildKit's names for them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub enum EntitlementKind {
     /// `RUN --network=host`.
     #[serde(rename = "network.host")]
@@ -115,6 +115,29 @@ pub enum EntitlementKind {
     /// `RUN --security=insecure`.
     #[serde(rename = "security.insecure")]
     SecurityInsecure,
+}
+
+impl EntitlementKind {
+    /// All kinds.
+    pub(crate) const ALL: [Self; 2] = [Self::NetworkHost, Self::SecurityInsecure];
+
+    /// BuildKit's name for the permission.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::NetworkHost => "network.host",
+            Self::SecurityInsecure => "security.insecure",
+        }
+    }
+
+    /// The flag of a RUN that needs the permission.
+    #[must_use]
+    pub fn flag(self) -> &'static str {
+        match self {
+            Self::NetworkHost => "--network=host",
+            Self::SecurityInsecure => "--security=insecure",
+        }
+    }
 }
 
 /// A stage that the target needs.

@@ -1,14 +1,19 @@
 //! The engines: the machine's own engine and each of `[[builders]]`, and the needs of the declared images.
 //! Start with [`look`].
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use bstr::ByteSlice as _;
 use futures_util::future::join_all;
 
 use super::failed;
 use crate::clients::Clients;
-use crate::config::{Builder, Image, Platform};
-use crate::engine::endpoint::Environment;
-use crate::engine::{Description, Feature, Needs};
+use crate::config::{Builder, Image, ImageName, Platform};
+use crate::dockerfile::EntitlementKind;
+use crate::engine::endpoint::{Environment, Protocol};
+use crate::engine::{AnyEngine, Description, EngineError, Feature, Needs, entitlements};
 use crate::error::{Error, Result};
+use crate::gather;
 use crate::release::builders;
 use crate::ui::doctor::{EngineReport, Finding, State};
 use crate::workspace::Workspace;
@@ -19,7 +24,15 @@ struct Looked<'a> {
     builder: Option<&'a Builder>,
     address: String,
     described: Result<Description>,
+    /// The entitlements that images need and the engine does not allow.
+    forbidden: BTreeSet<EntitlementKind>,
 }
+
+/// The answers of an engine: its description, and the entitlements that it does not allow.
+type Answers = (Description, BTreeSet<EntitlementKind>);
+
+/// The entitlements that each image needs, with the words for what needs them.
+type Entitled = BTreeMap<ImageName, BTreeMap<EntitlementKind, String>>;
 
 /// Asks all engines at the same time, adds the findings, and returns a report on each engine.
 pub(super) async fn look(
@@ -27,9 +40,14 @@ pub(super) async fn look(
     workspace: Option<&Workspace>,
     findings: &mut Vec<Finding>,
 ) -> Vec<EngineReport> {
-    let own = Looked { builder: None, address: Clients::engine_name(), described: own(clients).await };
+    let entitled = match workspace {
+        Some(workspace) => entitled(clients, workspace).await,
+        None => Entitled::new(),
+    };
+    let kinds = entitled.values().flat_map(BTreeMap::keys).copied().collect();
+    let own = own(clients, &kinds).await;
     let builders = match workspace {
-        Some(workspace) => reach(clients, workspace).await,
+        Some(workspace) => reach(clients, workspace, &kinds).await,
         None => Vec::new(),
     };
     let stands_in = Environment::read().engine.is_some() && !builders.is_empty();
@@ -46,30 +64,70 @@ pub(super) async fn look(
     }
     for image in workspace.iter().flat_map(|workspace| workspace.config.images.values()) {
         if builders.is_empty() || stands_in {
-            findings.extend(demand(image, &[&own]));
+            findings.extend(demand((image, &entitled), &[&own]));
         } else {
-            findings.extend(demand(image, &builders.iter().collect::<Vec<_>>()));
+            findings.extend(demand((image, &entitled), &builders.iter().collect::<Vec<_>>()));
         }
     }
     reports
 }
 
-async fn own(clients: &Clients) -> Result<Description> {
-    Ok(clients.engine().await?.describe().await?)
+/// The entitlements of all images. Images whose Dockerfiles cannot be read have none: another finding tells of them.
+async fn entitled(clients: &Clients, workspace: &Workspace) -> Entitled {
+    let lines = gather::entitlements(clients, workspace).await.unwrap_or_default();
+    let of = |(name, image): (&ImageName, &Image)| {
+        let lines = lines.get(name).map(Vec::as_slice).unwrap_or_default();
+        let needs = entitlements::entitled(name, image.dockerfile.as_bstr(), lines, image.options.network);
+        (name.clone(), needs)
+    };
+    workspace.config.images.iter().map(of).collect()
+}
+
+async fn own(clients: &Clients, kinds: &BTreeSet<EntitlementKind>) -> Looked<'static> {
+    let asked = async { Ok(answers(clients.engine().await?.as_ref(), kinds).await?) };
+    Looked::new(None, Clients::engine_name(), asked.await)
 }
 
 /// The builders of `build.toml`, with their answers.
-async fn reach<'a>(clients: &Clients, workspace: &'a Workspace) -> Vec<Looked<'a>> {
-    let declared = &workspace.config.builders;
+async fn reach<'a>(
+    clients: &Clients,
+    workspace: &'a Workspace,
+    kinds: &BTreeSet<EntitlementKind>,
+) -> Vec<Looked<'a>> {
     let one = |builder: &'a Builder| async move {
-        let described = async { builders::connect(clients, workspace, builder).await?.describe().await };
-        let (address, described) = (builder.address.clone(), described.await.map_err(Error::from));
-        Looked { builder: Some(builder), address, described }
+        let asked = async {
+            let engine = builders::connect(clients, workspace, builder).await?;
+            answers(&engine, kinds).await
+        };
+        Looked::new(Some(builder), builder.address.clone(), asked.await.map_err(Error::from))
     };
-    join_all(declared.iter().map(one)).await
+    join_all(workspace.config.builders.iter().map(one)).await
 }
 
-impl Looked<'_> {
+/// The engine's description, and the entitlements among `kinds` that it does not allow, as far as it tells.
+async fn answers(
+    engine: &AnyEngine,
+    kinds: &BTreeSet<EntitlementKind>,
+) -> std::result::Result<Answers, EngineError> {
+    let description = engine.describe().await?;
+    let mut forbidden = BTreeSet::new();
+    for kind in kinds {
+        if let Ok(false) = engine.allows(*kind).await {
+            forbidden.insert(*kind);
+        }
+    }
+    Ok((description, forbidden))
+}
+
+impl<'a> Looked<'a> {
+    fn new(builder: Option<&'a Builder>, address: String, answers: Result<Answers>) -> Self {
+        let (described, forbidden) = match answers {
+            Ok((description, forbidden)) => (Ok(description), forbidden),
+            Err(error) => (Err(error), BTreeSet::new()),
+        };
+        Self { builder, address, described, forbidden }
+    }
+
     /// The findings about the engine. `is_spare` is true where builders build the images that are published.
     fn findings(&self, is_spare: bool) -> Vec<Finding> {
         let about = if self.builder.is_some() { "builder" } else { "engine" };
@@ -124,12 +182,24 @@ impl Looked<'_> {
     }
 
     /// The features that an image needs and the engine lacks; none for an engine that does not answer.
-    fn lacks(&self, image: &Image) -> Option<Vec<String>> {
+    fn lacks(&self, image: &Image, entitled: &Entitled) -> Option<Vec<String>> {
         let description = self.described.as_ref().ok()?;
         let known = self.builder.map(|builder| &*builder.platforms).unwrap_or_default();
         let others = image.platforms.iter().filter(|asked| !known.is_empty() && !known.contains(asked));
         let others = others.map(|platform: &Platform| format!("builds for {}", platform.as_str()));
-        Some(others.chain(description.abilities.lacks(Needs::of_image(image))).collect())
+        let lacks = others.chain(description.abilities.lacks(Needs::of_image(image)));
+        let entitled = entitled.get(&image.name).into_iter().flatten();
+        let forbidden = entitled.filter(|(kind, _)| self.forbidden.contains(kind));
+        let forbidden = forbidden.map(|(kind, what)| format!("the entitlement `{}` for {what}", kind.name()));
+        Some(lacks.chain(forbidden).collect())
+    }
+
+    /// The setting of the engine that an image needs, where its `lacks` are one entitlement alone.
+    fn to_allow(&self, image: &Image, entitled: &Entitled, lacks: &[String]) -> Option<String> {
+        let kind = entitled.get(&image.name)?.keys().find(|kind| self.forbidden.contains(kind))?;
+        let description = self.described.as_ref().ok().filter(|_| lacks.len() == 1)?;
+        let is_buildkitd = description.kind == "buildkitd";
+        Some(entitlements::way_out(*kind, if is_buildkitd { Protocol::BuildKit } else { Protocol::Docker }))
     }
 }
 
@@ -163,9 +233,9 @@ fn described(about: &'static str, named: &str, description: &Description) -> Fin
 }
 
 /// The finding that none of the engines that answer can build an image, with the features that each lacks.
-fn demand(image: &Image, engines: &[&Looked<'_>]) -> Option<Finding> {
+fn demand((image, entitled): (&Image, &Entitled), engines: &[&Looked<'_>]) -> Option<Finding> {
     let lacking: Vec<(&Looked<'_>, Vec<String>)> =
-        engines.iter().filter_map(|looked| Some((*looked, looked.lacks(image)?))).collect();
+        engines.iter().filter_map(|looked| Some((*looked, looked.lacks(image, entitled)?))).collect();
     if lacking.is_empty() || lacking.iter().any(|(_, lacks)| lacks.is_empty()) {
         return None;
     }
@@ -177,7 +247,10 @@ fn demand(image: &Image, engines: &[&Looked<'_>]) -> Option<Finding> {
     });
     let found = format!("`{}` can be built nowhere: {}", image.name, told.collect::<Vec<_>>().join("; "));
     let better = lacking.iter().find_map(|(looked, _)| looked.described.as_ref().ok());
-    let fix = better.map(|description| format!("use {}, or ask less of it", description.abilities.better));
+    let ask_less =
+        || better.map(|description| format!("use {}, or ask less of it", description.abilities.better));
+    let fix =
+        lacking.iter().find_map(|(looked, lacks)| looked.to_allow(image, entitled, lacks)).or_else(ask_less);
     Some(Finding::broken("images", found, fix))
 }
 
@@ -185,6 +258,7 @@ fn demand(image: &Image, engines: &[&Looked<'_>]) -> Option<Finding> {
 mod tests {
     use super::*;
     use crate::config::Config;
+    use crate::dockerfile::Entitlement;
     use crate::engine::docker::{EngineInfo, Store};
     use crate::error::Kind;
 
@@ -206,7 +280,12 @@ mod tests {
     }
 
     fn looked(builder: Option<&Builder>, description: Description) -> Looked<'_> {
-        Looked { builder, address: "unix:///s".to_owned(), described: Ok(description) }
+        Looked {
+            builder,
+            address: "unix:///s".to_owned(),
+            described: Ok(description),
+            forbidden: BTreeSet::new(),
+        }
     }
 
     #[test]
@@ -230,6 +309,7 @@ mod tests {
             builder,
             address: String::new(),
             described: Err(Error::new(Kind::Environment, "cannot reach it")),
+            forbidden: BTreeSet::new(),
         };
         let config =
             Config::parse(&format!("{HEAD}[[builders]]\nname = \"big\"\naddress = \"unix:///b\"\n"), None);
@@ -254,6 +334,7 @@ mod tests {
         let config = Config::parse(&format!("{HEAD}{text}"), None).unwrap();
         let image = config.images.values().next().unwrap();
         let [one, two] = &config.builders[..] else { panic!("two builders") };
+        let demand = |image, engines: &[&Looked<'_>]| demand((image, &Entitled::new()), engines);
         let podman = looked(None, description("podman", "4.3.1", overlay()));
         let found = demand(image, &[&podman]).unwrap().found;
         assert!(found.contains("several platforms at once, `secrets` of `a`"), "{found}");
@@ -264,5 +345,26 @@ mod tests {
         assert_eq!(demand(image, &[&one, &looked(Some(two), containerd())]), None);
         let found = demand(image, &[&one, &looked(Some(two), description("docker", "20.10.24", overlay()))]);
         assert!(found.unwrap().found.contains("; `two` lacks building for several platforms at once"));
+    }
+
+    #[test]
+    fn an_entitlement_that_no_engine_allows_is_told_with_its_line_and_its_setting() {
+        let config = Config::parse(HEAD, None).unwrap();
+        let image = config.images.values().next().unwrap();
+        let kind = EntitlementKind::SecurityInsecure;
+        let lines = [Entitlement { line: 7, kind }];
+        let needs = entitlements::entitled(&image.name, "a/Dockerfile".into(), &lines, None);
+        let entitled = Entitled::from([(image.name.clone(), needs)]);
+        let allows = looked(None, description("docker", "28.5.2", overlay()));
+        let denies = Looked {
+            forbidden: BTreeSet::from([kind]),
+            ..looked(None, description("docker", "28.5.2", overlay()))
+        };
+        let finding = demand((image, &entitled), &[&denies]).unwrap();
+        let found =
+            "the entitlement `security.insecure` for `RUN --security=insecure` of `a` (a/Dockerfile:7)";
+        assert!(finding.found.ends_with(found), "{finding:?}");
+        assert!(finding.fix.unwrap().contains("\"security-insecure\": true"));
+        assert_eq!(demand((image, &entitled), &[&denies, &allows]), None);
     }
 }

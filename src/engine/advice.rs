@@ -8,7 +8,9 @@ impl Failure for EngineError {
         match self {
             Self::Unreachable { .. } | Self::Address { .. } => Code::EngineUnreachable,
             Self::Failed(_) => Code::BuildFailed,
-            Self::Unsupported { .. } | Self::NoContexts { .. } => Code::EngineUnsupported,
+            Self::Unsupported { .. } | Self::NotAllowed { .. } | Self::NoContexts { .. } => {
+                Code::EngineUnsupported
+            }
             Self::Secret { .. } | Self::SshAgent { .. } => Code::SecretMissing,
             Self::File { .. } | Self::Cache { .. } => Code::OutputUnwritable,
             Self::Context(_) => Code::ContextChanged,
@@ -21,7 +23,7 @@ impl Failure for EngineError {
     fn hint(&self) -> Option<String> {
         match self {
             Self::Unreachable { .. } => Some("is it running, and may you use it?".to_owned()),
-            Self::Unsupported { hint, .. } => Some(hint.clone()),
+            Self::Unsupported { hint, .. } | Self::NotAllowed { hint, .. } => Some(hint.clone()),
             Self::NoContexts { .. } => Some("use Docker 23 or newer, and no older `# syntax=`".to_owned()),
             Self::SshAgent { .. } => Some("start one with `ssh-agent` and add a key to it".to_owned()),
             Self::Push { hint, .. } => hint.clone(),

@@ -7,6 +7,7 @@ use super::endpoint::{Endpoint, Protocol};
 use super::proxies::{proxies, with_proxies};
 use super::{BuildRequest, Built, Engine, EngineError, HeldImage};
 use crate::config::ImageName;
+use crate::dockerfile::EntitlementKind;
 use crate::events::EventSink;
 use crate::reference::{Digest, Reference};
 
@@ -82,6 +83,14 @@ impl AnyEngine {
         match self {
             Self::Docker(docker) => docker.name_by_id(id, name).await,
             Self::Buildkitd(_) => Ok(()),
+        }
+    }
+
+    /// True if the engine's configuration allows an entitlement. The engine is asked with a request that builds nothing.
+    pub(crate) async fn allows(&self, kind: EntitlementKind) -> Result<bool, EngineError> {
+        match self {
+            Self::Docker(docker) => docker.allows(kind).await,
+            Self::Buildkitd(buildkitd) => buildkitd.allows(kind).await,
         }
     }
 

@@ -12,6 +12,7 @@ use super::buildkit::{self, BuildKit, Exporter};
 use super::endpoint::Endpoint;
 use super::{BuildRequest, Built, Description, Engine, EngineError, Output};
 use crate::config::ImageName;
+use crate::dockerfile::EntitlementKind;
 use crate::events::EventSink;
 use crate::reference::{Digest, Reference};
 
@@ -61,6 +62,11 @@ impl Buildkitd {
 
     fn version(&self) -> Option<&str> {
         self.version.as_deref().map(|version| version.trim_start_matches('v'))
+    }
+
+    /// True if the buildkitd allows an entitlement.
+    pub(super) async fn allows(&self, kind: EntitlementKind) -> Result<bool, EngineError> {
+        self.buildkit.allows(kind).await
     }
 
     /// Refuses a request that the buildkitd does not support.

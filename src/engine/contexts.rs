@@ -133,6 +133,7 @@ impl BuildRequest {
             labels: BTreeMap::new(),
             secrets: Vec::new(),
             options: BuildOptions::default(),
+            entitlements: Vec::new(),
             source_date_epoch: self.source_date_epoch,
             no_cache: false,
             names: vec![folder.image.clone()],

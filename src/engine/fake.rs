@@ -315,6 +315,7 @@ pub(crate) fn request(image: &str) -> BuildRequest {
         labels: BTreeMap::new(),
         secrets: Vec::new(),
         options: crate::config::BuildOptions::default(),
+        entitlements: Vec::new(),
         source_date_epoch: None,
         no_cache: false,
         names: vec![format!("localhost/{image}:key").parse().expect("a reference")],

@@ -13,6 +13,7 @@ use dtbuild_content::snapshot::Snapshot;
 
 pub use self::contexts::{ContextFolder, Contexts, NamedContext};
 use crate::config::{BuildOptions, ImageName, Platform, SecretSource};
+use crate::dockerfile::{Entitlement, EntitlementKind};
 use crate::events::EventSink;
 pub use crate::events::{BuildFailure, StepCount};
 use crate::reference::{Digest, Reference};
@@ -25,6 +26,7 @@ pub mod buildkitd;
 mod contexts;
 pub mod docker;
 pub mod endpoint;
+pub(crate) mod entitlements;
 #[cfg(test)]
 pub(crate) mod fake;
 mod held;
@@ -70,6 +72,8 @@ pub struct BuildRequest {
     pub secrets: Vec<SecretSource>,
     /// The ssh agents, network, caches and attestations of the build.
     pub options: BuildOptions,
+    /// The permissions that steps of the Dockerfile need, by line.
+    pub entitlements: Vec<Entitlement>,
     /// The time of the build in the image, in seconds since 1970; none for the engine's clock.
     pub source_date_epoch: Option<i64>,
     /// The switch that runs every step again, without the engine's cache.
@@ -201,6 +205,18 @@ pub enum EngineError {
         /// The advice for the user.
         hint: String,
     },
+    /// The engine's configuration does not allow what the build needs.
+    #[error("{what} needs the entitlement `{}`, which {engine} does not allow", entitlement.name())]
+    NotAllowed {
+        /// The part of the Dockerfile or of `build.toml` that needs the entitlement.
+        what: String,
+        /// The entitlement.
+        entitlement: EntitlementKind,
+        /// The engine and its version.
+        engine: String,
+        /// The advice for the user.
+        hint: String,
+    },
     /// The engine's frontend has no named contexts; a build that needs none may succeed.
     #[error("named contexts are not supported by {engine}")]
     NoContexts {
@@ -289,6 +305,12 @@ impl EngineError {
         matches!(self, Self::Unreachable { .. } | Self::Silent { .. } | Self::Lost(_))
     }
 
+    /// True if the engine refused the build, so that another engine may take it.
+    #[must_use]
+    pub fn is_refusal(&self) -> bool {
+        matches!(self, Self::Unsupported { .. } | Self::NotAllowed { .. })
+    }
+
     /// True if the engine or the registry is at fault, not the image.
     #[must_use]
     pub fn is_unusable(&self) -> bool {
@@ -300,6 +322,7 @@ impl EngineError {
                 | Self::Silent { .. }
                 | Self::Lost(_)
                 | Self::Unsupported { .. }
+                | Self::NotAllowed { .. }
                 | Self::NoContexts { .. }
         )
     }

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Bases, Source, Sources};
 use crate::clients::Clients;
-use crate::config::Lock;
+use crate::config::{ImageName, Lock};
+use crate::dockerfile::Entitlement;
 use crate::error::{Code, Error, Result};
 use crate::reference::Digest;
 use crate::workspace::Workspace;
@@ -53,6 +54,19 @@ pub(crate) async fn base_images(clients: &Clients, workspace: &Workspace) -> Res
     let all = workspace.config.images.keys().cloned().collect();
     let sources = Sources::read(workspace, &mut Bases::locked(clients, workspace), &all).await?;
     Ok(sources.images.values().flat_map(Source::bases).map(str::to_owned).collect())
+}
+
+/// The permissions that the Dockerfiles of all images need beyond those of every build, by image.
+///
+/// # Errors
+/// When a Dockerfile cannot be read.
+pub(crate) async fn entitlements(
+    clients: &Clients,
+    workspace: &Workspace,
+) -> Result<BTreeMap<ImageName, Vec<Entitlement>>> {
+    let all = workspace.config.images.keys().cloned().collect();
+    let sources = Sources::read(workspace, &mut Bases::locked(clients, workspace), &all).await?;
+    Ok(sources.images.into_iter().map(|(name, source)| (name, source.entitlements())).collect())
 }
 
 /// The digests of `build.lock` that are kept without asking a registry.

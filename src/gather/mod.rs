@@ -38,8 +38,8 @@ pub use comparison::compare;
 pub use explanation::{Explanation, Readers, explain, readers};
 pub use image_inputs::ImageInputs;
 pub(crate) use inputs::{Part, Selections, globs};
-pub(crate) use locking::base_images;
 pub use locking::{Renewal, relock};
+pub(crate) use locking::{base_images, entitlements};
 pub use query::{Detail, Query, ReleaseOptions, Scope};
 pub(crate) use sources::{BaseDigests, Bases, Source, Sources};
 

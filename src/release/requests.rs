@@ -142,6 +142,7 @@ pub(crate) fn request(
         labels: labels(workspace, planned, files)?,
         secrets: image.secrets.clone(),
         options: options(workspace, image),
+        entitlements: source.entitlements(),
         source_date_epoch,
         no_cache,
         names: names(planned, purpose)?,

@@ -28,7 +28,8 @@ use self::solve::Locals;
 use self::ssh::Agents;
 use super::endpoint::Endpoint;
 use super::patience::{Patience, Silence};
-use super::{Archive, BuildRequest, Built, EngineError, Output};
+use super::{Archive, BuildRequest, Built, EngineError, Output, entitlements};
+use crate::dockerfile::EntitlementKind;
 use crate::events::EventSink;
 use crate::random;
 use crate::reference::Digest;
@@ -73,6 +74,18 @@ impl BuildKit {
     /// The BuildKit at `endpoint`. It is connected to when a build needs it, not before.
     pub(super) fn new(endpoint: Endpoint) -> Self {
         Self { endpoint, sessions: Sessions::default() }
+    }
+
+    /// True if the BuildKit's configuration allows an entitlement: asks for a solve of nothing with it.
+    pub(super) async fn allows(&self, kind: EntitlementKind) -> Result<bool, EngineError> {
+        let Some(mut control) = transport::control(&self.endpoint).await? else { return Ok(true) };
+        let asked = solve::nothing(kind);
+        match self.endpoint.patience().wait(control.solve(asked)).await {
+            Ok(Ok(_)) => Ok(true),
+            Ok(Err(status)) if entitlements::refused(status.message()).is_some() => Ok(false),
+            Ok(Err(status)) => Err(EngineError::Lost(failure::lost_reason(&status))),
+            Err(silence) => Err(EngineError::Lost(format!("nothing was heard for {silence}"))),
+        }
     }
 
     /// The endpoint of the BuildKit.
@@ -134,7 +147,12 @@ impl BuildKit {
                     EngineError::NoContexts { engine: engine.to_owned() }
                 }
                 None if failure::is_lost(&status) => EngineError::Lost(failure::lost_reason(&status)),
-                None => failed(&status, request, &progress, &secrets),
+                None => match entitlements::refused(status.message()) {
+                    Some(kind) => {
+                        entitlements::not_allowed(request, kind, (engine, self.endpoint.protocol()))
+                    }
+                    None => failed(&status, request, &progress, &secrets),
+                },
             }),
         }
     }

@@ -3,12 +3,15 @@
 use std::collections::{BTreeMap, HashMap};
 
 use bollard_buildkit_proto::moby::buildkit::v1::{CacheOptions, SolveRequest};
+use bollard_buildkit_proto::pb::Definition;
 
 use super::cache;
 use super::content::Caches;
 use super::folder::{CONTEXT, DOCKERFILE};
-use crate::config::{BuildOptions, Network, Platform};
+use crate::config::{BuildOptions, Platform};
+use crate::dockerfile::EntitlementKind;
 use crate::engine::{ArchiveKind, BuildRequest, NamedContext, Output};
+use crate::random;
 
 /// The exporter of a build: the destination of its result on the engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,11 +95,21 @@ pub(super) fn solve_request(
             exports: cache::exports(&request.options.cache_to, caches, variable),
             ..CacheOptions::default()
         }),
-        entitlements: if request.options.network == Some(Network::Host) {
-            vec!["network.host".to_owned()]
-        } else {
-            Vec::new()
-        },
+        entitlements: request.entitled().into_keys().map(|kind| kind.name().to_owned()).collect(),
+        ..SolveRequest::default()
+    }
+}
+
+/// The request for a solve of nothing with an entitlement, which BuildKit looks at first. Newer ones leave it out of their
+/// history of builds.
+pub(super) fn nothing(kind: EntitlementKind) -> SolveRequest {
+    SolveRequest {
+        r#ref: random::id(),
+        // Without a definition, BuildKit would wait for one.
+        definition: Some(Definition::default()),
+        cache: Some(CacheOptions::default()),
+        entitlements: vec![kind.name().to_owned()],
+        internal: true,
         ..SolveRequest::default()
     }
 }
@@ -160,7 +173,8 @@ fn variable(name: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Provenance;
+    use crate::config::{Network, Provenance};
+    use crate::dockerfile::Entitlement;
     use crate::engine::fake;
 
     #[test]
@@ -202,6 +216,23 @@ mod tests {
         let solve = solve_request(&request, Exporter::Push, names, &Caches::default());
         assert_eq!(solve.exporter_attrs_deprecated["source-date-epoch"], "7");
         assert!(solve.frontend_attrs.values().all(|value| value != "7"), "{:?}", solve.frontend_attrs);
+    }
+
+    #[test]
+    fn what_a_dockerfile_needs_allowed_is_asked_for() {
+        let mut request = fake::request("api");
+        let asked = |request: &BuildRequest| {
+            let names = ("r", "s", &Locals::default());
+            solve_request(request, Exporter::Push, names, &Caches::default()).entitlements
+        };
+        assert!(asked(&request).is_empty());
+        request.options.network = Some(Network::Host);
+        request.entitlements = EntitlementKind::ALL
+            .into_iter()
+            .chain(EntitlementKind::ALL)
+            .map(|kind| Entitlement { line: 2, kind })
+            .collect();
+        assert_eq!(asked(&request), ["network.host", "security.insecure"]);
     }
 
     #[test]

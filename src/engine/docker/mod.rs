@@ -10,6 +10,7 @@ use super::buildkit::{BuildKit, Exporter};
 use super::endpoint::{Api, Endpoint, Environment};
 use super::{BuildRequest, Built, Engine, EngineError, HeldImage, Output};
 use crate::config::ImageName;
+use crate::dockerfile::EntitlementKind;
 use crate::events::{Event, EventSink};
 use crate::reference::{Digest, Reference};
 
@@ -91,6 +92,12 @@ impl Docker {
     /// Gives the image with this id another name.
     pub(crate) async fn name_by_id(&self, id: &Digest, name: &Reference) -> Result<(), EngineError> {
         tag(&self.api, id.as_str(), name).await
+    }
+
+    /// True if the engine allows an entitlement. An engine without BuildKit has none, and leaves its own refusal to
+    /// the step that meets it.
+    pub(super) async fn allows(&self, kind: EntitlementKind) -> Result<bool, EngineError> {
+        if self.describe().await?.has_buildkit() { self.buildkit.allows(kind).await } else { Ok(true) }
     }
 
     /// Builds `request` as it is.

@@ -257,7 +257,7 @@ impl<E: Engine> Run<'_, E> {
         let elsewhere = self.state.has_other(&image, &self.pool, number);
         if elsewhere && self.is_loss(&image, &error) {
             self.build_elsewhere(image, error, number);
-        } else if elsewhere && matches!(error, EngineError::Unsupported { .. }) {
+        } else if elsewhere && error.is_refusal() {
             self.state.refuse(&image, number);
             self.state.again(image, error);
         } else {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::bases::Bases;
 use super::written::{Written, declared};
 use crate::config::{BasePolicy, Config, Image, ImageName};
-use crate::dockerfile::{Analysis, Dockerfile, Note, NoteKind, familiar};
+use crate::dockerfile::{Analysis, Dockerfile, Entitlement, Note, NoteKind, familiar};
 use crate::error::{Code, Error, Result};
 use crate::gather::inputs::{Contexts, Selections};
 use crate::plan::Reason;
@@ -188,6 +188,18 @@ impl Source {
             format!("{}{line}: {}{why}", self.path, note.text)
         };
         remarks.into_iter().map(remark).collect()
+    }
+
+    /// The permissions that steps need beyond those of every build, by line.
+    pub(crate) fn entitlements(&self) -> Vec<Entitlement> {
+        let mut found: Vec<Entitlement> = Vec::new();
+        for entitlement in self.analyses.iter().flat_map(|analysis| &analysis.entitlements) {
+            if !found.contains(entitlement) {
+                found.push(entitlement.clone());
+            }
+        }
+        found.sort_by_key(|entitlement| entitlement.line);
+        found
     }
 
     /// True if the contexts that the Dockerfile uses, and their places in the file, cannot be told.

@@ -149,6 +149,7 @@ pub(crate) fn request(image: &str, dockerfile: &str, files: &Files) -> BuildRequ
         labels: BTreeMap::new(),
         secrets: Vec::new(),
         options: BuildOptions::default(),
+        entitlements: Vec::new(),
         source_date_epoch: None,
         no_cache: false,
         names: vec![unique(image)],
@@ -281,7 +282,8 @@ fn manifest(name: &Reference, digest: &str) -> Value {
     let (host, path) = (name.repository().registry(), name.repository().path());
     let mut stream = std::net::TcpStream::connect(host).unwrap();
     let accept = "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, \
-                  application/vnd.docker.distribution.manifest.list.v2+json";
+                  application/vnd.docker.distribution.manifest.list.v2+json, \
+                  application/vnd.docker.distribution.manifest.v2+json";
     write!(stream, "GET /v2/{path}/manifests/{digest} HTTP/1.0\r\nHost: {host}\r\nAccept: {accept}\r\n\r\n")
         .unwrap();
     let mut answer = String::new();

@@ -24,6 +24,7 @@ mod archives;
 pub(crate) mod bridge;
 mod contexts;
 mod endpoints;
+mod entitlements;
 mod failures;
 pub(crate) mod fixture;
 mod matrix;

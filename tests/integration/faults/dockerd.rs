@@ -24,9 +24,14 @@ pub(super) struct OwnEngine {
 
 impl OwnEngine {
     pub(super) fn start() -> Self {
+        Self::with(serde_json::json!({}))
+    }
+
+    /// An engine with these settings besides its own.
+    pub(super) fn with(settings: serde_json::Value) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let (at, id) = (folder.path(), unique());
-        let config = serde_json::json!({
+        let mut config = serde_json::json!({
             "data-root": at.join("data"),
             "exec-root": at.join("exec"),
             "pidfile": at.join("pid"),
@@ -39,6 +44,8 @@ impl OwnEngine {
             "ip6tables": false,
             "shutdown-timeout": 1,
         });
+        let serde_json::Value::Object(settings) = settings else { panic!("settings are an object") };
+        config.as_object_mut().unwrap().extend(settings);
         fs::write(at.join("daemon.json"), config.to_string()).unwrap();
         let address = format!("unix://{}", at.join("socket").display());
         let process = spawn(at, &id);

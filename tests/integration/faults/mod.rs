@@ -9,6 +9,7 @@ mod canaries;
 mod contexts;
 mod dockerd;
 mod engines;
+mod entitlements;
 mod faulty;
 mod pushes;
 

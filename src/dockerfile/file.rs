@@ -2,7 +2,7 @@
 
 use super::directives;
 use super::error::{ParseError, ParseReason};
-use super::frontend::Frontend;
+use super::frontend::{self, Frontend};
 use super::instruction::{Instruction, Kind, Language, Word};
 use super::lines::Lines;
 
@@ -73,6 +73,13 @@ impl Dockerfile {
     /// True if another frontend than the one known here reads the file.
     pub(super) fn is_foreign(&self, given: Option<&str>) -> bool {
         given.or(self.syntax()).is_some_and(|syntax| !directives::is_dockerfile_frontend(syntax))
+    }
+
+    /// True if the frontend that reads the file tells the exporter the layers of the base image. `given` is the frontend
+    /// that the argument `BUILDKIT_SYNTAX` names.
+    #[must_use]
+    pub fn tells_base_layers(&self, given: Option<&str>) -> bool {
+        !self.is_foreign(given) && given.or(self.syntax()).is_none_or(frontend::tells_base_layers)
     }
 
     fn read(&mut self, text: &str, frontend: Frontend) -> Result<(), ParseError> {

@@ -183,6 +183,15 @@ impl Asked {
     }
 }
 
+/// True if the frontend with this name tells the exporter the layers of the base image, as Docker's does since 1.7. A tag
+/// without a minor number moves with the newest version; a digest may be that of any.
+pub(super) fn tells_base_layers(syntax: &str) -> bool {
+    match Asked::of(Some(syntax)).version {
+        Some(minor) => minor >= 7,
+        None => !syntax.contains('@') && matches!(tag(syntax), "" | "1" | "1-labs" | "latest" | "labs"),
+    }
+}
+
 /// The tag of a frontend's image, if the tag decides which image is taken; else an empty text.
 fn tag(reference: &str) -> &str {
     match reference.rsplit_once(':') {
@@ -203,6 +212,18 @@ mod tests {
         let frontend = Frontend::before(Change::GlobalErrors);
         assert!(!frontend.has(Change::TargetStage) && !frontend.has(Change::GlobalErrors));
         assert!(frontend.has(Change::Patterns) && Frontend::default().has(Change::FlagEscapes));
+    }
+
+    #[test]
+    fn frontends_since_1_7_tell_the_layers_of_the_base() {
+        let name = |tag: &str| format!("docker/dockerfile{tag}");
+        for newer in ["", ":1", ":1-labs", ":latest", ":1.7", ":1.20.1-labs"] {
+            assert!(tells_base_layers(&name(newer)), "{newer}");
+        }
+        for unsure in [":1.6", ":1.4.3", ":experimental", ":1@sha256:00", "@sha256:00"] {
+            assert!(!tells_base_layers(&name(unsure)), "{unsure}");
+        }
+        assert!(tells_base_layers("dockerfile.v0"), "the engine's own");
     }
 
     #[test]

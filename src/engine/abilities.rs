@@ -31,6 +31,8 @@ pub(crate) enum Feature {
     Indexes,
     /// Images in files as OCI layouts.
     Layouts,
+    /// One time for all files that steps make, as `SOURCE_DATE_EPOCH` gives it.
+    Times,
 }
 
 impl Feature {
@@ -41,6 +43,7 @@ impl Feature {
             Self::Isolation => "isolation",
             Self::Indexes => "indexes",
             Self::Layouts => "layouts",
+            Self::Times => "times",
         }
     }
 }
@@ -72,7 +75,7 @@ impl Abilities {
     };
     /// dockerd with containerd's store.
     pub(super) const CONTAINERD: Self = Self {
-        features: &[Feature::Secrets, Feature::Isolation, Feature::Indexes, Feature::Layouts],
+        features: &[Feature::Secrets, Feature::Isolation, Feature::Indexes, Feature::Layouts, Feature::Times],
         cache_exports: &["inline", "registry", "local", "gha"],
         cache_imports: &["registry", "local", "gha"],
         better: "a buildkitd",
@@ -83,6 +86,13 @@ impl Abilities {
         cache_imports: &["registry", "local", "gha", "s3", "azblob"],
         ..Self::CONTAINERD
     };
+
+    /// These abilities of an engine with a BuildKit that is, or may be, older than 0.15. It can change the times of
+    /// files since 0.13, but not for layers of `COPY --link` (until 0.14), and may then fail to push (until 0.15).
+    pub(super) fn before_times(self) -> Self {
+        let features = &[Feature::Secrets, Feature::Isolation, Feature::Indexes, Feature::Layouts];
+        Self { features, ..self }
+    }
 
     /// Refuses a request with needs that `engine` does not meet; `engine` is the engine's name in the error.
     pub(super) fn check(self, request: &BuildRequest, engine: &str) -> Result<(), EngineError> {

@@ -56,8 +56,15 @@ impl Buildkitd {
             store: None,
             platforms: platforms.into_iter().collect(),
             mirrors: Vec::new(),
-            abilities: Abilities::BUILDKITD,
+            abilities: self.abilities(),
         })
+    }
+
+    fn abilities(&self) -> Abilities {
+        let mut numbers =
+            self.version().unwrap_or_default().split('.').map(|part| part.parse::<u32>().unwrap_or(0));
+        let version = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
+        if version < (0, 15) { Abilities::BUILDKITD.before_times() } else { Abilities::BUILDKITD }
     }
 
     fn version(&self) -> Option<&str> {
@@ -74,7 +81,7 @@ impl Buildkitd {
         if request.output == Output::Load {
             return Err(self.without_store("keeping a built image"));
         }
-        Abilities::BUILDKITD.check(request, &self.to_string())
+        self.abilities().check(request, &self.to_string())
     }
 
     fn without_store(&self, feature: &str) -> EngineError {
@@ -105,7 +112,7 @@ impl Engine for Buildkitd {
             Output::Stay => Exporter::Nothing,
             _ => Exporter::of(&request.output, true),
         };
-        self.buildkit.build(&self.to_string(), exporter, request, events).await
+        self.buildkit.build((&self.to_string(), self.abilities()), exporter, request, events).await
     }
 
     async fn push(&self, _: &ImageName, _: &Reference, _: &EventSink) -> Result<Digest, EngineError> {

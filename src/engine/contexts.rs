@@ -135,6 +135,7 @@ impl BuildRequest {
             options: BuildOptions::default(),
             entitlements: Vec::new(),
             source_date_epoch: self.source_date_epoch,
+            tells_base_layers: true,
             no_cache: false,
             names: vec![folder.image.clone()],
             output: Output::Load,

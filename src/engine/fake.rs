@@ -317,6 +317,7 @@ pub(crate) fn request(image: &str) -> BuildRequest {
         options: crate::config::BuildOptions::default(),
         entitlements: Vec::new(),
         source_date_epoch: None,
+        tells_base_layers: true,
         no_cache: false,
         names: vec![format!("localhost/{image}:key").parse().expect("a reference")],
         output: Output::Push,

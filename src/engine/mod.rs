@@ -74,8 +74,12 @@ pub struct BuildRequest {
     pub options: BuildOptions,
     /// The permissions that steps of the Dockerfile need, by line.
     pub entitlements: Vec<Entitlement>,
-    /// The time of the build in the image, in seconds since 1970; none for the engine's clock.
+    /// The time of the build in the image, in seconds since 1970; none for the engine's clock, or for the time that the
+    /// argument `SOURCE_DATE_EPOCH` gives.
     pub source_date_epoch: Option<i64>,
+    /// True if the frontend tells the exporter the layers of the base image, so that the exporter can leave them alone
+    /// where it changes the times of files.
+    pub tells_base_layers: bool,
     /// The switch that runs every step again, without the engine's cache.
     pub no_cache: bool,
     /// The names that the image gets.

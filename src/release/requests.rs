@@ -129,7 +129,7 @@ pub(crate) fn request(
     let named = Named::of(workspace, (gathered, digests), (source, selections), &platforms)?;
     let replacements = replacements(source, (gathered, digests), &workspace.config);
     let dockerfile = source.pin(&named.known(replacements.clone()))?;
-    let source_date_epoch = source_date_epoch(workspace, &dockerfile, files)?;
+    let source_date_epoch = source_date_epoch(workspace, (source, &dockerfile), files)?;
     Ok(BuildRequest {
         image: planned.name.clone(),
         context,
@@ -144,6 +144,7 @@ pub(crate) fn request(
         options: options(workspace, image),
         entitlements: source.entitlements(),
         source_date_epoch,
+        tells_base_layers: source.tells_base_layers(),
         no_cache,
         names: names(planned, purpose)?,
         output: match purpose {
@@ -203,11 +204,16 @@ pub(super) fn exact(reference: Reference, digests: &Digests) -> Reference {
 
 /// The commit's time in seconds, so that two builds of a commit have equal times in the image.
 ///
-/// None for files on the disk. None also for a Dockerfile that reads `SOURCE_DATE_EPOCH`, an argument like any
-/// other: the time would enter the image but not its key.
-fn source_date_epoch(workspace: &Workspace, dockerfile: &[u8], files: Files) -> Result<Option<i64>> {
+/// None for files on the disk, and where `build.toml` gives the time as the argument `SOURCE_DATE_EPOCH`. None also for
+/// a Dockerfile that reads this argument: the time would enter the image but not its key.
+fn source_date_epoch(
+    workspace: &Workspace,
+    (source, dockerfile): (&Source, &[u8]),
+    files: Files,
+) -> Result<Option<i64>> {
+    const NAME: &str = "SOURCE_DATE_EPOCH";
     match files {
-        Files::Commit(commit) if !dockerfile.contains_str("SOURCE_DATE_EPOCH") => {
+        Files::Commit(commit) if !source.args.contains_key(NAME) && !dockerfile.contains_str(NAME) => {
             Ok(Some(workspace.repository.commit_time(commit)?))
         }
         _ => Ok(None),

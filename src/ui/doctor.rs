@@ -54,7 +54,8 @@ pub struct EngineReport {
     pub store: Option<String>,
     /// The platforms that the engine builds for.
     pub platforms: Vec<String>,
-    /// The engine's features, of those that not all engines have: `secrets`, `isolation`, `indexes`, `layouts`.
+    /// The engine's features, of those that not all engines have: `secrets`, `isolation`, `indexes`, `layouts`,
+    /// `times`.
     pub features: Vec<&'static str>,
     /// The kinds of cache in which the engine finds steps.
     pub cache_from: Vec<String>,

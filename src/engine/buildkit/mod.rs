@@ -26,6 +26,7 @@ use self::session::Session;
 use self::sessions::{Sessions, Terms};
 use self::solve::Locals;
 use self::ssh::Agents;
+use super::abilities::Abilities;
 use super::endpoint::Endpoint;
 use super::patience::{Patience, Silence};
 use super::{Archive, BuildRequest, Built, EngineError, Output, entitlements};
@@ -93,10 +94,10 @@ impl BuildKit {
         &self.endpoint
     }
 
-    /// Builds `request`; `engine` is the engine's name in errors.
+    /// Builds `request` on an engine with this name, for errors, and these abilities.
     pub(super) async fn build(
         &self,
-        engine: &str,
+        (engine, abilities): (&str, Abilities),
         exporter: Exporter,
         request: &BuildRequest,
         events: &EventSink,
@@ -120,7 +121,7 @@ impl BuildKit {
 
         let mut progress = Progress::new(request.image.clone(), events.clone(), secrets.clone());
         let names = (&*random::id(), &*session.id, &locals);
-        let asked = solve::solve_request(request, exporter, names, &caches);
+        let asked = solve::solve_request(request, (exporter, abilities), names, &caches);
         let solve = run(control.clone(), asked, &mut progress, self.endpoint.patience());
         let answer = tokio::select! {
             answer = solve => answer,
@@ -342,7 +343,10 @@ mod tests {
         let events = EventSink::channel().0;
         let request = fake::request("api");
         let building = BuildKit::new(endpoint);
-        let error = building.build("podman 4.3.1", Exporter::Moby, &request, &events).await.unwrap_err();
+        let error = building
+            .build(("podman 4.3.1", Abilities::CLASSIC), Exporter::Moby, &request, &events)
+            .await
+            .unwrap_err();
         assert!(matches!(error, EngineError::Unsupported { .. }), "{error}");
         assert!(error.to_string().contains("not supported by podman 4.3.1"), "{error}");
         assert!(server.await.unwrap().starts_with("POST /grpc HTTP/1.1"));

@@ -10,6 +10,7 @@ use super::content::Caches;
 use super::folder::{CONTEXT, DOCKERFILE};
 use crate::config::{BuildOptions, Platform};
 use crate::dockerfile::EntitlementKind;
+use crate::engine::abilities::{Abilities, Feature};
 use crate::engine::{ArchiveKind, BuildRequest, NamedContext, Output};
 use crate::random;
 
@@ -68,7 +69,7 @@ impl Locals {
 /// The solve request for the build `reference` of `request`, with the folders `locals` of `session`.
 pub(super) fn solve_request(
     request: &BuildRequest,
-    exporter: Exporter,
+    (exporter, abilities): (Exporter, Abilities),
     (reference, session, locals): (&str, &str, &Locals),
     caches: &Caches,
 ) -> SolveRequest {
@@ -81,6 +82,12 @@ pub(super) fn solve_request(
         // As a build argument it would date the folders of `WORKDIR` too, and each commit would run all steps after
         // one of those again.
         output.insert("source-date-epoch".to_owned(), seconds.to_string());
+    }
+    // dockerd's own exporter unpacks what it exports, which it refuses to do with other times.
+    let can_rewrite = matches!(exporter, Exporter::Push | Exporter::File(_))
+        && abilities.features.contains(&Feature::Times);
+    if can_rewrite && request.tells_base_layers && has_own_time(request) {
+        output.insert("rewrite-timestamp".to_owned(), "true".to_owned());
     }
     SolveRequest {
         r#ref: reference.to_owned(),
@@ -98,6 +105,11 @@ pub(super) fn solve_request(
         entitlements: request.entitled().into_keys().map(|kind| kind.name().to_owned()).collect(),
         ..SolveRequest::default()
     }
+}
+
+/// True if the image's arguments give the time of its files, in seconds since 1970.
+fn has_own_time(request: &BuildRequest) -> bool {
+    request.args.get("SOURCE_DATE_EPOCH").is_some_and(|time| time.parse::<i64>().is_ok())
 }
 
 /// The request for a solve of nothing with an entitlement, which BuildKit looks at first. Newer ones leave it out of their
@@ -213,9 +225,33 @@ mod tests {
         let mut request = fake::request("api");
         request.source_date_epoch = Some(7);
         let names = ("r", "s", &Locals::default());
-        let solve = solve_request(&request, Exporter::Push, names, &Caches::default());
+        let export = (Exporter::Push, Abilities::CONTAINERD);
+        let solve = solve_request(&request, export, names, &Caches::default());
         assert_eq!(solve.exporter_attrs_deprecated["source-date-epoch"], "7");
         assert!(solve.frontend_attrs.values().all(|value| value != "7"), "{:?}", solve.frontend_attrs);
+    }
+
+    #[test]
+    fn files_get_the_time_of_the_arguments_where_the_layers_of_the_base_stay() {
+        let rewrites = |change: &dyn Fn(&mut BuildRequest), exporter, abilities| {
+            let mut request = fake::request("api");
+            request.args.insert("SOURCE_DATE_EPOCH".to_owned(), "1234567890".to_owned());
+            change(&mut request);
+            let names = ("r", "s", &Locals::default());
+            let solve = solve_request(&request, (exporter, abilities), names, &Caches::default());
+            solve.exporter_attrs_deprecated.contains_key("rewrite-timestamp")
+        };
+        let newest = Abilities::CONTAINERD;
+        let push = |change: &dyn Fn(&mut BuildRequest)| rewrites(change, Exporter::Push, newest);
+        assert!(push(&|_| ()));
+        assert!(rewrites(&|_| (), Exporter::File(ArchiveKind::Oci), Abilities::BUILDKITD));
+        assert!(!rewrites(&|_| (), Exporter::Moby, newest));
+        assert!(!rewrites(&|_| (), Exporter::Push, newest.before_times()));
+        assert!(!push(&|request| request.tells_base_layers = false));
+        assert!(!push(&|request| request.args.clear()));
+        assert!(!push(
+            &|request| _ = request.args.insert("SOURCE_DATE_EPOCH".to_owned(), "context".to_owned())
+        ));
     }
 
     #[test]
@@ -223,7 +259,8 @@ mod tests {
         let mut request = fake::request("api");
         let asked = |request: &BuildRequest| {
             let names = ("r", "s", &Locals::default());
-            solve_request(request, Exporter::Push, names, &Caches::default()).entitlements
+            let export = (Exporter::Push, Abilities::CONTAINERD);
+            solve_request(request, export, names, &Caches::default()).entitlements
         };
         assert!(asked(&request).is_empty());
         request.options.network = Some(Network::Host);
@@ -261,7 +298,8 @@ mod tests {
         let request = fake::request("api");
         let solve = |output, can_push| {
             let names = ("r", "s", &Locals::default());
-            solve_request(&request, Exporter::of(&output, can_push), names, &Caches::default())
+            let export = (Exporter::of(&output, can_push), Abilities::GRAPH_DRIVER);
+            solve_request(&request, export, names, &Caches::default())
         };
         let load = solve(Output::Push, false);
         assert_eq!(load.exporter_deprecated, "moby");

@@ -43,8 +43,15 @@ impl EngineInfo {
         match self.store {
             _ if !self.has_buildkit() => Abilities::CLASSIC,
             Store::GraphDriver(_) => Abilities::GRAPH_DRIVER,
+            // Docker 28.0 has BuildKit 0.20, and 27 versions from 0.14 on.
+            Store::Containerd if self.major() < 28 => Abilities::CONTAINERD.before_times(),
             Store::Containerd => Abilities::CONTAINERD,
         }
+    }
+
+    /// The first number of the engine's version; 0 if there is none.
+    fn major(&self) -> u32 {
+        self.version.split('.').next().and_then(|number| number.parse().ok()).unwrap_or_default()
     }
 
     /// Asks the engine behind `api` for its description.

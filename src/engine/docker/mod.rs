@@ -128,7 +128,7 @@ impl Docker {
         events: &EventSink,
     ) -> Result<Built, EngineError> {
         if info.has_buildkit() {
-            self.buildkit.build(&info.to_string(), exporter, request, events).await
+            self.buildkit.build((&info.to_string(), info.abilities()), exporter, request, events).await
         } else {
             classic::build(&self.api, info, request, events).await
         }

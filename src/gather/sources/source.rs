@@ -202,6 +202,11 @@ impl Source {
         found
     }
 
+    /// True if the frontend tells the exporter the layers of the base image.
+    pub(crate) fn tells_base_layers(&self) -> bool {
+        self.dockerfile.tells_base_layers(self.args.get("BUILDKIT_SYNTAX").map(String::as_str))
+    }
+
     /// True if the contexts that the Dockerfile uses, and their places in the file, cannot be told.
     pub(crate) fn is_obscure(&self) -> bool {
         self.analyses.iter().any(|analysis| analysis.obscure)

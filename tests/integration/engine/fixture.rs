@@ -151,6 +151,7 @@ pub(crate) fn request(image: &str, dockerfile: &str, files: &Files) -> BuildRequ
         options: BuildOptions::default(),
         entitlements: Vec::new(),
         source_date_epoch: None,
+        tells_base_layers: true,
         no_cache: false,
         names: vec![unique(image)],
         output: Output::Load,
@@ -238,6 +239,15 @@ pub(super) async fn sleeping(mark: &str, count: usize) -> Vec<Pid> {
     }
 }
 
+/// Waits until the clock shows another second: times in images have no smaller parts.
+pub(super) async fn another_second() {
+    let second = || std::time::UNIX_EPOCH.elapsed().unwrap().as_secs();
+    let start = second();
+    while second() == start {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
 pub(super) fn failure(result: Result<Built, EngineError>) -> dtbuild::engine::BuildFailure {
     match result {
         Err(EngineError::Failed(failure)) => *failure,
@@ -278,7 +288,7 @@ pub(super) fn attested(name: &Reference, digest: &Digest) -> Vec<String> {
 }
 
 /// A manifest at the registry.
-fn manifest(name: &Reference, digest: &str) -> Value {
+pub(super) fn manifest(name: &Reference, digest: &str) -> Value {
     let (host, path) = (name.repository().registry(), name.repository().path());
     let mut stream = std::net::TcpStream::connect(host).unwrap();
     let accept = "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, \

@@ -32,6 +32,7 @@ mod mistakes;
 mod options;
 mod sharing;
 mod silence;
+mod times;
 mod warnings;
 
 #[tokio::test]

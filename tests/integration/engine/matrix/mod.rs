@@ -12,7 +12,8 @@ use dtbuild::engine::{
 };
 
 use super::fixture::{
-    Files, build, digest_at_registry, docker, image, logs, noise, pushed, request, script, unique,
+    Files, another_second, build, digest_at_registry, docker, image, logs, noise, pushed, request, script,
+    unique,
 };
 use super::options::Agent;
 use crate::support::dtbuild::{CONFIG, Dtbuild};
@@ -41,6 +42,10 @@ async fn the_table_says_what_this_engine_can() {
         ("provenance", attestations::provenance(&docker).await),
         ("SBOM", attestations::sbom(&docker).await),
         ("the commit's time is the image's (`SOURCE_DATE_EPOCH`)", yes(time_of_commit(&docker).await)),
+        (
+            "one digest each time, with a time of the image's own (`SOURCE_DATE_EPOCH`)",
+            yes(times(&docker).await),
+        ),
         ("an image in a file, as `docker load` takes it", archive(&docker, ArchiveKind::Docker).await),
         ("an image in a file, as an OCI layout", archive(&docker, ArchiveKind::Oci).await),
         ("what is sent when one file of a context changed", sent(&docker).await),
@@ -232,6 +237,20 @@ async fn time_of_commit(docker: &Docker) -> bool {
     request.source_date_epoch = Some(1_700_000_000);
     build(docker, &request).await.0.unwrap();
     format!("{:?}", image(&request.names[0]).await.created).contains("2023-11-14")
+}
+
+async fn times(docker: &Docker) -> bool {
+    let mut request = request("matrix-times", &script("echo a > /a"), &Files::with_busybox());
+    request.args.insert("SOURCE_DATE_EPOCH".to_owned(), "1234567890".to_owned());
+    request.output = Output::Push;
+    request.no_cache = true;
+    let mut digests = Vec::new();
+    for _ in 0..2 {
+        another_second().await;
+        let built = build(docker, &request).await.0.unwrap();
+        digests.push(pushed(docker, &request, built).await);
+    }
+    digests[0] == digests[1]
 }
 
 async fn archive(docker: &Docker, kind: ArchiveKind) -> String {

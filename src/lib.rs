@@ -19,7 +19,7 @@
 //! | [`git`] | edge: commits, diffs, trees, the working tree |
 //! | [`engine`] | edge: BuildKit and Docker's API, behind a trait |
 //! | [`registry`] | edge: digests, tags, artifacts, base images |
-//! | [`record`] | edge: the images that environments run, the lease, and the storages of both |
+//! | [`record`] | edge: the images that environments run, the lease on each, and the storages |
 //! | [`deploy`] | edge: the triggers that bring a release to its environment |
 //! | `http`, `credentials`, `docker_config` | one HTTP client; the logins of `docker login`; docker's `config.json` |
 //! | [`process`] | the parts of a process: runtime, signals, child programs, timings |

@@ -1,6 +1,7 @@
 //! The command line, as clap reads it. Nothing is decided here.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
@@ -13,7 +14,7 @@ use crate::ui::{Format, ProgressMode};
 
 mod values;
 
-use values::archive;
+use values::{archive, time};
 
 /// Builds, pushes and deploys only the container images that a commit really changed.
 #[derive(Debug, Parser)]
@@ -83,6 +84,8 @@ pub enum Command {
     Deploy(DeployArgs),
     /// Show what the environments run
     Status(StatusArgs),
+    /// Take the right to deploy away from a run that hangs
+    Unlock(UnlockArgs),
     /// Say why an image is built, reused or kept, or which images a file is an input of
     Explain(ExplainArgs),
     /// List the files that an image is built from
@@ -165,6 +168,14 @@ impl Default for Building {
     }
 }
 
+/// What to do where another run deploys.
+#[derive(Debug, Default, Args)]
+pub struct Waiting {
+    /// Wait so long for another run that deploys to the environment, such as 10m; then plan anew
+    #[arg(long, value_name = "TIME", value_parser = time, default_value = "0s", hide_default_value = true)]
+    pub wait: Duration,
+}
+
 /// The CD step.
 #[expect(clippy::struct_excessive_bools, reason = "flags of a command line, as clap reads them")]
 #[derive(Debug, Args)]
@@ -175,6 +186,9 @@ pub struct RunArgs {
     /// How to build.
     #[command(flatten)]
     pub building: Building,
+    /// What to do where another run deploys.
+    #[command(flatten)]
+    pub waiting: Waiting,
     /// Only say what would be done, and why
     #[arg(long, short = 'n')]
     pub dry_run: bool,
@@ -275,6 +289,26 @@ pub struct DeployArgs {
     /// Deploy the images of this commit
     #[arg(long, value_name = "COMMIT", default_value = "HEAD")]
     pub head: String,
+    /// What to do where another run deploys.
+    #[command(flatten)]
+    pub waiting: Waiting,
+}
+
+/// `dtbuild unlock`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  dtbuild unlock staging --reason \"its runner was switched off\"
+
+Nobody need do that where a run was killed: its lease ends by itself. The run that held the lease writes nothing any more, but
+what it has started may go on.")]
+pub struct UnlockArgs {
+    /// The environment
+    #[arg(value_name = "ENVIRONMENT")]
+    pub environment: EnvironmentName,
+    /// Why; the history keeps it
+    #[arg(long, value_name = "TEXT")]
+    pub reason: String,
 }
 
 /// `dtbuild status`.

@@ -4,21 +4,21 @@
 //! A client is made when it is first asked for: a run with nothing to do makes none. One [`Clients`] serves any
 //! number of runs at the same time.
 
-use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::sync::OnceCell;
 
-use crate::config::{EnvironmentName, RecordStore};
+use crate::config::EnvironmentName;
 use crate::engine::AnyEngine;
 use crate::engine::endpoint::{Endpoint, Environment};
 use crate::error::{Code, Error, Kind, Result};
 use crate::process::Signals;
-use crate::record::{Folder, Record, Records, Storage};
+use crate::record::{Record, Records};
 use crate::registry::{Registry, Settings};
 use crate::workspace::Workspace;
 
+mod records;
 mod registry_storage;
 
 pub use registry_storage::RegistryStorage;
@@ -113,13 +113,7 @@ impl Clients {
 
     /// The records of a workspace, in the storage that its `build.toml` names.
     pub(crate) fn records(&self, workspace: &Workspace) -> Result<Records> {
-        let storage: Arc<dyn Storage> = match &workspace.config.records {
-            RecordStore::Folder(folder) => Arc::new(record_folder(workspace, folder)?),
-            RecordStore::Registry(repository) => {
-                Arc::new(RegistryStorage::new(self.registry()?.clone(), repository.clone()))
-            }
-        };
-        Ok(Records::new(storage))
+        records::open(workspace, || self.registry())
     }
 
     /// The newest part of an environment's record, back to the deployment that runs. Such a record must not be
@@ -143,13 +137,6 @@ impl Clients {
              what environments run on this machine",
         ))
     }
-}
-
-fn record_folder(workspace: &Workspace, folder: &Path) -> Result<Folder> {
-    let root = workspace.repository.root().map_err(|error| {
-        Error::from(error).hint("or keep the records at the registry: `[records] store = \"registry\"`")
-    })?;
-    Ok(Folder::new(root.join(folder)))
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! The storage of records in a registry. It connects `record` and `registry`, which do not know each other.
 //! Start with [`RegistryStorage`].
 //!
-//! The documents are OCI artifacts in one repository, each with its name as the tag.
+//! The documents are OCI artifacts in one repository, each with its project, environment and generation as the tag.
 //!
 //! Registries have no compare-and-swap: the last PUT of a tag wins. A document is changed only while its tag
 //! names the revision that was read, and the tag is read back, so that a change that was overwritten at once is
@@ -13,7 +13,8 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 
-use crate::record::{Address, Change, Document, Put, RecordError, Revision, Storage};
+use crate::config::EnvironmentName;
+use crate::record::{Address, Document, Part, Put, RecordError, Revision, Storage};
 use crate::reference::{Reference, Repository};
 use crate::registry::{Kind, Registry, RegistryError};
 
@@ -41,14 +42,14 @@ impl RegistryStorage {
                 Kind::Name(error.to_string()),
             )
         };
-        self.repository.tagged(address.name()).map_err(|error| failed(invalid(error)))
+        self.repository.tagged(&tag(address)).map_err(|error| failed(invalid(error)))
     }
 
     async fn pull(&self, address: &Address) -> Result<Document, RecordError> {
         let place = self.reference(address)?;
         let found = self
             .registry
-            .pull_artifact(&place, address.media_type(), address.size_limit())
+            .pull_artifact(&place, address.part.media_type(), address.part.size_limit())
             .await
             .map_err(failed)?;
         Ok(match found {
@@ -57,15 +58,13 @@ impl RegistryStorage {
         })
     }
 
-    async fn push(&self, address: &Address, change: Change<'_>, read: &Revision) -> Result<Put, RecordError> {
+    async fn push(&self, address: &Address, content: &[u8], read: &Revision) -> Result<Put, RecordError> {
         let place = self.reference(address)?;
-        // Registries need not allow deletions, and many do not: a removal writes the tombstone.
-        let (Change::Write(content) | Change::Remove { tombstone: content }) = change;
         if self.revision(&place).await? != *read {
             return Ok(Put::Changed);
         }
         let written =
-            self.registry.push_artifact(&place, address.media_type(), content).await.map_err(failed)?;
+            self.registry.push_artifact(&place, address.part.media_type(), content).await.map_err(failed)?;
         let written = Revision::tagged(written.to_string());
         let is_there = self.revision(&place).await? == written;
         Ok(if is_there { Put::Done(written) } else { Put::Changed })
@@ -89,27 +88,46 @@ impl Storage for RegistryStorage {
     fn put<'a>(
         &'a self,
         address: &'a Address,
-        change: Change<'a>,
+        content: &'a [u8],
         read: &'a Revision,
     ) -> BoxFuture<'a, Result<Put, RecordError>> {
-        Box::pin(self.push(address, change, read))
+        Box::pin(self.push(address, content, read))
     }
 
-    fn list(&self) -> BoxFuture<'_, Result<Vec<String>, RecordError>> {
-        Box::pin(async {
-            let mut names = self.registry.tags(&self.repository).await.map_err(failed)?;
-            names.sort();
-            Ok(names)
+    fn past<'a>(
+        &'a self,
+        project: &'a str,
+        environment: &'a EnvironmentName,
+    ) -> BoxFuture<'a, Result<Vec<u64>, RecordError>> {
+        Box::pin(async move {
+            let prefix = past_prefix(project, environment);
+            let tags = self.registry.tags(&self.repository).await.map_err(failed)?;
+            Ok(tags.iter().filter_map(|tag| tag.strip_prefix(&prefix)?.parse().ok()).collect())
         })
     }
 
     fn place(&self, address: &Address) -> String {
-        format!("{}:{}", self.repository, address.name())
+        format!("{}:{}", self.repository, tag(address))
     }
 
     fn settle(&self) -> Option<Duration> {
         Some(SETTLE)
     }
+}
+
+/// The tag of a document. Two projects whose tags are the same (`a.b` and `c`, `a` and `b.c`) find each other's name in
+/// the document.
+fn tag(Address { project, environment, part }: &Address) -> String {
+    match part {
+        Part::Record => format!("{project}.{environment}"),
+        Part::Past(generation) => format!("{}{generation}", past_prefix(project, environment)),
+        Part::Older => environment.to_string(),
+    }
+}
+
+/// The beginning of the tags of past deployments. No project's name begins with `_`.
+fn past_prefix(project: &str, environment: &EnvironmentName) -> String {
+    format!("_{project}.{environment}.")
 }
 
 fn failed(error: RegistryError) -> RecordError {

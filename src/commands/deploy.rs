@@ -17,12 +17,18 @@ pub(super) async fn deploy(global: &Global, args: &DeployArgs) -> Result<u8> {
     let released = ReleaseOptions { environment: args.environment.clone(), ..ReleaseOptions::default() };
     let query = Query::release(&workspace, released)?.with_deploying(Deploying::Anyway).unexplained();
     let settings = options::settings(&Building::default());
-    let step =
-        CdStep { clients: &clients, workspace: &workspace, query: &query, settings, timings: &timings };
+    let step = CdStep {
+        clients: &clients,
+        workspace: &workspace,
+        query: &query,
+        settings,
+        wait: args.waiting.wait,
+        timings: &timings,
+    };
     let prepared = step.prepare().await?;
     prepared.check_built(&workspace)?;
-    let release =
+    let ended =
         workers(global, &workspace, &clients, async |observer| step.execute(prepared, &observer).await)
             .await?;
-    run::show(global, &release, Deploying::Anyway)
+    run::show(global, &ended, Deploying::Anyway)
 }

@@ -25,6 +25,7 @@ mod options;
 mod plan;
 mod run;
 mod status;
+mod unlock;
 
 /// Runs the program and returns its exit code.
 #[must_use]
@@ -48,6 +49,7 @@ async fn dispatch(cli: &Cli) -> Result<u8> {
         Some(Command::Build(args)) => Box::pin(build::build(global, args)),
         Some(Command::Deploy(args)) => Box::pin(deploy::deploy(global, args)),
         Some(Command::Status(args)) => Box::pin(status::status(global, args)),
+        Some(Command::Unlock(args)) => Box::pin(unlock::unlock(global, args)),
         Some(Command::Explain(args)) => Box::pin(explain::explain(global, args)),
         Some(Command::Inputs(args)) => Box::pin(inputs::inputs(global, args)),
         Some(Command::Lock(args)) => Box::pin(lock::lock(global, args)),

@@ -2,12 +2,11 @@
 
 use super::{build, options, plan, workers};
 use crate::cli::{Global, RunArgs};
-use crate::deploy::Release;
 use crate::error::Result;
 use crate::gather::Query;
 use crate::plan::{Deploying, NoDeploy};
 use crate::process::Timings;
-use crate::release::CdStep;
+use crate::release::{CdStep, Ended};
 use crate::ui;
 use crate::workspace::Workspace;
 
@@ -26,8 +25,14 @@ pub(super) async fn run(global: &Global, args: &RunArgs) -> Result<u8> {
     let query = Query::release(&workspace, options::release(&args.selection))?;
     let query = query.with_deploying(deploying).unexplained();
     let settings = options::settings(&args.building);
-    let step =
-        CdStep { clients: &clients, workspace: &workspace, query: &query, settings, timings: &timings };
+    let step = CdStep {
+        clients: &clients,
+        workspace: &workspace,
+        query: &query,
+        settings,
+        wait: args.waiting.wait,
+        timings: &timings,
+    };
     let prepared = step.prepare().await?;
     prepared.plan.check_decided()?;
     // With `--no-deploy` the tags are to name this release, even when nothing is to be built.
@@ -41,14 +46,18 @@ pub(super) async fn run(global: &Global, args: &RunArgs) -> Result<u8> {
             .await?;
         return build::show(global, &prepared.plan);
     }
-    let release =
+    let ended =
         workers(global, &workspace, &clients, async |observer| step.execute(prepared, &observer).await)
             .await?;
-    show(global, &release, deploying)
+    show(global, &ended, deploying)
 }
 
-/// Prints a release that was pushed or deployed.
-pub(super) fn show(global: &Global, release: &Release, deploying: Deploying) -> Result<u8> {
+/// Prints a release that was pushed or deployed, or the plan by which there was nothing to do.
+pub(super) fn show(global: &Global, ended: &Ended, deploying: Deploying) -> Result<u8> {
+    let release = match ended {
+        Ended::Released(release) => release,
+        Ended::Nothing(plan) => return plan::show(global, plan, false),
+    };
     let view = ui::release::ReleaseView {
         environment: Some(&release.environment),
         commit: release.commit.as_deref(),

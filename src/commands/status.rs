@@ -32,15 +32,6 @@ pub(super) async fn status(global: &Global, args: &StatusArgs) -> Result<u8> {
 
 fn view(environment: &Environment, record: &Record) -> EnvironmentView {
     let (current, last) = (record.current(), record.last());
-    let pending = last.filter(|last| current.is_none_or(|current| current.id != last.id)).map(|last| {
-        let commit =
-            last.commit.as_deref().map_or("the working tree", |commit| &commit[..commit.len().min(7)]);
-        match &last.outcome {
-            Outcome::Started => format!("{commit} was started and has not ended"),
-            Outcome::Tagged => format!("{commit} was tagged and not deployed by dtbuild"),
-            _ => format!("{commit} did not succeed"),
-        }
-    });
     let images = current.into_iter().flat_map(|current| &current.images);
     EnvironmentView {
         environment: environment.name.clone(),
@@ -50,15 +41,31 @@ fn view(environment: &Environment, record: &Record) -> EnvironmentView {
             None => environment.tag.as_str().to_owned(),
         },
         commit: current.and_then(|current| current.commit.clone()),
-        finished: last.map(|last| last.finished.unix_timestamp()),
+        finished: last.map(|last| last.finished.unwrap_or(last.started).unix_timestamp()),
         outcome: last.map(|last| match &last.outcome {
             Outcome::Succeeded => "succeeded".to_owned(),
             Outcome::Started => "started".to_owned(),
             Outcome::Tagged => "tagged, not deployed".to_owned(),
             Outcome::NotBuilt { reason } => format!("not built: {reason}"),
             Outcome::Failed { reason } => format!("failed: {reason}"),
+            Outcome::Unlocked { reason, .. } => format!("unlocked: {reason}"),
         }),
         images: images.map(|(name, image)| (name.clone(), image.reference.clone(), image.key)).collect(),
-        pending,
+        pending: pending(record),
     }
+}
+
+/// The work that is not done: a lease that is held, else a last deployment that is not what runs.
+fn pending(record: &Record) -> Option<String> {
+    if let Some(holder) = record.holder() {
+        return Some(format!("{holder} deploys, or has deployed and was killed"));
+    }
+    let last = record.last().filter(|last| last.outcome != Outcome::Succeeded)?;
+    let commit = last.commit.as_deref().map_or("the working tree", |commit| &commit[..commit.len().min(7)]);
+    Some(match &last.outcome {
+        Outcome::Started => format!("{commit} was started and has not ended"),
+        Outcome::Tagged => format!("{commit} was tagged and not deployed by dtbuild"),
+        Outcome::Unlocked { holder, .. } => format!("{holder} lost its right to deploy"),
+        _ => format!("{commit} did not succeed"),
+    })
 }

@@ -212,7 +212,8 @@ pub struct RecordsTable {
     /// The kind of storage: `folder` or `registry`.
     #[serde(default)]
     pub store: StoreKind,
-    /// The folder of the records, from the repository's root; `.dtbuild/records` when left out.
+    /// The folder of the records, from the repository's root, which git must not track. When left out, the machine's
+    /// own, which all checkouts share: `$XDG_STATE_HOME/dtbuild/{project.registry}/{project.name}`.
     #[schemars(with = "Option<String>")]
     pub folder: Option<Spanned<String>>,
     /// The repository of the records; `{project.registry}/dtbuild-records` when left out.
@@ -224,7 +225,7 @@ pub struct RecordsTable {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum StoreKind {
-    /// Files below the repository's root: for one machine.
+    /// Files in a folder: for one machine.
     #[default]
     Folder,
     /// OCI artifacts at the registry: for runners that keep nothing.

@@ -35,6 +35,9 @@ pub use tag::EnvironmentTag;
 /// The name of the configuration's file, at the repository's root.
 pub const FILE_NAME: &str = "build.toml";
 
+/// The folder of a checkout in which versions before kept records, from the repository's root.
+pub const OLDER_RECORDS: &str = ".dtbuild/records";
+
 /// A validated `build.toml`.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -71,6 +74,9 @@ pub enum BasePolicy {
 /// The storage that the deployments of the environments are recorded in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RecordStore {
+    /// The machine's folder of records, which all checkouts share; the path below it is the registry's, which the
+    /// project's name follows.
+    Machine(std::path::PathBuf),
     /// A folder, as a path from the repository's root.
     Folder(std::path::PathBuf),
     /// A repository at a registry, with an OCI artifact per environment.

@@ -26,7 +26,7 @@ fn the_context_is_the_only_required_key_of_an_image() {
     assert_eq!(client.context, "containers/client");
     assert_eq!(client.dockerfile, "containers/client/Dockerfile");
     assert_eq!(client.repository.to_string(), "registry.example.com/datatube/client");
-    assert_eq!(config.records, RecordStore::Folder(".dtbuild/records".into()));
+    assert_eq!(config.records, RecordStore::Machine("registry.example.com/datatube".into()));
 }
 
 #[test]

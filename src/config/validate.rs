@@ -10,8 +10,8 @@ use toml::Spanned;
 use super::error::{ConfigError, Lines};
 use super::file::{DeployTable, EnvironmentTable, File, ImageTable, RecordsTable, SecretTable, StoreKind};
 use super::{
-    Config, Deploy, Environment, EnvironmentName, EnvironmentTag, Image, ImageName, Platform, RecordStore,
-    SecretSource, SecretValue, Trigger,
+    Config, Deploy, Environment, EnvironmentName, EnvironmentTag, Image, ImageName, OLDER_RECORDS, Platform,
+    RecordStore, SecretSource, SecretValue, Trigger,
 };
 use crate::reference::Repository;
 use crate::suggestion::nearest;
@@ -306,13 +306,10 @@ impl Validator<'_> {
         registry: &str,
     ) -> Result<RecordStore> {
         match table.store {
-            StoreKind::Folder => {
-                let folder = match &table.folder {
-                    Some(folder) => self.path(folder)?.to_string(),
-                    None => ".dtbuild/records".to_owned(),
-                };
-                Ok(RecordStore::Folder(folder.into()))
-            }
+            StoreKind::Folder => Ok(match &table.folder {
+                Some(folder) => RecordStore::Folder(self.path(folder)?.to_string().into()),
+                None => RecordStore::Machine(registry.into()),
+            }),
             StoreKind::Registry => match &table.repository {
                 Some(repository) => Ok(RecordStore::Registry(self.parse(repository)?)),
                 None => format!("{registry}/dtbuild-records")
@@ -328,6 +325,8 @@ impl Validator<'_> {
 fn written(records: &RecordStore, images: &BTreeMap<ImageName, Image>) -> BTreeSet<PathBuf> {
     let records = match records {
         RecordStore::Folder(folder) => Some(folder.clone()),
+        // Where versions before kept them.
+        RecordStore::Machine(_) => Some(OLDER_RECORDS.into()),
         RecordStore::Registry(_) => None,
     };
     let caches = images.values().flat_map(|image| image.options.cache_folders());

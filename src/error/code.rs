@@ -87,8 +87,8 @@ pub enum Code {
     RegistryMismatch,
     /// The record of an environment cannot be read or written.
     RecordUnusable,
-    /// Another run wrote the record of the environment meanwhile.
-    RecordConflict,
+    /// The record at this place is another project's.
+    RecordForeign,
     /// `build.toml` declares a deployment that cannot be started.
     DeployInvalid,
     /// The program that deploys failed.
@@ -142,7 +142,7 @@ impl Code {
             | Self::RegistryNotFound
             | Self::RegistryMismatch
             | Self::RecordUnusable
-            | Self::RecordConflict
+            | Self::RecordForeign
             | Self::Defect => Kind::Environment,
             Self::DeployInvalid | Self::DeployFailed => Kind::Deployment,
             Self::LeaseHeld | Self::LeaseLost => Kind::LeaseHeld,

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::Owner;
+use super::Holder;
 use crate::config::EnvironmentName;
 use crate::error::{Code, Failure};
 
@@ -13,13 +13,13 @@ use crate::error::{Code, Failure};
 #[derive(Debug, thiserror::Error)]
 pub enum RecordError {
     /// A later version of dtbuild wrote the document.
-    #[error("`{place}` has version {found} and this dtbuild reads up to {known}")]
+    #[error("`{place}` has format {found} and this dtbuild reads up to {known}")]
     Newer {
         /// The document's file or reference.
         place: String,
-        /// The version of the document's format.
+        /// The document's format.
         found: u64,
-        /// The version that this dtbuild writes.
+        /// The format that this dtbuild writes.
         known: u32,
     },
     /// The document is not one that dtbuild writes.
@@ -46,28 +46,38 @@ pub enum RecordError {
         /// The error of the system.
         source: std::io::Error,
     },
-    /// Another run has written the record since this run read it.
-    #[error("`{place}` was changed by another run meanwhile and is left as that run wrote it")]
-    Conflict {
+    /// The record is another project's.
+    #[error("`{place}` is the record of the project `{found}`, and this is `{expected}`")]
+    OtherProject {
         /// The record's file or reference.
         place: String,
+        /// The project that the record names.
+        found: String,
+        /// The project of `build.toml`.
+        expected: String,
+    },
+    /// The folder of the records would come with a commit, or lead elsewhere.
+    #[error("cannot keep records in `{folder}`: {reason}", folder = folder.display())]
+    Untrusted {
+        /// The folder's path.
+        folder: PathBuf,
+        /// The reason, such as `git tracks it`.
+        reason: &'static str,
+        /// The advice on what to do.
+        hint: String,
     },
     /// Another run has the lease on the environment.
-    #[error(
-        "`{environment}` is being deployed by {owner} since {since}", since = show(*since)
-    )]
+    #[error("`{environment}` is being deployed by {holder} since {since}", since = show(holder.since))]
     LeaseHeld {
         /// The environment's name.
         environment: EnvironmentName,
-        /// The process that has the lease.
-        owner: Owner,
-        /// The time at which the lease was taken.
-        since: OffsetDateTime,
-        /// The time at which the lease ends, unless it is renewed.
-        until: OffsetDateTime,
+        /// The run that has the lease.
+        holder: Box<Holder>,
     },
-    /// The lease ended and is no longer this run's lease.
-    #[error("the lease on `{environment}` was lost to another run: nothing more is recorded")]
+    /// The lease is another run's, or may be, because it was not renewed in time.
+    #[error(
+        "the lease on `{environment}` was lost: another run has it, or it was not renewed in time; nothing more is done"
+    )]
     LeaseLost {
         /// The environment's name.
         environment: EnvironmentName,
@@ -88,10 +98,12 @@ impl RecordError {
 impl Failure for RecordError {
     fn code(&self) -> Code {
         match self {
-            Self::Newer { .. } | Self::Damaged { .. } | Self::Unwritable { .. } | Self::File { .. } => {
-                Code::RecordUnusable
-            }
-            Self::Conflict { .. } => Code::RecordConflict,
+            Self::Newer { .. }
+            | Self::Damaged { .. }
+            | Self::Unwritable { .. }
+            | Self::Untrusted { .. }
+            | Self::File { .. } => Code::RecordUnusable,
+            Self::OtherProject { .. } => Code::RecordForeign,
             Self::LeaseHeld { .. } => Code::LeaseHeld,
             Self::LeaseLost { .. } => Code::LeaseLost,
             Self::Storage(error) => error.code(),
@@ -102,8 +114,15 @@ impl Failure for RecordError {
         let hint = match self {
             Self::Storage(error) => return error.hint(),
             Self::File { .. } => return None,
-            Self::LeaseHeld { until, .. } => {
-                return Some(format!("wait for it: its lease ends at {} unless it is renewed", show(*until)));
+            Self::LeaseHeld { environment, .. } => {
+                return Some(format!(
+                    "wait for it with `--wait 10m`; if that run hangs, `dtbuild unlock {environment} --reason TEXT` takes \
+                     its right away"
+                ));
+            }
+            Self::Untrusted { hint, .. } => return Some(hint.clone()),
+            Self::OtherProject { .. } => {
+                "keep the records of each project in a place of their own: `[records]` in `build.toml`"
             }
             Self::Newer { .. } => "upgrade dtbuild",
             Self::Damaged { .. } => {
@@ -112,8 +131,7 @@ impl Failure for RecordError {
             Self::Unwritable { .. } => {
                 "make it a folder that you may write to, or set another one as `[records] folder` in `build.toml`"
             }
-            Self::Conflict { .. } => "run dtbuild again",
-            Self::LeaseLost { .. } => "see what that run did",
+            Self::LeaseLost { .. } => "`dtbuild status` shows what runs and who deploys; run dtbuild again",
         };
         Some(hint.to_owned())
     }

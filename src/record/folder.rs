@@ -1,19 +1,24 @@
-//! Documents in a folder: [`Folder`] keeps each document in a file `<name>.json`.
+//! Documents in a folder: [`Folder`] keeps the record of an environment in the file `<project>/<environment>.json`, and
+//! past deployments in the folder `<project>/_<environment>`.
 //!
-//! Every change happens under an advisory lock on the file `_lock`, held for milliseconds, and replaces a file as a
+//! Links are not followed: neither a document nor a folder on the way to it below the storage's own is one. Every change happens under an advisory lock on the file `_lock`, held for milliseconds, and replaces a file as a
 //! whole: readers need no lock.
 
 use std::fs::{File, TryLockError};
 use std::io::{ErrorKind, Read as _, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use dtbuild_content::draft::Draft;
+use dtbuild_content::draft::{Draft, folder_of};
 use futures_util::future::BoxFuture;
 
-use super::storage::{Address, Change, Document, Put, Revision, Storage};
+use rustix::fs::OFlags;
+
+use super::storage::{Address, Document, Part, Put, Revision, Storage};
 use super::{RecordError, error};
+use crate::config::EnvironmentName;
 
 /// The longest time to wait for the lock of another process, which may be on a slow network disk.
 const LOCK_LIMIT: Duration = Duration::from_secs(10);
@@ -33,8 +38,19 @@ impl Folder {
         Self { root, on_this_thread: false }
     }
 
-    fn path(&self, address: &Address) -> PathBuf {
-        self.root.join(format!("{}.json", address.name()))
+    fn path(&self, Address { project, environment, part }: &Address) -> PathBuf {
+        match part {
+            Part::Record => self.root.join(format!("{project}/{environment}.json")),
+            Part::Past(generation) => {
+                self.past_folder(project, environment).join(format!("{generation}.json"))
+            }
+            Part::Older => self.root.join(format!("{environment}.json")),
+        }
+    }
+
+    fn past_folder(&self, project: &str, environment: &EnvironmentName) -> PathBuf {
+        // No environment's name begins with `_`.
+        self.root.join(format!("{project}/_{environment}"))
     }
 
     fn make(&self) -> std::io::Result<()> {
@@ -59,46 +75,46 @@ impl Folder {
         RecordError::Unwritable { folder: self.root.clone(), source }
     }
 
-    /// Gives a document this content, or removes it, if `read` is its stored revision.
-    fn change(&self, address: &Address, content: Option<&[u8]>, read: &Revision) -> Result<Put, RecordError> {
+    /// Gives a document this content, if `read` is its stored revision.
+    fn change(&self, address: &Address, content: &[u8], read: &Revision) -> Result<Put, RecordError> {
         self.make().map_err(|source| self.unwritable(source))?;
         let path = self.path(address);
         let _lock = self.lock()?;
-        let stored = read_file(&path, address.size_limit())?;
+        let stored = self.read_file(&path, address.part.size_limit())?;
         if Revision::of(stored.as_deref()) != *read {
             return Ok(Put::Changed);
         }
-        match content {
-            Some(content) => self.replace(&path, content)?,
-            None if stored.is_none() => {}
-            None => std::fs::remove_file(&path).map_err(|source| file_error("remove", &path, source))?,
-        }
-        Ok(Put::Done(Revision::of(content)))
+        replace(&path, content)?;
+        Ok(Put::Done(Revision::of(Some(content))))
     }
 
-    fn names(&self) -> Result<Vec<String>, RecordError> {
-        let failed = |source| file_error("list", &self.root, source);
-        let files = match std::fs::read_dir(&self.root) {
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+    /// The bytes of a file; none where there is no such file. A file of more than `limit` bytes is an error, as is a
+    /// link in place of the file or of a folder below the storage's own.
+    fn read_file(&self, path: &Path, limit: usize) -> Result<Option<Vec<u8>>, RecordError> {
+        let failed = |source| file_error("read", path, source);
+        let above = path.ancestors().skip(1).take_while(|above| *above != self.root);
+        let is_link = |above: &Path| above.symlink_metadata().is_ok_and(|found| found.is_symlink());
+        if let Some(folder) = above.into_iter().find(|above| is_link(above)) {
+            let (folder, hint) = (folder.to_owned(), "make it a folder".to_owned());
+            return Err(RecordError::Untrusted { folder, reason: "it is a link", hint });
+        }
+        let nofollow = i32::try_from(OFlags::NOFOLLOW.bits()).unwrap_or_default();
+        let file = match File::options().read(true).custom_flags(nofollow).open(path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            // Something else than a folder is at the folder's path.
+            Err(source) if source.kind() == ErrorKind::NotADirectory => {
+                return Err(RecordError::Unwritable { folder: self.root.clone(), source });
+            }
             other => other.map_err(failed)?,
         };
-        let mut names = Vec::new();
-        for file in files {
-            let name = file.map_err(failed)?.file_name();
-            names.extend(name.to_str().and_then(|name| name.strip_suffix(".json")).map(ToOwned::to_owned));
+        // The file's size spares the buffer from growing; no room is made for more bytes than are read.
+        let size = file.metadata().map_or(0, |file| file.len()).min(limit as u64);
+        let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0) + 1);
+        file.take(limit as u64 + 1).read_to_end(&mut bytes).map_err(failed)?;
+        if bytes.len() > limit {
+            return Err(error::too_large(path.display().to_string(), limit));
         }
-        names.sort();
-        Ok(names)
-    }
-
-    /// Replaces a file as a whole, durably: the bytes and then the name are on the disk before this returns.
-    fn replace(&self, path: &Path, bytes: &[u8]) -> Result<(), RecordError> {
-        let replaced = || {
-            let mut draft = Draft::private(&self.root)?;
-            draft.write_all(bytes)?;
-            draft.keep_durably(path)
-        };
-        replaced().map_err(|source| file_error("write", path, source))
+        Ok(Some(bytes))
     }
 
     /// The lock on changes. The lock ends when the file is closed, also when the process is killed.
@@ -143,25 +159,27 @@ impl Storage for Folder {
 
     fn get<'a>(&'a self, address: &'a Address) -> BoxFuture<'a, Result<Document, RecordError>> {
         let address = address.clone();
-        self.aside(move |folder| Ok(Document::of(read_file(&folder.path(&address), address.size_limit())?)))
+        let limit = address.part.size_limit();
+        self.aside(move |folder| Ok(Document::of(folder.read_file(&folder.path(&address), limit)?)))
     }
 
     fn put<'a>(
         &'a self,
         address: &'a Address,
-        change: Change<'a>,
+        content: &'a [u8],
         read: &'a Revision,
     ) -> BoxFuture<'a, Result<Put, RecordError>> {
-        let (address, read) = (address.clone(), read.clone());
-        let content = match change {
-            Change::Write(content) => Some(content.to_owned()),
-            Change::Remove { .. } => None,
-        };
-        self.aside(move |folder| folder.change(&address, content.as_deref(), &read))
+        let (address, content, read) = (address.clone(), content.to_owned(), read.clone());
+        self.aside(move |folder| folder.change(&address, &content, &read))
     }
 
-    fn list(&self) -> BoxFuture<'_, Result<Vec<String>, RecordError>> {
-        self.aside(Self::names)
+    fn past<'a>(
+        &'a self,
+        project: &'a str,
+        environment: &'a EnvironmentName,
+    ) -> BoxFuture<'a, Result<Vec<u64>, RecordError>> {
+        let path = self.past_folder(project, environment);
+        self.aside(move |_| generations(&path))
     }
 
     fn place(&self, address: &Address) -> String {
@@ -173,26 +191,34 @@ impl Storage for Folder {
     }
 }
 
-/// The bytes of a file; none where there is no such file. A file of more than `limit` bytes is an error.
-fn read_file(path: &Path, limit: usize) -> Result<Option<Vec<u8>>, RecordError> {
-    let failed = |source| file_error("read", path, source);
-    let file = match File::open(path) {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        // Something else than a folder is at the folder's path.
-        Err(source) if source.kind() == ErrorKind::NotADirectory => {
-            let folder = path.parent().unwrap_or(path).to_owned();
-            return Err(RecordError::Unwritable { folder, source });
-        }
+/// The generations of the past deployments in a folder.
+fn generations(folder: &Path) -> Result<Vec<u64>, RecordError> {
+    let failed = |source| file_error("list", folder, source);
+    let files = match std::fs::read_dir(folder) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
         other => other.map_err(failed)?,
     };
-    // The file's size spares the buffer from growing; no room is made for more bytes than are read.
-    let size = file.metadata().map_or(0, |file| file.len()).min(limit as u64);
-    let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0) + 1);
-    file.take(limit as u64 + 1).read_to_end(&mut bytes).map_err(failed)?;
-    if bytes.len() > limit {
-        return Err(error::too_large(path.display().to_string(), limit));
+    let mut generations = Vec::new();
+    for file in files {
+        let name = file.map_err(failed)?.file_name();
+        let generation: Option<u64> = name.to_str().and_then(|name| name.strip_suffix(".json")?.parse().ok());
+        generations.extend(generation);
     }
-    Ok(Some(bytes))
+    Ok(generations)
+}
+
+/// Replaces a file as a whole, durably: the bytes and then the name are on the disk before this returns.
+fn replace(path: &Path, bytes: &[u8]) -> Result<(), RecordError> {
+    let replaced = || {
+        let folder = folder_of(path);
+        std::fs::create_dir_all(folder)?;
+        let mut draft = Draft::private(folder)?;
+        draft.write_all(bytes)?;
+        draft.keep_durably(path)?;
+        // The folder itself may be new.
+        File::open(folder_of(folder))?.sync_all()
+    };
+    replaced().map_err(|source| file_error("write", path, source))
 }
 
 fn file_error(verb: &str, path: &Path, source: std::io::Error) -> RecordError {

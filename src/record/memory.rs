@@ -5,12 +5,22 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures_util::future::{BoxFuture, ready};
 
-use super::storage::{Address, Change, Document, Put, Revision, Storage};
+use super::storage::{Address, Document, Part, Put, Revision, Storage};
 use super::{RecordError, error};
+use crate::config::EnvironmentName;
 
 /// A storage in memory. Clones share the documents.
 #[derive(Clone, Debug, Default)]
 pub struct Memory(Arc<Mutex<BTreeMap<String, Vec<u8>>>>);
+
+fn name(address: &Address) -> String {
+    let Address { project, environment, part } = address;
+    match part {
+        Part::Record => format!("{project}/{environment}"),
+        Part::Past(generation) => format!("{project}/_{environment}/{generation}"),
+        Part::Older => environment.to_string(),
+    }
+}
 
 impl Memory {
     fn documents(&self) -> MutexGuard<'_, BTreeMap<String, Vec<u8>>> {
@@ -25,9 +35,10 @@ impl Storage for Memory {
 
     fn get<'a>(&'a self, address: &'a Address) -> BoxFuture<'a, Result<Document, RecordError>> {
         Box::pin(async {
-            let content = self.documents().get(address.name()).cloned();
-            if content.as_ref().is_some_and(|content| content.len() > address.size_limit()) {
-                return Err(error::too_large(self.place(address), address.size_limit()));
+            let content = self.documents().get(&name(address)).cloned();
+            let limit = address.part.size_limit();
+            if content.as_ref().is_some_and(|content| content.len() > limit) {
+                return Err(error::too_large(self.place(address), limit));
             }
             Ok(Document::of(content))
         })
@@ -36,33 +47,32 @@ impl Storage for Memory {
     fn put<'a>(
         &'a self,
         address: &'a Address,
-        change: Change<'a>,
+        content: &'a [u8],
         read: &'a Revision,
     ) -> BoxFuture<'a, Result<Put, RecordError>> {
         Box::pin(async move {
-            let mut documents = self.documents();
-            if Revision::of(documents.get(address.name()).map(Vec::as_slice)) != *read {
+            let (mut documents, name) = (self.documents(), name(address));
+            if Revision::of(documents.get(&name).map(Vec::as_slice)) != *read {
                 return Ok(Put::Changed);
             }
-            Ok(Put::Done(match change {
-                Change::Write(content) => {
-                    documents.insert(address.name().to_owned(), content.to_owned());
-                    Revision::of(Some(content))
-                }
-                Change::Remove { .. } => {
-                    documents.remove(address.name());
-                    Revision::of(None)
-                }
-            }))
+            documents.insert(name, content.to_owned());
+            Ok(Put::Done(Revision::of(Some(content))))
         })
     }
 
-    fn list(&self) -> BoxFuture<'_, Result<Vec<String>, RecordError>> {
-        Box::pin(async { Ok(self.documents().keys().cloned().collect()) })
+    fn past<'a>(
+        &'a self,
+        project: &'a str,
+        environment: &'a EnvironmentName,
+    ) -> BoxFuture<'a, Result<Vec<u64>, RecordError>> {
+        let prefix = format!("{project}/_{environment}/");
+        let names = self.documents().keys().cloned().collect::<Vec<_>>();
+        let past = names.iter().filter_map(|name| name.strip_prefix(&prefix)?.parse().ok()).collect();
+        Box::pin(ready(Ok(past)))
     }
 
     fn place(&self, address: &Address) -> String {
-        format!("memory:{}", address.name())
+        format!("memory:{}", name(address))
     }
 
     fn on_this_thread(&self) -> Option<Arc<dyn Storage>> {

@@ -13,12 +13,26 @@ use futures_util::future::BoxFuture;
 use super::RecordError;
 use crate::config::EnvironmentName;
 
-/// The name of a document, with the type and the size limit of its content.
-#[derive(Clone, Debug)]
+/// The name of a document: the project, the environment, and the part of the environment's record.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Address {
-    name: String,
-    media_type: &'static str,
-    size_limit: usize,
+    /// The project's name, in the form of an image's name.
+    pub project: String,
+    /// The environment's name.
+    pub environment: EnvironmentName,
+    /// The part of the environment's record.
+    pub part: Part,
+}
+
+/// A part of what is stored of an environment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// The record: the one document that changes.
+    Record,
+    /// A deployment that the record has no room for any more, by its generation. It never changes.
+    Past(u64),
+    /// The record in the place of format 1, where the project was no part of the name. It is only read.
+    Older,
 }
 
 /// The revision of a document: the state without content, or the state with some content.
@@ -32,18 +46,6 @@ pub struct Document {
     pub content: Option<Vec<u8>>,
     /// The storage's own name for the revision; none where the revision is computed from the content.
     tag: Option<String>,
-}
-
-/// A change of a document.
-#[derive(Clone, Copy, Debug)]
-pub enum Change<'a> {
-    /// The document has this content from now on.
-    Write(&'a [u8]),
-    /// The document is removed.
-    Remove {
-        /// The content that takes the document's place in a storage that cannot remove anything.
-        tombstone: &'a [u8],
-    },
 }
 
 /// The result of a [`Storage::put`] that did not fail.
@@ -61,19 +63,24 @@ pub trait Storage: fmt::Debug + Send + Sync {
     /// Tries to write, so that a storage that cannot be written is found before any work.
     fn check_writable(&self) -> BoxFuture<'_, Result<(), RecordError>>;
 
-    /// Reads a document; an error where the document is larger than its address allows.
+    /// Reads a document; an error where the document is larger than its part may be.
     fn get<'a>(&'a self, address: &'a Address) -> BoxFuture<'a, Result<Document, RecordError>>;
 
-    /// Changes a document, if `read` is its stored revision.
+    /// Gives a document this content, if `read` is its stored revision. An error leaves it open whether the change
+    /// was made, or will be.
     fn put<'a>(
         &'a self,
         address: &'a Address,
-        change: Change<'a>,
+        content: &'a [u8],
         read: &'a Revision,
     ) -> BoxFuture<'a, Result<Put, RecordError>>;
 
-    /// The names of all documents, sorted.
-    fn list(&self) -> BoxFuture<'_, Result<Vec<String>, RecordError>>;
+    /// The generations of the past deployments that are stored of an environment, in no order.
+    fn past<'a>(
+        &'a self,
+        project: &'a str,
+        environment: &'a EnvironmentName,
+    ) -> BoxFuture<'a, Result<Vec<u64>, RecordError>>;
 
     /// The document's place, as messages name it: a file, a reference.
     fn place(&self, address: &Address) -> String;
@@ -91,36 +98,21 @@ pub trait Storage: fmt::Debug + Send + Sync {
     }
 }
 
-impl Address {
-    /// The address of an environment's document. `prefix` tells the kind of document: the prefix is empty, or
-    /// begins with a character that no environment's name begins with. So the name is fit for a file and for a
-    /// tag of a registry.
+impl Part {
+    /// The largest document that is read or written, in bytes.
     #[must_use]
-    pub fn new(
-        prefix: &'static str,
-        environment: &EnvironmentName,
-        media_type: &'static str,
-        size_limit: usize,
-    ) -> Self {
-        Self { name: format!("{prefix}{environment}"), media_type, size_limit }
+    pub fn size_limit(self) -> usize {
+        8 * 1024 * 1024
     }
 
-    /// The document's name, which no other document of the storage has.
+    /// The media type of the document, for storages that keep a type.
     #[must_use]
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// The media type of the content, for storages that keep a type.
-    #[must_use]
-    pub fn media_type(&self) -> &'static str {
-        self.media_type
-    }
-
-    /// The largest content that is read, in bytes.
-    #[must_use]
-    pub fn size_limit(&self) -> usize {
-        self.size_limit
+    pub fn media_type(self) -> &'static str {
+        match self {
+            Self::Record => "application/vnd.dtbuild.record.v2+json",
+            Self::Past(_) => "application/vnd.dtbuild.deployment.v2+json",
+            Self::Older => "application/vnd.dtbuild.record.v1+json",
+        }
     }
 }
 
@@ -129,6 +121,18 @@ impl Revision {
     #[must_use]
     pub fn tagged(tag: String) -> Self {
         Self(Some(tag))
+    }
+
+    /// The revision of a document that does not exist.
+    #[must_use]
+    pub fn absent() -> Self {
+        Self(None)
+    }
+
+    /// The storage's own name for the revision; none for a document that does not exist.
+    #[must_use]
+    pub fn tag(&self) -> Option<&str> {
+        self.0.as_deref()
     }
 
     /// The revision of a document with this content, for storages that have no names for revisions.

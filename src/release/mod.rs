@@ -14,7 +14,7 @@ use crate::error::{Code, Error, Result};
 use crate::gather::{self, Base, Gathered, Query};
 use crate::plan::{Deploying, Plan};
 use crate::process::Timings;
-use crate::record::{Lease, Records, Stored};
+use crate::record::{Deployment, Holder, Lease, Records, Stored};
 use crate::workspace::Workspace;
 
 pub(crate) mod builders;
@@ -31,8 +31,8 @@ use builds::Builds;
 use requests::Purpose;
 use steps::ReleaseRun;
 
-/// The life of a lease after its last renewal: the time for which a run that was killed on another machine
-/// blocks the environment.
+/// The life of a lease after its last renewal: the longest time for which a run that was killed on another machine
+/// blocks the environment, and for which a run observes a lease that is held.
 const LEASE_LIFE: Duration = Duration::from_mins(2);
 
 /// The settings of a run's builds.
@@ -55,8 +55,19 @@ pub struct CdStep<'a> {
     pub query: &'a Query,
     /// The settings of the builds.
     pub settings: BuildSettings,
+    /// The time for which the run waits for another run that deploys to the environment.
+    pub wait: Duration,
     /// The measured times of the run's parts.
     pub timings: &'a Timings,
+}
+
+/// The end of a run that went well.
+#[derive(Debug)]
+pub enum Ended {
+    /// The release was pushed or deployed.
+    Released(Release),
+    /// There was nothing to do any more when the lease was taken, by this plan.
+    Nothing(Box<Plan>),
 }
 
 /// A plan with the state of the record that the plan was made from.
@@ -117,16 +128,34 @@ impl CdStep<'_> {
     /// # Errors
     /// Fails when an image cannot be built, a tag cannot be moved, or the deployment fails; the record has the
     /// reason.
-    pub async fn execute(&self, prepared: Prepared, observer: &Observer) -> Result<Release> {
+    pub async fn execute(&self, prepared: Prepared, observer: &Observer) -> Result<Ended> {
         prepared.plan.check_decided()?;
         let store = self.clients.records(self.workspace)?;
         self.check_before_work(&store).await?;
-        let mut lease = store.acquire(&self.environment()?.name, LEASE_LIFE).await?;
+        if let Some(text) = store.warning() {
+            observer.notice(text);
+        }
+        let mut lease = self.take_lease(&store, observer).await?;
+        if let Some(place) = &prepared.stored.carried_over {
+            observer.notice(format!(
+                "the deployments recorded in `{place}` were carried over; it is not read any more"
+            ));
+        }
         let result = Box::pin(self.under_lease(prepared, &store, &mut lease, observer)).await;
-        let released = store.release(lease).await;
-        let release = result?;
+        let released = lease.release().await;
+        let ended = result?;
         released?;
-        Ok(release)
+        Ok(ended)
+    }
+
+    async fn take_lease(&self, store: &Records, observer: &Observer) -> Result<Lease> {
+        let environment = &self.environment()?.name;
+        let observing = |holder: &Holder| {
+            let wait = if self.wait.is_zero() { "whether it is still at work" } else { "its end" };
+            observer.notice(format!("`{environment}` is being deployed by {holder}: looking for {wait}"));
+        };
+        let taking = async { Ok(store.take(environment, LEASE_LIFE, self.wait, observing).await?) };
+        observer.unless_cancelled(taking).await
     }
 
     /// Checks, before anything is built, that the records can be written and that the trigger can run.
@@ -145,31 +174,32 @@ impl CdStep<'_> {
         store: &Records,
         lease: &mut Lease,
         observer: &Observer,
-    ) -> Result<Release> {
+    ) -> Result<Ended> {
         let started = OffsetDateTime::now_utc();
-        let renewed = async {
-            let now = self.read(store).await?;
-            if now.revision != prepared.stored.revision {
-                prepared = self.prepare_from(now).await?;
-                prepared.plan.check_decided()?;
+        if !lease.record().agrees_with(&prepared.stored.record) {
+            let planned = async { self.prepare_from(self.read(store).await?).await };
+            prepared = Box::pin(lease.hold(observer.unless_cancelled(planned))).await??;
+            prepared.plan.check_decided()?;
+            if prepared.plan.is_nothing() && self.query.deploying() == Deploying::AsPlanned {
+                return Ok(Ended::Nothing(Box::new(prepared.plan)));
             }
-            let Prepared { gathered, plan, .. } = &prepared;
-            Builds::prepare(self.clients, self.workspace, gathered, plan, Purpose::Publish, self.settings)
-                .await
-        };
-        let builds = observer.unless_cancelled(renewed).await?;
-        let told = observer.begin(&prepared.plan);
+        }
+        let Prepared { gathered, plan, .. } = &prepared;
+        let builds =
+            Builds::prepare(self.clients, self.workspace, gathered, plan, Purpose::Publish, self.settings);
+        let builds = Box::pin(lease.hold(observer.unless_cancelled(builds))).await??;
+        let told = observer.begin(plan);
         let run = ReleaseRun {
             workspace: self.workspace,
             environment: self.environment()?,
-            plan: &prepared.plan,
+            plan,
             builds,
             registry: self.clients.registry()?,
-            store,
             observer,
+            id: Deployment::name(started),
             started,
         };
-        told.end(Box::pin(run.execute(prepared.stored, lease)).await)
+        told.end(Box::pin(run.execute(lease)).await).map(Ended::Released)
     }
 
     /// Builds the plan's images on the release's builders: nothing is pushed, tagged or deployed. The images stay

@@ -24,6 +24,11 @@ pub(super) struct Told<'a> {
 }
 
 impl Observer {
+    /// Sends a remark on the run for its reader.
+    pub(super) fn notice(&self, text: impl Into<String>) {
+        self.events.send(Event::Notice { text: text.into() });
+    }
+
     /// Sends the event that the execution of a plan begins.
     pub(super) fn begin(&self, plan: &Plan) -> Told<'_> {
         let outline = |image: &PlannedImage| ImageOutline {

@@ -1,7 +1,7 @@
 //! All that dtbuild prints: progress on stderr, results on stdout.
 //!
 //! Each result has a [`View`], in a module of its own: [`plan`], [`explain`], [`inputs`], [`lock`], [`release`],
-//! [`status`], [`doctor`] and [`error`]. [`print`] prints any of them in a [`Format`]. For progress, start with
+//! [`status`], [`unlock`], [`doctor`] and [`error`]. [`print`] prints any of them in a [`Format`]. For progress, start with
 //! [`Renderer`], which follows the events of a run. Text that comes from builds, paths or registries loses its control
 //! characters before it is shown.
 
@@ -21,6 +21,7 @@ pub mod reason;
 pub mod release;
 pub mod status;
 pub mod timings;
+pub mod unlock;
 
 mod clock;
 mod failure;

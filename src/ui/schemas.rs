@@ -17,6 +17,7 @@ use super::lock::LockView;
 use super::rawjson;
 use super::release::ReleaseView;
 use super::status::StatusView;
+use super::unlock::UnlockView;
 use crate::error::Error;
 use crate::plan::Plan;
 
@@ -30,7 +31,7 @@ fn of_view<V: View + 'static>() -> Value {
 }
 
 /// All schemas by the names of their files.
-fn schemas() -> [(&'static str, Value); 10] {
+fn schemas() -> [(&'static str, Value); 11] {
     [
         ("doctor", of_view::<DoctorView>()),
         ("error", of_view::<Error>()),
@@ -42,6 +43,7 @@ fn schemas() -> [(&'static str, Value); 10] {
         ("plan", of_view::<Plan>()),
         ("release", of_view::<ReleaseView<'static>>()),
         ("status", of_view::<StatusView>()),
+        ("unlock", of_view::<UnlockView<'static>>()),
     ]
 }
 

@@ -8,7 +8,7 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
-use dtbuild::record::{DeployedImage, Deployment, Folder, Outcome, Record, Records};
+use dtbuild::record::{DeployedImage, Deployment, Folder, Outcome, Records};
 use serde_json::Value;
 use time::OffsetDateTime;
 
@@ -39,7 +39,7 @@ impl Project {
             "[project]\nname = \"p\"\nregistry = \"{registry}/p\"\n\n\
              [images.api]\ncontext = \"api\"\nplatforms = [\"linux/amd64\"]\n\n\
              [images.web]\ncontext = \".\"\ndockerfile = \"web/Dockerfile\"\nplatforms = [\"linux/amd64\"]\n\n\
-             [environments.staging]\nbranch = \"main\"\n"
+             [environments.staging]\nbranch = \"main\"\n\n[records]\nfolder = \".dtbuild/records\"\n"
         );
         let mut repo = TestRepo::new().file("build.toml", toml).file("api/Dockerfile", api);
         repo = repo.file("web/Dockerfile", "FROM scratch\nCOPY web/pages shared* /\n");
@@ -116,26 +116,25 @@ impl Project {
         let now = OffsetDateTime::from_unix_timestamp(1_700_000_000).unwrap();
         let deployment = Deployment {
             id: Deployment::name(now),
+            generation: 0,
             commit: Some(self.repo.head()),
             started: now,
-            finished: now,
+            finished: Some(now),
             outcome: Outcome::Succeeded,
             images: self.plan(&PLAN).iter().map(image).collect(),
             deploy: None,
             deploy_inputs: None,
+            deploy_settings: None,
             by: "0.1.0".to_owned(),
         };
         let folder = Folder::new(self.repo.root().join(".dtbuild/records"));
-        let store = Records::new(Arc::new(folder));
+        let store = Records::new(Arc::new(folder), "p");
         let environment = "staging".parse().unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
-            let lease = store.acquire(&environment, Duration::from_mins(1)).await.unwrap();
-            let read = store.read(&environment).await.unwrap();
-            let mut record: Record = read.record;
-            record.add(deployment);
-            store.write(&record, &read.revision, &lease).await.unwrap();
-            store.release(lease).await.unwrap();
+            let mut lease =
+                store.take(&environment, Duration::from_mins(1), Duration::ZERO, |_| ()).await.unwrap();
+            lease.finish(|record| record.add(deployment.clone())).await.unwrap();
         });
         fs::write(self.repo.path(".git/info/exclude"), ".dtbuild\n").unwrap();
     }

@@ -1,7 +1,7 @@
 //! The steps of a release on its way to its environment. Start with [`ReleaseRun::execute`].
 //!
 //! Each step is a file here and a line in [`ReleaseRun::before_tags`] or [`ReleaseRun::tags_and_after`]; between the two the
-//! record says that a deployment was started.
+//! entry of the deployment is begun.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use crate::config::{Environment, ImageName};
 use crate::deploy::Release;
 use crate::error::Result;
 use crate::plan::{DeployDecision, Plan, Reason};
-use crate::record::{self, Lease, Outcome, Record, Records, Stored};
+use crate::record::{Lease, Outcome, Record};
 use crate::reference::Digest;
 use crate::registry::Registry;
 use crate::workspace::Workspace;
@@ -23,8 +23,6 @@ mod check;
 mod deploy;
 mod record_outcome;
 mod tag;
-
-use record_outcome::Ledger;
 
 /// The run of one release to one environment.
 pub(super) struct ReleaseRun<'a> {
@@ -38,10 +36,10 @@ pub(super) struct ReleaseRun<'a> {
     pub(super) builds: Builds,
     /// The client of the registry that has the images and tags.
     pub(super) registry: &'a Registry,
-    /// The records that hold the environment's record.
-    pub(super) store: &'a Records,
     /// The observer of the run.
     pub(super) observer: &'a Observer,
+    /// The id of the deployment.
+    pub(super) id: String,
     /// The time at which the run began.
     pub(super) started: OffsetDateTime,
 }
@@ -52,36 +50,41 @@ type Digests = BTreeMap<ImageName, Digest>;
 impl ReleaseRun<'_> {
     /// Runs all steps under the lease, and returns the release.
     ///
-    /// The record says that a deployment was started before anything changes that the environment sees. The
-    /// outcome is recorded last, so the next run knows about a run that was killed in between.
-    pub(super) async fn execute(&self, stored: Stored, lease: &mut Lease) -> Result<Release> {
-        let mut ledger = Ledger::new(self, stored);
-        let digests = match record::hold(self.store, lease, self.before_tags()).await? {
+    /// The entry of the deployment is begun before anything changes that the environment sees, and completed last, so
+    /// the next run knows about a run that was killed in between.
+    pub(super) async fn execute(&self, lease: &mut Lease) -> Result<Release> {
+        let digests = match lease.hold(self.before_tags()).await? {
             Ok(digests) => digests,
             Err(error) => {
                 let outcome = Outcome::NotBuilt { reason: error.message.clone() };
-                ledger.write(outcome, &Digests::new(), lease).await?;
+                self.finish(lease, outcome, &Digests::new()).await?;
                 return Err(error);
             }
         };
         let release = self.release(&digests);
-        if self.runs_already(ledger.record(), &digests) {
+        if self.runs_already(lease.record(), &digests) {
             return Ok(release);
         }
         if matches!(self.plan.deploy, DeployDecision::Nothing { .. }) {
             // The record comes first: the next run must know that the tags may name this release.
-            ledger.write(Outcome::Tagged, &digests, lease).await?;
-            record::hold(self.store, lease, self.move_tags(&digests)).await??;
+            lease.add(&self.entry(lease.record(), Outcome::Tagged, &digests)).await?;
+            lease.hold(self.move_tags(&digests)).await??;
             return Ok(release);
         }
-        ledger.write(Outcome::Started, &digests, lease).await?;
-        let applied = record::hold(self.store, lease, self.tags_and_after(&digests, &release)).await?;
+        lease.add(&self.entry(lease.record(), Outcome::Started, &digests)).await?;
+        let applied = lease.hold(self.tags_and_after(&digests, &release)).await?;
         let outcome = match &applied {
             Ok(()) => Outcome::Succeeded,
             Err(error) => Outcome::Failed { reason: error.message.clone() },
         };
-        ledger.write(outcome, &digests, lease).await?;
+        self.finish(lease, outcome, &digests).await?;
         applied.map(|()| release)
+    }
+
+    /// Completes the entry of the deployment, and gives the lease back.
+    async fn finish(&self, lease: &mut Lease, outcome: Outcome, digests: &Digests) -> Result<()> {
+        let entry = self.entry(lease.record(), outcome, digests);
+        Ok(lease.finish(|record| record.add(entry.clone())).await?)
     }
 
     /// The steps before anything that the environment sees. A further one, such as a signature, goes over all digests of the

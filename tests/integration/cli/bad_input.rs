@@ -15,18 +15,24 @@ fn refused(dtbuild: &Dtbuild, repo: &TestRepo, code: i32, texts: &[&str]) {
 
 #[track_caller]
 fn refused_with(arguments: &[&str], dtbuild: &Dtbuild, repo: &TestRepo, code: i32, texts: &[&str]) {
-    let before = state(repo);
+    let before = state(dtbuild, repo);
     dtbuild.run(arguments.iter().copied()).fails(code, texts);
-    assert_eq!(before, state(repo));
+    assert_eq!(before, state(dtbuild, repo));
 }
 
-/// The files, and the records and leases with their content.
-fn state(repo: &TestRepo) -> (String, Vec<(String, Vec<u8>)>) {
-    let files = fs::read_dir(repo.path(".dtbuild/records")).into_iter().flatten().map(Result::unwrap);
+/// The files, and the records with their content; a lease that was taken and given back is none.
+fn state(dtbuild: &Dtbuild, repo: &TestRepo) -> (String, Vec<(String, Vec<u8>)>) {
+    let folder = dtbuild.record().parent().unwrap().to_owned();
+    let files = fs::read_dir(folder).into_iter().flatten().map(Result::unwrap);
     let records = files.filter(|file| file.file_name().to_string_lossy().ends_with(".json"));
     let mut records: Vec<_> = records
         .map(|file| (file.file_name().into_string().unwrap(), fs::read(file.path()).unwrap()))
         .collect();
+    let deploys = |record: &[u8]| {
+        serde_json::from_slice(record)
+            .map_or(true, |record: serde_json::Value| record["deployments"] != serde_json::json!([]))
+    };
+    records.retain(|(_, record)| deploys(record));
     records.sort();
     (repo.git(["status", "--porcelain"]), records)
 }
@@ -233,8 +239,11 @@ fn credentials_that_are_refused() {
 
 #[test]
 fn a_folder_of_records_that_cannot_be_written_to() {
-    let repo = project().commit("first").file(".dtbuild/records", "in the way\n");
+    let repo = project().commit("first");
     let dtbuild = Dtbuild::new(&repo);
+    let folder = dtbuild.record().parent().unwrap().to_owned();
+    fs::create_dir_all(folder.parent().unwrap()).unwrap();
+    fs::write(&folder, "in the way\n").unwrap();
     let texts = ["cannot keep records in `", "make it a folder that you may write to", "`[records] folder`"];
     refused(&dtbuild, &repo, 3, &texts);
     refused_with(&["plan", "--env", "staging"], &dtbuild, &repo, 3, &texts);
@@ -242,10 +251,22 @@ fn a_folder_of_records_that_cannot_be_written_to() {
 }
 
 #[test]
+fn a_folder_of_records_that_a_commit_brings_along() {
+    let named = format!("{CONFIG}\n[records]\nfolder = \"records\"\n");
+    let repo = project().file("build.toml", &named).file("records/demo/staging.json", "{}\n").commit("first");
+    let texts = ["cannot keep records in `", "git tracks it", "git rm -r --cached records"];
+    refused(&Dtbuild::new(&repo), &repo, 3, &texts);
+    let repo = project().file("build.toml", named).link("records", "app").commit("first");
+    refused(&Dtbuild::new(&repo), &repo, 3, &["a link leads to it"]);
+}
+
+#[test]
 fn a_damaged_record() {
-    let repo = project().commit("first").file(".dtbuild/records/staging.json", "{\n");
+    let repo = project().commit("first");
     let dtbuild = Dtbuild::new(&repo);
-    let texts = [".dtbuild/records/staging.json` is damaged: ", "restore it, or remove it"];
+    fs::create_dir_all(dtbuild.record().parent().unwrap()).unwrap();
+    fs::write(dtbuild.record(), "{\n").unwrap();
+    let texts = ["demo/staging.json` is damaged: ", "restore it, or remove it"];
     refused(&dtbuild, &repo, 3, &texts);
     refused_with(&["status"], &dtbuild, &repo, 3, &texts);
     assert!(tags(&format!("{}/app", dtbuild.registry())).is_empty());

@@ -16,12 +16,6 @@ fn deployable() -> TestRepo {
     project().file("build.toml", format!("{CONFIG}deploy = {{ command = [\"true\"] }}\n"))
 }
 
-/// Gives a clone the records of the repository that it was made from.
-fn copy_records(from: &TestRepo, to: &TestRepo) {
-    let record = fs::read(from.path(".dtbuild/records/staging.json")).unwrap();
-    to.write(".dtbuild/records/staging.json", record, 0o644);
-}
-
 /// Two images, deployed, and a commit since then that changes the inputs of `app`; with the commit that is deployed.
 fn changed_since_it_was_deployed() -> (TestRepo, Dtbuild, String) {
     let more = format!("{CONFIG}\n[images.lib]\ncontext = \"lib\"\n");
@@ -55,7 +49,7 @@ fn without_a_record_a_hit_is_still_a_hit() {
     let repo = deployable().commit("first");
     let dtbuild = Dtbuild::new(&repo);
     dtbuild.run(["--env", "staging"]).succeeds();
-    fs::remove_dir_all(repo.path(".dtbuild")).unwrap();
+    fs::remove_file(dtbuild.record()).unwrap();
     let plan = dtbuild.plan("staging");
     assert_eq!(plan["base"]["state"], "none");
     assert_eq!(decisions(&plan), ["app reuse"]);
@@ -70,7 +64,6 @@ fn without_a_record_a_hit_is_still_a_hit() {
 fn a_clone_of_depth_one_keeps_what_runs_and_builds_what_changed() {
     let (repo, dtbuild, deployed) = changed_since_it_was_deployed();
     let clone = repo.cloned(&["--depth=1"]);
-    copy_records(&repo, &clone);
     let dtbuild = dtbuild.at(clone.root());
     let plan = dtbuild.run(["plan", "--env", "staging", "--offline", "--json"]).json();
     assert_eq!(
@@ -93,7 +86,6 @@ fn a_preview_fetches_the_base_that_the_clone_lacks() {
     let (repo, dtbuild, deployed) = changed_since_it_was_deployed();
     for command in [&["plan"][..], &["--dry-run"], &["explain", "app"]] {
         let clone = repo.cloned(&["--depth=1"]);
-        copy_records(&repo, &clone);
         let dtbuild = dtbuild.at(clone.root());
         let shown = dtbuild.run([command, &["--env", "staging"]].concat()).succeeds().stdout;
         assert!(shown.contains("app/greeting.txt modified"), "{command:?}: {shown}");
@@ -110,7 +102,6 @@ fn a_preview_fetches_the_base_that_it_is_given() {
     let repo = repo.file("app/more.txt", "more\n").commit("third");
     let second = repo.git(["rev-parse", "HEAD~1"]);
     let clone = repo.cloned(&["--depth=1"]);
-    copy_records(&repo, &clone);
     let plan = dtbuild.at(clone.root()).run(["plan", "--env", "staging", "--base", &second, "--json"]).json();
     assert_eq!(plan["base"], json!({ "state": "known", "commit": second }));
     assert_eq!(image(&plan, "app")["reasons"][0]["path"], "app/more.txt");
@@ -124,7 +115,6 @@ fn a_preview_in_which_nothing_changed_fetches_nothing() {
     let deployed = repo.head();
     let repo = repo.file("README", "nothing reads it\n").commit("third");
     let clone = repo.cloned(&["--depth=1"]);
-    copy_records(&repo, &clone);
     let plan = dtbuild.at(clone.root()).plan("staging");
     assert_eq!(plan["base"]["state"], "missing");
     assert_eq!(decisions(&plan), ["app keep", "lib keep"]);
@@ -135,7 +125,6 @@ fn a_preview_in_which_nothing_changed_fetches_nothing() {
 fn where_the_base_cannot_be_fetched_the_plan_says_why() {
     let (repo, dtbuild, deployed) = changed_since_it_was_deployed();
     let clone = repo.cloned(&["--depth=1", "--config=protocol.version=0"]);
-    copy_records(&repo, &clone);
     let dtbuild = dtbuild.at(clone.root());
     let reason = |plan: &Value| plan["base"]["reason"].as_str().unwrap().to_owned();
     let plan = dtbuild.plan("staging");
@@ -157,7 +146,6 @@ fn a_signal_ends_the_preview_and_its_fetch() {
     let (repo, dtbuild, _) = changed_since_it_was_deployed();
     for signal in [Signal::INT, Signal::TERM] {
         let clone = repo.cloned(&["--depth=1"]);
-        copy_records(&repo, &clone);
         // A server that says nothing, and has the pipe open as long as it lives.
         let pipe = clone.path(".git/pipe");
         mkfifoat(CWD, &pipe, Mode::from(0o600)).unwrap();
@@ -178,7 +166,6 @@ fn a_clone_without_the_folders_of_old_commits_keeps_what_runs_and_builds_what_ch
     let (repo, dtbuild, deployed) = changed_since_it_was_deployed();
     repo.git(["config", "uploadpack.allowFilter", "true"]);
     let clone = repo.cloned(&["--filter=tree:0"]);
-    copy_records(&repo, &clone);
     let dtbuild = dtbuild.at(clone.root());
     let plan = dtbuild.run(["plan", "--env", "staging", "--offline", "--json"]).json();
     assert_eq!(plan["base"]["state"], "missing");
@@ -203,7 +190,6 @@ fn a_base_that_a_force_push_left_behind_is_named_as_missing() {
     let repo = repo.file("app/greeting.txt", "good day\n");
     repo.git(["commit", "--quiet", "--all", "--amend", "--message", "rewritten"]);
     let clone = repo.cloned(&[]);
-    copy_records(&repo, &clone);
     let dtbuild = dtbuild.at(clone.root());
     let plan = dtbuild.run(["plan", "--env", "staging", "--offline", "--json"]).json();
     assert_eq!(
@@ -296,9 +282,10 @@ fn a_work_tree_of_a_bare_repository_is_a_checkout_like_any() {
 }
 
 #[test]
-fn a_bare_repository_has_no_place_for_a_folder_of_records() {
-    let bare = project().commit("first").cloned(&["--bare"]);
-    let texts = ["has no work tree", "git worktree add", "store = \"registry\""];
+fn a_bare_repository_has_no_place_for_a_folder_of_records_below_its_root() {
+    let named = project().file("build.toml", format!("{CONFIG}\n[records]\nfolder = \"records\"\n"));
+    let bare = named.commit("first").cloned(&["--bare"]);
+    let texts = ["has no work tree", "git worktree add", "without `[records] folder`"];
     Dtbuild::new(&bare).run(["plan", "--env", "staging"]).fails(3, &texts);
     Dtbuild::new(&bare).run(["--env", "staging", "--head", "main"]).fails(3, &texts);
 }
@@ -310,12 +297,14 @@ fn a_bare_repository_has_no_files_to_build() {
 }
 
 #[test]
-fn a_bare_repository_is_released_where_records_are_at_the_registry() {
-    let repo = project().file("build.toml", format!("{CONFIG}\n[records]\nstore = \"registry\"\n"));
-    let bare = repo.commit("first").cloned(&["--bare"]);
-    let dtbuild = Dtbuild::new(&bare);
-    assert_eq!(decisions(&dtbuild.plan("staging")), ["app build"]);
-    dtbuild.run(["--env", "staging"]).succeeds();
-    assert_eq!(decisions(&dtbuild.plan("staging")), ["app keep"]);
-    assert!(tags(&format!("{}/app", dtbuild.registry())).contains(&"staging".to_owned()));
+fn a_bare_repository_is_released() {
+    for records in ["", "\n[records]\nstore = \"registry\"\n"] {
+        let repo = project().file("build.toml", format!("{CONFIG}{records}"));
+        let bare = repo.commit("first").cloned(&["--bare"]);
+        let dtbuild = Dtbuild::new(&bare);
+        assert_eq!(decisions(&dtbuild.plan("staging")), ["app build"]);
+        dtbuild.run(["--env", "staging"]).succeeds();
+        assert_eq!(decisions(&dtbuild.plan("staging")), ["app keep"]);
+        assert!(tags(&format!("{}/app", dtbuild.registry())).contains(&"staging".to_owned()));
+    }
 }

@@ -132,7 +132,7 @@ fn offline_takes_what_the_record_has_then_what_this_machine_remembers_and_says_w
     assert_eq!(decisions(&plan), ["app keep"]);
     assert_eq!(notes(&plan), format!("{place} {first}, which the environment's record has"));
 
-    std::fs::remove_dir_all(repo.path(".dtbuild")).unwrap();
+    std::fs::remove_file(dtbuild.record()).unwrap();
     let plan = dtbuild.run(OFFLINE).json();
     assert_eq!(image(&plan, "app")["fields"]["bases"][base.to_string()], second.as_str());
     assert!(

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::support::dtbuild::{CONFIG, Dtbuild, decisions, image, project};
+use crate::support::registry::OwnRegistry;
 use crate::support::repo::TestRepo;
 
 /// `app`, which is built from `lib`; `outside`, whose Dockerfile is not in its context; `other`.
@@ -111,11 +112,14 @@ fn a_link_out_of_the_context_is_followed_every_time() {
 #[test]
 fn an_offline_preview_asks_nobody() {
     let repo = images().commit("first");
-    let dtbuild = Dtbuild::new(&repo);
+    let registry = OwnRegistry::start(|_| String::new());
+    let dtbuild = Dtbuild::new(&repo).pushing_to(format!("{}/demo", registry.host));
     dtbuild.run(["--env", "staging"]).succeeds();
     let repo = repo.file("other/a/b/c", "2\n").commit("second");
-    let nobody = dtbuild.variable("DOCKER_HOST", "tcp://127.0.0.1:1").pushing_to("127.0.0.1:1/nobody");
-    nobody.run(["plan", "--env", "staging"]).fails(3, &["127.0.0.1:1"]);
+    let host = registry.host.clone();
+    drop(registry);
+    let nobody = dtbuild.variable("DOCKER_HOST", "tcp://127.0.0.1:1");
+    nobody.run(["plan", "--env", "staging"]).fails(3, &[&host]);
     let offline = nobody.run(["plan", "--env", "staging", "--offline", "--json"]).json();
     let [lib, app, other, outside] = ["lib keep", "app keep", "other build", "outside keep"];
     assert_eq!(sorted(&offline), sorted_names(&[lib, app, other, outside]));

@@ -123,9 +123,20 @@ impl Bench {
         fs::remove_file(self.out("wait")).unwrap();
     }
 
+    /// The record of staging in the machine's folder; null where there is none.
+    pub(crate) fn record(&self) -> Value {
+        let path = self.state().join(&self.registry).join("shop/staging.json");
+        fs::read(path).map_or(Value::Null, |text| serde_json::from_slice(&text).unwrap())
+    }
+
+    /// The machine's folder of records.
+    pub(crate) fn state(&self) -> PathBuf {
+        self.home.path().join(".local/state/dtbuild")
+    }
+
     /// Who has the lease on staging, as far as the folder of records knows.
-    pub(crate) fn lease(&self) -> Option<String> {
-        fs::read_to_string(self.repo.path(".dtbuild/records/_lease.staging.json")).ok()
+    pub(crate) fn lease(&self) -> Option<Value> {
+        self.record().get("holder").cloned()
     }
 
     pub(crate) fn write(&self, path: &str, content: &str) {

@@ -6,7 +6,7 @@ use dtbuild::events::{Event, EventSink};
 use dtbuild::gather::{Query, ReleaseOptions};
 use dtbuild::git::CommitId;
 use dtbuild::process::Timings;
-use dtbuild::release::{BuildSettings, CdStep, Observer};
+use dtbuild::release::{BuildSettings, CdStep, Ended, Observer};
 use dtbuild::workspace::{Location, Workspace};
 use dtbuild_content::fingerprint::Fingerprint;
 
@@ -19,6 +19,9 @@ registry = "registry.invalid/shop"
 
 [images.site]
 context = "site"
+
+[records]
+folder = ".dtbuild/records"
 
 [environments.staging]
 branch = "main"
@@ -44,14 +47,17 @@ async fn run(clients: &Clients, bench: &Bench) -> Ran {
     let query = Query::release(&workspace, ReleaseOptions { environment, ..ReleaseOptions::default() });
     let (query, timings) = (query.unwrap(), Timings::default());
     let settings = BuildSettings::default();
-    let step = CdStep { clients, workspace: &workspace, query: &query, settings, timings: &timings };
+    let (workspace, query, wait) = (&workspace, &query, std::time::Duration::ZERO);
+    let step = CdStep { clients, workspace, query, settings, wait, timings: &timings };
     let prepared = step.prepare().await.unwrap();
     if prepared.plan.is_nothing() {
         return Ran { release: None, built: Vec::new() };
     }
     let (events, mut told) = EventSink::channel();
     let observer = Observer { events, cancel: tokio_util::sync::CancellationToken::new() };
-    let release = step.execute(prepared, &observer).await.unwrap();
+    let Ended::Released(release) = step.execute(prepared, &observer).await.unwrap() else {
+        panic!("somebody else deployed")
+    };
     drop(observer);
     let mut built = Vec::new();
     while let Some(event) = told.recv().await {

@@ -2,18 +2,17 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use dtbuild::config::EnvironmentName;
 use dtbuild::error::Failure as _;
 use dtbuild::record::{
-    Address, Change, DeployedImage, Deployment, Document, Folder, Lease, Memory, Outcome, Put, Record,
-    RecordError, Records, Revision, Storage, hold,
+    Address, DeployedImage, Deployment, Folder, Lease, Memory, Outcome, Part, Put, RecordError, Records,
+    Revision, Storage,
 };
 use dtbuild_content::key::ImageKey;
 use futures_util::FutureExt as _;
-use futures_util::future::BoxFuture;
 use tempfile::TempDir;
 use time::OffsetDateTime;
 
@@ -46,12 +45,16 @@ fn storages() -> (TempDir, Vec<Arc<dyn Storage>>) {
 /// Records over a storage of each kind.
 fn stores() -> (TempDir, Vec<Records>) {
     let (folder, storages) = storages();
-    (folder, storages.into_iter().map(Records::new).collect())
+    (folder, storages.into_iter().map(|storage| Records::new(storage, "shop")).collect())
 }
 
 /// The records in a folder.
 fn records_in(folder: &TempDir) -> Records {
-    Records::new(Arc::new(Folder::new(folder.path().to_owned())))
+    Records::new(Arc::new(Folder::new(folder.path().to_owned())), "shop")
+}
+
+async fn take(store: &Records, life: Duration) -> Result<Lease, RecordError> {
+    store.take(&staging(), life, Duration::ZERO, |_| ()).await
 }
 
 fn deployment(outcome: Outcome) -> Deployment {
@@ -64,67 +67,126 @@ fn deployment(outcome: Outcome) -> Deployment {
     };
     Deployment {
         id: Deployment::name(now),
+        generation: 0,
         commit: Some("c0ffee".to_owned()),
         started: now,
-        finished: now,
+        finished: Some(now),
         outcome,
         images: BTreeMap::from([("api".parse().unwrap(), image)]),
         deploy: Some("command".to_owned()),
         deploy_inputs: None,
+        deploy_settings: None,
         by: "0.1.0".to_owned(),
     }
 }
 
 #[tokio::test]
-async fn a_record_reads_back_as_it_was_written() {
+async fn a_deployment_is_one_entry_from_its_beginning_to_its_end() {
     let (_folder, stores) = stores();
     for store in stores {
         store.check_writable().await.unwrap();
-        let lease = store.acquire(&staging(), LIFE).await.unwrap();
-        let empty = store.read(&staging()).await.unwrap();
-        assert_eq!(empty.record, Record::new(staging()));
-        let mut record = empty.record;
-        record.add(deployment(Outcome::Succeeded));
-        let revision = store.write(&record, &empty.revision, &lease).await.unwrap();
-        record.add(deployment(Outcome::Failed { reason: "no disk left".to_owned() }));
-        store.write(&record, &revision, &lease).await.unwrap();
-        store.release(lease).await.unwrap();
+        let mut lease = take(&store, LIFE).await.unwrap();
+        assert!(lease.record().deployments().is_empty());
+        let mut entry = Deployment { finished: None, ..deployment(Outcome::Started) };
+        lease.add(&entry).await.unwrap();
+        let begun = store.read(&staging()).await.unwrap().record;
+        assert!(begun.is_unsure() && begun.holder().is_some());
+        entry.outcome = Outcome::Succeeded;
+        lease.finish(|record| record.add(entry.clone())).await.unwrap();
         let read = store.read(&staging()).await.unwrap().record;
-        assert_eq!(read, record);
+        assert_eq!(&read, lease.record());
+        assert_eq!((read.deployments().len(), read.holder(), read.generation()), (1, None, 1));
+        assert_eq!(read.current().unwrap(), &Deployment { generation: 1, ..entry });
         let newest = store.read_newest(&staging()).await.unwrap();
         assert_eq!(newest.current(), read.current());
-        assert_eq!(read.current().unwrap().outcome, Outcome::Succeeded);
     }
 }
 
 #[tokio::test]
-async fn of_two_writers_the_one_that_read_an_older_state_loses() {
+async fn what_a_record_has_no_room_for_stays_in_the_history() {
     let (_folder, stores) = stores();
     for store in stores {
-        let lease = store.acquire(&staging(), LIFE).await.unwrap();
+        let mut ids = Vec::new();
+        for _ in 0..23 {
+            let entry = deployment(Outcome::Succeeded);
+            ids.insert(0, entry.id.clone());
+            let mut lease = take(&store, LIFE).await.unwrap();
+            lease.finish(|record| record.add(entry.clone())).await.unwrap();
+        }
+        assert_eq!(store.read(&staging()).await.unwrap().record.deployments().len(), 20);
+        let history = store.history(&staging()).await.unwrap();
+        assert_eq!(
+            history.iter().map(|one| one.generation).collect::<Vec<_>>(),
+            (1..=23).rev().collect::<Vec<_>>()
+        );
+        assert_eq!(history.into_iter().map(|one| one.id).collect::<Vec<_>>(), ids);
+        assert!(store.history(&production()).await.unwrap().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn a_record_of_format_1_carries_over_with_the_first_lease() {
+    let (_folder, storages) = storages();
+    for storage in storages {
+        let entry = serde_json::to_value(deployment(Outcome::Succeeded)).unwrap();
+        let older = serde_json::json!({ "version": 1, "environment": "staging", "deployments": [entry] });
+        let address = Address { project: "shop".to_owned(), environment: staging(), part: Part::Older };
+        let older = older.to_string();
+        let Put::Done(_) = storage.put(&address, older.as_bytes(), &Revision::absent()).await.unwrap() else {
+            panic!("{storage:?}")
+        };
+        let ours = ["localhost:5000/datatube/api".parse().unwrap()].into();
+        let store = Records::new(Arc::clone(&storage), "shop").with_older(Arc::clone(&storage), ours);
         let read = store.read(&staging()).await.unwrap();
-        let (mut first, mut second) = (read.record.clone(), read.record);
-        first.add(deployment(Outcome::Succeeded));
-        second.add(deployment(Outcome::Succeeded));
-        store.write(&first, &read.revision, &lease).await.unwrap();
-        let error = store.write(&second, &read.revision, &lease).await.unwrap_err();
-        assert!(matches!(error, RecordError::Conflict { .. }), "{error}");
-        assert_eq!(store.read(&staging()).await.unwrap().record, first);
+        assert_eq!(read.carried_over, Some(storage.place(&address)));
+        assert!(read.record.current().is_some());
+        take(&store, LIFE).await.unwrap().release().await.unwrap();
+        let read = store.read(&staging()).await.unwrap();
+        assert_eq!((read.carried_over, read.record.generation()), (None, 2));
+        assert!(read.record.current().is_some());
+        let others = ["localhost:5000/bank/api".parse().unwrap()].into();
+        let store = Records::new(Arc::clone(&storage), "bank").with_older(storage, others);
+        assert!(store.read(&staging()).await.unwrap().record.deployments().is_empty());
     }
 }
 
 #[tokio::test]
-async fn a_held_lease_names_its_holder() {
+async fn a_lease_that_is_renewed_is_held_and_its_holder_is_named() {
     let (_folder, stores) = stores();
     for store in stores {
-        let lease = store.acquire(&staging(), LIFE).await.unwrap();
-        let error = store.acquire(&staging(), LIFE).await.unwrap_err();
+        let mut lease = take(&store, LIFE).await.unwrap();
+        store.take(&production(), LIFE, Duration::ZERO, |_| ()).await.unwrap();
+        let (environment, seen) = (staging(), tokio::sync::Notify::new());
+        let taking = store.take(&environment, Duration::from_secs(4), Duration::ZERO, |_| seen.notify_one());
+        let renewed = async {
+            seen.notified().await;
+            lease.renew().await.unwrap();
+        };
+        let error = tokio::join!(taking, renewed).0.unwrap_err();
         assert!(error.is_lease());
         let holder = format!("`staging` is being deployed by process {} on `", std::process::id());
         assert!(error.to_string().starts_with(&holder), "{error}");
-        store.acquire(&production(), LIFE).await.unwrap();
-        store.release(lease).await.unwrap();
-        store.acquire(&staging(), LIFE).await.unwrap();
+        assert!(error.hint().unwrap().contains("`dtbuild unlock staging --reason TEXT`"));
+        lease.release().await.unwrap();
+        take(&store, LIFE).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn who_waits_gets_a_lease_that_is_given_back() {
+    let (_folder, stores) = stores();
+    for store in stores {
+        let mut lease = take(&store, LIFE).await.unwrap();
+        let (environment, seen) = (staging(), tokio::sync::Notify::new());
+        let waiting = store.take(&environment, Duration::from_secs(4), LIFE, |_| seen.notify_one());
+        let ending = async {
+            seen.notified().await;
+            lease.renew().await.unwrap();
+            lease.renew().await.unwrap();
+            lease.release().await.unwrap();
+        };
+        let (waited, ()) = tokio::join!(waiting, ending);
+        assert_eq!(waited.unwrap().generation(), 2);
     }
 }
 
@@ -132,16 +194,32 @@ async fn a_held_lease_names_its_holder() {
 async fn who_slept_through_the_end_of_a_lease_is_fenced_off() {
     let (_folder, stores) = stores();
     for store in stores {
-        let mut sleeper = store.acquire(&staging(), Duration::from_millis(1)).await.unwrap();
-        let read = store.read(&staging()).await.unwrap();
-        tokio::time::sleep(Duration::from_millis(20)).await;
-        let successor = store.acquire(&staging(), LIFE).await.unwrap();
-        let lost = store.write(&read.record, &read.revision, &sleeper).await.unwrap_err();
+        let mut sleeper = take(&store, Duration::from_millis(1500)).await.unwrap();
+        let successor = take(&store, Duration::from_millis(1500)).await.unwrap();
+        assert_eq!(successor.generation(), sleeper.generation() + 1);
+        let lost = sleeper.add(&deployment(Outcome::Succeeded)).await.unwrap_err();
         assert!(matches!(lost, RecordError::LeaseLost { .. }), "{lost}");
-        let lost = store.renew(&mut sleeper).await.unwrap_err();
+        sleeper.release().await.unwrap();
+        assert_eq!(&store.read(&staging()).await.unwrap().record, successor.record());
+    }
+}
+
+#[tokio::test]
+async fn who_lost_a_lease_by_an_unlocking_writes_nothing_and_the_history_keeps_the_reason() {
+    let (_folder, stores) = stores();
+    for store in stores {
+        assert_eq!(store.unlock(&staging(), "for no reason").await.unwrap(), None);
+        let mut lease = take(&store, LIFE).await.unwrap();
+        lease.add(&deployment(Outcome::Started)).await.unwrap();
+        let holder = store.unlock(&staging(), "its runner is gone").await.unwrap().unwrap();
+        assert_eq!(holder.pid, std::process::id());
+        let lost = lease.add(&deployment(Outcome::Succeeded)).await.unwrap_err();
         assert!(matches!(lost, RecordError::LeaseLost { .. }), "{lost}");
-        store.release(sleeper).await.unwrap();
-        store.write(&read.record, &read.revision, &successor).await.unwrap();
+        let read = store.read(&staging()).await.unwrap().record;
+        let Outcome::Unlocked { reason, .. } = &read.last().unwrap().outcome else { panic!("{read:?}") };
+        assert_eq!(reason, "its runner is gone");
+        assert!(read.is_unsure() && read.deployments().len() == 2);
+        take(&store, LIFE).await.unwrap();
     }
 }
 
@@ -149,10 +227,10 @@ async fn who_slept_through_the_end_of_a_lease_is_fenced_off() {
 async fn of_many_that_take_a_lease_at_once_one_gets_it() {
     let (_folder, stores) = stores();
     for store in stores {
-        let environment = staging();
-        let takers = (0..8).map(|_| store.acquire(&environment, LIFE));
+        let takers = (0..8).map(|_| tokio::time::timeout(Duration::from_secs(3), take(&store, LIFE)));
         let results = futures_util::future::join_all(takers).await;
-        assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 1, "{results:?}");
+        let taken = results.iter().filter(|result| matches!(result, Ok(Ok(_)))).count();
+        assert_eq!(taken, 1, "{results:?}");
     }
 }
 
@@ -160,13 +238,11 @@ async fn of_many_that_take_a_lease_at_once_one_gets_it() {
 async fn work_outlasts_a_lease_that_is_held() {
     let (_folder, stores) = stores();
     for store in stores {
-        let life = Duration::from_secs(2);
-        let mut lease = store.acquire(&staging(), life).await.unwrap();
-        let work = async {
-            tokio::time::sleep(life + Duration::from_millis(500)).await;
-            store.acquire(&staging(), LIFE).await.is_err_and(|error| error.is_lease())
-        };
-        assert!(hold(&store, &mut lease, work).await.unwrap());
+        let life = Duration::from_secs(6);
+        let mut lease = take(&store, life).await.unwrap();
+        // Whoever looks for as long as the lease lives sees it renewed.
+        let work = async { take(&store, life).await.is_err_and(|error| error.is_lease()) };
+        assert!(lease.hold(work).await.unwrap());
     }
 }
 
@@ -174,9 +250,9 @@ async fn work_outlasts_a_lease_that_is_held() {
 async fn work_is_cancelled_when_its_lease_is_lost() {
     let folder = tempfile::tempdir().unwrap();
     let store = records_in(&folder);
-    let mut lease = store.acquire(&staging(), Duration::from_millis(600)).await.unwrap();
-    std::fs::remove_file(folder.path().join("_lease.staging.json")).unwrap();
-    let error = hold(&store, &mut lease, std::future::pending::<()>()).await.unwrap_err();
+    let mut lease = take(&store, Duration::from_secs(6)).await.unwrap();
+    store.unlock(&staging(), "a test").await.unwrap();
+    let error = lease.hold(std::future::pending::<()>()).await.unwrap_err();
     assert!(matches!(error, RecordError::LeaseLost { .. }), "{error}");
 }
 
@@ -184,9 +260,8 @@ async fn work_is_cancelled_when_its_lease_is_lost() {
 async fn a_dropped_lease_is_given_back() {
     let (_folder, stores) = stores();
     for store in stores {
-        drop(store.acquire(&staging(), LIFE).await.unwrap());
-        let again = async { while store.acquire(&staging(), LIFE).await.is_err() {} };
-        tokio::time::timeout(LIFE / 2, again).await.unwrap();
+        drop(take(&store, LIFE).await.unwrap());
+        tokio::time::timeout(LIFE / 2, take(&store, LIFE)).await.unwrap().unwrap();
     }
 }
 
@@ -194,80 +269,13 @@ async fn a_dropped_lease_is_given_back() {
 fn a_lease_on_a_folder_is_given_back_without_a_runtime() {
     let folder = tempfile::tempdir().unwrap();
     let store = records_in(&folder);
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    let lease = runtime.block_on(store.acquire(&staging(), LIFE)).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let lease = runtime.block_on(take(&store, LIFE)).unwrap();
     drop(runtime);
-    assert!(folder.path().join("_lease.staging.json").exists());
+    let holder = || store.read_newest(&staging()).now_or_never().unwrap().unwrap().holder().cloned();
+    assert!(holder().is_some());
     drop(lease);
-    assert!(!folder.path().join("_lease.staging.json").exists());
-}
-
-#[test]
-fn what_an_environment_runs_is_read_from_a_folder_without_a_runtime() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = records_in(&folder);
-    let read_newest = || store.read_newest(&staging()).now_or_never().unwrap().unwrap();
-    assert_eq!(read_newest(), Record::new(staging()));
-    let mut written = Record::new(staging());
-    written.add(deployment(Outcome::Succeeded));
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    runtime.block_on(async {
-        let lease = store.acquire(&staging(), LIFE).await.unwrap();
-        let read = store.read(&staging()).await.unwrap();
-        store.write(&written, &read.revision, &lease).await.unwrap();
-    });
-    drop(runtime);
-    assert_eq!(read_newest(), written);
-}
-
-/// A storage in which another run takes the lease between a writer's look at it and the writer's change of the record.
-#[derive(Debug, Default)]
-struct Overtaken {
-    memory: Memory,
-    successor: Mutex<Option<Lease>>,
-}
-
-impl Storage for Overtaken {
-    fn check_writable(&self) -> BoxFuture<'_, Result<(), RecordError>> {
-        self.memory.check_writable()
-    }
-
-    fn get<'a>(&'a self, address: &'a Address) -> BoxFuture<'a, Result<Document, RecordError>> {
-        self.memory.get(address)
-    }
-
-    fn put<'a>(
-        &'a self,
-        address: &'a Address,
-        change: Change<'a>,
-        read: &'a Revision,
-    ) -> BoxFuture<'a, Result<Put, RecordError>> {
-        Box::pin(async move {
-            if address.name() == "staging" {
-                let records = Records::new(Arc::new(self.memory.clone()));
-                let lease = records.acquire(&staging(), LIFE).await?;
-                self.successor.lock().unwrap().replace(lease);
-            }
-            self.memory.put(address, change, read).await
-        })
-    }
-
-    fn list(&self) -> BoxFuture<'_, Result<Vec<String>, RecordError>> {
-        self.memory.list()
-    }
-
-    fn place(&self, address: &Address) -> String {
-        self.memory.place(address)
-    }
-}
-
-#[tokio::test]
-async fn who_is_overtaken_while_writing_goes_no_further() {
-    let store = Records::new(Arc::new(Overtaken::default()));
-    let lease = store.acquire(&staging(), Duration::ZERO).await.unwrap();
-    let read = store.read(&staging()).await.unwrap();
-    let lost = store.write(&read.record, &read.revision, &lease).await.unwrap_err();
-    assert!(matches!(lost, RecordError::LeaseLost { .. }), "{lost}");
+    assert_eq!(holder(), None);
 }
 
 #[tokio::test]
@@ -276,8 +284,10 @@ async fn a_folder_that_cannot_be_written_is_found_out_before_any_work() {
     std::fs::write(folder.path().join("file"), "").unwrap();
     // Root passes mode bits by; below a file, and in /proc, nobody can make a folder.
     for impossible in [folder.path().join("file/records"), Path::new("/proc/records").to_owned()] {
-        let error =
-            Records::new(Arc::new(Folder::new(impossible.clone()))).check_writable().await.unwrap_err();
+        let error = Records::new(Arc::new(Folder::new(impossible.clone())), "shop")
+            .check_writable()
+            .await
+            .unwrap_err();
         let expected = format!("cannot keep records in `{}`: ", impossible.display());
         assert!(error.to_string().starts_with(&expected), "{error}");
         assert!(error.advice().ends_with("set another one as `[records] folder` in `build.toml`"), "{error}");
@@ -288,14 +298,33 @@ async fn a_folder_that_cannot_be_written_is_found_out_before_any_work() {
 async fn a_damaged_record_stops_the_run_and_is_left_as_it_is() {
     let folder = tempfile::tempdir().unwrap();
     let store = records_in(&folder);
-    let path = folder.path().join("staging.json");
-    for damage in [&b"{\"version\": 1"[..], &vec![b' '; 9 * 1024 * 1024], b"\xff"] {
+    let path = folder.path().join("shop/staging.json");
+    std::fs::create_dir(folder.path().join("shop")).unwrap();
+    for damage in [&b"{\"format\": 2"[..], &vec![b' '; 9 * 1024 * 1024], b"\xff"] {
         std::fs::write(&path, damage).unwrap();
         let error = store.read(&staging()).await.unwrap_err();
         assert!(error.to_string().starts_with(&format!("`{}` is damaged: ", path.display())), "{error}");
         assert_eq!(std::fs::read(&path).unwrap(), damage);
     }
-    std::fs::write(&path, "{\"version\": 2, \"anything\": []}").unwrap();
+    std::fs::write(&path, "{\"format\": 3, \"anything\": []}").unwrap();
     let error = store.read(&staging()).await.unwrap_err();
     assert_eq!(error.hint().unwrap(), "upgrade dtbuild");
+}
+
+#[tokio::test]
+async fn a_folder_follows_no_links() {
+    let (folder, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let store = records_in(&folder);
+    take(&store, LIFE).await.unwrap().release().await.unwrap();
+    for linked in ["shop/staging.json", "shop"] {
+        let path = folder.path().join(linked);
+        std::fs::rename(&path, elsewhere.path().join("moved")).unwrap();
+        std::os::unix::fs::symlink(elsewhere.path().join("moved"), &path).unwrap();
+        let error = store.read(&staging()).await.unwrap_err().to_string();
+        assert!(error.contains(path.to_str().unwrap()), "{error}");
+        take(&store, LIFE).await.unwrap_err();
+        std::fs::remove_file(&path).unwrap();
+        std::fs::rename(elsewhere.path().join("moved"), &path).unwrap();
+    }
+    store.read(&staging()).await.unwrap();
 }

@@ -90,6 +90,12 @@ impl Dtbuild {
         self.home.path().join("cache")
     }
 
+    /// The record of `staging`, where the machine keeps it.
+    pub(crate) fn record(&self) -> PathBuf {
+        let state = self.home.path().join(".local/state/dtbuild");
+        state.join(&self.registry).join("demo/staging.json")
+    }
+
     /// Where images are pushed: `{registry}/{image}`.
     pub(crate) fn registry(&self) -> &str {
         &self.registry

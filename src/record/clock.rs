@@ -1,0 +1,45 @@
+//! The time by which leases are taken and lost: [`Clock`].
+
+use std::fmt;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use rustix::time::{ClockId, clock_gettime};
+use time::OffsetDateTime;
+
+/// The clock of one machine.
+pub trait Clock: fmt::Debug + Send + Sync {
+    /// The time since some instant before the process began. It never goes back, and goes on while the machine
+    /// sleeps. Only this time decides anything.
+    fn elapsed(&self) -> Duration;
+
+    /// The date and time for people to read.
+    fn now(&self) -> OffsetDateTime;
+
+    /// Waits.
+    fn sleep(&self, pause: Duration) -> BoxFuture<'static, ()>;
+}
+
+/// The clock of this machine.
+#[derive(Clone, Copy, Debug)]
+pub struct SystemClock;
+
+/// Linux's clock that goes on while the machine sleeps; elsewhere the monotonic clock does as well.
+#[cfg(target_os = "linux")]
+const STEADY: ClockId = ClockId::Boottime;
+#[cfg(not(target_os = "linux"))]
+const STEADY: ClockId = ClockId::Monotonic;
+
+impl Clock for SystemClock {
+    fn elapsed(&self) -> Duration {
+        Duration::try_from(clock_gettime(STEADY)).unwrap_or_default()
+    }
+
+    fn now(&self) -> OffsetDateTime {
+        OffsetDateTime::now_utc()
+    }
+
+    fn sleep(&self, pause: Duration) -> BoxFuture<'static, ()> {
+        Box::pin(tokio::time::sleep(pause))
+    }
+}

@@ -18,9 +18,11 @@ use crate::record::{Record, Records};
 use crate::registry::{Registry, Settings};
 use crate::workspace::Workspace;
 
+mod git_storage;
 mod records;
 mod registry_storage;
 
+pub use git_storage::GitStorage;
 pub use registry_storage::RegistryStorage;
 
 /// The options of the clients.
@@ -113,7 +115,7 @@ impl Clients {
 
     /// The records of a workspace, in the storage that its `build.toml` names.
     pub(crate) fn records(&self, workspace: &Workspace) -> Result<Records> {
-        records::open(workspace, || self.registry())
+        records::open(workspace, || self.registry(), || self.online("git's remote"))
     }
 
     /// The newest part of an environment's record, back to the deployment that runs. Such a record must not be

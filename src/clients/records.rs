@@ -6,17 +6,18 @@ use std::sync::Arc;
 
 use bstr::BStr;
 
-use super::RegistryStorage;
+use super::{GitStorage, RegistryStorage};
 use crate::config::{OLDER_RECORDS, RecordStore};
 use crate::error::{Code, Error, Result};
 use crate::record::{Folder, RecordError, Records, Storage};
 use crate::registry::Registry;
 use crate::workspace::Workspace;
 
-/// The records of a workspace. The registry client is asked for where the storage needs it.
+/// The records of a workspace. The registry client is asked for, and an offline run refused, where the storage needs it.
 pub(super) fn open<'a>(
     workspace: &Workspace,
     registry: impl Fn() -> Result<&'a Registry>,
+    check_online: impl Fn() -> Result<()>,
 ) -> Result<Records> {
     let config = &workspace.config;
     let (storage, older): (Arc<dyn Storage>, Option<Arc<dyn Storage>>) = match &config.records {
@@ -24,6 +25,10 @@ pub(super) fn open<'a>(
         RecordStore::Folder(path) => {
             let folder: Arc<dyn Storage> = Arc::new(Folder::new(checkout_folder(workspace, path)?));
             (Arc::clone(&folder), Some(folder))
+        }
+        RecordStore::Git(remote) => {
+            check_online()?;
+            (Arc::new(git_storage(workspace, remote.clone())?), older_folder(workspace)?)
         }
         RecordStore::Registry(repository) => {
             let storage: Arc<dyn Storage> =
@@ -36,6 +41,19 @@ pub(super) fn open<'a>(
     Ok(match older {
         Some(older) => records.with_older(older, repositories()),
         None => records,
+    })
+}
+
+/// The storage at git's remote: the one that is named, else the one that is fetched from.
+fn git_storage(workspace: &Workspace, remote: Option<String>) -> Result<GitStorage> {
+    let repository = &workspace.repository;
+    let remote = remote.or_else(|| repository.fetch_remote()).ok_or_else(|| {
+        Error::new(Code::RecordUnusable, "records belong to git's remote, and this repository has none").hint(
+            "add one with `git remote add origin URL`, or name one as `[records] remote` in `build.toml`",
+        )
+    })?;
+    GitStorage::new(repository, remote).map_err(|error| {
+        Error::new(Code::System, format!("the folder of the repository cannot be told: {error}"))
     })
 }
 

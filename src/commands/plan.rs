@@ -16,7 +16,7 @@ const SOMETHING_TO_BUILD: u8 = 10;
 
 /// Runs `dtbuild plan`.
 pub(super) async fn plan(global: &Global, args: &PlanArgs) -> Result<u8> {
-    preview(global, &args.selection, args.detailed_exitcode, args.offline).await
+    Box::pin(preview(global, &args.selection, args.detailed_exitcode, args.offline)).await
 }
 
 /// Shows the plan of a run, and changes nothing.

@@ -13,7 +13,8 @@ use crate::workspace::Workspace;
 /// Runs the CD step.
 pub(super) async fn run(global: &Global, args: &RunArgs) -> Result<u8> {
     if args.dry_run {
-        return plan::preview(global, &args.selection, args.detailed_exitcode, args.offline).await;
+        let preview = plan::preview(global, &args.selection, args.detailed_exitcode, args.offline);
+        return Box::pin(preview).await;
     }
     let (clients, timings) = (options::building(&args.building, false), Timings::default());
     let workspace = Workspace::at_commit(&options::location(global), &args.selection.head)?;

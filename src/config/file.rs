@@ -209,7 +209,7 @@ pub struct AnsibleTable {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RecordsTable {
-    /// The kind of storage: `folder` or `registry`.
+    /// The kind of storage: `folder`, `git` or `registry`.
     #[serde(default)]
     pub store: StoreKind,
     /// The folder of the records, from the repository's root, which git must not track. When left out, the machine's
@@ -219,6 +219,8 @@ pub struct RecordsTable {
     /// The repository of the records; `{project.registry}/dtbuild-records` when left out.
     #[schemars(with = "Option<String>")]
     pub repository: Option<Spanned<String>>,
+    /// The name or url of git's remote for records; the one that the current branch is fetched from when left out.
+    pub remote: Option<String>,
 }
 
 /// The kinds of storage for records.
@@ -228,13 +230,16 @@ pub enum StoreKind {
     /// Files in a folder: for one machine.
     #[default]
     Folder,
-    /// OCI artifacts at the registry: for runners that keep nothing.
+    /// References of git's remote (`refs/dtbuild/*`): for runners that keep nothing and may push.
+    Git,
+    /// OCI artifacts at the registry: for runners that keep nothing else. Two runs at one time can undo each other's
+    /// record.
     Registry,
 }
 
 impl Default for RecordsTable {
     fn default() -> Self {
-        Self { store: StoreKind::Folder, folder: None, repository: None }
+        Self { store: StoreKind::Folder, folder: None, repository: None, remote: None }
     }
 }
 

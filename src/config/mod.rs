@@ -81,6 +81,8 @@ pub enum RecordStore {
     Folder(std::path::PathBuf),
     /// A repository at a registry, with an OCI artifact per environment.
     Registry(Repository),
+    /// References of git's remote; the one that the current branch is fetched from, unless one is named.
+    Git(Option<String>),
 }
 
 /// An image that `build.toml` declares.
@@ -185,7 +187,7 @@ pub struct Deploy {
 }
 
 /// A program that is run to deploy.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub enum Trigger {
     /// A program of the user's own, with its arguments.
     Command {

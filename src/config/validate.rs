@@ -310,6 +310,7 @@ impl Validator<'_> {
                 Some(folder) => RecordStore::Folder(self.path(folder)?.to_string().into()),
                 None => RecordStore::Machine(registry.into()),
             }),
+            StoreKind::Git => Ok(RecordStore::Git(table.remote.clone())),
             StoreKind::Registry => match &table.repository {
                 Some(repository) => Ok(RecordStore::Registry(self.parse(repository)?)),
                 None => format!("{registry}/dtbuild-records")
@@ -327,7 +328,7 @@ fn written(records: &RecordStore, images: &BTreeMap<ImageName, Image>) -> BTreeS
         RecordStore::Folder(folder) => Some(folder.clone()),
         // Where versions before kept them.
         RecordStore::Machine(_) => Some(OLDER_RECORDS.into()),
-        RecordStore::Registry(_) => None,
+        RecordStore::Registry(_) | RecordStore::Git(_) => None,
     };
     let caches = images.values().flat_map(|image| image.options.cache_folders());
     let caches = caches.filter(|folder| folder.is_relative()).map(PathBuf::from);

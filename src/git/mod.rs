@@ -9,7 +9,7 @@
 //! Both input trees give a digest for the key and a [`Snapshot`](dtbuild_content::snapshot::Snapshot) for the build.
 //! Equal content has equal ids in both, so that a clean checkout has the digest of its commit: a file of Git LFS has
 //! the id of its pointer, a submodule the id of its commit. Changed paths only explain a decision; the keys decide.
-//! [`Repository::fetched_changes`] fetches a missing commit with the `git` program, which nothing else runs.
+//! [`Repository::fetched_changes`] fetches a missing commit with the `git` program (`program`).
 
 mod advice;
 mod attributes;
@@ -23,6 +23,7 @@ mod memory;
 mod objects;
 mod open;
 mod path;
+pub(crate) mod program;
 mod remote;
 mod repository;
 mod revision;

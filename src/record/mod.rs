@@ -2,7 +2,7 @@
 //!
 //! Start with [`Record`]. [`Records`] reads the records and takes the leases. The logic of records and leases stands
 //! once, above a thin [`Storage`] that keeps named documents and changes them by compare-and-swap: a [`Folder`],
-//! a repository of a registry (`clients::RegistryStorage`), or [`Memory`] in tests. A further storage implements
+//! git's remote (`clients::GitStorage`), a repository of a registry (`clients::RegistryStorage`), or [`Memory`] in tests. A further storage implements
 //! [`Storage`] and nothing else.
 //!
 //! The record is all that runs share. Every change of it, the lease included, is one compare-and-swap against the

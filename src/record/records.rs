@@ -75,8 +75,8 @@ impl Records {
     pub fn warning(&self) -> Option<&'static str> {
         self.storage.settle().map(|_| {
             "records at a registry are advisory: a registry has no compare-and-swap, so of two runs at one time one can \
-             overwrite the other's record, and both can deploy; let CI run one \
-             deployment at a time, or keep the records in a folder"
+             overwrite the other's record, and both can deploy; `[records] store = \"git\"` has no such gap, or let CI \
+             run one deployment at a time"
         })
     }
 

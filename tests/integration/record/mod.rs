@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use dtbuild::config::EnvironmentName;
 use dtbuild::error::Failure as _;
+use dtbuild::git::Repository;
 use dtbuild::record::{
     Address, DeployedImage, Deployment, Folder, Lease, Memory, Outcome, Part, Put, RecordError, Records,
     Revision, Storage,
@@ -17,6 +18,7 @@ use tempfile::TempDir;
 use time::OffsetDateTime;
 
 use crate::support::registry::{address, client, fresh_repository};
+use crate::support::repo::code;
 
 mod storages;
 
@@ -33,10 +35,19 @@ fn production() -> EnvironmentName {
 /// A storage of each kind, with nothing in it.
 fn storages() -> (TempDir, Vec<Arc<dyn Storage>>) {
     let folder = tempfile::tempdir().unwrap();
+    let (remote, clone) = (folder.path().join("remote.git"), folder.path().join("clone"));
+    for (arguments, place) in [(&["init", "--quiet", "--bare"][..], &remote), (&["init", "--quiet"], &clone)]
+    {
+        let status = std::process::Command::new("git").args(arguments).arg(place).status().unwrap();
+        assert!(status.success());
+    }
+    let clone = Repository::discover(&clone, code()).unwrap();
+    let git = dtbuild::clients::GitStorage::new(&clone, format!("file://{}", remote.display())).unwrap();
     let artifacts = dtbuild::clients::RegistryStorage::new(client(), fresh_repository(&address()));
     let storages: Vec<Arc<dyn Storage>> = vec![
         Arc::new(Memory::default()),
         Arc::new(Folder::new(folder.path().join("records"))),
+        Arc::new(git),
         Arc::new(artifacts),
     ];
     (folder, storages)
@@ -127,7 +138,8 @@ async fn what_a_record_has_no_room_for_stays_in_the_history() {
 #[tokio::test]
 async fn a_record_of_format_1_carries_over_with_the_first_lease() {
     let (_folder, storages) = storages();
-    for storage in storages {
+    // Git's remote never had any.
+    for storage in storages.into_iter().filter(|storage| !format!("{storage:?}").starts_with("GitStorage")) {
         let entry = serde_json::to_value(deployment(Outcome::Succeeded)).unwrap();
         let older = serde_json::json!({ "version": 1, "environment": "staging", "deployments": [entry] });
         let address = Address { project: "shop".to_owned(), environment: staging(), part: Part::Older };

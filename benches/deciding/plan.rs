@@ -43,6 +43,7 @@ pub(crate) fn plan(criterion: &mut Criterion) {
             removed: Vec::new(),
             last_failed: false,
             deploy_inputs: None,
+            deploy_settings: None,
             deploy_changes: Vec::new(),
             notes: Vec::new(),
             request: Request::default(),

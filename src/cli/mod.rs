@@ -1,7 +1,6 @@
 //! The command line, as clap reads it. Nothing is decided here.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
@@ -12,9 +11,11 @@ use crate::config::{EnvironmentName, ImageName};
 use crate::engine::{Archive, SILENCE_LIMIT};
 use crate::ui::{Format, ProgressMode};
 
+mod environments;
 mod values;
 
-use values::{archive, time};
+pub use environments::{HistoryArgs, RollbackArgs, StatusArgs, UnlockArgs, Waiting};
+use values::archive;
 
 /// Builds, pushes and deploys only the container images that a commit really changed.
 #[derive(Debug, Parser)]
@@ -32,7 +33,8 @@ Examples:
 
 Exit codes:
   0 done or nothing to do, 1 an image failed, 2 usage or configuration, 3 engine, registry or git not usable,
-  4 the deployment failed, 5 the environment's lease is held, 130 interrupted.
+  4 the deployment failed, 5 the environment's lease is held, or it is on hold,
+  130 interrupted.
   With --dry-run --detailed-exitcode: 0 nothing to build, 10 something to build."
 )]
 pub struct Cli {
@@ -84,6 +86,10 @@ pub enum Command {
     Deploy(DeployArgs),
     /// Show what the environments run
     Status(StatusArgs),
+    /// List the deployments of an environment
+    History(HistoryArgs),
+    /// Apply an earlier release again, by its digests; nothing is built
+    Rollback(RollbackArgs),
     /// Take the right to deploy away from a run that hangs
     Unlock(UnlockArgs),
     /// Say why an image is built, reused or kept, or which images a file is an input of
@@ -145,6 +151,9 @@ pub struct Selection {
     /// Build even what the cache has, running every step again
     #[arg(long)]
     pub force: bool,
+    /// Deploy even what is older than what the environment runs, or held back by a rollback
+    #[arg(long)]
+    pub allow_older: bool,
 }
 
 /// How to build.
@@ -166,14 +175,6 @@ impl Default for Building {
     fn default() -> Self {
         Self { jobs: None, keep_going: false, silence_limit: SILENCE_LIMIT.as_secs() }
     }
-}
-
-/// What to do where another run deploys.
-#[derive(Debug, Default, Args)]
-pub struct Waiting {
-    /// Wait so long for another run that deploys to the environment, such as 10m; then plan anew
-    #[arg(long, value_name = "TIME", value_parser = time, default_value = "0s", hide_default_value = true)]
-    pub wait: Duration,
 }
 
 /// The CD step.
@@ -281,7 +282,7 @@ pub struct BuildArgs {
 #[command(after_help = "\
 Examples:
   dtbuild --env staging --no-deploy && dtbuild deploy --env staging     build in one job, deploy in the next
-  dtbuild deploy --env staging --head HEAD~1                            go back one commit; nothing is built")]
+  dtbuild deploy --env staging --head HEAD~1 --allow-older              go back one commit; nothing is built")]
 pub struct DeployArgs {
     /// The environment; by default the one that follows the current branch
     #[arg(long = "env", short = 'e', value_name = "ENVIRONMENT")]
@@ -289,41 +290,12 @@ pub struct DeployArgs {
     /// Deploy the images of this commit
     #[arg(long, value_name = "COMMIT", default_value = "HEAD")]
     pub head: String,
+    /// Deploy even what is older than what the environment runs, or held back by a rollback
+    #[arg(long)]
+    pub allow_older: bool,
     /// What to do where another run deploys.
     #[command(flatten)]
     pub waiting: Waiting,
-}
-
-/// `dtbuild unlock`.
-#[derive(Debug, Args)]
-#[command(after_help = "\
-Examples:
-  dtbuild unlock staging --reason \"its runner was switched off\"
-
-Nobody need do that where a run was killed: its lease ends by itself. The run that held the lease writes nothing any more, but
-what it has started may go on.")]
-pub struct UnlockArgs {
-    /// The environment
-    #[arg(value_name = "ENVIRONMENT")]
-    pub environment: EnvironmentName,
-    /// Why; the history keeps it
-    #[arg(long, value_name = "TEXT")]
-    pub reason: String,
-}
-
-/// `dtbuild status`.
-#[derive(Debug, Args)]
-#[command(after_help = "\
-Examples:
-  dtbuild status                       what every environment runs
-  dtbuild status --env staging --json  for programs")]
-pub struct StatusArgs {
-    /// Ask neither registries nor git's remote
-    #[arg(long)]
-    pub offline: bool,
-    /// The environment; all when left out
-    #[arg(long = "env", short = 'e', value_name = "ENVIRONMENT")]
-    pub environment: Option<EnvironmentName>,
 }
 
 /// Whose files are looked at.

@@ -1,6 +1,6 @@
 //! `dtbuild deploy`: a deployment of a commit's images that were built and pushed before. Start with [`deploy`].
 
-use super::{options, run, workers};
+use super::{options, plan, run, workers};
 use crate::cli::{Building, DeployArgs, Global};
 use crate::error::Result;
 use crate::gather::{Query, ReleaseOptions};
@@ -14,7 +14,8 @@ use crate::workspace::Workspace;
 pub(super) async fn deploy(global: &Global, args: &DeployArgs) -> Result<u8> {
     let (clients, timings) = (options::asking(false), Timings::default());
     let workspace = Workspace::at_commit(&options::location(global), &args.head)?;
-    let released = ReleaseOptions { environment: args.environment.clone(), ..ReleaseOptions::default() };
+    let (environment, allow_older) = (args.environment.clone(), args.allow_older);
+    let released = ReleaseOptions { environment, allow_older, ..ReleaseOptions::default() };
     let query = Query::release(&workspace, released)?.with_deploying(Deploying::Anyway).unexplained();
     let settings = options::settings(&Building::default());
     let step = CdStep {
@@ -26,6 +27,9 @@ pub(super) async fn deploy(global: &Global, args: &DeployArgs) -> Result<u8> {
         timings: &timings,
     };
     let prepared = step.prepare().await?;
+    if prepared.plan.is_nothing() {
+        return plan::show(global, &prepared.plan, false);
+    }
     prepared.check_built(&workspace)?;
     let ended =
         workers(global, &workspace, &clients, async |observer| step.execute(prepared, &observer).await)

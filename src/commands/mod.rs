@@ -19,10 +19,12 @@ mod comparison;
 mod deploy;
 mod doctor;
 mod explain;
+mod history;
 mod inputs;
 mod lock;
 mod options;
 mod plan;
+mod rollback;
 mod run;
 mod status;
 mod unlock;
@@ -49,6 +51,8 @@ async fn dispatch(cli: &Cli) -> Result<u8> {
         Some(Command::Build(args)) => Box::pin(build::build(global, args)),
         Some(Command::Deploy(args)) => Box::pin(deploy::deploy(global, args)),
         Some(Command::Status(args)) => Box::pin(status::status(global, args)),
+        Some(Command::History(args)) => Box::pin(history::history(global, args)),
+        Some(Command::Rollback(args)) => Box::pin(rollback::rollback(global, args)),
         Some(Command::Unlock(args)) => Box::pin(unlock::unlock(global, args)),
         Some(Command::Explain(args)) => Box::pin(explain::explain(global, args)),
         Some(Command::Inputs(args)) => Box::pin(inputs::inputs(global, args)),

@@ -38,6 +38,13 @@ pub(super) fn settings(building: &Building) -> BuildSettings {
     BuildSettings { jobs: building.jobs, keep_going: building.keep_going }
 }
 
+/// The person or job that runs the command, for people to read.
+pub(super) fn user() -> String {
+    let user = ["GITHUB_ACTOR", "GITLAB_USER_LOGIN", "USER", "LOGNAME"];
+    let user = user.iter().find_map(|name| std::env::var(name).ok().filter(|user| !user.is_empty()));
+    user.unwrap_or_else(|| "somebody".to_owned())
+}
+
 /// The options of a release: the environment, the base and the images.
 pub(super) fn release(selection: &Selection) -> ReleaseOptions {
     ReleaseOptions {
@@ -45,5 +52,6 @@ pub(super) fn release(selection: &Selection) -> ReleaseOptions {
         base: selection.base.clone(),
         only: selection.only.clone(),
         force: selection.force,
+        allow_older: selection.allow_older,
     }
 }

@@ -5,7 +5,7 @@ use std::io;
 use super::options;
 use crate::cli::{Global, PlanArgs, Selection};
 use crate::error::{Kind, Result};
-use crate::gather::{self, Base, Detail, Query};
+use crate::gather::{self, Base, Detail, Order, Query};
 use crate::plan::Plan;
 use crate::process::{self, Timings};
 use crate::ui;
@@ -31,18 +31,17 @@ pub(super) async fn preview(
     let open = || Workspace::at_commit(&location, &selection.head);
     let workspace = timings.measure("repository and build.toml", open)?;
     let query = Query::release(&workspace, options::release(selection))?.with_detail(Detail::Plan);
-    let base = async {
-        match query.environment() {
-            Some(environment) => clients
-                .newest_record(&workspace, environment)
-                .await
-                .map(|record| Base::of(&record, &workspace.config)),
-            None => Ok(Base::default()),
-        }
-    };
-    let base = timings.measure_async("record", base).await?;
+    let environment = &workspace.environment(selection.environment.as_ref())?.name;
+    let record = timings.measure_async("record", clients.newest_record(&workspace, environment)).await?;
+    let base = Base::of(&record, &workspace.config);
     let gathered = gather::gather(&clients, &workspace, &query, base, &timings).await?;
-    let plan = timings.measure("plan", || Plan::decide(&gathered.facts))?;
+    let mut plan = timings.measure("plan", || Plan::decide(&gathered.facts))?;
+    if !plan.is_nothing() {
+        let order = Box::pin(gather::order(&clients, &workspace, &query, &record, false));
+        if timings.measure_async("order", order).await? == Order::Superseded {
+            plan = plan.superseded();
+        }
+    }
     let code = timings.measure("printing", || show(global, &plan, detailed_exitcode))?;
     show_timings(global, &timings);
     process::exit(code)

@@ -39,7 +39,7 @@ pub(super) async fn run(global: &Global, args: &RunArgs) -> Result<u8> {
     // With `--no-deploy` the tags are to name this release, even when nothing is to be built.
     let idle =
         if args.no_push { prepared.plan.builds().next().is_none() } else { prepared.plan.is_nothing() };
-    if idle && !args.no_deploy {
+    if idle && (!args.no_deploy || prepared.is_superseded()) {
         return plan::show(global, &prepared.plan, false);
     }
     if args.no_push {

@@ -42,14 +42,7 @@ fn view(environment: &Environment, record: &Record) -> EnvironmentView {
         },
         commit: current.and_then(|current| current.commit.clone()),
         finished: last.map(|last| last.finished.unwrap_or(last.started).unix_timestamp()),
-        outcome: last.map(|last| match &last.outcome {
-            Outcome::Succeeded => "succeeded".to_owned(),
-            Outcome::Started => "started".to_owned(),
-            Outcome::Tagged => "tagged, not deployed".to_owned(),
-            Outcome::NotBuilt { reason } => format!("not built: {reason}"),
-            Outcome::Failed { reason } => format!("failed: {reason}"),
-            Outcome::Unlocked { reason, .. } => format!("unlocked: {reason}"),
-        }),
+        outcome: last.map(|last| last.outcome.to_string()),
         images: images.map(|(name, image)| (name.clone(), image.reference.clone(), image.key)).collect(),
         pending: pending(record),
     }

@@ -97,6 +97,8 @@ pub enum Code {
     LeaseHeld,
     /// Another run took the environment's lease over.
     LeaseLost,
+    /// The environment is on hold: it stays as it is until something newer comes.
+    OnHold,
     /// The user ended the run.
     Interrupted,
     /// A fault of dtbuild itself.
@@ -145,7 +147,7 @@ impl Code {
             | Self::RecordForeign
             | Self::Defect => Kind::Environment,
             Self::DeployInvalid | Self::DeployFailed => Kind::Deployment,
-            Self::LeaseHeld | Self::LeaseLost => Kind::LeaseHeld,
+            Self::LeaseHeld | Self::LeaseLost | Self::OnHold => Kind::LeaseHeld,
             Self::Interrupted => Kind::Interrupted,
         }
     }

@@ -22,7 +22,7 @@ pub enum Kind {
     Environment = 3,
     /// The deployment failed.
     Deployment = 4,
-    /// Somebody else deploys to the environment.
+    /// Somebody else deploys to the environment, or it is on hold.
     LeaseHeld = 5,
     /// The user ended the run.
     Interrupted = 130,

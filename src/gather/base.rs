@@ -1,12 +1,12 @@
 //! The base: the release that the environment runs, from its record. Start with [`Base`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use dtbuild_content::key::ImageKey;
 
 use crate::config::{Config, ImageName};
 use crate::git::CommitId;
-use crate::plan::{Deployed, DeployedImage, Facts, ImageFacts};
+use crate::plan::{Absence, Deployed, DeployedImage, Facts, ImageFacts};
 use crate::record::{self, Deployment, Record};
 use crate::workspace::Workspace;
 
@@ -44,14 +44,24 @@ impl Base {
         }
     }
 
+    /// The base, with those of its images that the registry does not have any more.
+    #[must_use]
+    pub(crate) fn without(mut self, vanished: &BTreeSet<ImageName>) -> Self {
+        let images = self.current.iter_mut().flat_map(|current| &mut current.images);
+        for (_, image) in images.filter(|(name, _)| vanished.contains(*name)) {
+            image.absent = Some(Absence::Vanished);
+        }
+        self
+    }
+
     /// The base of a comparison: the commit itself, with the keys of its images.
     pub(super) fn of_commit(commit: CommitId, facts: &Facts, config: &Config) -> Self {
         let image = |image: &ImageFacts| {
             let (key, fields) = (image.key, image.fields.clone());
-            (image.name.clone(), DeployedImage { key, fields, digest: None, renamed_from: None })
+            (image.name.clone(), DeployedImage { key, fields, digest: None, absent: None })
         };
         let images = renamed(facts.images.iter().map(image).collect(), config);
-        let current = Some(Deployed { deploy_inputs: None, images });
+        let current = Some(Deployed { deploy_inputs: None, deploy_settings: None, images });
         Self { commit: Some(commit), current, ..Self::default() }
     }
 
@@ -74,20 +84,28 @@ impl Base {
 
     /// True if the environment runs an image with exactly this key, under this name.
     pub(super) fn runs(&self, image: &ImageName, key: &ImageKey) -> bool {
-        self.running(image).is_some_and(|running| running.key == *key && running.renamed_from.is_none())
+        self.running(image).is_some_and(|running| running.key == *key && running.absent.is_none())
     }
 }
 
 /// The images of a deployment. An image whose key fields the record does not have counts as not deployed, at
 /// the cost of a look-up and an explanation.
 fn images(deployment: &Deployment, config: &Config) -> Deployed {
-    let image = |image: &record::DeployedImage| {
+    let image = |name: &ImageName, image: &record::DeployedImage| {
         let digest = image.reference.digest()?.clone();
         let (fields, digest) = (image.fields.clone()?, Some(digest));
-        Some(DeployedImage { key: image.key, fields, digest, renamed_from: None })
+        let from = image.reference.repository();
+        let moved = config.images.get(name).is_some_and(|declared| declared.repository != *from);
+        let absent = moved.then(|| Absence::Moved { from: from.clone() });
+        Some(DeployedImage { key: image.key, fields, digest, absent })
     };
-    let images = deployment.images.iter().filter_map(|(name, running)| Some((name.clone(), image(running)?)));
-    Deployed { deploy_inputs: deployment.deploy_inputs.clone(), images: renamed(images.collect(), config) }
+    let images =
+        deployment.images.iter().filter_map(|(name, running)| Some((name.clone(), image(name, running)?)));
+    Deployed {
+        deploy_inputs: deployment.deploy_inputs.clone(),
+        deploy_settings: deployment.deploy_settings.clone(),
+        images: renamed(images.collect(), config),
+    }
 }
 
 /// The images by their present names: an image named in `renamed-from` is listed under its new name.
@@ -101,7 +119,7 @@ fn renamed(
             continue;
         }
         if let Some(running) = images.remove(from) {
-            let running = DeployedImage { renamed_from: Some(from.clone()), ..running };
+            let running = DeployedImage { absent: Some(Absence::Renamed { from: from.clone() }), ..running };
             images.insert(renamed.name.clone(), running);
         }
     }

@@ -29,6 +29,7 @@ mod inputs;
 mod keys;
 mod locking;
 mod memory;
+mod order;
 mod query;
 mod sources;
 mod uncommitted;
@@ -40,6 +41,7 @@ pub use image_inputs::ImageInputs;
 pub(crate) use inputs::{Part, Selections, globs};
 pub use locking::{Renewal, relock};
 pub(crate) use locking::{base_images, entitlements};
+pub use order::{Order, order};
 pub use query::{Detail, Query, ReleaseOptions, Scope};
 pub(crate) use sources::{BaseDigests, Bases, Source, Sources};
 
@@ -148,6 +150,7 @@ pub async fn gather(
         current: base.current,
         last_failed: base.last_failed,
         deploy_inputs: deploy.digest,
+        deploy_settings: deploy.settings,
         notes: deploy
             .notes
             .into_iter()

@@ -22,6 +22,8 @@ pub enum Query {
         base: Option<String>,
         /// The deployment that the user asks for.
         deploying: Deploying,
+        /// True if the release is deployed even if it is older than what the environment runs, or held back.
+        allow_older: bool,
         /// The images of the release.
         scope: Scope,
     },
@@ -65,6 +67,8 @@ pub struct ReleaseOptions {
     pub only: Vec<ImageName>,
     /// True if images are built though the cache has them.
     pub force: bool,
+    /// True if the release is deployed even if it is older than what the environment runs, or held back.
+    pub allow_older: bool,
 }
 
 impl Query {
@@ -73,13 +77,14 @@ impl Query {
     /// # Errors
     /// Fails when `build.toml` declares no such environment or image.
     pub fn release(workspace: &Workspace, options: ReleaseOptions) -> Result<Self> {
-        let ReleaseOptions { environment, base, only, force } = options;
+        let ReleaseOptions { environment, base, only, force, allow_older } = options;
         let environment = workspace.environment(environment.as_ref())?;
         workspace.check_images(&only)?;
         Ok(Self::Release {
             environment: environment.name.clone(),
             base,
             deploying: Deploying::AsPlanned,
+            allow_older,
             scope: Scope {
                 images: environment.images.iter().cloned().collect(),
                 only: (!only.is_empty()).then(|| only.into_iter().collect()),
@@ -137,6 +142,11 @@ impl Query {
             Self::Compare(_) => Deploying::No(NoDeploy::Comparison),
             Self::Release { deploying, .. } => *deploying,
         }
+    }
+
+    /// True if the order of releases is not asked for.
+    pub(super) fn allows_older(&self) -> bool {
+        matches!(self, Self::Release { allow_older: true, .. })
     }
 
     /// The images of the query, and the details that are gathered about each.

@@ -9,9 +9,11 @@
 //! Both input trees give a digest for the key and a [`Snapshot`](dtbuild_content::snapshot::Snapshot) for the build.
 //! Equal content has equal ids in both, so that a clean checkout has the digest of its commit: a file of Git LFS has
 //! the id of its pointer, a submodule the id of its commit. Changed paths only explain a decision; the keys decide.
-//! [`Repository::fetched_changes`] fetches a missing commit with the `git` program (`program`).
+//! [`Repository::fetched_changes`] fetches a missing commit, and [`Repository::remote_tip`] asks for a branch's newest, with the
+//! `git` program (`program`).
 
 mod advice;
+mod ancestry;
 mod attributes;
 mod commit;
 mod disk;
@@ -30,6 +32,7 @@ mod revision;
 mod submodules;
 mod trust;
 
+pub use ancestry::Ancestry;
 pub use commit::CommitTree;
 pub use disk::WorkingTree;
 pub use error::{GitError, MissingReason, SubmoduleMapping};

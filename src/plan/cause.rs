@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use dtbuild_content::key::KeyFields;
 
-use super::facts::{DeployedImage, Facts, ImageFacts};
+use super::facts::{Absence, DeployedImage, Facts, ImageFacts};
 use super::{Reason, Unnamed};
 use crate::changed::ChangedPath;
 
@@ -21,8 +21,7 @@ pub(super) fn causes(facts: &Facts, image: &ImageFacts, current: Option<&Deploye
         // A local build has no other causes to name than the diff against the commit.
         return image.changes.iter().cloned().map(Reason::PathChanged).collect();
     };
-    let mut reasons: Vec<Reason> =
-        current.renamed_from.iter().map(|from| Reason::Renamed { from: from.clone() }).collect();
+    let mut reasons: Vec<Reason> = current.absent.iter().map(absence).collect();
     if current.key == image.key {
         return reasons;
     }
@@ -59,6 +58,15 @@ pub(super) fn causes(facts: &Facts, image: &ImageFacts, current: Option<&Deploye
         reasons.extend(inputs(image, old.dockerfile != new.dockerfile));
     }
     reasons
+}
+
+/// The reason why an image that runs cannot be kept.
+fn absence(absence: &Absence) -> Reason {
+    match absence.clone() {
+        Absence::Renamed { from } => Reason::Renamed { from },
+        Absence::Moved { from } => Reason::Moved { from },
+        Absence::Vanished => Reason::Vanished,
+    }
 }
 
 /// The changed paths of the inputs as reasons. A Dockerfile whose text changed has a reason of its own, which

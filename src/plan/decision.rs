@@ -83,8 +83,27 @@ impl Plan {
         let (base, head) = (facts.base.clone(), facts.head.clone());
         let environment = facts.environment.clone();
         let (deploy_inputs, notes) = (facts.deploy_inputs.clone(), facts.notes.clone());
+        let deploy_settings = facts.deploy_settings.clone();
         let removed = facts.removed.clone();
-        Ok(Self { environment, base, head, images, unknown, removed, deploy, deploy_inputs, notes })
+        Ok(Self {
+            environment,
+            base,
+            head,
+            images,
+            unknown,
+            removed,
+            deploy,
+            deploy_inputs,
+            deploy_settings,
+            notes,
+        })
+    }
+
+    /// The plan where the environment runs a newer commit: nothing is done.
+    #[must_use]
+    pub fn superseded(self) -> Self {
+        let deploy = DeployDecision::Nothing { reason: NoDeploy::Superseded };
+        Self { images: Vec::new(), unknown: Vec::new(), removed: Vec::new(), deploy, ..self }
     }
 
     /// The images to build, each after the images that it is built from.
@@ -145,8 +164,8 @@ fn decide_image(facts: &Facts, image: &ImageFacts, stale: &[Reason]) -> PlannedI
     }
     // The running image of unpinned content may be older than the image that was last built under the same key.
     let same = current.filter(|current| current.key == image.key && stale.is_empty());
-    // The registry has nothing under a new name that could be kept.
-    let same = same.filter(|current| current.renamed_from.is_none() || facts.request.compares());
+    // The registry has nothing under a new name or in a new place that could be kept.
+    let same = same.filter(|current| current.absent.is_none() || facts.request.compares());
     let (decision, last, digest) = match (facts.request.force, same) {
         (true, _) => (Decision::Build, Reason::Forced, None),
         (false, Some(current)) => (Decision::Keep, Reason::Unchanged, current.digest.clone()),
@@ -162,8 +181,8 @@ fn decide_image(facts: &Facts, image: &ImageFacts, stale: &[Reason]) -> PlannedI
 
 /// The plan for an image that `--only` leaves out: the environment keeps the image that it runs.
 fn left_out(facts: &Facts, image: &ImageFacts) -> Result<Option<PlannedImage>, PlanError> {
-    // The registry has nothing under a new name that could be kept.
-    let current = running(facts, image).filter(|current| current.renamed_from.is_none());
+    // The registry has nothing under a new name or in a new place that could be kept.
+    let current = running(facts, image).filter(|current| current.absent.is_none());
     match (current, &facts.environment) {
         (Some(current), _) => {
             let kept = ImageFacts { key: current.key, fields: current.fields.clone(), ..image.clone() };
@@ -214,7 +233,7 @@ fn decide_deploy(facts: &Facts, images: &[PlannedImage]) -> DeployDecision {
             let released = images.iter().filter(|image| image.released);
             for image in released.clone() {
                 let running = current.images.get(&image.name);
-                let running = running.filter(|running| running.renamed_from.is_none());
+                let running = running.filter(|running| running.absent.is_none());
                 let running = running.and_then(|running| running.digest.as_ref());
                 if image.digest.is_none() || running != image.digest.as_ref() {
                     reasons.push(Reason::ReleaseChanged { image: image.name.clone() });
@@ -228,6 +247,9 @@ fn decide_deploy(facts: &Facts, images: &[PlannedImage]) -> DeployDecision {
                 if facts.deploy_changes.is_empty() {
                     reasons.push(Reason::DeployInputsChanged);
                 }
+            }
+            if current.deploy_settings.is_some() && current.deploy_settings != facts.deploy_settings {
+                reasons.push(Reason::DeploySettingsChanged);
             }
         }
     }

@@ -30,6 +30,8 @@ pub struct Facts {
     pub last_failed: bool,
     /// The digest of the files that the deployment itself reads.
     pub deploy_inputs: Option<String>,
+    /// The digest of the deployment's own settings: its trigger with all arguments, and the tag.
+    pub deploy_settings: Option<String>,
     /// The changed paths among the files that the deployment itself reads.
     pub deploy_changes: Vec<ChangedPath>,
     /// The remarks that belong to no image.
@@ -79,6 +81,8 @@ pub struct ImageFacts {
 pub struct Deployed {
     /// The digest of the files that the deployment itself read.
     pub deploy_inputs: Option<String>,
+    /// The digest of the deployment's own settings; none where an older record does not tell it.
+    pub deploy_settings: Option<String>,
     /// The images of the release, by name.
     pub images: BTreeMap<ImageName, DeployedImage>,
 }
@@ -92,9 +96,26 @@ pub struct DeployedImage {
     pub fields: SharedFields,
     /// The image's digest at the registry; none where only keys are compared.
     pub digest: Option<Digest>,
-    /// The name under which the image runs, where it is not the image's own: the registry has nothing under the
-    /// new name.
-    pub renamed_from: Option<ImageName>,
+    /// The reason why the registry has nothing that could be kept under the image's present reference; none where it
+    /// has.
+    pub absent: Option<Absence>,
+}
+
+/// The reason why an image that runs cannot be kept, whatever its key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Absence {
+    /// The environment runs the image under this other name.
+    Renamed {
+        /// The name that the environment runs the image under.
+        from: ImageName,
+    },
+    /// The environment runs the image from another repository.
+    Moved {
+        /// The repository that the environment runs the image from.
+        from: Repository,
+    },
+    /// The registry does not have the image any more.
+    Vanished,
 }
 
 /// The wishes of the user.
@@ -135,6 +156,8 @@ pub enum NoDeploy {
     Unchanged,
     /// An image of the release cannot be decided.
     Undecided,
+    /// The environment runs a newer commit.
+    Superseded,
 }
 
 impl fmt::Display for NoDeploy {
@@ -146,6 +169,7 @@ impl fmt::Display for NoDeploy {
             Self::Comparison => "two states of the files are compared",
             Self::Unchanged => "the environment runs all of this already",
             Self::Undecided => "an image is unknown",
+            Self::Superseded => "the environment runs a newer commit",
         })
     }
 }

@@ -21,7 +21,7 @@ mod tests;
 pub mod unknown;
 
 pub use decision::PlanError;
-pub use facts::{Deployed, DeployedImage, Deploying, Facts, ImageFacts, NoDeploy, Request};
+pub use facts::{Absence, Deployed, DeployedImage, Deploying, Facts, ImageFacts, NoDeploy, Request};
 pub use reader::{Reader, Unread};
 pub use reason::{LostBase, Reason, Unnamed};
 pub use unknown::{Undecided, UnknownImage};
@@ -45,6 +45,8 @@ pub struct Plan {
     pub deploy: DeployDecision,
     /// The digest of the files that the deployment itself reads; recorded with the deployment.
     pub deploy_inputs: Option<String>,
+    /// The digest of the deployment's own settings; recorded with the deployment.
+    pub deploy_settings: Option<String>,
     /// What its reader should know, besides the notes of images.
     pub notes: Vec<String>,
 }

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::changed::ChangedPath;
 use crate::config::ImageName;
+use crate::reference::Repository;
 
 /// The reason why no changed path can be named.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
@@ -120,6 +121,13 @@ pub enum Reason {
         /// The name that the environment runs the image under.
         from: ImageName,
     },
+    /// The environment runs this image from another repository than `build.toml` names now.
+    Moved {
+        /// The repository that the environment runs the image from.
+        from: Repository,
+    },
+    /// The environment runs this image, and the registry does not have it any more.
+    Vanished,
     /// The key is not in the cache.
     NotInCache,
     /// The key is in the cache.
@@ -136,6 +144,8 @@ pub enum Reason {
     DeployPathChanged(ChangedPath),
     /// The files that the deployment itself reads changed, but the paths are not known.
     DeployInputsChanged,
+    /// The deployment's own settings in `build.toml` changed: its trigger, an argument, the tag.
+    DeploySettingsChanged,
     /// The last deployment did not succeed.
     LastDeploymentFailed,
     /// The environment does not run this image of the release, or runs an image that the release does not have.

@@ -64,11 +64,11 @@ fn runs(images: &[&ImageFacts]) -> Deployed {
             key: image.key,
             fields: image.fields.clone(),
             digest: Some(digest(1)),
-            renamed_from: None,
+            absent: None,
         };
         (image.name.clone(), running)
     };
-    Deployed { deploy_inputs: None, images: images.iter().map(image).collect() }
+    Deployed { deploy_inputs: None, deploy_settings: None, images: images.iter().map(image).collect() }
 }
 
 fn facts(images: Vec<ImageFacts>, current: Option<Deployed>) -> Facts {
@@ -81,6 +81,7 @@ fn facts(images: Vec<ImageFacts>, current: Option<Deployed>) -> Facts {
         removed: Vec::new(),
         last_failed: false,
         deploy_inputs: None,
+        deploy_settings: None,
         deploy_changes: Vec::new(),
         notes: Vec::new(),
         request: Request::default(),

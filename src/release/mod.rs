@@ -3,37 +3,39 @@
 //! A release passes through a list of steps, each in a file of [`steps`]: build, check, record, tag, deploy,
 //! record. [`local`] builds images into the engine's store instead, and does nothing more.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use time::OffsetDateTime;
 
 use crate::clients::Clients;
-use crate::config::Environment;
+use crate::config::{Environment, ImageName};
 use crate::deploy::{self, Release};
 use crate::error::{Code, Error, Result};
-use crate::gather::{self, Base, Gathered, Query};
-use crate::plan::{Deploying, Plan};
+use crate::gather::{self, Base, Gathered, Order, Query};
+use crate::plan::{Decision, DeployDecision, Deploying, NoDeploy, Plan};
 use crate::process::Timings;
-use crate::record::{Deployment, Holder, Lease, Records, Stored};
+use crate::record::{Deployment, Lease, Record, Records, Stored};
+use crate::reference::Reference;
 use crate::workspace::Workspace;
 
 pub(crate) mod builders;
 mod builds;
+mod leasing;
 pub mod local;
 mod named;
 mod observer;
 mod requests;
+mod rollback;
 mod steps;
 
 pub use observer::Observer;
+pub use rollback::Rollback;
 
 use builds::Builds;
+use leasing::Leasing;
 use requests::Purpose;
-use steps::ReleaseRun;
-
-/// The life of a lease after its last renewal: the longest time for which a run that was killed on another machine
-/// blocks the environment, and for which a run observes a lease that is held.
-const LEASE_LIFE: Duration = Duration::from_mins(2);
+use steps::{Act, ReleaseRun};
 
 /// The settings of a run's builds.
 #[derive(Clone, Copy, Debug, Default)]
@@ -76,9 +78,17 @@ pub struct Prepared {
     gathered: Gathered,
     /// The plan of the release.
     pub plan: Plan,
+    /// The remark on what nobody knows about the order of releases.
+    remark: Option<String>,
 }
 
 impl Prepared {
+    /// True if the environment runs a newer commit: there is nothing to do.
+    #[must_use]
+    pub fn is_superseded(&self) -> bool {
+        self.plan.deploy == DeployDecision::Nothing { reason: NoDeploy::Superseded }
+    }
+
     /// Checks that all images of the plan are known, and were built before.
     ///
     /// # Errors
@@ -106,11 +116,52 @@ impl CdStep<'_> {
     }
 
     async fn prepare_from(&self, stored: Stored) -> Result<Prepared> {
-        let base = Base::of(&stored.record, &self.workspace.config);
+        let (gathered, plan) = self.plan(&stored.record, &BTreeSet::new()).await?;
+        let asked = self.query.deploying();
+        let acts = asked != Deploying::No(NoDeploy::NoPush)
+            && (!plan.is_nothing() || asked == Deploying::No(NoDeploy::NoDeploy));
+        if !acts {
+            return Ok(Prepared { stored, gathered, plan, remark: None });
+        }
+        let order = gather::order(self.clients, self.workspace, self.query, &stored.record, true).await?;
+        let remark = match order {
+            Order::Due => None,
+            Order::Unknown(remark) => Some(remark),
+            Order::Superseded => {
+                return Ok(Prepared { stored, gathered, plan: plan.superseded(), remark: None });
+            }
+        };
+        let vanished = self.vanished(&plan).await?;
+        let (gathered, plan) =
+            if vanished.is_empty() { (gathered, plan) } else { self.plan(&stored.record, &vanished).await? };
+        Ok(Prepared { stored, gathered, plan, remark })
+    }
+
+    /// Gathers the facts and decides the plan. The registry does not have the images in `vanished` any more.
+    async fn plan(&self, record: &Record, vanished: &BTreeSet<ImageName>) -> Result<(Gathered, Plan)> {
+        let base = Base::of(record, &self.workspace.config).without(vanished);
         let gathered = gather::gather(self.clients, self.workspace, self.query, base, self.timings);
         let gathered = Box::pin(gathered).await?;
         let plan = Plan::decide(&gathered.facts)?;
-        Ok(Prepared { stored, gathered, plan })
+        Ok((gathered, plan))
+    }
+
+    /// The images that the plan keeps, and that the registry does not have any more: its clean-up takes what nobody
+    /// pushed for long.
+    async fn vanished(&self, plan: &Plan) -> Result<BTreeSet<ImageName>> {
+        let kept: Vec<(&ImageName, Reference)> = plan
+            .images
+            .iter()
+            .filter(|image| image.decision == Decision::Keep)
+            .filter_map(|image| Some((&image.name, image.repository.pinned(image.digest.as_ref()?))))
+            .collect();
+        if kept.is_empty() {
+            return Ok(BTreeSet::new());
+        }
+        let references: Vec<Reference> = kept.iter().map(|(_, reference)| reference.clone()).collect();
+        let served = self.clients.registry()?.digests(&references).await?;
+        let gone = kept.into_iter().zip(served).filter(|(_, served)| served.is_none());
+        Ok(gone.map(|((name, _), _)| name.clone()).collect())
     }
 
     async fn read(&self, store: &Records) -> Result<Stored> {
@@ -132,10 +183,11 @@ impl CdStep<'_> {
         prepared.plan.check_decided()?;
         let store = self.clients.records(self.workspace)?;
         self.check_before_work(&store).await?;
-        if let Some(text) = store.warning() {
-            observer.notice(text);
+        if let Some(remark) = &prepared.remark {
+            observer.notice(remark.clone());
         }
-        let mut lease = self.take_lease(&store, observer).await?;
+        let leasing = Leasing { store: &store, environment: &self.environment()?.name, wait: self.wait };
+        let mut lease = leasing.take(observer).await?;
         if let Some(place) = &prepared.stored.carried_over {
             observer.notice(format!(
                 "the deployments recorded in `{place}` were carried over; it is not read any more"
@@ -146,16 +198,6 @@ impl CdStep<'_> {
         let ended = result?;
         released?;
         Ok(ended)
-    }
-
-    async fn take_lease(&self, store: &Records, observer: &Observer) -> Result<Lease> {
-        let environment = &self.environment()?.name;
-        let observing = |holder: &Holder| {
-            let wait = if self.wait.is_zero() { "whether it is still at work" } else { "its end" };
-            observer.notice(format!("`{environment}` is being deployed by {holder}: looking for {wait}"));
-        };
-        let taking = async { Ok(store.take(environment, LEASE_LIFE, self.wait, observing).await?) };
-        observer.unless_cancelled(taking).await
     }
 
     /// Checks, before anything is built, that the records can be written and that the trigger can run.
@@ -180,7 +222,8 @@ impl CdStep<'_> {
             let planned = async { self.prepare_from(self.read(store).await?).await };
             prepared = Box::pin(lease.hold(observer.unless_cancelled(planned))).await??;
             prepared.plan.check_decided()?;
-            if prepared.plan.is_nothing() && self.query.deploying() == Deploying::AsPlanned {
+            let is_nothing = prepared.plan.is_nothing() && self.query.deploying() == Deploying::AsPlanned;
+            if prepared.is_superseded() || is_nothing {
                 return Ok(Ended::Nothing(Box::new(prepared.plan)));
             }
         }
@@ -189,16 +232,13 @@ impl CdStep<'_> {
             Builds::prepare(self.clients, self.workspace, gathered, plan, Purpose::Publish, self.settings);
         let builds = Box::pin(lease.hold(observer.unless_cancelled(builds))).await??;
         let told = observer.begin(plan);
-        let run = ReleaseRun {
+        let act = Act {
             workspace: self.workspace,
             environment: self.environment()?,
-            plan,
-            builds,
             registry: self.clients.registry()?,
             observer,
-            id: Deployment::name(started),
-            started,
         };
+        let run = ReleaseRun { act, plan, builds, id: Deployment::name(started), started };
         told.end(Box::pin(run.execute(lease)).await).map(Ended::Released)
     }
 

@@ -1,7 +1,7 @@
 //! All that dtbuild prints: progress on stderr, results on stdout.
 //!
 //! Each result has a [`View`], in a module of its own: [`plan`], [`explain`], [`inputs`], [`lock`], [`release`],
-//! [`status`], [`unlock`], [`doctor`] and [`error`]. [`print`] prints any of them in a [`Format`]. For progress, start with
+//! [`status`], [`history`], [`unlock`], [`doctor`] and [`error`]. [`print`] prints any of them in a [`Format`]. For progress, start with
 //! [`Renderer`], which follows the events of a run. Text that comes from builds, paths or registries loses its control
 //! characters before it is shown.
 
@@ -14,6 +14,7 @@ use crate::events::{Event, EventSink};
 pub mod doctor;
 pub mod error;
 pub mod explain;
+pub mod history;
 pub mod inputs;
 pub mod lock;
 pub mod plan;

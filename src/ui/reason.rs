@@ -51,6 +51,8 @@ pub fn words(reason: &Reason) -> String {
                 .into()
         }
         Reason::Renamed { from } => format!("renamed: it runs as `{from}`"),
+        Reason::Moved { from } => format!("it runs from another repository, `{}`", text::name(&from.to_string())),
+        Reason::Vanished => "it runs, and the registry does not have it any more".into(),
         Reason::SchemaChanged => "this version of dtbuild computes keys in another way".into(),
         Reason::NotDeployed => "not deployed yet".into(),
         Reason::NewImage => "a new image: the base declares none of this name".into(),
@@ -63,6 +65,7 @@ pub fn words(reason: &Reason) -> String {
         Reason::LeftOut => "left out by `--only`".into(),
         Reason::DeployPathChanged(changed) => format!("{}, which the deployment reads", path(changed)),
         Reason::DeployInputsChanged => "what the deployment reads changed".into(),
+        Reason::DeploySettingsChanged => "the deployment's settings in build.toml changed".into(),
         Reason::LastDeploymentFailed => "the last deployment did not succeed".into(),
         Reason::ReleaseChanged { image } => format!("`{image}` is not the image that runs"),
     }
@@ -128,6 +131,9 @@ mod tests {
             | Reason::LeftOut
             | Reason::DeployPathChanged(_)
             | Reason::DeployInputsChanged
+            | Reason::DeploySettingsChanged
+            | Reason::Moved { .. }
+            | Reason::Vanished
             | Reason::LastDeploymentFailed
             | Reason::ReleaseChanged { .. } => {}
         }
@@ -154,6 +160,8 @@ mod tests {
             Reason::InputsChanged { why: Unnamed::Disk },
             Reason::InputsChanged { why: Unnamed::OtherInputs },
             Reason::Renamed { from: image("old") },
+            Reason::Moved { from: "old.example.com/shop/api".parse().unwrap() },
+            Reason::Vanished,
             Reason::SchemaChanged,
             Reason::NotDeployed,
             Reason::NewImage,
@@ -166,6 +174,7 @@ mod tests {
             Reason::LeftOut,
             Reason::DeployPathChanged(changed("ansible/site.yml")),
             Reason::DeployInputsChanged,
+            Reason::DeploySettingsChanged,
             Reason::LastDeploymentFailed,
             Reason::ReleaseChanged { image: image("client") },
         ];
@@ -190,6 +199,8 @@ mod tests {
         its inputs on the disk are not those that run; no commit has them to compare with
         its inputs are not those that run, and none of them changed since the base: other files count than did, or `--base` names another commit than runs
         renamed: it runs as `old`
+        it runs from another repository, `old.example.com/shop/api`
+        it runs, and the registry does not have it any more
         this version of dtbuild computes keys in another way
         not deployed yet
         a new image: the base declares none of this name
@@ -202,6 +213,7 @@ mod tests {
         left out by `--only`
         ansible/site.yml modified, which the deployment reads
         what the deployment reads changed
+        the deployment's settings in build.toml changed
         the last deployment did not succeed
         `client` is not the image that runs
         ");

@@ -12,6 +12,7 @@ use serde_json::Value;
 use super::View;
 use super::doctor::DoctorView;
 use super::explain::{ImageView, PathView};
+use super::history::HistoryView;
 use super::inputs::InputsView;
 use super::lock::LockView;
 use super::rawjson;
@@ -31,13 +32,14 @@ fn of_view<V: View + 'static>() -> Value {
 }
 
 /// All schemas by the names of their files.
-fn schemas() -> [(&'static str, Value); 11] {
+fn schemas() -> [(&'static str, Value); 12] {
     [
         ("doctor", of_view::<DoctorView>()),
         ("error", of_view::<Error>()),
         ("event", schema_of::<rawjson::Line<'static>>()),
         ("explain-image", of_view::<ImageView<'static>>()),
         ("explain-path", of_view::<PathView>()),
+        ("history", of_view::<HistoryView<'static>>()),
         ("inputs", of_view::<InputsView<'static>>()),
         ("lock", of_view::<LockView>()),
         ("plan", of_view::<Plan>()),

@@ -11,7 +11,7 @@ impl ReleaseRun<'_> {
         let images = &self.plan.images;
         let known = images.iter().filter_map(|image| Some((image.name.clone(), image.digest.clone()?)));
         let mut digests: Digests = known.collect();
-        digests.extend(self.builds.run(self.plan, self.observer).await?);
+        digests.extend(self.builds.run(self.plan, self.act.observer).await?);
         let released = images.iter().filter(|image| image.released);
         let names: Vec<&ImageName> = released.map(|image| &image.name).collect();
         digests.retain(|name, _| names.contains(&name));

@@ -2,12 +2,12 @@
 
 use std::time::Instant;
 
-use super::ReleaseRun;
+use super::Act;
 use crate::deploy::{self, Release};
 use crate::error::{Error, Result};
 use crate::events::Event;
 
-impl ReleaseRun<'_> {
+impl Act<'_> {
     /// Runs the environment's trigger; does nothing where the environment has none.
     pub(super) async fn deploy(&self, release: &Release) -> Result<()> {
         let Some(deploy) = &self.environment.deploy else { return Ok(()) };

@@ -29,9 +29,9 @@ impl ReleaseRun<'_> {
             finished: (!goes_on).then(OffsetDateTime::now_utc),
             outcome,
             images: if digests.is_empty() { BTreeMap::new() } else { images.collect() },
-            deploy: self.environment.deploy.as_ref().map(|deploy| deploy.trigger.kind().to_owned()),
+            deploy: self.act.environment.deploy.as_ref().map(|deploy| deploy.trigger.kind().to_owned()),
             deploy_inputs: self.plan.deploy_inputs.clone(),
-            deploy_settings: None,
+            deploy_settings: self.plan.deploy_settings.clone(),
             by: env!("CARGO_PKG_VERSION").to_owned(),
         }
     }

@@ -279,6 +279,10 @@ fn summary(plan: &Plan) -> String {
             "nothing to build: every key is the same".to_owned()
         }
         (DeployDecision::Nothing { reason: NoDeploy::Comparison }, _) => counts,
+        (DeployDecision::Nothing { reason: NoDeploy::Superseded }, Some(environment)) => format!(
+            "superseded: {environment} runs a newer commit than {}; nothing is done (`--allow-older` deploys it all the same)",
+            head_words(&plan.head)
+        ),
         (DeployDecision::Nothing { .. }, Some(environment)) if idle && plan.unknown.is_empty() => {
             nothing_to_do(plan, environment)
         }

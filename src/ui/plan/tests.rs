@@ -13,7 +13,18 @@ fn plan(base: Base, images: Vec<PlannedImage>, deploy: DeployDecision) -> Plan {
     let environment = "staging".parse().ok();
     let head = Head::Commit { id: NEW.into() };
     let (unknown, removed, notes) = (Vec::new(), Vec::new(), Vec::new());
-    Plan { environment, base, head, images, unknown, removed, deploy, deploy_inputs: None, notes }
+    Plan {
+        environment,
+        base,
+        head,
+        images,
+        unknown,
+        removed,
+        deploy,
+        deploy_inputs: None,
+        deploy_settings: None,
+        notes,
+    }
 }
 
 fn known() -> Base {

@@ -133,7 +133,12 @@ fn a_head_that_is_named_is_what_is_planned() {
 fn the_environment_runs_the_images_of_the_head_it_is_given() {
     let (_repo, dtbuild) = app_changed();
     dtbuild.run(["--env", "staging"]).succeeds();
-    let plan = dtbuild.run(["plan", "--env", "staging", "--head", "HEAD~1", "--json"]).json();
+    let back = ["plan", "--env", "staging", "--head", "HEAD~1", "--json"];
+    let plan = dtbuild.run(back).json();
+    assert_eq!((decisions(&plan), &plan["deploy"]["decision"]), (Vec::new(), &"nothing".into()));
+    let shown = dtbuild.run(&back[..5]).succeeds().stdout;
+    assert!(shown.contains("superseded: staging runs a newer commit"), "{shown}");
+    let plan = dtbuild.run(back.iter().chain(&["--allow-older"])).json();
     assert_eq!(decisions(&plan), ["app reuse", "lib keep"], "going back builds nothing");
 }
 

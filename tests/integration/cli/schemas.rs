@@ -23,6 +23,8 @@ fn every_result_is_as_its_schema_says() {
         ("explain-path", &["explain", "--path", "build.toml"]),
         ("inputs", &["inputs", "app"]),
         ("status", &["status"]),
+        ("history", &["history", "staging"]),
+        ("unlock", &["unlock", "staging", "--reason", "a test"]),
         ("doctor", &["doctor"]),
         ("lock", &["lock"]),
         ("lock", &["lock", "--check"]),

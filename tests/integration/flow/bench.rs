@@ -310,7 +310,7 @@ pub(crate) fn unique() -> String {
 }
 
 /// Asks the registry for a page; the answer with its headers.
-fn get(path: &str, method: &str) -> String {
+pub(super) fn get(path: &str, method: &str) -> String {
     use std::io::{Read as _, Write as _};
     let address = registry_address();
     let mut stream = std::net::TcpStream::connect(&address).unwrap();

@@ -11,6 +11,7 @@ mod kills;
 mod library;
 mod local;
 mod logins;
+mod order;
 mod parts;
 mod proxies;
 mod records;

@@ -88,3 +88,24 @@ fn a_record_of_the_version_before_is_carried_over_and_the_run_says_so() {
     committed.commit("a record");
     assert_eq!(committed.outcome(), "none");
 }
+
+#[test]
+fn runners_that_keep_nothing_agree_through_references_of_the_remote() {
+    let bench = Bench::new();
+    bench.configure("\n[records]\nstore = \"git\"\n");
+    bench.commit("records at the remote");
+    let (one, other) = (bench.cloned(&["--depth=1"]), bench.cloned(&["--depth=1"]));
+    one.run(&["--env", "staging"]).ok();
+    let listed = bench.repo.git(["for-each-ref", "--format=%(refname)"]);
+    assert!(listed.contains("refs/dtbuild/shop/staging"), "{listed}");
+    assert!(other.run(&["--env", "staging"]).ok().stdout.contains("nothing to do"));
+    other.write("site/page", "another page\n");
+    other.commit("from another machine");
+    other.run(&["--env", "staging"]).ok();
+    let history = one.run(&["history", "staging", "--json"]).ok().json();
+    assert_eq!(history["deployments"].as_array().unwrap().len(), 2);
+    // The first lease; then the entry of each deployment, begun and completed. A lease that is taken again or renewed adds
+    // nothing.
+    assert_eq!(bench.repo.git(["rev-list", "--count", "refs/dtbuild/shop/staging"]), "5");
+    assert_eq!(one.repo.git(["rev-list", "--count", "--all"]), "1", "no clone sees the records");
+}

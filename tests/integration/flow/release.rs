@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::bench::{Bench, text};
+use super::bench::{Bench, get, text};
 use crate::support::schema::assert_valid;
 
 #[test]
@@ -70,6 +70,52 @@ fn a_change_of_what_the_deployment_reads_deploys_again_and_builds_nothing() {
     assert_eq!(deployed.len(), 2);
     assert_eq!(deployed[0]["images"], deployed[1]["images"]);
     assert!(bench.run(&["--env", "staging"]).ok().stdout.contains("nothing to do"));
+}
+
+#[test]
+fn a_change_of_the_deployments_own_settings_deploys_again() {
+    let bench = Bench::new();
+    bench.run(&["--env", "staging"]).ok();
+    let config = std::fs::read_to_string(bench.repo.path("build.toml")).unwrap();
+    bench.write("build.toml", &config.replace("[\"./deploy\"]", "[\"./deploy\", \"--replicas=3\"]"));
+    bench.commit("another argument");
+    assert_eq!(bench.plan()["deploy"]["reasons"][0]["reason"], "deploy-settings-changed");
+    bench.run(&["--env", "staging"]).ok();
+    assert_eq!(bench.deployed().len(), 2);
+    assert!(bench.run(&["--env", "staging"]).ok().stdout.contains("nothing to do"));
+}
+
+#[test]
+fn a_move_to_another_repository_deploys_from_there() {
+    let bench = Bench::new();
+    bench.run(&["--env", "staging"]).ok();
+    let config = std::fs::read_to_string(bench.repo.path("build.toml")).unwrap();
+    let moved = format!("context = \"site\"\nrepository = \"{}/moved\"", bench.registry);
+    bench.write("build.toml", &config.replace("context = \"site\"", &moved));
+    bench.commit("another repository");
+    let release = bench.run(&["--env", "staging", "--json"]).ok().json();
+    assert!(text(&release["images"]["site"]).starts_with(&format!("{}/moved@", bench.registry)));
+    assert_eq!(bench.deployed()[1]["images"], release["images"]);
+    assert_eq!(bench.tags("moved").len(), 2);
+    assert!(bench.run(&["--env", "staging"]).ok().stdout.contains("nothing to do"));
+}
+
+#[test]
+fn what_the_registry_does_not_have_any_more_is_built_again_before_a_tag_moves() {
+    let bench = Bench::new();
+    bench.run(&["--env", "staging"]).ok();
+    let (_, path) = bench.registry.split_once('/').unwrap();
+    let digest = bench.digest("site", "staging").unwrap();
+    get(&format!("/v2/{path}/site/manifests/{digest}"), "DELETE");
+    assert_eq!(bench.digest("site", "staging"), None);
+    bench.write("api/data", "categories\n");
+    bench.commit("another image changes");
+    let ran = bench.run(&["--env", "staging", "--progress", "rawjson"]).ok();
+    assert_eq!(ran.images("image-started"), ["api", "site"]);
+    assert!(bench.digest("site", "staging").is_some());
+    let started = &ran.events_of("run-started")[0]["images"];
+    let site = started.as_array().unwrap().iter().find(|image| image["image"] == "site").unwrap();
+    assert_eq!(site["reasons"][0]["reason"], "vanished");
 }
 
 #[test]

@@ -4,14 +4,13 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::values::time;
-use crate::config::EnvironmentName;
+use crate::config::{EnvironmentName, duration};
 
 /// What to do where another run deploys.
 #[derive(Debug, Default, Args)]
 pub struct Waiting {
     /// Wait so long for another run that deploys to the environment, such as 10m; then plan anew
-    #[arg(long, value_name = "TIME", value_parser = time, default_value = "0s", hide_default_value = true)]
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "0s", hide_default_value = true)]
     pub wait: Duration,
 }
 

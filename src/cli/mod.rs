@@ -1,5 +1,6 @@
 //! The command line, as clap reads it. Nothing is decided here.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::error::ErrorKind;
@@ -100,6 +101,9 @@ pub enum Command {
     Lock(LockArgs),
     /// Look at what a run needs: engine, registries, credentials, git, build.toml; say what will not work
     Doctor(DoctorArgs),
+    /// Run a trigger, and end it with the run that started this process
+    #[command(hide = true)]
+    Supervise(SuperviseArgs),
 }
 
 /// What every command has.
@@ -383,4 +387,18 @@ pub struct DoctorArgs {
     /// Ask neither registries nor git's remote
     #[arg(long)]
     pub offline: bool,
+}
+
+/// The hidden command that a run starts its trigger with.
+#[derive(Debug, Args)]
+pub struct SuperviseArgs {
+    /// The file to lock while the trigger runs
+    #[arg(long)]
+    pub lock: Option<PathBuf>,
+    /// The longest time between two renewals of the lease, in milliseconds
+    #[arg(long)]
+    pub patience: u64,
+    /// The trigger: a program with its arguments
+    #[arg(last = true, required = true)]
+    pub trigger: Vec<OsString>,
 }

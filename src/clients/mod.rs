@@ -4,6 +4,7 @@
 //! A client is made when it is first asked for: a run with nothing to do makes none. One [`Clients`] serves any
 //! number of runs at the same time.
 
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -23,6 +24,7 @@ mod records;
 mod registry_storage;
 
 pub use git_storage::GitStorage;
+pub(crate) use records::state_folder;
 pub use registry_storage::RegistryStorage;
 
 /// The options of the clients.
@@ -35,6 +37,9 @@ pub struct Options {
     pub silence_limit: Option<Duration>,
     /// The signals that end a run.
     pub signals: Signals,
+    /// The path of the program `dtbuild`, which supervises the triggers of a run; without one, only a run that ends
+    /// in an orderly way ends its trigger.
+    pub supervisor: Option<PathBuf>,
 }
 
 /// The registry client, the engine and the record stores of any number of runs.
@@ -55,6 +60,11 @@ impl Clients {
     /// Whether neither registries nor git's remote are asked, nor the engine for more than base images of its own.
     pub(crate) fn is_offline(&self) -> bool {
         self.options.offline
+    }
+
+    /// The program that supervises triggers.
+    pub(crate) fn supervisor(&self) -> Option<&Path> {
+        self.options.supervisor.as_deref()
     }
 
     /// The signals that end a run.

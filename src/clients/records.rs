@@ -59,20 +59,25 @@ fn git_storage(workspace: &Workspace, remote: Option<String>) -> Result<GitStora
 
 /// The folder of this machine's records, which all checkouts share; `path` is the registry's.
 fn machine_folder(path: &Path) -> Result<Folder> {
-    let variable = |name: &str| {
-        let value = std::env::var_os(name).map(PathBuf::from);
-        // The XDG base directory specification ignores paths that are not absolute.
-        value.filter(|path| path.is_absolute())
-    };
-    let state = variable("XDG_STATE_HOME").or_else(|| Some(variable("HOME")?.join(".local/state")));
-    let state = state.ok_or_else(|| {
+    let state = state_folder().ok_or_else(|| {
         Error::new(
             Code::RecordUnusable,
             "there is no folder for records: neither XDG_STATE_HOME nor HOME is set",
         )
         .hint("set one of them, or name a folder as `[records] folder` in `build.toml`")
     })?;
-    Ok(Folder::new(state.join("dtbuild").join(path)))
+    Ok(Folder::new(state.join(path)))
+}
+
+/// The folder in which dtbuild keeps the state of this machine; none where neither `XDG_STATE_HOME` nor `HOME` is set.
+pub(crate) fn state_folder() -> Option<PathBuf> {
+    let variable = |name: &str| {
+        let value = std::env::var_os(name).map(PathBuf::from);
+        // The XDG base directory specification ignores paths that are not absolute.
+        value.filter(|path| path.is_absolute())
+    };
+    let state = variable("XDG_STATE_HOME").or_else(|| Some(variable("HOME")?.join(".local/state")));
+    Some(state?.join("dtbuild"))
 }
 
 /// The folder of the checkout in which versions before kept records; none where there is none, or a commit brought it.

@@ -27,6 +27,7 @@ mod plan;
 mod rollback;
 mod run;
 mod status;
+mod supervise;
 mod unlock;
 
 /// Runs the program and returns its exit code.
@@ -58,6 +59,7 @@ async fn dispatch(cli: &Cli) -> Result<u8> {
         Some(Command::Inputs(args)) => Box::pin(inputs::inputs(global, args)),
         Some(Command::Lock(args)) => Box::pin(lock::lock(global, args)),
         Some(Command::Doctor(args)) => Box::pin(doctor::doctor(global, args)),
+        Some(Command::Supervise(args)) => Box::pin(supervise::supervise(args)),
     };
     command.await
 }

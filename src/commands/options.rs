@@ -24,13 +24,20 @@ pub(super) fn workspace(global: &Global, files: &FilesArgs) -> Result<Workspace>
 
 /// The clients of a command that builds nothing; offline clients connect to nothing.
 pub(super) fn asking(offline: bool) -> Clients {
-    Clients::new(clients::Options { offline, signals: Signals::of_process(), ..Default::default() })
+    Clients::new(clients::Options { offline, silence_limit: None, ..of_process() })
 }
 
 /// The clients of a command that builds; offline clients connect to nothing.
 pub(super) fn building(building: &Building, offline: bool) -> Clients {
     let silence_limit = Some(Duration::from_secs(building.silence_limit));
-    Clients::new(clients::Options { offline, silence_limit, signals: Signals::of_process() })
+    Clients::new(clients::Options { offline, silence_limit, ..of_process() })
+}
+
+/// The parts of the clients that this process has: its signals, and its program, wherever the file was moved to
+/// meanwhile. Only Linux hands the processes that a trigger leaves behind to a supervisor.
+fn of_process() -> clients::Options {
+    let supervisor = cfg!(target_os = "linux").then(|| "/proc/self/exe".into());
+    clients::Options { signals: Signals::of_process(), supervisor, ..clients::Options::default() }
 }
 
 /// The settings of builds.

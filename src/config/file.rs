@@ -185,6 +185,9 @@ pub struct DeployTable {
     pub command: Option<Vec<String>>,
     /// An Ansible playbook.
     pub ansible: Option<AnsibleTable>,
+    /// The longest time that the program may take, such as `90s`, `10m` or `1h`; 30 minutes when left out.
+    #[schemars(with = "Option<String>")]
+    pub timeout: Option<Spanned<String>>,
     /// Inputs of the deployment itself: globs from the repository's root. A change here deploys again and
     /// builds nothing.
     #[serde(default)]

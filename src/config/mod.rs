@@ -1,6 +1,7 @@
 //! `build.toml`, read and validated. Start with [`Config`]; every path in it stays inside the repository.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use bstr::BString;
 
@@ -9,6 +10,7 @@ use crate::reference::Repository;
 mod builders;
 mod contexts;
 mod distinct;
+mod duration;
 mod error;
 pub mod file;
 mod globs;
@@ -23,6 +25,7 @@ mod validate;
 
 pub use builders::Builder;
 pub use contexts::{ContextOrigin, NamedContext, NamedContexts};
+pub(crate) use duration::duration;
 pub use error::ConfigError;
 pub use globs::DeclaredGlobs;
 
@@ -181,6 +184,8 @@ pub struct Environment {
 pub struct Deploy {
     /// The program that is run to deploy.
     pub trigger: Trigger,
+    /// The longest time that the program may take.
+    pub timeout: Duration,
     /// Inputs of the deployment itself: globs from the repository's root. A change here deploys again and
     /// builds nothing.
     pub paths: Option<DeclaredGlobs>,

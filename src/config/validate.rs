@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use bstr::BString;
 use toml::Spanned;
@@ -11,10 +12,13 @@ use super::error::{ConfigError, Lines};
 use super::file::{DeployTable, EnvironmentTable, File, ImageTable, RecordsTable, SecretTable, StoreKind};
 use super::{
     Config, Deploy, Environment, EnvironmentName, EnvironmentTag, Image, ImageName, OLDER_RECORDS, Platform,
-    RecordStore, SecretSource, SecretValue, Trigger,
+    RecordStore, SecretSource, SecretValue, Trigger, duration,
 };
 use crate::reference::Repository;
 use crate::suggestion::nearest;
+
+/// The longest time that a trigger may take where `timeout` is left out.
+const TIMEOUT: Duration = Duration::from_mins(30);
 
 /// The checks of a `build.toml`, with the file's name and lines for messages.
 pub(super) struct Validator<'a> {
@@ -296,7 +300,11 @@ impl Validator<'_> {
                 ));
             }
         };
-        Ok(Deploy { trigger, paths })
+        let timeout = table.timeout.as_ref().map(|written| {
+            let wrong = |message| self.error(written, message);
+            duration(written.get_ref()).map_err(wrong)
+        });
+        Ok(Deploy { trigger, paths, timeout: timeout.transpose()?.unwrap_or(TIMEOUT) })
     }
 
     fn records(

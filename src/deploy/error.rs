@@ -1,6 +1,7 @@
 //! The errors of deployments: [`DeployError`].
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use crate::config::ImageName;
 use crate::error::{Code, Failure};
@@ -63,6 +64,16 @@ pub enum DeployError {
         /// The error of the system.
         source: std::io::Error,
     },
+    /// The program did not end in time, and was ended.
+    #[error("the deployment failed: `{program}` did not end within {} seconds", .limit.as_secs())]
+    TooLong {
+        /// The program, as the user names it.
+        program: String,
+        /// The longest time that it may take.
+        limit: Duration,
+        /// The last lines that the program printed, at most 20.
+        log: Vec<String>,
+    },
     /// The program ran and failed.
     #[error("the deployment failed: `{program}` {end}")]
     Failed {
@@ -85,7 +96,7 @@ impl Failure for DeployError {
             | Self::EmptyCommand
             | Self::SameVariable { .. }
             | Self::NotPinned { .. } => Code::DeployInvalid,
-            Self::Io { .. } | Self::Failed { .. } => Code::DeployFailed,
+            Self::Io { .. } | Self::TooLong { .. } | Self::Failed { .. } => Code::DeployFailed,
         }
     }
 
@@ -96,6 +107,9 @@ impl Failure for DeployError {
             Self::NoFile { .. } => "correct the path in `build.toml`",
             Self::EmptyCommand => "name a program in `build.toml`",
             Self::SameVariable { .. } => "rename one of them",
+            Self::TooLong { .. } => {
+                "see what it waits for, or raise `timeout` of the deployment in `build.toml`"
+            }
             Self::Failed { .. } => "see what it printed",
             Self::NotPinned { .. } | Self::Io { .. } => return None,
         };

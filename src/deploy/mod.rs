@@ -9,12 +9,15 @@
 //! | `DTBUILD_PROJECT` | the project |
 //! | `DTBUILD_ENVIRONMENT` | the environment |
 //! | `DTBUILD_COMMIT` | the commit's id; not set for the working tree |
+//! | `DTBUILD_GENERATION` | a number that every later deployment to the environment raises |
 //! | `DTBUILD_RELEASE` | the path of the release's JSON file, which is removed when the program ends |
 //! | `DTBUILD_IMAGE_<NAME>` | an image, pinned by digest; the name in capitals, `_` for `-` and `.` |
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use futures_util::future::BoxFuture;
+use tokio::sync::watch;
 
 use crate::config;
 use crate::events::EventSink;
@@ -51,6 +54,27 @@ pub struct Deployment<'a> {
     pub root: &'a Path,
     /// The consumer of the lines that the program prints.
     pub events: &'a EventSink,
+    /// The guard that ends the program with its run, whatever ends the run; none where the process is not the
+    /// program `dtbuild`, which supervises.
+    pub guard: Option<&'a Guard>,
+    /// The longest time that the program may take.
+    pub timeout: Duration,
+    /// The generation of the run's lease: a host can refuse a deployment of a lower one.
+    pub generation: u64,
+}
+
+/// A guard of triggers: the parts of a supervisor that are the same for all triggers of an environment.
+#[derive(Clone, Debug)]
+pub struct Guard {
+    /// The path of the program `dtbuild`.
+    pub supervisor: PathBuf,
+    /// The file that is locked while a trigger of the environment runs on this machine; none where the machine has
+    /// no folder for it.
+    pub lock: Option<PathBuf>,
+    /// The longest time between two renewals of the lease.
+    pub patience: Duration,
+    /// The renewals of the lease.
+    pub renewals: watch::Receiver<()>,
 }
 
 /// The trigger that `build.toml` configures.

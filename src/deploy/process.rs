@@ -2,6 +2,7 @@
 //! everything that it started.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::convert::Infallible;
 use std::ffi::OsString;
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::ExitStatusExt as _;
@@ -9,15 +10,17 @@ use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
-use tokio::io::{AsyncBufReadExt as _, AsyncRead, BufReader};
-use tokio::process::Command;
+use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncWriteExt as _, BufReader};
+use tokio::process::{ChildStdin, Command};
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::release::ReleaseFiles;
-use super::{DeployError, Deployment};
+use super::{DeployError, Deployment, Guard};
 use crate::events::{Event, EventSink};
 use crate::inert;
 use crate::process::child::Running;
+use crate::process::supervisor::Supervision;
 
 /// The longest time that the program's output may stay open after the program ended: a process that the program
 /// left behind may hold the output for ever.
@@ -47,36 +50,82 @@ impl Program {
         deployment: Deployment<'_>,
         files: &ReleaseFiles,
     ) -> Result<(), DeployError> {
-        let Deployment { release, root, events } = deployment;
+        let release = deployment.release;
         if release.commit.is_none() {
             // A `DTBUILD_COMMIT` in dtbuild's own environment would name another commit.
             self.removed.push("DTBUILD_COMMIT");
         }
         self.variables.extend(release.variables()?);
+        self.variables.insert("DTBUILD_GENERATION".to_owned(), deployment.generation.to_string().into());
         self.variables.insert("DTBUILD_RELEASE".to_owned(), files.release().into_os_string());
-        run(&self, root, events).await
+        run(&self, deployment).await
+    }
+
+    /// The command that runs the program, in its supervisor where the deployment has a guard.
+    fn command(&self, deployment: &Deployment<'_>) -> Command {
+        let mut command = match deployment.guard {
+            None => {
+                let mut command = Command::new(&self.path);
+                command.args(&self.args).stdin(Stdio::null());
+                command
+            }
+            Some(guard) => {
+                let (program, args) = (self.path.clone(), self.args.clone());
+                let Guard { supervisor, lock, patience, renewals: _ } = guard.clone();
+                Supervision { program, args, lock, patience }.command(&supervisor)
+            }
+        };
+        for variable in &self.removed {
+            command.env_remove(variable);
+        }
+        command.envs(&self.variables).current_dir(deployment.root);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
     }
 }
 
-async fn run(program: &Program, root: &Path, events: &EventSink) -> Result<(), DeployError> {
+async fn run(program: &Program, deployment: Deployment<'_>) -> Result<(), DeployError> {
     let failed = |action: &str| {
         let action = format!("{action} `{}`", program.name);
         move |source| DeployError::Io { action, source }
     };
-    let mut command = Command::new(&program.path);
-    command.args(&program.args).current_dir(root);
-    for variable in &program.removed {
-        command.env_remove(variable);
-    }
-    command.envs(&program.variables);
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut running = Running::start(&mut command).map_err(failed("run"))?;
-    let mut log = Log { events, last: VecDeque::new() };
-    let status = listen(&mut running, &mut log).await.map_err(failed("wait for"))?;
+    let mut command = program.command(&deployment);
+    let running = match deployment.guard {
+        Some(_) => Running::supervisor(&mut command),
+        None => Running::start(&mut command),
+    };
+    let mut running = running.map_err(failed("run"))?;
+    // The supervisor's pipe: it closes with this run.
+    let pipe = running.child.stdin.take();
+    let renewals = pass_on_renewals(pipe.zip(deployment.guard.map(|guard| guard.renewals.clone())));
+    let mut log = Log { events: deployment.events, last: VecDeque::new() };
+    let ended = tokio::select! {
+        status = listen(&mut running, &mut log) => Some(status),
+        () = tokio::time::sleep(deployment.timeout) => None,
+        never = renewals => match never {},
+    };
+    let Some(status) = ended else {
+        let (program, limit) = (program.name.clone(), deployment.timeout);
+        return Err(DeployError::TooLong { program, limit, log: log.last.into() });
+    };
+    let status = status.map_err(failed("wait for"))?;
     if status.success() {
         return Ok(());
     }
     Err(DeployError::Failed { program: program.name.clone(), end: describe(status), log: log.last.into() })
+}
+
+/// Tells the supervisor of each renewal of the lease, as long as there are any.
+async fn pass_on_renewals(pipe: Option<(ChildStdin, watch::Receiver<()>)>) -> Infallible {
+    let mut kept = None;
+    if let Some((mut pipe, mut renewals)) = pipe {
+        // A supervisor that has ended hears nothing more.
+        while renewals.changed().await.is_ok() && pipe.write_all(b".").await.is_ok() {}
+        kept = Some(pipe);
+    }
+    let never = std::future::pending().await;
+    drop(kept);
+    never
 }
 
 /// Passes on each line that the program prints, until the program has ended.
@@ -181,9 +230,13 @@ pub(super) fn find(program: &Path, root: &Path) -> Option<PathBuf> {
 }
 
 fn describe(status: ExitStatus) -> String {
-    match (status.code(), status.signal()) {
+    // A supervisor reports a signal as shells do.
+    let signal = status
+        .signal()
+        .or_else(|| status.code().map(|code| code - 128).filter(|signal| (1..65).contains(signal)));
+    match (status.code(), signal) {
+        (_, Some(signal)) => format!("was ended by signal {signal}"),
         (Some(code), _) => format!("ended with exit code {code}"),
-        (None, Some(signal)) => format!("was ended by signal {signal}"),
         (None, None) => "ended in an unknown way".to_owned(),
     }
 }

@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
 use tokio::process::{Child, Command};
 
+use super::supervisor;
+
 /// The longest time that a program may take to end itself once it is told to.
 const GRACE: Duration = Duration::from_secs(5);
 
@@ -15,6 +17,7 @@ const GRACE: Duration = Duration::from_secs(5);
 pub(crate) struct Running {
     pub(crate) child: Child,
     group: Option<Pid>,
+    grace: Duration,
 }
 
 impl Running {
@@ -22,7 +25,14 @@ impl Running {
     pub(crate) fn start(command: &mut Command) -> io::Result<Self> {
         let child = command.process_group(0).spawn()?;
         let group = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
-        Ok(Self { child, group })
+        Ok(Self { child, group, grace: GRACE })
+    }
+
+    /// Starts a supervisor, which ends its own program when it is told to end, and needs the time for it.
+    pub(crate) fn supervisor(command: &mut Command) -> io::Result<Self> {
+        let mut running = Self::start(command)?;
+        running.grace = GRACE + supervisor::GRACE;
+        Ok(running)
     }
 
     /// Waits for the program's end. Processes that the program leaves running when it ends by itself are meant to
@@ -38,7 +48,7 @@ impl Drop for Running {
     fn drop(&mut self) {
         let Some(group) = self.group else { return };
         let _ = kill_process_group(group, Signal::TERM);
-        let end = Instant::now() + GRACE;
+        let end = Instant::now() + self.grace;
         while Instant::now() < end {
             // The leader counts as running until its exit status has been asked for.
             let _ = self.child.try_wait();

@@ -1,12 +1,15 @@
 //! The parts that a process has only once: a runtime ([`block_on`], [`on_workers`]), the [`Signals`] that end a run,
-//! the child programs that a run starts ([`child`]), the [`Timings`] of a run's phases, and the [`exit`]. Start with
-//! [`block_on`].
+//! the child programs that a run starts ([`child`]) and their [`supervisor`], the [`Timings`] of a run's phases, and the
+//! [`exit`]. Start with [`block_on`].
 
 pub(crate) mod child;
+mod clock;
 mod runtime;
 mod signals;
+pub mod supervisor;
 mod timings;
 
+pub(crate) use clock::since_boot;
 pub use runtime::{block_on, on_workers};
 pub use signals::Signals;
 pub use timings::Timings;

@@ -1,4 +1,4 @@
-//! The effect of Ctrl-C and SIGTERM on a run that has to put something in order. Start with [`Signals`].
+//! The effect of Ctrl-C, SIGTERM and the end of a session (SIGHUP) on a run that has to put something in order. Start with [`Signals`].
 //!
 //! Until a run asks for the signals, they end the process, as they end any other process.
 
@@ -36,40 +36,46 @@ impl Signals {
     /// Cancels `run` at the first signal from now on. Needs a runtime.
     pub fn cancel(&self, run: CancellationToken) {
         let Some(listener) = &self.0 else { return };
-        listener.set(Some(run));
+        listener.replace(Some(run));
         listener.listening.get_or_init(|| {
-            if let (Ok(interrupt), Ok(terminate)) =
-                (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
-            {
-                tokio::spawn(Arc::clone(listener).pass_on(interrupt, terminate));
+            let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
+            if let [Ok(interrupt), Ok(terminate), Ok(hangup)] = kinds.map(signal) {
+                tokio::spawn(Arc::clone(listener).pass_on([interrupt, terminate, hangup]));
             }
         });
     }
 
-    /// Runs a future to its end, or drops the future at the first signal and returns none.
+    /// Runs a future to its end, or drops the future at the first signal and returns none. A run that signals
+    /// cancelled before is cancelled by them again after the future's end.
     pub async fn until_signal<T>(&self, future: impl Future<Output = T>) -> Option<T> {
+        let around = self.0.as_ref().and_then(|listener| listener.replace(None));
         let run = CancellationToken::new();
         self.cancel(run.clone());
         let result = run.run_until_cancelled(future).await;
         if let Some(listener) = &self.0 {
-            listener.set(None);
+            listener.replace(around.clone());
+        }
+        if let (None, Some(around)) = (&result, around) {
+            around.cancel();
         }
         result
     }
 }
 
 impl Listener {
-    fn set(&self, run: Option<CancellationToken>) {
-        *self.run.lock().unwrap_or_else(PoisonError::into_inner) = run;
+    /// The run that the next signal cancelled, in place of which it cancels `run`.
+    fn replace(&self, run: Option<CancellationToken>) -> Option<CancellationToken> {
+        std::mem::replace(&mut *self.run.lock().unwrap_or_else(PoisonError::into_inner), run)
     }
 
-    async fn pass_on(self: Arc<Self>, mut interrupt: Signal, mut terminate: Signal) {
+    async fn pass_on(self: Arc<Self>, [mut interrupt, mut terminate, mut hangup]: [Signal; 3]) {
         loop {
             tokio::select! {
                 _ = interrupt.recv() => {}
                 _ = terminate.recv() => {}
+                _ = hangup.recv() => {}
             }
-            match self.run.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            match self.replace(None) {
                 Some(run) => run.cancel(),
                 None => super::exit(Kind::Interrupted as u8),
             }

@@ -4,8 +4,9 @@ use std::fmt;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use rustix::time::{ClockId, clock_gettime};
 use time::OffsetDateTime;
+
+use crate::process::since_boot;
 
 /// The clock of one machine.
 pub trait Clock: fmt::Debug + Send + Sync {
@@ -24,15 +25,9 @@ pub trait Clock: fmt::Debug + Send + Sync {
 #[derive(Clone, Copy, Debug)]
 pub struct SystemClock;
 
-/// Linux's clock that goes on while the machine sleeps; elsewhere the monotonic clock does as well.
-#[cfg(target_os = "linux")]
-const STEADY: ClockId = ClockId::Boottime;
-#[cfg(not(target_os = "linux"))]
-const STEADY: ClockId = ClockId::Monotonic;
-
 impl Clock for SystemClock {
     fn elapsed(&self) -> Duration {
-        Duration::try_from(clock_gettime(STEADY)).unwrap_or_default()
+        since_boot()
     }
 
     fn now(&self) -> OffsetDateTime {

@@ -10,6 +10,7 @@
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
+use tokio::sync::watch;
 
 use super::document::Record;
 use super::records::{Records, Stored, Swap};
@@ -32,6 +33,7 @@ pub struct Lease {
     life: Duration,
     /// The time on the own clock before the last write that is known to be made.
     confirmed: Duration,
+    renewals: watch::Sender<()>,
     given_back: bool,
 }
 
@@ -39,7 +41,8 @@ impl Lease {
     /// The lease of a run that wrote itself into the record as its holder. The write was begun at `confirmed`.
     pub(super) fn taken(records: Records, stored: Stored, life: Duration, confirmed: Duration) -> Self {
         let generation = stored.record.generation;
-        Self { records, stored, generation, life, confirmed, given_back: false }
+        let renewals = watch::Sender::new(());
+        Self { records, stored, generation, life, confirmed, renewals, given_back: false }
     }
 
     /// The record as it was last read or written.
@@ -52,6 +55,18 @@ impl Lease {
     #[must_use]
     pub fn generation(&self) -> u64 {
         self.generation
+    }
+
+    /// The renewals of the lease.
+    #[must_use]
+    pub fn renewals(&self) -> watch::Receiver<()> {
+        self.renewals.subscribe()
+    }
+
+    /// The longest time between two renewals; after it, nothing is done under this lease.
+    #[must_use]
+    pub fn patience(&self) -> Duration {
+        self.life * 2 / 3
     }
 
     /// Makes the lease last for its life from now on; an error when another run has the lease, or may have.
@@ -114,6 +129,7 @@ impl Lease {
                 Ok(Swap::Done(revision)) => {
                     self.stored = Stored { record, revision, carried_over: None };
                     self.confirmed = begun;
+                    self.renewals.send_replace(());
                     return Ok(());
                 }
                 // An earlier write of this run, whose answer was lost.
@@ -135,7 +151,7 @@ impl Lease {
 
     /// The time on the own clock after which nothing is written or done under this lease: two thirds of its life.
     fn deadline(&self) -> Duration {
-        self.confirmed + self.life * 2 / 3
+        self.confirmed + self.patience()
     }
 
     fn environment(&self) -> &EnvironmentName {

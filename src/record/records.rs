@@ -198,6 +198,11 @@ impl Records {
         }
     }
 
+    /// The place of an environment's record, for people to read.
+    pub(crate) fn place(&self, environment: &EnvironmentName) -> String {
+        self.storage.place(&self.address(environment, Part::Record))
+    }
+
     pub(super) fn address(&self, environment: &EnvironmentName, part: Part) -> Address {
         Address { project: self.project.to_string(), environment: environment.clone(), part }
     }

@@ -186,8 +186,7 @@ impl CdStep<'_> {
         if let Some(remark) = &prepared.remark {
             observer.notice(remark.clone());
         }
-        let leasing = Leasing { store: &store, environment: &self.environment()?.name, wait: self.wait };
-        let mut lease = leasing.take(observer).await?;
+        let mut lease = self.leasing(&store)?.take(observer).await?;
         if let Some(place) = &prepared.stored.carried_over {
             observer.notice(format!(
                 "the deployments recorded in `{place}` were carried over; it is not read any more"
@@ -198,6 +197,11 @@ impl CdStep<'_> {
         let ended = result?;
         released?;
         Ok(ended)
+    }
+
+    fn leasing<'s>(&'s self, store: &'s Records) -> Result<Leasing<'s>> {
+        let environment = &self.environment()?.name;
+        Ok(Leasing { clients: self.clients, store, environment, wait: self.wait })
     }
 
     /// Checks, before anything is built, that the records can be written and that the trigger can run.
@@ -237,6 +241,8 @@ impl CdStep<'_> {
             environment: self.environment()?,
             registry: self.clients.registry()?,
             observer,
+            guard: self.leasing(store)?.guard(lease),
+            generation: lease.generation(),
         };
         let run = ReleaseRun { act, plan, builds, id: Deployment::name(started), started };
         told.end(Box::pin(run.execute(lease)).await).map(Ended::Released)

@@ -41,13 +41,16 @@ impl Rollback<'_> {
         if let Some(deploy) = &self.environment.deploy {
             deploy::open(&deploy.trigger).check(self.workspace.repository.root()?)?;
         }
-        let leasing = Leasing { store: &store, environment: &self.environment.name, wait: self.wait };
-        let mut lease = leasing.take(observer).await?;
+        let mut lease = self.leasing(&store).take(observer).await?;
         let result = Box::pin(self.under_lease(&store, &mut lease, observer)).await;
         let released = lease.release().await;
         let release = result?;
         released?;
         Ok(release)
+    }
+
+    fn leasing<'r>(&'r self, store: &'r Records) -> Leasing<'r> {
+        Leasing { clients: self.clients, store, environment: &self.environment.name, wait: self.wait }
     }
 
     async fn under_lease(&self, store: &Records, lease: &mut Lease, observer: &Observer) -> Result<Release> {
@@ -72,7 +75,14 @@ impl Rollback<'_> {
         let mut entry = self.entry(lease.record(), &target);
         lease.add(&entry).await?;
         let registry = self.clients.registry()?;
-        let act = Act { workspace: self.workspace, environment: self.environment, registry, observer };
+        let act = Act {
+            workspace: self.workspace,
+            environment: self.environment,
+            registry,
+            observer,
+            guard: self.leasing(store).guard(lease),
+            generation: lease.generation(),
+        };
         let applied = lease.hold(act.apply(&release)).await?;
         entry.finished = Some(OffsetDateTime::now_utc());
         entry.outcome = match &applied {

@@ -11,6 +11,9 @@ use dtbuild::events::{Event, EventSink};
 use tempfile::TempDir;
 use tokio::sync::mpsc::UnboundedReceiver;
 
+/// No trigger of these tests takes so long.
+const BOUND: Duration = Duration::from_mins(2);
+
 fn release() -> Release {
     let image = |name: &str| format!("localhost:5000/datatube/{name}@sha256:{}", "0f".repeat(32));
     Release {
@@ -47,7 +50,16 @@ fn lines(receiver: &mut UnboundedReceiver<Event>) -> Vec<String> {
 
 async fn run(trigger: &Trigger, root: &Path) -> (Result<(), DeployError>, Vec<String>) {
     let (events, mut receiver) = EventSink::channel();
-    let result = deploy::open(trigger).run(Deployment { release: &release(), root, events: &events }).await;
+    let result = deploy::open(trigger)
+        .run(Deployment {
+            release: &release(),
+            root,
+            events: &events,
+            guard: None,
+            timeout: BOUND,
+            generation: 1,
+        })
+        .await;
     (result, lines(&mut receiver))
 }
 
@@ -133,7 +145,14 @@ async fn cancel(root: &Path) -> Duration {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
-    let mut deployment = trigger.run(Deployment { release: &release, root, events: &events });
+    let mut deployment = trigger.run(Deployment {
+        release: &release,
+        root,
+        events: &events,
+        guard: None,
+        timeout: BOUND,
+        generation: 1,
+    });
     tokio::select! {
         result = &mut deployment => panic!("ended by itself: {result:?}"),
         () = ready => {}
@@ -146,6 +165,25 @@ async fn cancel(root: &Path) -> Duration {
 fn is_running(pid: &str) -> bool {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
     !status.is_empty() && !status.contains("State:\tZ")
+}
+
+#[tokio::test]
+async fn a_program_that_takes_too_long_is_ended() {
+    let root = repository("echo waiting; exec sleep 600");
+    let (events, mut receiver) = EventSink::channel();
+    let (release, timeout) = (release(), Duration::from_millis(1));
+    let deployment = Deployment {
+        release: &release,
+        root: root.path(),
+        events: &events,
+        guard: None,
+        timeout,
+        generation: 1,
+    };
+    let error = deploy::open(&command(&["./deploy"])).run(deployment).await.unwrap_err();
+    assert_eq!(error.to_string(), "the deployment failed: `./deploy` did not end within 0 seconds");
+    assert!(error.hint().unwrap().contains("raise `timeout`"));
+    drop(lines(&mut receiver));
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use super::super::Observer;
 use crate::config::Environment;
-use crate::deploy::Release;
+use crate::deploy::{Guard, Release};
 use crate::error::Result;
 use crate::registry::Registry;
 use crate::workspace::Workspace;
@@ -17,6 +17,10 @@ pub(in crate::release) struct Act<'a> {
     pub(in crate::release) registry: &'a Registry,
     /// The observer of the run.
     pub(in crate::release) observer: &'a Observer,
+    /// The guard of the trigger.
+    pub(in crate::release) guard: Option<Guard>,
+    /// The generation of the run's lease.
+    pub(in crate::release) generation: u64,
 }
 
 impl Act<'_> {

@@ -17,7 +17,9 @@ impl Act<'_> {
         let started = Instant::now();
         let root = self.workspace.repository.root()?;
         let trigger = deploy::open(&deploy.trigger);
-        let run = async { Ok(trigger.run(deploy::Deployment { release, root, events }).await?) };
+        let (guard, timeout, generation) = (self.guard.as_ref(), deploy.timeout, self.generation);
+        let deployment = deploy::Deployment { release, root, events, guard, timeout, generation };
+        let run = async { Ok(trigger.run(deployment).await?) };
         let deployed = self.observer.unless_cancelled(run).await;
         let error = deployed.as_ref().err().map(Error::advice);
         let milliseconds = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);

@@ -123,6 +123,11 @@ impl Bench {
         fs::remove_file(self.out("wait")).unwrap();
     }
 
+    /// Lets the deployments to come do their work, where none waits.
+    pub(crate) fn hold_no_deployment(&self) {
+        fs::remove_file(self.out("wait")).unwrap();
+    }
+
     /// The record of staging in the machine's folder; null where there is none.
     pub(crate) fn record(&self) -> Value {
         let path = self.state().join(&self.registry).join("shop/staging.json");

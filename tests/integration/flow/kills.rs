@@ -65,9 +65,34 @@ fn run_killed_in_its_deployment_deploys_again() {
     let mut run = bench.start(&["--env", "staging"]);
     run.until_deploying();
     run.kill();
-    bench.let_deploy();
+    bench.hold_no_deployment();
     assert_eq!(bench.outcome(), "started");
     resumes(&bench, 2);
+    // The next run began when nothing of the first one's deployment was left.
+    assert_eq!(at_work(&bench), 0);
+}
+
+/// The number of processes that deploy: their folder is the one that the bench's deployments write to.
+fn at_work(bench: &Bench) -> usize {
+    let folder = bench.out("").canonicalize().unwrap();
+    let processes = std::fs::read_dir("/proc").unwrap().flatten();
+    processes
+        .filter(|process| std::fs::read_link(process.path().join("cwd")).is_ok_and(|at| at == folder))
+        .count()
+}
+
+#[test]
+fn a_trigger_gets_the_generation_of_its_run() {
+    let bench = Bench::new();
+    let generations = [(); 2].map(|()| {
+        bench.write("site/page", &unique());
+        bench.commit("another page");
+        bench.run(&["--env", "staging"]).ok();
+        let environment = std::fs::read_to_string(bench.out("environment")).unwrap();
+        let line = environment.lines().find_map(|line| line.strip_prefix("DTBUILD_GENERATION=")).unwrap();
+        line.parse::<u64>().unwrap()
+    });
+    assert!(generations[0] < generations[1], "{generations:?}");
 }
 
 #[test]
@@ -187,7 +212,7 @@ fn ctrl_c_in_a_deployment_ends_it_and_gives_the_lease_back() {
     assert!(bench.lease().is_some());
     run.interrupt();
     run.end().code(130);
-    std::fs::remove_file(bench.out("wait")).unwrap();
+    bench.hold_no_deployment();
     assert_eq!(bench.lease(), None);
     assert_eq!(bench.outcome(), "failed: interrupted");
     resumes(&bench, 2);

@@ -18,3 +18,4 @@ mod records;
 mod release;
 pub(crate) mod running;
 mod secrets;
+mod supervisor;

@@ -61,6 +61,11 @@ impl Globs {
         Self::compile(globs, false)
     }
 
+    /// The globs that match exactly these paths, and all below them.
+    pub fn of_paths<P: AsRef<str>>(paths: impl IntoIterator<Item = P>) -> Result<Self, GlobError> {
+        Self::new(paths.into_iter().map(|path| globset::escape(path.as_ref())))
+    }
+
     /// Compiles `globs` for which upper and lower case are one. All paths of the repository are compared with
     /// them.
     pub fn of_any_case<G: AsRef<str>>(globs: impl IntoIterator<Item = G>) -> Result<Self, GlobError> {

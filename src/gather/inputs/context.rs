@@ -2,7 +2,7 @@
 //! Start with [`Inputs`].
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use bstr::{BStr, BString, ByteSlice as _};
@@ -50,6 +50,8 @@ pub(crate) struct Inputs {
     /// The path and the text of the ignore file that the rules were read from.
     ignore_file: Option<(BString, Vec<u8>)>,
     ignore: Option<Globs>,
+    /// The folders that runs write to, where a folder above them may be there for them alone.
+    written: Option<Globs>,
     paths: Option<Globs>,
     dockerfile: BString,
     /// The sources that the Dockerfile reads from the context.
@@ -111,7 +113,7 @@ impl Inputs {
                 break;
             }
         }
-        text.extend_from_slice(written_rules(&place.folder, written).as_bytes());
+        text.extend_from_slice(super::written::rules(&place.folder, written).as_bytes());
         let file =
             ignore_file.as_ref().map_or(FILE_NAME.into(), |(path, _): &(BString, Vec<u8>)| path.clone());
         let rules = Rules::shared(&text).map_err(|error| {
@@ -120,7 +122,8 @@ impl Inputs {
             Error::new(Code::ContextInvalid, message)
         })?;
         let (context, dockerfile) = (place.folder.clone(), BString::default());
-        Ok(Self { place, context, rules, ignore_file, ignore: None, paths: None, dockerfile, reads })
+        let (ignore, written, paths) = (None, super::written::below_others(written)?, None);
+        Ok(Self { place, context, rules, ignore_file, ignore, written, paths, dockerfile, reads })
     }
 
     /// The paths of the context that the Dockerfile reads, as the Dockerfile writes them, sorted.
@@ -159,7 +162,7 @@ impl Inputs {
     ) -> Result<Snapshot> {
         let folder = self.folder(repository, files)?;
         let reads = |path: &BStr| selected.is_none_or(|(selection, _)| selection.contains(path));
-        let sent = folder.snapshot_reading(&*self.rules, reads)?;
+        let sent = folder.snapshot_reading(&self.in_context(), reads)?;
         // The files of a commit cannot change.
         if let (Files::Disk, Some((_, digest))) = (files, selected) {
             let now = folder.digest(&self.filter(&self.found(&folder)?))?.to_string();
@@ -203,7 +206,13 @@ impl Inputs {
 
     fn filter<'a>(&'a self, selection: &'a Selection) -> impl Identified + 'a {
         let ignored = |globs: &Globs| GlobFilter::excluding(globs.clone(), self.context.clone());
-        Both(&*self.rules, Both(self.ignore.as_ref().map(ignored), selection))
+        Both(self.in_context(), Both(self.ignore.as_ref().map(ignored), selection))
+    }
+
+    /// The filter of the files that are in the context.
+    fn in_context(&self) -> impl Identified + '_ {
+        let written = |globs: &Globs| GlobFilter::excluding(globs.clone(), self.context.clone());
+        Both(&*self.rules, self.written.as_ref().map(written))
     }
 
     fn folder<'a>(&self, repository: &'a Repository, files: Files) -> Result<Folder<'a>> {
@@ -348,27 +357,6 @@ impl Inputs {
 /// The globs of a declaration, if there is one.
 fn globs(declared: Option<&DeclaredGlobs>) -> Option<Globs> {
     declared.map(|declared| declared.globs.clone())
-}
-
-/// The ignore rules that leave the folders which runs write to out of the context; empty where the context has
-/// none of them. Without these rules the working tree would never have the key of its commit.
-fn written_rules(context: &BString, written: &BTreeSet<PathBuf>) -> String {
-    // The parent of the default folders is dtbuild's own as well, and would stay as an empty folder.
-    let own = Path::new(".dtbuild");
-    let folders = written.iter().map(|folder| if folder.starts_with(own) { own } else { folder });
-    let inside = folders.filter_map(|folder| folder.strip_prefix(context.to_string()).ok());
-    let mut lines = String::new();
-    for folder in inside.filter(|folder| !folder.as_os_str().is_empty()).collect::<BTreeSet<_>>() {
-        lines.push_str("\n/");
-        for character in folder.to_string_lossy().chars() {
-            if matches!(character, '*' | '?' | '[' | '\\') {
-                lines.push('\\');
-            }
-            lines.push(character);
-        }
-        lines.push('\n');
-    }
-    lines
 }
 
 /// The error for a main context that does not exist.

@@ -20,6 +20,7 @@ use crate::workspace::Files;
 mod context;
 pub(crate) mod globs;
 mod reads;
+mod written;
 
 pub(crate) use context::{Inputs, no_context};
 

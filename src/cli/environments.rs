@@ -1,5 +1,7 @@
 //! The arguments of the commands about environments and their records.
 
+use std::ffi::OsString;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
@@ -46,6 +48,28 @@ pub struct RollbackArgs {
     pub waiting: Waiting,
 }
 
+/// `dtbuild promote`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  dtbuild promote staging production     what staging runs, by the same digests; nothing is built
+
+The trigger and its files are those of this checkout.")]
+pub struct PromoteArgs {
+    /// The environment whose release is taken
+    #[arg(value_name = "FROM")]
+    pub from: EnvironmentName,
+    /// The environment that it is deployed to
+    #[arg(value_name = "TO")]
+    pub to: EnvironmentName,
+    /// Promote although the last deployment to FROM did not succeed, or TO is on hold or runs a newer commit
+    #[arg(long)]
+    pub force: bool,
+    /// What to do where another run deploys.
+    #[command(flatten)]
+    pub waiting: Waiting,
+}
+
 /// `dtbuild unlock`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -76,4 +100,18 @@ pub struct StatusArgs {
     /// The environment; all when left out
     #[arg(long = "env", short = 'e', value_name = "ENVIRONMENT")]
     pub environment: Option<EnvironmentName>,
+}
+
+/// The hidden command that a run starts its trigger with.
+#[derive(Debug, Args)]
+pub struct SuperviseArgs {
+    /// The file to lock while the trigger runs
+    #[arg(long)]
+    pub lock: Option<PathBuf>,
+    /// The longest time between two renewals of the lease, in milliseconds
+    #[arg(long)]
+    pub patience: u64,
+    /// The trigger: a program with its arguments
+    #[arg(last = true, required = true)]
+    pub trigger: Vec<OsString>,
 }

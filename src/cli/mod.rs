@@ -1,6 +1,5 @@
 //! The command line, as clap reads it. Nothing is decided here.
 
-use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::error::ErrorKind;
@@ -15,7 +14,9 @@ use crate::ui::{Format, ProgressMode};
 mod environments;
 mod values;
 
-pub use environments::{HistoryArgs, RollbackArgs, StatusArgs, UnlockArgs, Waiting};
+pub use environments::{
+    HistoryArgs, PromoteArgs, RollbackArgs, StatusArgs, SuperviseArgs, UnlockArgs, Waiting,
+};
 use values::archive;
 
 /// Builds, pushes and deploys only the container images that a commit really changed.
@@ -91,6 +92,8 @@ pub enum Command {
     History(HistoryArgs),
     /// Apply an earlier release again, by its digests; nothing is built
     Rollback(RollbackArgs),
+    /// Deploy to one environment what another one runs, by the same digests
+    Promote(PromoteArgs),
     /// Take the right to deploy away from a run that hangs
     Unlock(UnlockArgs),
     /// Say why an image is built, reused or kept, or which images a file is an input of
@@ -387,18 +390,4 @@ pub struct DoctorArgs {
     /// Ask neither registries nor git's remote
     #[arg(long)]
     pub offline: bool,
-}
-
-/// The hidden command that a run starts its trigger with.
-#[derive(Debug, Args)]
-pub struct SuperviseArgs {
-    /// The file to lock while the trigger runs
-    #[arg(long)]
-    pub lock: Option<PathBuf>,
-    /// The longest time between two renewals of the lease, in milliseconds
-    #[arg(long)]
-    pub patience: u64,
-    /// The trigger: a program with its arguments
-    #[arg(last = true, required = true)]
-    pub trigger: Vec<OsString>,
 }

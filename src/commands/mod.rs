@@ -24,6 +24,7 @@ mod inputs;
 mod lock;
 mod options;
 mod plan;
+mod promote;
 mod rollback;
 mod run;
 mod status;
@@ -53,6 +54,7 @@ async fn dispatch(cli: &Cli) -> Result<u8> {
         Some(Command::Deploy(args)) => Box::pin(deploy::deploy(global, args)),
         Some(Command::Status(args)) => Box::pin(status::status(global, args)),
         Some(Command::History(args)) => Box::pin(history::history(global, args)),
+        Some(Command::Promote(args)) => Box::pin(promote::promote(global, args)),
         Some(Command::Rollback(args)) => Box::pin(rollback::rollback(global, args)),
         Some(Command::Unlock(args)) => Box::pin(unlock::unlock(global, args)),
         Some(Command::Explain(args)) => Box::pin(explain::explain(global, args)),

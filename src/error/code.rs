@@ -29,6 +29,8 @@ pub enum Code {
     ConfigInvalid,
     /// `build.toml` declares no image or environment of the name that was given.
     NotDeclared,
+    /// An environment does not run, or never ran, the release that a rollback or promotion asks for.
+    NotDeployed,
     /// No environment was named, and none follows the branch.
     EnvironmentNotNamed,
     /// A Dockerfile is wrong, or names a base image in a way that cannot be pinned.
@@ -115,6 +117,7 @@ impl Code {
             | Self::ConfigMissing
             | Self::ConfigInvalid
             | Self::NotDeclared
+            | Self::NotDeployed
             | Self::EnvironmentNotNamed
             | Self::DockerfileInvalid
             | Self::ContextInvalid

@@ -25,11 +25,15 @@ mod leasing;
 pub mod local;
 mod named;
 mod observer;
+mod promotion;
+mod recorded;
 mod requests;
 mod rollback;
 mod steps;
 
 pub use observer::Observer;
+pub use promotion::Promotion;
+pub use recorded::Recorded;
 pub use rollback::Rollback;
 
 use builds::Builds;

@@ -13,6 +13,7 @@ mod local;
 mod logins;
 mod order;
 mod parts;
+mod promotion;
 mod proxies;
 mod records;
 mod release;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use dtbuild_content::key::ImageKey;
+use dtbuild_content::key::{ImageKey, SharedFields};
 
 use crate::config::{Config, ImageName};
 use crate::git::CommitId;
@@ -88,16 +88,16 @@ impl Base {
     }
 }
 
-/// The images of a deployment. An image whose key fields the record does not have counts as not deployed, at
-/// the cost of a look-up and an explanation.
+/// The images of a deployment. The record has the key fields of the newest deployments alone: of the others, no
+/// cause of a rebuild can be named.
 fn images(deployment: &Deployment, config: &Config) -> Deployed {
     let image = |name: &ImageName, image: &record::DeployedImage| {
         let digest = image.reference.digest()?.clone();
-        let (fields, digest) = (image.fields.clone()?, Some(digest));
+        let fields = image.fields.clone().unwrap_or_else(SharedFields::unknown);
         let from = image.reference.repository();
         let moved = config.images.get(name).is_some_and(|declared| declared.repository != *from);
         let absent = moved.then(|| Absence::Moved { from: from.clone() });
-        Some(DeployedImage { key: image.key, fields, digest, absent })
+        Some(DeployedImage { key: image.key, fields, digest: Some(digest), absent })
     };
     let images =
         deployment.images.iter().filter_map(|(name, running)| Some((name.clone(), image(name, running)?)));

@@ -127,16 +127,17 @@ impl Place<'_> {
                 return Ok(());
             }
         }
-        let short = &hold.newer_than[..hold.newer_than.len().min(10)];
-        let message = format!(
-            "`{}` is on hold, set by {}: {}; {} is not known to be newer than {short}",
-            record.environment(),
-            hold.by,
-            hold.reason,
-            self.head.short()
-        );
-        Err(Error::new(Code::OnHold, message).hint(
-            "deploy a commit that is newer, or end the hold by deploying this one with `--allow-older`",
-        ))
+        let (environment, head) = (record.environment(), self.head.short());
+        let what = if from == Some(self.head) {
+            format!("{head} is the newest commit that it was held back from")
+        } else {
+            let short = &hold.newer_than[..hold.newer_than.len().min(10)];
+            format!("{head} is not known to be newer than {short}")
+        };
+        let message = format!("`{environment}` is on hold, set by {}: {}; {what}", hold.by, hold.reason);
+        Err(Error::new(Code::OnHold, message).hint(format!(
+            "deploy a commit that is newer, or this one all the same, which ends the hold: `dtbuild deploy --env \
+             {environment} --head {head} --allow-older`"
+        )))
     }
 }

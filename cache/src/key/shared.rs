@@ -25,6 +25,18 @@ enum Held {
 }
 
 impl SharedFields {
+    /// The fields of a key of which no fields are recorded.
+    #[must_use]
+    pub fn unknown() -> Self {
+        Self(Held::Recorded(RawValue::NULL.to_owned().into()))
+    }
+
+    /// True if fields are recorded, whether or not they can be read.
+    #[must_use]
+    pub fn is_recorded(&self) -> bool {
+        !matches!(&self.0, Held::Recorded(text) if text.get() == RawValue::NULL.get())
+    }
+
     /// The fields; none if the record has something else in their place.
     #[must_use]
     pub fn read(&self) -> Option<Arc<KeyFields>> {

@@ -106,7 +106,9 @@ impl Recall<'_, '_> {
         let Some(known) = self.memory.recall(name)? else { return Ok(None) };
         let (fields, changes) = match self.base.running(name) {
             // An image with an unchanged key has no causes.
-            Some(running) if running.key == known.answer.key => (running.fields.clone(), Vec::new()),
+            Some(running) if running.key == known.answer.key && running.fields.is_recorded() => {
+                (running.fields.clone(), Vec::new())
+            }
             // A missing base is fetched only for an image that was read, and whose inputs turn out to differ.
             Some(_) if self.diff.lacks_base() || self.base.older.contains_key(name) => return Ok(None),
             _ => {

@@ -16,7 +16,7 @@ use tokio::process::Command;
 use crate::config::EnvironmentName;
 use crate::error::{Code, Failure};
 use crate::git::Repository;
-use crate::git::program::{Ended, Program, run_with};
+use crate::git::program::{Ended, Program, run_with, without_credentials};
 use crate::record::{Address, Document, Part, Put, RecordError, Revision, Storage};
 
 /// The name of the record's file in its commit.
@@ -27,6 +27,8 @@ const FILE: &str = "record.json";
 pub struct GitStorage {
     git: Program,
     remote: String,
+    /// The remote without a password in it, for messages.
+    shown: String,
     /// The private repository.
     repository: PathBuf,
 }
@@ -45,7 +47,12 @@ impl Failure for GitFailure {
     }
 
     fn hint(&self) -> Option<String> {
-        Some("`[records] store = \"git\"` needs the right to push `refs/dtbuild/*` to the remote".to_owned())
+        let hint = if self.action.starts_with("push") {
+            "`[records] store = \"git\"` needs the right to push `refs/dtbuild/*` to the remote"
+        } else {
+            "see that `git ls-remote` reaches the remote that `[records] remote` names, or the branch is fetched from"
+        };
+        Some(hint.to_owned())
     }
 }
 
@@ -61,7 +68,8 @@ impl GitStorage {
     pub fn new(repository: &Repository, remote: String) -> std::io::Result<Self> {
         let git = repository.program()?;
         let repository = git.common_folder().join("dtbuild/records.git");
-        Ok(Self { git, remote, repository })
+        let shown = without_credentials(&remote);
+        Ok(Self { git, remote, shown, repository })
     }
 
     /// A command of git in the private repository, with the remotes of the clone.
@@ -114,7 +122,7 @@ impl GitStorage {
 
     /// The references of the remote that a pattern matches, with their commits.
     async fn list(&self, pattern: &str) -> Result<Vec<(String, String)>, RecordError> {
-        let action = format!("ask `{}` for `{pattern}`", self.remote);
+        let action = format!("ask `{}` for `{pattern}`", self.shown);
         let text = self.ask(&action, &["ls-remote", "--quiet", "--", &self.remote, pattern], b"").await?;
         let line = |line: &str| {
             let (commit, name) = line.split_once('\t')?;
@@ -136,7 +144,7 @@ impl GitStorage {
         if self.run(&["cat-file", "-e", &commit], b"").await?.code != Some(0) {
             let refspec = format!("+{name}:{name}");
             let fetch = ["fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--refmap=", "--"];
-            let action = format!("fetch `{name}` from `{}`", self.remote);
+            let action = format!("fetch `{name}` from `{}`", self.shown);
             self.ask(&action, &[&fetch[..], &[&self.remote, &refspec]].concat(), b"").await?;
             // Another run may have pushed since.
             commit = self.ask(&action, &["rev-parse", "--verify", "--quiet", &name], b"").await?;
@@ -169,7 +177,7 @@ impl GitStorage {
         match self.commit_of(&name).await? {
             Some(stored) if stored == commit => Ok(Put::Done(Revision::tagged(commit))),
             stored if stored.as_deref() != read.tag() => Ok(Put::Changed),
-            _ => Err(failed(&format!("push `{name}` to `{}`", self.remote), &ended.said)),
+            _ => Err(failed(&format!("push `{name}` to `{}`", self.shown), &ended.said)),
         }
     }
 
@@ -193,7 +201,7 @@ impl GitStorage {
         let commit = self.commit(b"", None).await?;
         let refspec = format!("{commit}:refs/dtbuild/_writable");
         let push = ["push", "--quiet", "--dry-run", "--no-verify", "--force", "--", &self.remote, &refspec];
-        self.ask(&format!("push to `{}`", self.remote), &push, b"").await.map(drop)
+        self.ask(&format!("push to `{}`", self.shown), &push, b"").await.map(drop)
     }
 }
 
@@ -249,6 +257,6 @@ impl Storage for GitStorage {
     }
 
     fn place(&self, address: &Address) -> String {
-        format!("{} of {}", name(address).unwrap_or_default(), self.remote)
+        format!("{} of {}", name(address).unwrap_or_default(), self.shown)
     }
 }

@@ -8,7 +8,7 @@ use crate::config::Environment;
 use crate::error::Result;
 use crate::record::{Outcome, Record};
 use crate::ui;
-use crate::ui::status::{EnvironmentView, StatusView};
+use crate::ui::status::{EnvironmentView, HoldView, StatusView};
 use crate::workspace::Workspace;
 
 /// Runs `dtbuild status`.
@@ -45,6 +45,11 @@ fn view(environment: &Environment, record: &Record) -> EnvironmentView {
         outcome: last.map(|last| last.outcome.to_string()),
         images: images.map(|(name, image)| (name.clone(), image.reference.clone(), image.key)).collect(),
         pending: pending(record),
+        hold: record.hold().map(|hold| HoldView {
+            reason: hold.reason.clone(),
+            by: hold.by.clone(),
+            newer_than: hold.newer_than.clone(),
+        }),
     }
 }
 

@@ -76,6 +76,32 @@ impl Validator<'_> {
         }
         Ok(())
     }
+
+    /// Checks that no two environments move one tag of one image: one would overwrite what the other runs. `tags` holds the
+    /// byte offset of each environment.
+    pub(super) fn tags_differ(
+        &self,
+        mut tags: Vec<(usize, EnvironmentName)>,
+        environments: &BTreeMap<EnvironmentName, Environment>,
+    ) -> Result<()> {
+        tags.sort_by_key(|tag| tag.0);
+        let mut seen: BTreeMap<(&str, &ImageName), &EnvironmentName> = BTreeMap::new();
+        for (place, name) in &tags {
+            let Some(environment) = environments.get(name) else { continue };
+            let Some(tag) = environment.tag.moved() else { continue };
+            for image in &environment.images {
+                if let Some(other) = seen.insert((tag, image), name) {
+                    let [first, second] = in_order(other, name);
+                    let message =
+                        format!("environments `{first}` and `{second}` move one tag, `{tag}`, of `{image}`");
+                    return Err(ConfigError::new(self.file, message)
+                        .at(&self.lines, *place)
+                        .hint("give one of them another `tag`, or other `images`"));
+                }
+            }
+        }
+        Ok(())
+    }
 }
 
 fn in_order<'a, T: Ord>(one: &'a T, other: &'a T) -> [&'a T; 2] {

@@ -64,16 +64,18 @@ impl Validator<'_> {
         renamed.sort_by_key(|from: &Spanned<String>| from.span().start);
         self.renamed(&renamed, &images)?;
         let mut environments = BTreeMap::new();
-        let mut branches = Vec::new();
+        let (mut branches, mut tags) = (Vec::new(), Vec::new());
         for (name, table) in file.environments {
             let parsed: EnvironmentName = self.parse(&name)?;
             if let Some(branch) = &table.branch {
                 branches.push((branch.span().start, parsed.clone(), branch.get_ref().clone()));
             }
+            tags.push((name.span().start, parsed.clone()));
             let environment = self.environment((parsed.clone(), &name), table, &images)?;
             environments.insert(parsed, environment);
         }
         self.branches_differ(branches)?;
+        self.tags_differ(tags, &environments)?;
         self.variables_differ(&places, &environments)?;
         let records = self.records(&file.records, &file.project.registry, &registry)?;
         let builders = self.builders(file.builders)?;

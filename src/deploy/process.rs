@@ -112,7 +112,14 @@ async fn run(program: &Program, deployment: Deployment<'_>) -> Result<(), Deploy
     if status.success() {
         return Ok(());
     }
-    Err(DeployError::Failed { program: program.name.clone(), end: describe(status), log: log.last.into() })
+    // Only the supervisor itself can have been ended by a signal: it tells of its program's end by an exit code.
+    let end = match (deployment.guard, status.signal()) {
+        (Some(_), Some(signal)) => {
+            format!("may go on: its supervisor was ended by signal {signal}; end what is left of it")
+        }
+        _ => describe(status),
+    };
+    Err(DeployError::Failed { program: program.name.clone(), end, log: log.last.into() })
 }
 
 /// Tells the supervisor of each renewal of the lease, as long as there are any.

@@ -148,7 +148,7 @@ fn telling(words: &str) -> String {
 }
 
 /// The text without the users and passwords of the addresses in it.
-fn without_credentials(text: &str) -> String {
+pub(crate) fn without_credentials(text: &str) -> String {
     let mut parts = text.split("://");
     let mut clean = parts.next().unwrap_or_default().to_owned();
     for part in parts {

@@ -98,8 +98,9 @@ impl Folder {
             let (folder, hint) = (folder.to_owned(), "make it a folder".to_owned());
             return Err(RecordError::Untrusted { folder, reason: "it is a link", hint });
         }
-        let nofollow = i32::try_from(OFlags::NOFOLLOW.bits()).unwrap_or_default();
-        let file = match File::options().read(true).custom_flags(nofollow).open(path) {
+        // Without NONBLOCK, opening a named pipe waits for ever.
+        let flags = i32::try_from((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits()).unwrap_or_default();
+        let file = match File::options().read(true).custom_flags(flags).open(path) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             // Something else than a folder is at the folder's path.
             Err(source) if source.kind() == ErrorKind::NotADirectory => {
@@ -107,6 +108,10 @@ impl Folder {
             }
             other => other.map_err(failed)?,
         };
+        if !file.metadata().is_ok_and(|found| found.is_file()) {
+            let (place, reason) = (path.display().to_string(), "it is no file".to_owned());
+            return Err(RecordError::Damaged { place, reason });
+        }
         // The file's size spares the buffer from growing; no room is made for more bytes than are read.
         let size = file.metadata().map_or(0, |file| file.len()).min(limit as u64);
         let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0) + 1);

@@ -231,6 +231,7 @@ fn unlocking(now: OffsetDateTime, reason: &str, holder: &Holder) -> Deployment {
         deploy: None,
         deploy_inputs: None,
         deploy_settings: None,
+        again: None,
         by: env!("CARGO_PKG_VERSION").to_owned(),
     }
 }

@@ -33,7 +33,7 @@ impl Promotion<'_> {
             if !self.force {
                 self.check_order(record, &release)?;
             }
-            Ok(Target { release, hold: None })
+            Ok(Target { release, again: false, hold: None })
         };
         self.recorded.execute(find, observer).await
     }

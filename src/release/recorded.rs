@@ -30,6 +30,8 @@ pub struct Recorded<'a> {
 /// The release to apply, and the hold that the environment has afterwards.
 pub(super) struct Target {
     pub(super) release: Deployment,
+    /// True if the release is one that the environment ran before.
+    pub(super) again: bool,
     pub(super) hold: Option<Hold>,
 }
 
@@ -80,7 +82,7 @@ impl Recorded<'_> {
         guard: Option<deploy::Guard>,
         observer: &Observer,
     ) -> Result<Release> {
-        let Target { release: recorded, hold } = target;
+        let Target { release: recorded, again, hold } = target;
         let images = recorded.images.iter().map(|(name, image)| (name.clone(), image.reference.clone()));
         let release = Release {
             project: self.workspace.config.project.clone(),
@@ -89,6 +91,7 @@ impl Recorded<'_> {
             images: images.collect(),
         };
         let mut entry = self.entry(lease.record(), &recorded);
+        entry.again = again.then(|| recorded.again.clone().unwrap_or_else(|| recorded.id.clone()));
         lease.add(&entry).await?;
         let act = Act {
             workspace: self.workspace,
@@ -121,8 +124,11 @@ impl Recorded<'_> {
             None => Ok(()),
             Some((reference, _)) => {
                 let message = format!("cannot deploy: the registry does not have `{reference}` any more");
+                let environment = &self.environment.name;
+                let commit = release.commit.as_deref().unwrap_or("COMMIT");
+                let again = format!("dtbuild --env {environment} --head {commit} --allow-older");
                 Err(Error::new(Code::RegistryNotFound, message)
-                    .hint("build that commit again: `dtbuild --head COMMIT --allow-older`"))
+                    .hint(format!("build that commit again: `{again}`")))
             }
         }
     }
@@ -148,6 +154,7 @@ impl Recorded<'_> {
             deploy: self.environment.deploy.as_ref().map(|deploy| deploy.trigger.kind().to_owned()),
             deploy_inputs: None,
             deploy_settings: None,
+            again: None,
             by: env!("CARGO_PKG_VERSION").to_owned(),
         }
     }

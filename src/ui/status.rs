@@ -47,6 +47,20 @@ pub struct EnvironmentView {
     pub images: Vec<(ImageName, Reference, ImageKey)>,
     /// The work that is not done, such as a run that was cut short, or a lease that is held.
     pub pending: Option<String>,
+    /// The hold that keeps the environment as it is, such as after a rollback.
+    pub hold: Option<HoldView>,
+}
+
+/// A hold on an environment.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Hold")]
+pub struct HoldView {
+    /// The reason.
+    pub reason: String,
+    /// The person or job that set the hold.
+    pub by: String,
+    /// The commit that a deployed commit has to be newer than.
+    pub newer_than: String,
 }
 
 /// The environments with the images that they run, as JSON.
@@ -77,6 +91,8 @@ struct EnvironmentJson<'a> {
     images: Vec<ImageJson<'a>>,
     /// The work that is not done, such as a run that was cut short.
     pending: Option<&'a str>,
+    /// The hold that keeps the environment as it is, such as after a rollback.
+    hold: Option<&'a HoldView>,
 }
 
 /// An image that an environment runs.
@@ -121,6 +137,11 @@ fn write_table(out: &mut dyn Write, views: &[EnvironmentView], now: i64, palette
         if let Some(pending) = &view.pending {
             writeln!(out, "  {} {}", palette.busy("pending:"), text::one_line(pending))?;
         }
+        if let Some(HoldView { reason, by, newer_than }) = &view.hold {
+            let (reason, by) = (text::one_line(reason), text::one_line(by));
+            let newer = text::short_commit(newer_than);
+            writeln!(out, "  {} {reason}, by {by}; until a commit after {newer}", palette.busy("on hold:"))?;
+        }
     }
     Ok(())
 }
@@ -139,6 +160,7 @@ fn environment_json(view: &EnvironmentView) -> EnvironmentJson<'_> {
             .map(|(image, reference, key)| ImageJson { image, reference, key })
             .collect(),
         pending: view.pending.as_deref(),
+        hold: view.hold.as_ref(),
     }
 }
 
@@ -150,8 +172,8 @@ fn row(view: &EnvironmentView, now: i64) -> [String; 6] {
     let nothing = || "-".to_owned();
     let runs = match (&view.commit, view.finished) {
         (Some(commit), _) => text::short_commit(commit).into_owned(),
-        (None, Some(_)) => "working tree".to_owned(),
-        (None, None) => "nothing yet".to_owned(),
+        (None, Some(_)) if !view.images.is_empty() => "working tree".to_owned(),
+        (None, _) => "nothing yet".to_owned(),
     };
     [
         view.environment.to_string(),
@@ -204,6 +226,11 @@ mod tests {
             outcome: Some("succeeded".into()),
             images: ["client", "db"].map(|name| (image(name), pinned(name), key(0xab))).into(),
             pending: Some("a run for 9f8e7d6 was cut short".into()),
+            hold: Some(HoldView {
+                reason: "rolled back from 9f8e7d6c5b to the deployment 1".into(),
+                by: "ada".into(),
+                newer_than: "9f8e7d6c5b4a39281706f5e4d3c2b1a09f8e7d6c".into(),
+            }),
         };
         let production = EnvironmentView {
             environment: "production".parse().unwrap(),
@@ -214,6 +241,7 @@ mod tests {
             outcome: None,
             images: Vec::new(),
             pending: None,
+            hold: None,
         };
         StatusView { environments: vec![staging, production], now: NOW }
     }
@@ -226,6 +254,7 @@ mod tests {
           client  sha256:0f0f0f0f0f0f  key abababababab
           db      sha256:0f0f0f0f0f0f  key abababababab
           pending: a run for 9f8e7d6 was cut short
+          on hold: rolled back from 9f8e7d6c5b to the deployment 1, by ada; until a commit after 9f8e7d6
         production   nothing yet  -            -          production  master
         ");
     }

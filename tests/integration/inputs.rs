@@ -125,6 +125,7 @@ impl Project {
             deploy: None,
             deploy_inputs: None,
             deploy_settings: None,
+            again: None,
             by: "0.1.0".to_owned(),
         };
         let folder = Folder::new(self.repo.root().join(".dtbuild/records"));

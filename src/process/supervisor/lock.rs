@@ -7,9 +7,13 @@ use std::time::{Duration, Instant};
 
 use super::GRACE;
 
-/// The longest time that a supervisor needs to end what is left of a dead run: the grace, and some time for
+/// The longest time that a supervisor waits for another one to end what is left of a dead run: the grace, and some time for
 /// processes that are killed to go.
 const PATIENCE: Duration = Duration::from_secs(GRACE.as_secs() + 10);
+
+/// The longest time that a run waits for the supervisor of another: a run whose lease was taken away finds that out when it
+/// renews the lease, and ends its trigger then.
+const RUN_PATIENCE: Duration = Duration::from_mins(1);
 
 const PAUSE: Duration = Duration::from_millis(20);
 
@@ -18,12 +22,16 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// # Errors
 /// When the file cannot be made, or another supervisor holds the lock for longer than it may.
 pub(super) fn take(path: &Path) -> io::Result<File> {
+    take_within(path, PATIENCE)
+}
+
+fn take_within(path: &Path, patience: Duration) -> io::Result<File> {
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder)?;
     }
     // Programs that the process starts do not get the file.
     let file = File::options().create(true).append(true).open(path)?;
-    let end = Instant::now() + PATIENCE;
+    let end = Instant::now() + patience;
     loop {
         match file.try_lock() {
             Ok(()) => return Ok(file),
@@ -48,7 +56,7 @@ pub(crate) async fn wait_until_free(path: &Path) -> io::Result<()> {
         return Ok(());
     }
     let path = path.to_owned();
-    let taken = tokio::task::spawn_blocking(move || take(&path).map(drop)).await;
+    let taken = tokio::task::spawn_blocking(move || take_within(&path, RUN_PATIENCE).map(drop)).await;
     taken.unwrap_or_else(|error| Err(io::Error::other(error)))
 }
 

@@ -74,7 +74,11 @@ pub async fn supervise(supervision: &Supervision) -> io::Result<u8> {
     let mut hangup = signal(SignalKind::hangup())?;
     let mut terminate = signal(SignalKind::terminate())?;
     adopt()?;
-    let _lock = supervision.lock.as_deref().map(lock::take).transpose()?;
+    let _lock = match supervision.lock.as_deref().map(lock::take) {
+        Some(Err(error)) if error.kind() == io::ErrorKind::TimedOut => return Err(error),
+        // A machine that has no place for the file goes without: its runs wait for nobody.
+        lock => lock.and_then(Result::ok),
+    };
     let mut command = Command::new(&supervision.program);
     let mut trigger = command.args(&supervision.args).stdin(Stdio::null()).process_group(0).spawn()?;
     let mut run = std::pin::pin!(end_of_the_run(supervision.patience));

@@ -44,6 +44,9 @@ pub struct Deployment {
     /// The digest of the deployment's own settings, such as its arguments; none in a record of format 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deploy_settings: Option<String>,
+    /// The id of the deployment whose release a rollback applied again; none for any other deployment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub again: Option<String>,
     /// The version of dtbuild that deployed.
     pub by: String,
 }

@@ -58,6 +58,9 @@ pub struct Hold {
     pub newer_than: String,
 }
 
+/// The highest generation that is believed: a run a second would take longer than the universe is old.
+const MOST_GENERATIONS: u64 = u64::MAX / 2;
+
 impl Record {
     /// The record of an environment without deployments.
     #[must_use]
@@ -216,6 +219,9 @@ impl Record {
         if self.environment != *environment {
             let fault = format!("it is the record of `{}`, not of `{environment}`", self.environment);
             return Err(damaged(place, &fault));
+        }
+        if self.generation > MOST_GENERATIONS {
+            return Err(damaged(place, "its generation is none that was counted up to"));
         }
         let holder = self.holder.as_ref().and_then(Holder::fault).map(str::to_owned);
         match holder.or_else(|| self.deployments.iter().find_map(Deployment::fault)) {

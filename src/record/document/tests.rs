@@ -43,6 +43,7 @@ fn deployment(id: usize, outcome: Outcome) -> Deployment {
         deploy: None,
         deploy_inputs: None,
         deploy_settings: None,
+        again: None,
         by: "0.1.0".to_owned(),
     }
 }

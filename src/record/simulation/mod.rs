@@ -96,6 +96,7 @@ impl Writer {
             deploy: None,
             deploy_inputs: None,
             deploy_settings: None,
+            again: None,
             by: "0.1.0".to_owned(),
         }
     }

@@ -32,6 +32,7 @@ impl ReleaseRun<'_> {
             deploy: self.act.environment.deploy.as_ref().map(|deploy| deploy.trigger.kind().to_owned()),
             deploy_inputs: self.plan.deploy_inputs.clone(),
             deploy_settings: self.plan.deploy_settings.clone(),
+            again: None,
             by: env!("CARGO_PKG_VERSION").to_owned(),
         }
     }

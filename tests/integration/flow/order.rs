@@ -66,6 +66,53 @@ fn a_clone_that_is_too_shallow_to_tell_asks_for_the_commits_alone() {
 }
 
 #[test]
+fn a_commit_that_takes_back_what_was_rolled_back_builds_nothing() {
+    let (bench, second) = second_deployed();
+    bench.write("site/page", "bad\n");
+    bench.commit("bad");
+    bench.run(&["--env", "staging"]).ok();
+    bench.run(&["rollback", "staging"]).ok();
+    let status = bench.run(&["status", "--env", "staging"]).ok().stdout;
+    assert!(status.contains("on hold: rolled back from "), "{status}");
+    bench.repo.git(["revert", "--no-edit", "--quiet", "HEAD"]);
+    assert_eq!(bench.decisions(), ["api keep", "site keep"]);
+    bench.run(&["--env", "staging"]).ok();
+    assert_eq!(bench.digest("site", "staging").unwrap(), second);
+    // What changes later is still told by its path.
+    bench.write("site/page", "fourth\n");
+    bench.commit("fourth");
+    assert_eq!(bench.decisions(), ["api keep", "site build"]);
+}
+
+#[test]
+fn a_second_rollback_leads_further_back() {
+    let bench = Bench::new();
+    let pages: Vec<_> = ["first\n", "second\n", "third\n"]
+        .map(|page| {
+            bench.write("site/page", page);
+            bench.commit(page.trim());
+            bench.run(&["--env", "staging"]).ok();
+            bench.digest("site", "staging")
+        })
+        .into();
+    for page in [&pages[1], &pages[0]] {
+        bench.run(&["rollback", "staging"]).ok();
+        assert_eq!(bench.digest("site", "staging"), *page);
+    }
+    let refused = bench.run(&["rollback", "staging"]).code(2);
+    assert!(refused.stderr.contains("`staging` ran no other release before"), "{}", refused.stderr);
+    let third = bench.repo.git(["rev-parse", "HEAD"]);
+    bench.run(&["rollback", "staging", "--to", &third[..9]]).ok();
+    assert_eq!(bench.digest("site", "staging"), pages[2]);
+    let refused = bench.run(&["rollback", "staging", "--to", "nosuch"]).code(2);
+    assert!(
+        refused.stderr.contains("`nosuch` is no deployment or commit of `staging`"),
+        "{}",
+        refused.stderr
+    );
+}
+
+#[test]
 fn a_rollback_goes_back_one_release_and_holds_the_environment_there() {
     let bench = Bench::new();
     let first = bench.run(&["--env", "staging", "--json"]).ok().json();
@@ -96,5 +143,5 @@ fn a_rollback_goes_back_one_release_and_holds_the_environment_there() {
         first["images"]
     );
     let nowhere = bench.run(&["rollback", "staging", "--to", "never"]).code(2);
-    assert!(nowhere.stderr.contains("never ran `never`"), "{}", nowhere.stderr);
+    assert!(nowhere.stderr.contains("`never` is no deployment or commit of `staging`"), "{}", nowhere.stderr);
 }

@@ -87,6 +87,7 @@ fn deployment(outcome: Outcome) -> Deployment {
         deploy: Some("command".to_owned()),
         deploy_inputs: None,
         deploy_settings: None,
+        again: None,
         by: "0.1.0".to_owned(),
     }
 }

@@ -122,17 +122,14 @@ async fn run(program: &Program, deployment: Deployment<'_>) -> Result<(), Deploy
     Err(DeployError::Failed { program: program.name.clone(), end, log: log.last.into() })
 }
 
-/// Tells the supervisor of each renewal of the lease, as long as there are any.
-async fn pass_on_renewals(pipe: Option<(ChildStdin, watch::Receiver<()>)>) -> Infallible {
-    let mut kept = None;
-    if let Some((mut pipe, mut renewals)) = pipe {
+/// Tells the supervisor of each renewal of the lease, as long as there are any. The pipe stays open: its end would end the
+/// program.
+async fn pass_on_renewals(mut pipe: Option<(ChildStdin, watch::Receiver<()>)>) -> Infallible {
+    if let Some((pipe, renewals)) = &mut pipe {
         // A supervisor that has ended hears nothing more.
         while renewals.changed().await.is_ok() && pipe.write_all(b".").await.is_ok() {}
-        kept = Some(pipe);
     }
-    let never = std::future::pending().await;
-    drop(kept);
-    never
+    std::future::pending().await
 }
 
 /// Passes on each line that the program prints, until the program has ended.

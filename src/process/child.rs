@@ -7,10 +7,8 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
 use tokio::process::{Child, Command};
 
-use super::supervisor;
-
 /// The longest time that a program may take to end itself once it is told to.
-const GRACE: Duration = Duration::from_secs(5);
+pub(super) const GRACE: Duration = Duration::from_secs(5);
 
 /// A running program with its process group. A drop before the program's end ends all processes of the group: first
 /// gently (SIGTERM), after five seconds for good (SIGKILL).
@@ -31,7 +29,8 @@ impl Running {
     /// Starts a supervisor, which ends its own program when it is told to end, and needs the time for it.
     pub(crate) fn supervisor(command: &mut Command) -> io::Result<Self> {
         let mut running = Self::start(command)?;
-        running.grace = GRACE + supervisor::GRACE;
+        // It gives its own program the same time.
+        running.grace = GRACE * 2;
         Ok(running)
     }
 

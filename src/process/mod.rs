@@ -6,12 +6,14 @@ pub(crate) mod child;
 mod clock;
 mod runtime;
 mod signals;
+mod stat;
 pub mod supervisor;
 mod timings;
 
 pub(crate) use clock::since_boot;
 pub use runtime::{block_on, on_workers};
 pub use signals::Signals;
+pub(crate) use stat::ProcessStat;
 pub use timings::Timings;
 
 /// Ends the process at once with an exit code: the system frees memory and connections faster than the program would.

@@ -2,11 +2,12 @@
 
 use std::fmt;
 use std::fs;
-use std::io::ErrorKind;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
+
+use crate::process::ProcessStat;
 
 /// The run that holds the lease on an environment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,13 +32,6 @@ pub struct Holder {
     life: u64,
 }
 
-/// A process as `/proc` shows it.
-struct Process {
-    /// True if the process has ended and waits for its parent.
-    ended: bool,
-    started: u64,
-}
-
 impl Holder {
     /// This process, with a lease that begins now.
     pub(super) fn this_process(life: Duration, now: OffsetDateTime) -> Self {
@@ -46,7 +40,7 @@ impl Holder {
             host: rustix::system::uname().nodename().to_string_lossy().into_owned(),
             pid,
             boot: boot(),
-            started: Process::read(pid).ok().flatten().map(|process| process.started),
+            started: ProcessStat::read(pid).ok().flatten().map(|process| process.started),
             since: now,
             renewed: now,
             life: u64::try_from(life.as_millis()).unwrap_or(u64::MAX),
@@ -63,7 +57,7 @@ impl Holder {
         if self.boot.is_none() || self.boot != boot() {
             return false;
         }
-        match Process::read(self.pid) {
+        match ProcessStat::read(self.pid) {
             Ok(None) => true,
             Ok(Some(process)) => {
                 process.ended || self.started.is_some_and(|started| started != process.started)
@@ -76,28 +70,6 @@ impl Holder {
     pub(super) fn fault(&self) -> Option<&'static str> {
         let is_name = self.host.len() <= 255 && !self.host.chars().any(char::is_control);
         (!is_name).then_some("the host of the lease's holder is no name")
-    }
-}
-
-impl Process {
-    /// The process; none where there is none, an error where `/proc` cannot tell.
-    fn read(pid: u32) -> Result<Option<Self>, std::io::Error> {
-        let text = match fs::read_to_string(format!("/proc/{pid}/stat")) {
-            Err(error) if error.kind() == ErrorKind::NotFound && fs::exists("/proc/self/stat")? => {
-                return Ok(None);
-            }
-            other => other?,
-        };
-        // The second field is the program's name in parentheses, with any characters in it (proc_pid_stat(5)).
-        let fields = text.rsplit_once(')').map(|(_, rest)| rest.split_whitespace().collect::<Vec<_>>());
-        let fields = fields.unwrap_or_default();
-        let (state, started) = (fields.first(), fields.get(19).and_then(|ticks| ticks.parse().ok()));
-        match (state, started) {
-            (Some(state), Some(started)) => {
-                Ok(Some(Self { ended: matches!(*state, "Z" | "X" | "x"), started }))
-            }
-            _ => Err(ErrorKind::InvalidData.into()),
-        }
     }
 }
 
@@ -121,7 +93,7 @@ mod tests {
     fn holder(pid: u32) -> Holder {
         let mut holder = Holder::this_process(Duration::from_mins(1), OffsetDateTime::UNIX_EPOCH);
         holder.pid = pid;
-        holder.started = Process::read(pid).unwrap().map(|process| process.started);
+        holder.started = ProcessStat::read(pid).unwrap().map(|process| process.started);
         holder
     }
 

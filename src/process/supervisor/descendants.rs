@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, getpid, kill_process};
 
+use crate::process::ProcessStat;
+
 const PAUSE: Duration = Duration::from_millis(20);
 
 /// Makes this process the parent of each process that it started indirectly and whose own parent ended.
@@ -41,10 +43,11 @@ fn send(signal: Signal) {
 fn descendants() -> Vec<Pid> {
     let mut children: BTreeMap<i32, Vec<i32>> = BTreeMap::new();
     for process in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
-        let id = process.file_name().to_str().and_then(|name| name.parse().ok());
-        let stat = std::fs::read_to_string(process.path().join("stat"));
-        if let (Some(id), Some(parent)) = (id, stat.ok().as_deref().and_then(parent)) {
-            children.entry(parent).or_default().push(id);
+        let id: Option<i32> = process.file_name().to_str().and_then(|name| name.parse().ok());
+        let Some(id) = id else { continue };
+        let stat = ProcessStat::read(id.unsigned_abs()).ok().flatten();
+        if let Some(stat) = stat.filter(|stat| !stat.ended) {
+            children.entry(stat.parent).or_default().push(id);
         }
     }
     let (mut found, mut open) = (Vec::new(), vec![getpid().as_raw_nonzero().get()]);
@@ -57,26 +60,9 @@ fn descendants() -> Vec<Pid> {
     found
 }
 
-/// The parent of a process, from the line that the kernel has of the process; none for a process that has ended.
-/// <https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html>
-fn parent(stat: &str) -> Option<i32> {
-    // The name, in parentheses, may hold anything.
-    let (_, rest) = stat.rsplit_once(')')?;
-    let mut fields = rest.split_ascii_whitespace();
-    let state = fields.next()?;
-    fields.next()?.parse().ok().filter(|_| !matches!(state, "Z" | "X"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_parent_follows_the_name_and_the_state() {
-        assert_eq!(parent("42 (a) b (c)) S 7 42 42"), Some(7));
-        assert_eq!(parent("42 (sh) Z 7 42 42"), None);
-        assert_eq!(parent("no line"), None);
-    }
 
     #[test]
     fn a_child_is_among_the_descendants() {

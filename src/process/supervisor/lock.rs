@@ -5,7 +5,7 @@ use std::io::{self, ErrorKind};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use super::GRACE;
+use crate::process::child::GRACE;
 
 /// The longest time that a supervisor waits for another one to end what is left of a dead run: the grace, and some time for
 /// processes that are killed to go.

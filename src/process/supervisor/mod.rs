@@ -19,6 +19,7 @@ use std::time::Duration;
 use tokio::process::Command;
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::child::GRACE;
 use super::since_boot;
 use descendants::{adopt, end_all};
 
@@ -29,9 +30,6 @@ pub(crate) use lock::wait_until_free;
 
 /// The hidden command of the program that [`supervise`]s.
 pub const COMMAND: &str = "supervise";
-
-/// The time that a trigger may take to end itself once it is told to.
-pub(crate) const GRACE: Duration = Duration::from_secs(5);
 
 /// The pause between two looks at the clock.
 const TICK: Duration = Duration::from_millis(500);
